@@ -1,0 +1,1 @@
+"""The engine of sde: everything but the screens."""

@@ -1,0 +1,100 @@
+"""The layouts, likeliest to be meant first: where two fit, the earlier one is proposed and the user can correct it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sde_core.dataset.layouts.alpaca import AlpacaLayout
+from sde_core.dataset.layouts.classification import ClassificationLayout
+from sde_core.dataset.layouts.completion import CompletionLayout
+from sde_core.dataset.layouts.conversation import ConversationLayout
+from sde_core.dataset.layouts.kto import KtoLayout
+from sde_core.dataset.layouts.layout import ROLES, Layout, LayoutFamily
+from sde_core.dataset.layouts.preference import PreferenceLayout
+from sde_core.dataset.layouts.text import TextLayout
+from sde_core.dataset.layouts.trees import TreeLayout
+from sde_core.dataset.turns import Turns
+from sde_core.errors import LayoutError, UsageError
+
+LAYOUTS: tuple[LayoutFamily, ...] = (
+    PreferenceLayout(),
+    KtoLayout(),
+    ConversationLayout("messages", ("messages", "conversations", "conversation", "dialogue", "dialog", "turns"), ("role", "content")),
+    ConversationLayout("sharegpt", ("conversations", "conversation", "messages", "dialogue"), ("from", "value")),
+    TreeLayout(),
+    AlpacaLayout(),
+    CompletionLayout("prompt-completion", ("prompt",), ("completion",)),
+    CompletionLayout("prompt-response"),
+    ClassificationLayout(),
+    TextLayout(),
+)
+"""A new layout is one file and one line here."""
+
+
+def family(name: str) -> LayoutFamily:
+    """The layout family of this name.
+
+    Raises:
+        UsageError: When there is none.
+    """
+    for candidate in LAYOUTS:
+        if candidate.name == name:
+            return candidate
+    raise UsageError(f"There is no layout named {name!r}.", "Known layouts: " + ", ".join(known.name for known in LAYOUTS) + ".")
+
+
+def detect_layout(sample: Sequence[Any]) -> Layout:
+    """The first layout that most of the sample fits.
+
+    Raises:
+        LayoutError: When no field holds text.
+    """
+    for candidate in LAYOUTS:
+        roles = candidate.detect(sample)
+        if roles is not None:
+            return Layout(candidate.name, dict(roles))
+    fields = sorted({str(name) for value in sample if isinstance(value, dict) for name in value})
+    raise LayoutError(
+        f"No field of these records holds text to train on (fields: {', '.join(fields[:12]) or 'none'}).",
+        "Say which field plays which role, for example: --map prompt=question --map answer=reply.",
+    )
+
+
+def corrected_layout(detected: Layout | None, name: str | None, mapping: Mapping[str, str] | None, sample: Sequence[Any]) -> Layout:
+    """The layout that the user asked for, by name, by mapping fields to roles, or both.
+
+    Raises:
+        UsageError: When a role or a layout does not exist, or when a mapped field is in no row of the sample.
+    """
+    mapping = dict(mapping or {})
+    for role, field in mapping.items():
+        _validate_role(role, field, sample)
+    chosen = name or _layout_for(mapping) or (detected.name if detected else "text")
+    found = family(chosen).detect(sample) if not detected or detected.name != chosen else detected.roles
+    return Layout(chosen, {**(found or {}), **mapping})
+
+
+def _validate_role(role: str, field: str, sample: Sequence[Any]) -> None:
+    if role not in ROLES:
+        raise UsageError(f"There is no role named {role!r}.", "Known roles: " + ", ".join(ROLES) + ".")
+    fields = sorted({str(name) for value in sample if isinstance(value, dict) for name in value})
+    if field not in fields:
+        raise UsageError(f"No record has a field named {field!r}.", "Fields seen: " + ", ".join(fields[:20]) + ".")
+
+
+def _layout_for(mapping: Mapping[str, str]) -> str | None:
+    """The layout that mapped roles imply."""
+    if "chosen" in mapping or "rejected" in mapping:
+        return "preference"
+    if "prompt" in mapping and "answer" in mapping:
+        return "prompt-response"
+    return "classification" if "text" in mapping and "label" in mapping else "text" if "text" in mapping else None
+
+
+def turns_of(value: Any, layout: Layout) -> Turns:
+    """The record's turns under a layout."""
+    return family(layout.name).turns(value, layout.roles)
+
+
+__all__ = ["LAYOUTS", "ROLES", "Layout", "LayoutFamily", "corrected_layout", "detect_layout", "family", "turns_of"]

@@ -1,0 +1,106 @@
+"""What a layout is: a name, a field for each role, and a family that reads rows of that shape."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from sde_core.dataset.turns import ASSISTANT, Turn, Turns
+
+LABEL_NAMES = ("label", "labels", "category", "intent", "class", "topic", "sentiment", "Quality")
+ROLES = ("prompt", "input", "answer", "system", "label", "chosen", "rejected", "messages", "text", "history")
+"""Roles that a field may have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How rows are shaped.
+
+    Attributes:
+        name: The family's name, as shown and as `--layout` takes it.
+        roles: The field that plays each role; see `ROLES`.
+    """
+
+    name: str
+    roles: Mapping[str, str]
+
+    def to_json(self) -> dict[str, Any]:
+        """Name and roles."""
+        return {"name": self.name, "roles": dict(self.roles)}
+
+
+class LayoutFamily(Protocol):
+    """Reads rows of one shape."""
+
+    name: str
+
+    def detect(self, sample: Sequence[Any]) -> Mapping[str, str] | None:
+        """The roles of the fields when most of the sample has this shape, else None."""
+        ...
+
+    def turns(self, value: Any, roles: Mapping[str, str]) -> Turns:
+        """The record's messages; no messages where it does not have this shape. Never raises."""
+        ...
+
+
+def share_with(sample: Sequence[Any], *fields: str) -> float:
+    """Share of the sample's rows that are objects with all these fields."""
+    rows = [value for value in sample if isinstance(value, dict)]
+    return sum(all(field in value for field in fields) for value in rows) / max(len(sample), 1)
+
+
+def most_have(sample: Sequence[Any], *fields: str) -> bool:
+    """Whether more than half of the sample's rows have all these fields."""
+    return share_with(sample, *fields) > 0.5
+
+
+def first_present(sample: Sequence[Any], names: Sequence[str]) -> str:
+    """The first of these fields that most rows have, "" if there is none."""
+    return next((name for name in names if most_have(sample, name)), "")
+
+
+def label_role(sample: Sequence[Any], taken: Sequence[str] = ()) -> dict[str, str]:
+    """The role of a field that looks like a label: it has a label's name and holds scalars."""
+    for name in LABEL_NAMES:
+        values = [value[name] for value in sample if isinstance(value, dict) and name in value]
+        if name not in taken and len(values) > len(sample) / 2 and all(isinstance(value, str | int | float | bool | None) for value in values):
+            return {"label": name}
+    return {}
+
+
+def text_of(value: Any) -> str:
+    """A field's value as text: strings as they are, nothing for null, other scalars as JSON writes them."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return str(value)
+    import orjson
+
+    return orjson.dumps(value, default=str).decode()
+
+
+def label_of(value: Any, roles: Mapping[str, str]) -> str | None:
+    """The record's label as text, None where it has none."""
+    field = roles.get("label")
+    if field is None or not isinstance(value, dict) or value.get(field) is None:
+        return None
+    return text_of(value[field])
+
+
+def field_turn(role: str, value: Any, field: str | None) -> tuple[Turn, ...]:
+    """A turn made of one field; none where the record has no such field."""
+    if field is None or not isinstance(value, dict) or field not in value:
+        return ()
+    content = value[field]
+    return (Turn(role, text_of(content), (field,) if isinstance(content, str) else ()),)
+
+
+def with_label_answer(turns: tuple[Turn, ...], label: str | None, field: str) -> Turns:
+    """Turns whose answer is the label itself."""
+    answer = () if label is None else (Turn(ASSISTANT, label, (field,)),)
+    return Turns(turns + answer, label=label)

@@ -1,0 +1,86 @@
+"""What a file of records offers, whatever its format."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class BadRecord:
+    """A record that could not be read; the others could.
+
+    Attributes:
+        row: Its position among the records, counted from 0.
+        line: The 1-based line on which it begins.
+        offset: The byte on which it begins.
+        message: The parser's words.
+        excerpt: The beginning of its bytes, decoded as far as possible.
+    """
+
+    row: int
+    line: int
+    offset: int
+    message: str
+    excerpt: str
+
+
+RawOf = Callable[[int], bytes]
+"""The bytes to write for a record: its own, or its edited ones."""
+
+
+class Source(Protocol):
+    """Records in file order, read only as far as asked.
+
+    Attributes:
+        format: "jsonl", "json", "csv", "tsv", "text", "parquet", "arrow".
+        complete: Whether the end of the file has been reached.
+        size: Bytes in all, as far as known.
+        position: Bytes read so far.
+    """
+
+    format: str
+    complete: bool
+    size: int
+    position: int
+
+    def __len__(self) -> int:
+        """Records found so far, malformed ones counted."""
+        ...
+
+    def read_more(self, max_bytes: int) -> bool:
+        """Reads on by about `max_bytes`; whether there may be more."""
+        ...
+
+    def raw(self, row: int) -> bytes:
+        """The record's own bytes, without the line end."""
+        ...
+
+    def parse(self, row: int, raw: bytes) -> Any:
+        """The value of `raw`, written in this source's notation.
+
+        Raises:
+            BadRecordError: In the parser's words.
+        """
+        ...
+
+    def line(self, row: int) -> int:
+        """The 1-based line on which the record begins."""
+        ...
+
+    def offset(self, row: int) -> int:
+        """The byte on which the record begins."""
+        ...
+
+    def split(self, row: int) -> str:
+        """The split that the record belongs to, "" where there are none."""
+        ...
+
+    def edited(self, raw: bytes, value: Any, edits: Sequence[tuple[tuple[str | int, ...], str]]) -> bytes:
+        """`raw` with the texts at the given paths replaced and nothing else changed."""
+        ...
+
+    def assemble(self, rows: Sequence[int], raw_of: RawOf) -> Iterator[bytes]:
+        """A whole file of this format that holds just these rows."""
+        ...
