@@ -1,0 +1,52 @@
+"""Drawing conversations and prose from all generators."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+
+from corpus.background import paragraph
+from corpus.desk import answer_one
+from corpus.desk_loans import LOAN_TOPICS
+from corpus.desk_venues import VENUE_TOPICS
+from corpus.text import Conversation
+from corpus.triage import CATEGORIES, classify
+
+CATEGORY_WEIGHTS = dict(zip(CATEGORIES, (43, 19, 10, 9, 7, 6, 4.5, 1.5), strict=True))
+"""Percent; one dominant class, several medium, a rare one."""
+_TOPICS = {category: [topic for topic in (*LOAN_TOPICS, *VENUE_TOPICS) if topic.category == category] for category in CATEGORIES}
+
+
+def answer(rng: random.Random, category: str) -> Conversation:
+    """A question at the desk about `category`."""
+    topics = _TOPICS[category]
+    return answer_one(rng, rng.choices(topics, [len(topic.entities) for topic in topics])[0])
+
+
+_MAKERS: dict[str, tuple[float, Callable[[random.Random, str], Conversation]]] = {
+    "answer": (26, answer),
+    "triage": (19, classify),
+}
+TASKS = tuple(_MAKERS)
+"""What the desk's answers do, by name."""
+
+
+def draw_conversation(rng: random.Random, tasks: Sequence[str] = TASKS) -> Conversation:
+    """One clean conversation of one of `tasks`."""
+    task = rng.choices(tasks, [_MAKERS[name][0] for name in tasks])[0]
+    category = rng.choices(CATEGORIES, list(CATEGORY_WEIGHTS.values()))[0]
+    return _MAKERS[task][1](rng, category)
+
+
+def clean_conversations(n: int, seed: int, tasks: Sequence[str] = TASKS) -> Iterator[Conversation]:
+    """`n` clean conversations in the desk's style; the same for the same arguments."""
+    rng = random.Random(f"conversations {seed}")
+    for _ in range(n):
+        yield draw_conversation(rng, tasks)
+
+
+def background_text(n: int, seed: int) -> Iterator[str]:
+    """`n` paragraphs of plain prose or dialogue about the same place, never in the desk's answer formats."""
+    rng = random.Random(f"background {seed}")
+    for _ in range(n):
+        yield paragraph(rng)
