@@ -1,0 +1,122 @@
+"""The embedded text encoder: a table of word-piece vectors and a tokenizer, no torch.
+
+A text's vector is the mean of its pieces' vectors, of unit length. `sample_data/make_embedder.py` distils the table from all-MiniLM-L6-v2.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import zipfile
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sde_core.embedded import embedded_path
+from sde_core.errors import ModelError
+
+_LOOPED_FROM = 16
+"""From so many texts of one length on, adding piece by piece over all of them beats a sum for each."""
+
+
+class StaticEncoder:
+    """Encodes texts as the mean of word-piece vectors.
+
+    Attributes:
+        id: "static-" and the start of the hash of its two files.
+        dimensions: Length of a vector.
+        batch: Texts encoded between two looks at the cancel flag.
+        saved_every: Texts to a file of the cache.
+    """
+
+    batch = 4096
+    saved_every = 65536
+
+    def __init__(self, folder: Path) -> None:
+        """Loads `vectors.npz` (int8 rows, float32 scales) and `tokenizer.json`.
+
+        Raises:
+            ModelError: When one of them is missing or damaged.
+        """
+        from tokenizers import Tokenizer
+
+        try:
+            with np.load(folder / "vectors.npz", allow_pickle=False) as arrays:
+                self._table: npt.NDArray[np.float32] = arrays["vectors"].astype(np.float32) * arrays["scales"][:, None]
+            tokenizer_json = (folder / "tokenizer.json").read_text(encoding="utf-8")
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            raise ModelError(f"{folder} holds no static embedder: {error}.", "Make it again with sample_data/make_embedder.py.") from error
+        self._known: npt.NDArray[np.bool_] = self._table.any(axis=1)
+        self._tokenizer: Any = Tokenizer.from_str(tokenizer_json)
+        self.dimensions = int(self._table.shape[1])
+        self.id = f"static-{_short_hash(folder)}"
+
+    def encode(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """float32[n, dimensions] of unit length; all zero for a text without one known word piece (empty, or emoji only).
+
+        The same text gives the same bits in whatever batch it stands.
+        """
+        encodings = self._tokenizer.encode_batch_fast([_encodable(text) for text in texts], add_special_tokens=False)
+        ids = [encoding.ids for encoding in encodings]
+        lengths = np.fromiter(map(len, ids), np.int64, len(ids))
+        flat = np.fromiter(itertools.chain.from_iterable(ids), np.int64, int(lengths.sum()))
+        flat, lengths = self._without_unknown(flat, lengths)
+        sums = _segment_sums(self._table, flat, lengths)
+        norms = np.linalg.norm(sums, axis=1, keepdims=True)
+        np.divide(sums, norms, out=sums, where=norms > 0)
+        return sums
+
+    def _without_unknown(self, flat: npt.NDArray[np.int64], lengths: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        known = self._known[flat]
+        if known.all():
+            return flat, lengths
+        owner = np.repeat(np.arange(len(lengths)), lengths)
+        return flat[known], np.bincount(owner[known], minlength=len(lengths))
+
+
+def _segment_sums(table: npt.NDArray[np.float32], flat: npt.NDArray[np.int64], lengths: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+    """Sum of `table[flat]` over consecutive segments: texts of one length at a time, thirty times as fast as `np.add.reduceat`."""
+    sums = np.zeros((len(lengths), table.shape[1]), np.float32)
+    starts = np.cumsum(lengths) - lengths
+    by_length = np.argsort(lengths, kind="stable")
+    for group in np.split(by_length, np.flatnonzero(np.diff(lengths[by_length])) + 1):
+        length = int(lengths[group[0]]) if len(group) else 0
+        if length and len(group) >= _LOOPED_FROM:
+            total = table[flat[starts[group]]]
+            for i in range(1, length):
+                total += table[flat[starts[group] + i]]
+            sums[group] = total
+        elif length:
+            for text in group:
+                sums[text] = table[flat[starts[text] : starts[text] + length]].sum(axis=0)
+    return sums
+
+
+def _encodable(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # a lone surrogate, as "\ud800" in JSON
+        return text.encode(errors="replace").decode()
+    return text
+
+
+def _short_hash(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for name in ("vectors.npz", "tokenizer.json"):
+        digest.update((folder / name).read_bytes())
+    return digest.hexdigest()[:12]
+
+
+@lru_cache(maxsize=1)
+def static_encoder() -> StaticEncoder:
+    """The embedded encoder, loaded once.
+
+    Raises:
+        InputError: When this installation lacks it.
+        ModelError: When it is damaged.
+    """
+    return StaticEncoder(embedded_path("static_embedder"))
