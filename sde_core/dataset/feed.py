@@ -90,7 +90,7 @@ class UnpackedFeed:
             self.complete = not chunk
             if self._decoder is not None:
                 chunk = self._decoder.decode(chunk, final=self.complete).encode("utf-8", "surrogatepass")
-        except (*self._damage_errors, UnicodeDecodeError) as error:
+        except self._damage_errors as error:
             if not self._spooled:
                 raise InputError(f"{self._path}: its data is damaged: {error}.", "Unpack it by hand to see how much can be saved.") from error
             self.damage, self.complete, chunk = str(error), True, b""
@@ -101,12 +101,12 @@ class UnpackedFeed:
 def _decompressing(packed: IO[bytes], compression: str) -> tuple[IO[bytes], tuple[type[Exception], ...]]:
     """A reader of the plain bytes, and what it raises when the packed ones are damaged."""
     if compression == "gz":
-        return cast("IO[bytes]", gzip.GzipFile(fileobj=packed)), (OSError, EOFError, zlib.error)
+        return cast("IO[bytes]", gzip.GzipFile(fileobj=packed)), (OSError, EOFError, zlib.error, UnicodeDecodeError)
     if compression == "zst":
         import zstandard
 
-        return zstandard.ZstdDecompressor().stream_reader(packed, read_across_frames=True), (zstandard.ZstdError,)
-    return packed, (OSError,)
+        return zstandard.ZstdDecompressor().stream_reader(packed, read_across_frames=True), (zstandard.ZstdError, UnicodeDecodeError)
+    return packed, (OSError, UnicodeDecodeError)
 
 
 def compression_of(head: bytes) -> str:

@@ -24,7 +24,8 @@ def record_keys(source: Source, *, cancel: Cancel, progress: Progress) -> np.nda
         stop = min(start + _BATCH, len(source))
         hashes[start:stop] = [xxhash.xxh3_64_intdigest(source.raw(row)) for row in range(start, stop)]
         progress(stop, len(source))
-    return hashes + ordinals(hashes).astype(np.uint64) * _ODD
+    keys: np.ndarray = hashes + ordinals(hashes).astype(np.uint64) * _ODD
+    return keys
 
 
 def ordinals(hashes: np.ndarray) -> np.ndarray:

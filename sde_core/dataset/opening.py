@@ -59,7 +59,10 @@ def open_dataset(source: str | Path, *, layout: str | None = None, mapping: Mapp
 def _layout_of(name: str, records: Source, layout: str | None, mapping: Mapping[str, str] | None) -> Layout:
     sample = _sample(records)
     if not sample:
-        raise InputError(f"{_shown(name)}: none of its first {len(records)} records can be read: {_first_fault(records)}.", "Is it really {0}?".format(records.format))
+        raise InputError(
+            f"{_shown(name)}: none of its first {len(records)} records can be read: {_first_fault(records)}.",
+            f"Is it really {records.format}?",
+        )
     try:
         detected = detect_layout(sample)
     except LayoutError:
@@ -173,7 +176,9 @@ def _text_source(path: Path, feed: Feed, kind: str) -> Source:
     if not head.strip(b" \t\r\n\xef\xbb\xbf"):
         raise InputError(f"{_shown(str(path))} is empty but for white space.", "Check that it was written to the end.")
     if b"\x00" in head[:4096]:
-        raise InputError(f"{_shown(str(path))} is binary, not text.", "sde reads JSON Lines, JSON, CSV, TSV, Parquet and Arrow, plain or packed with gzip or zstd.")
+        raise InputError(
+            f"{_shown(str(path))} is binary, not text.", "sde reads JSON Lines, JSON, CSV, TSV, Parquet and Arrow, plain or packed with gzip or zstd."
+        )
     kind = _format_by_content(head.removeprefix(b"\xef\xbb\xbf"), kind)
     if kind == "jsonl":
         return LineSource(feed)
@@ -240,7 +245,9 @@ def _downloaded(address: str) -> Path:
         return Path(snapshot_download(repo, repo_type="dataset", allow_patterns=patterns))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OfflineModeIsEnabled, OSError) as error:
         words = visible(str(error).split("\n", 1)[0], 160)
-        raise InputError(f"{_shown(address)} cannot be fetched from the hub: {words}.", "Give a local file, or log in and check the network.") from error
+        raise InputError(
+            f"{_shown(address)} cannot be fetched from the hub: {words}.", "Give a local file, or log in and check the network."
+        ) from error
 
 
 def _shown(name: str) -> str:

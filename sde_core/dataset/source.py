@@ -35,15 +35,24 @@ class Source(Protocol):
 
     Attributes:
         format: "jsonl", "json", "csv", "tsv", "text", "parquet", "arrow".
-        complete: Whether the end of the file has been reached.
-        size: Bytes in all, as far as known.
-        position: Bytes read so far.
     """
 
     format: str
-    complete: bool
-    size: int
-    position: int
+
+    @property
+    def complete(self) -> bool:
+        """Whether the end of the file has been reached."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """Bytes on disk in all."""
+        ...
+
+    @property
+    def position(self) -> int:
+        """Bytes on disk read so far."""
+        ...
 
     def __len__(self) -> int:
         """Records found so far, malformed ones counted."""

@@ -201,7 +201,11 @@ def sniff_dialect(head: bytes, delimiter: str) -> Dialect:
     text = head.decode("utf-8", "replace")
     quoted = _is_quoted(text, delimiter)
     lines = text.split("\n")[:_SAMPLE_LINES]
-    rows = list(csv.reader(io.StringIO(text[: 1 << 17], newline=""), delimiter=delimiter))[:_SAMPLE_LINES] if quoted else [x.rstrip("\r").split(delimiter) for x in lines]
+    rows = (
+        list(csv.reader(io.StringIO(text[: 1 << 17], newline=""), delimiter=delimiter))[:_SAMPLE_LINES]
+        if quoted
+        else [x.rstrip("\r").split(delimiter) for x in lines]
+    )
     rows = [row for row in rows if any(row)]
     if not rows:
         raise InputError("The file holds no records.", "Check that it was written to the end.")

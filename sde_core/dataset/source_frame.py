@@ -94,7 +94,7 @@ def _read_frame(path: Path, kind: str) -> pl.DataFrame:
             return pl.read_parquet(path)
         with path.open("rb") as file:
             is_file_format = file.read(6) == b"ARROW1"
-        return pl.read_ipc(path, memory_map=False) if is_file_format else pl.read_ipc_stream(path)
+        return pl.read_ipc(path) if is_file_format else pl.read_ipc_stream(path)
     except (pl.exceptions.PolarsError, OSError, ValueError) as error:
         raise InputError(f"{path}: not a readable {kind} file: {error}.", "Check that it was copied whole.") from error
 

@@ -89,5 +89,5 @@ def replaced_at(value: Any, path: FieldPath, new: Any) -> Any:
         return new
     step, rest = path[0], path[1:]
     copy = list(value) if isinstance(value, list) else dict(value)
-    copy[step] = replaced_at(value[step], rest, new)  # type: ignore[index,call-overload]
+    copy[step] = replaced_at(value[step], rest, new)  # type: ignore[index]
     return copy

@@ -1,0 +1,154 @@
+"""What commands share: opening the data, the user's decisions over it, talk on stderr, data on stdout."""
+
+from __future__ import annotations
+
+import functools
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+import orjson
+
+from sde_core.errors import UsageError
+from sde_core.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from sde_core.dataset import Dataset
+    from sde_core.decisions import Journal
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+_REDRAW_S = 0.2
+
+
+def data_options(function: _Command) -> _Command:
+    """Adds the argument DATA and the options --layout and --map; the command gets `dataset`, opened, with the user's edits laid over it."""
+    return data_options_as("--layout")(function)
+
+
+def data_options_as(layout_flag: str) -> Callable[[_Command], _Command]:
+    """`data_options` for a command in which --layout means something else."""
+
+    def decorate(function: _Command) -> _Command:
+        @click.argument("data")
+        @click.option(layout_flag, "read_layout", metavar="NAME", help="Read the rows by this layout instead of the detected one.")
+        @click.option("--map", "mapping", metavar="ROLE=FIELD", multiple=True, help="Which field plays a role, e.g. --map answer=reply; repeatable.")
+        @functools.wraps(function)
+        def wrapped(*args: Any, data: str, read_layout: str | None, mapping: tuple[str, ...], **options: Any) -> Any:
+            return function(*args, dataset=open_data(data, read_layout, mapping), **options)
+
+        return wrapped  # type: ignore[return-value]
+
+    return decorate
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout and nothing else.")
+"""Adds `as_json` to a command."""
+
+
+def open_data(data: str, layout: str | None = None, mapping: Sequence[str] = ()) -> Dataset:
+    """The dataset under the layout asked for, with edits from its journal if it has one.
+
+    Raises:
+        InputError: When it cannot be read.
+        UsageError: When the layout or the mapping makes no sense.
+    """
+    from sde_core.dataset import open_dataset
+    from sde_core.project import Project
+
+    dataset = open_dataset(data, layout=layout, mapping=parsed_mapping(mapping))
+    if Project.of(data).journal_path.exists():
+        with journal_of(dataset) as journal:
+            return dataset.with_edits(journal.state.edits)
+    return dataset
+
+
+def parsed_mapping(pairs: Sequence[str]) -> Mapping[str, str]:
+    """ROLE=FIELD pairs as a mapping.
+
+    Raises:
+        UsageError: When a pair has no "=".
+    """
+    split = [pair.partition("=") for pair in pairs]
+    wrong = next((role for role, equals, field in split if not (role and equals and field)), None)
+    if wrong is not None:
+        raise UsageError(f"--map {wrong!r} is not of the form ROLE=FIELD.", "For example: --map prompt=question --map answer=reply.")
+    return {role: field for role, _, field in split}
+
+
+@contextmanager
+def journal_of(dataset: Dataset) -> Iterator[Journal]:
+    """The dataset's journal, closed afterwards."""
+    from sde_core.project import Project
+
+    journal = Project.of(dataset.path).open_journal(dataset)
+    try:
+        yield journal
+    finally:
+        journal.close()
+
+
+def emit_json(value: Any) -> None:
+    """Prints a value as one line of JSON on stdout."""
+    sys.stdout.buffer.write(orjson.dumps(value, default=str, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def talk(text: str) -> None:
+    """Says something on stderr; whatever came from data must have passed `visible`."""
+    click.echo(text, err=True)
+
+
+@contextmanager
+def stderr_progress(what: str, unit: str = "rows") -> Iterator[Progress]:
+    """A `Progress` that draws count, rate and time left on stderr where that is a terminal, and is silent elsewhere."""
+    if not sys.stderr.isatty():
+        yield silent
+        return
+    started, drawn_at = time.monotonic(), 0.0
+
+    def draw(done: int, total: int | None) -> None:
+        nonlocal drawn_at
+        now = time.monotonic()
+        if now - drawn_at >= _REDRAW_S:
+            drawn_at = now
+            sys.stderr.write(f"\r\x1b[K{progress_text(what, unit, done, total, now - started)}")
+            sys.stderr.flush()
+
+    try:
+        yield draw
+    finally:
+        sys.stderr.write("\r\x1b[K")
+        sys.stderr.flush()
+
+
+def progress_text(what: str, unit: str, done: int, total: int | None, elapsed_s: float) -> str:
+    """For example "checking 1,200 of 5,000 rows · 900 rows/s · 4 s left"."""
+    rate = done / elapsed_s if elapsed_s > 0 else 0.0
+    if unit == "bytes":
+        done_text, rate_text = f"{done / 1e6:,.0f}", f"{rate / 1e6:,.0f} MB/s"
+        total_text = f" of {total / 1e6:,.0f} MB" if total else " MB"
+    else:
+        done_text, rate_text = f"{done:,}", f"{rate:,.0f} {unit}/s"
+        total_text = f" of {total:,} {unit}" if total else f" {unit}"
+    left = f" · {(total - done) / rate:,.0f} s left" if total and rate > 0 else ""
+    return f"{what} {done_text}{total_text} · {rate_text}{left}"
+
+
+def parsed_rows(texts: Sequence[str], count: int) -> list[int]:
+    """Row numbers from words such as "3", "10-20" or "7,9".
+
+    Raises:
+        UsageError: When a word is not a row number or lies outside the dataset.
+    """
+    rows: list[int] = []
+    for word in ",".join(texts).split(","):
+        first, dash, last = word.strip().partition("-")
+        if not first.isdigit() or (dash and not last.isdigit()):
+            raise UsageError(f"{word.strip()!r} is not a row number.", "Rows are written 3 or 10-20 or 3,7,10-20, counted from 0.")
+        rows.extend(range(int(first), int(last or first) + 1))
+        if rows and rows[-1] >= count:
+            raise UsageError(f"There is no row {rows[-1]}.", f"The dataset has rows 0 to {count - 1}.")
+    return rows
