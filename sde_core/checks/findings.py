@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, Protocol
-
-import polars as pl
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from sde_core.dataset import Dataset, FieldPath, Turns
 from sde_core.progress import NEVER, Cancel, Progress, silent
+
+if TYPE_CHECKING:
+    import polars as pl
 
 Severity = Literal["error", "warning", "info"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
@@ -63,6 +64,33 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with one text; the runner makes a `Finding` of it, with the row and the field.
+
+    Attributes:
+        severity: As in `Finding`.
+        message: As in `Finding`.
+        evidence: As in `Finding`.
+        score: As in `Finding`.
+        fix: As in `Finding`.
+    """
+
+    severity: Severity
+    message: str
+    evidence: str
+    score: float | None = None
+    fix: str = ""
+
+
+class Survey(Protocol):
+    """Something several checks need to know about all records; collected once, in the pass over the file."""
+
+    def observe(self, row: int, value: Any, turns: Turns) -> None:
+        """Takes one record into account."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class CheckContext:
     """What a check may look at.
 
@@ -70,6 +98,7 @@ class CheckContext:
         dataset: The opened dataset, read to its end.
         texts: `dataset.texts()`: one line a readable record (see `sde_core.dataset.dataset.TEXT_SCHEMA`).
         params: Thresholds by name; a check reads its own with `params.get(name, default)`.
+        surveys: By class, the surveys that a check names in its attribute `surveys`.
     """
 
     dataset: Dataset
@@ -77,6 +106,7 @@ class CheckContext:
     params: dict[str, Any] = field(default_factory=dict)
     cancel: Cancel = NEVER
     progress: Progress = silent
+    surveys: Mapping[type, Any] = field(default_factory=dict)
 
 
 class RecordCheck(Protocol):
@@ -90,8 +120,24 @@ class RecordCheck(Protocol):
         ...
 
 
+class TextCheck(Protocol):
+    """Looks at one text at a time: every message, field by field, answers that are to be avoided included."""
+
+    name: str
+    title: str
+
+    def faults(self, text: str, role: str) -> Iterable[Fault]:
+        """What is wrong with this text of this role; must be cheap where nothing is."""
+        ...
+
+
 class TableCheck(Protocol):
-    """Looks at the whole dataset at once."""
+    """Looks at the whole dataset at once.
+
+    A check of any kind may also have these attributes: `names` (all check names of its findings, where it is more than `name`),
+    `screen` (the app's screen that deals with it, "formats" by default), `advice` (what to do about it, one sentence), and
+    `surveys` (classes of `Survey` whose result it reads from the context).
+    """
 
     name: str
     title: str

@@ -1,0 +1,49 @@
+"""What is wrong with a dataset: checks, their findings and the safe fixes.
+
+`CHECKS` lists every check by module and class, so that importing this package loads none of them. A new check is one file and one line here.
+Check kinds are told apart by their method: `inspect` (a record), `faults` (a text), `run` (the whole dataset); see `sde_core.checks.findings`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from sde_core.progress import NEVER, Cancel, Progress, silent
+
+if TYPE_CHECKING:
+    from sde_core.checks.runner import CheckReport
+    from sde_core.dataset import Dataset
+
+CHECKS: tuple[str, ...] = (
+    "sde_core.checks.formats.lines:BadLines",
+)  # fmt: skip
+"""Order is the order of findings of one severity."""
+
+
+def run_checks(
+    dataset: Dataset,
+    only: Sequence[str] = (),
+    params: Mapping[str, Any] | None = None,
+    *,
+    cancel: Cancel = NEVER,
+    progress: Progress = silent,
+    on_step: Callable[[str], None] | None = None,
+) -> CheckReport:
+    """Runs checks over all rows of a dataset.
+
+    Args:
+        dataset: Read to its end by this.
+        only: Names of the checks to run; all by default.
+        params: Thresholds by name, where a default does not suit.
+        cancel: Looked at every few thousand rows.
+        progress: Called with units of work done and in all.
+        on_step: Called with a few words about what is done now.
+
+    Raises:
+        UsageError: When `only` names a check that does not exist.
+        CancelledError: When stopped.
+    """
+    from sde_core.checks.runner import run
+
+    return run(dataset, only, dict(params or {}), cancel=cancel, progress=progress, on_step=on_step)
