@@ -1,0 +1,118 @@
+"""What a job's function sees of its folder: the spec, the way to report, and whether to stop."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from sde_core.errors import CancelledError
+from sde_core.jobs.event_log import append_event
+from sde_core.jobs.status import JobState, JobStatus, write_status
+
+BEAT_SECONDS = 10.0
+"""A job writes its status at least this often, so that other machines see that it lives."""
+_WRITE_SECONDS = 0.25
+_LOOK_SECONDS = 0.1
+_RATE_WINDOW_SECONDS = 30.0
+
+
+class JobContext:
+    """A job's own view of its folder; also the `Cancel` and, as `report`, the `Progress` that engine functions take.
+
+    Args:
+        folder: The job's folder.
+        status: The status to go on from.
+    """
+
+    def __init__(self, folder: Path, status: JobStatus) -> None:
+        self.folder = folder
+        self.spec: dict[str, Any] = orjson.loads((folder / "spec.json").read_bytes())["spec"]
+        self.result_dir = folder / "result"
+        self.attempt = status.attempt
+        self._status = status
+        self._lock = threading.Lock()
+        self._ended = threading.Event()
+        self._written = 0.0
+        self._looked = 0.0
+        self._stop_asked = False
+        self._samples: deque[tuple[float, int]] = deque()
+
+    @property
+    def status(self) -> JobStatus:
+        """What was reported last."""
+        return self._status
+
+    def report(self, done: int, total: int | None) -> None:
+        """Say how far the work is; written at most four times a second."""
+        now = time.monotonic()
+        rate = self._rate(now, done)
+        eta = (total - done) / rate if total is not None and rate > 0 else None
+        self._update(force=done == total, done=done, total=total, rate=rate, eta_s=eta)
+
+    def say(self, message: str, *, unit: str | None = None) -> None:
+        """Say what the work is at now, in one short sentence, and what `report` counts from here on."""
+        self._samples.clear()
+        counting = {} if unit is None else {"unit": unit, "done": 0, "total": None, "rate": 0.0, "eta_s": None}
+        self._update(force=True, message=message, **counting)
+
+    def event(self, kind: str, **fields: Any) -> None:
+        """Append one event to `events.jsonl`."""
+        append_event(self.folder / "events.jsonl", {"event": kind, **fields})
+
+    def is_set(self) -> bool:
+        """Whether somebody asked the job to stop: by the STOP file or by SIGTERM."""
+        now = time.monotonic()
+        if not self._stop_asked and now - self._looked >= _LOOK_SECONDS:
+            self._looked = now
+            self._stop_asked = (self.folder / "STOP").exists()
+        return self._stop_asked
+
+    def on_terminate(self) -> None:
+        """SIGTERM: the first asks as the STOP file does, any later one breaks off wherever the work stands.
+
+        Raises:
+            CancelledError: When the job had been asked to stop before.
+        """
+        if self._stop_asked or (self.folder / "STOP").exists():
+            self._stop_asked = True
+            raise CancelledError("Broken off.")
+        self._stop_asked = True
+
+    def finish(self, state: JobState, message: str, hint: str = "") -> None:
+        """Write the final status."""
+        self._ended.set()
+        self._update(force=True, state=state, message=message, hint=hint, ended=time.time(), eta_s=None)
+
+    def beat_forever(self) -> threading.Thread:
+        """Start the thread that keeps the status fresh while the work is silent."""
+        thread = threading.Thread(target=self._beat, name="job-heartbeat", daemon=True)
+        thread.start()
+        return thread
+
+    def _beat(self) -> None:
+        while not self._ended.wait(BEAT_SECONDS):
+            if time.monotonic() - self._written >= BEAT_SECONDS:
+                self._update(force=True)
+
+    def _update(self, *, force: bool, **changes: Any) -> None:
+        with self._lock:
+            self._status = replace(self._status, beat=time.time(), **changes)
+            if force or time.monotonic() - self._written >= _WRITE_SECONDS:
+                write_status(self.folder / "status.json", self._status)
+                self._written = time.monotonic()
+
+    def _rate(self, now: float, done: int) -> float:
+        """Units a second over the last half minute."""
+        if self._samples and done < self._samples[-1][1]:
+            self._samples.clear()
+        self._samples.append((now, done))
+        while len(self._samples) > 2 and now - self._samples[0][0] > _RATE_WINDOW_SECONDS:
+            self._samples.popleft()
+        (then, before), elapsed = self._samples[0], now - self._samples[0][0]
+        return (done - before) / elapsed if elapsed > 0 and then < now else 0.0

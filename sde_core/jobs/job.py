@@ -1,0 +1,258 @@
+"""Launching, finding, watching, stopping and resuming jobs."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from sde_core.errors import JobError, ReadOnlyError, UsageError
+from sde_core.jobs.event_log import CHUNK_BYTES, read_events
+from sde_core.jobs.kinds import JOB_KINDS
+from sde_core.jobs.status import FINAL_STATES, JobState, JobStatus, read_status, write_status
+
+_UNBORN_SECONDS = 60.0
+"""A launched job whose process has not reported by then never will."""
+_SILENT_SECONDS = 300.0
+"""A job on another machine that has not written for this long counts as lost."""
+_children: dict[Path, subprocess.Popen[bytes]] = {}
+"""Processes that this one launched: only their parent can tell that they ended, and must, or they stay as zombies."""
+
+
+class Job:
+    """One job folder. Cheap to make; every answer is read from the folder.
+
+    Args:
+        folder: The job's folder.
+
+    Raises:
+        JobError: When the folder holds no job.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.id = folder.name
+        try:
+            launched = orjson.loads((folder / "spec.json").read_bytes())
+            self.kind: str = launched["kind"]
+            self.title: str = launched["title"]
+            self.spec: dict[str, Any] = launched["spec"]
+        except (OSError, orjson.JSONDecodeError, KeyError, TypeError) as error:
+            raise JobError(f"{folder} is not a job folder.", "sde jobs lists the jobs of a dataset.") from error
+
+    @property
+    def result_dir(self) -> Path:
+        """Where the job leaves what it made."""
+        return self.folder / "result"
+
+    @property
+    def log_path(self) -> Path:
+        """Everything the job printed."""
+        return self.folder / "log.txt"
+
+    def status(self) -> JobStatus:
+        """How far the job is; "lost" when its process is gone without a final word."""
+        status = self._written_status()
+        if status.state in FINAL_STATES:
+            return status
+        if self._process_is_gone(status):
+            # Its last act may have been to write the final status after it was read above.
+            status = self._written_status()
+            return status if status.state in FINAL_STATES else replace(status, state="lost", rate=0.0, eta_s=None, message=self._last_words())
+        stopping: JobState = "stopping" if (self.folder / "STOP").exists() else status.state
+        return replace(status, state=stopping)
+
+    def events(self, offset: int = 0, max_bytes: int = CHUNK_BYTES) -> tuple[list[dict[str, Any]], int]:
+        """The events from a byte offset on, and the offset to go on from; see `read_events`."""
+        return read_events(self.folder / "events.jsonl", offset, max_bytes)
+
+    def stop(self) -> None:
+        """Ask the job to save and stop at its next step."""
+        (self.folder / "STOP").touch()
+
+    def terminate(self) -> None:
+        """Ask harder (SIGTERM), for a job that does not come to its next step."""
+        self.stop()
+        self._signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End the job and everything it started at once; it can be resumed from what it last saved."""
+        from psutil import NoSuchProcess, Process
+
+        identity = self.status().identity
+        if identity is None or identity.liveness() != "alive":
+            return
+        try:
+            started_by_it = Process(identity.pid).children(recursive=True)
+        except NoSuchProcess:
+            return
+        self._signal(signal.SIGKILL)
+        for process in started_by_it:
+            if process.is_running():
+                process.kill()
+
+    def resume(self) -> None:
+        """Start the job again in the same folder; it goes on from what it saved.
+
+        Raises:
+            JobError: When it still runs, or is done.
+        """
+        status = self.status()
+        if status.active:
+            raise JobError(f"Job {self.id} is still {status.state}.", "Stop it first, or attach to it.")
+        if status.state == "done":
+            raise JobError(f"Job {self.id} is done; there is nothing to resume.", "Start a new one.")
+        (self.folder / "STOP").unlink(missing_ok=True)
+        self._start(replace(status, state="queued", identity=None, started=None, ended=None, attempt=status.attempt + 1, message="Starting again."))
+
+    def wait(self, timeout: float | None = None) -> JobStatus:
+        """Wait until the job ends; for scripts and tests, since the job itself needs nobody.
+
+        Raises:
+            TimeoutError: When it has not ended within `timeout` seconds.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while (status := self.status()).active:
+            if deadline is not None and time.monotonic() > deadline:
+                raise TimeoutError(f"Job {self.id} is still {status.state}: {status.message}")
+            time.sleep(0.05)
+        if self.folder in _children:
+            _children.pop(self.folder).wait()
+        return status
+
+    def _start(self, status: JobStatus) -> None:
+        write_status(self.folder / "status.json", replace(status, beat=time.time()))
+        with self.log_path.open("ab") as log:
+            _children[self.folder] = subprocess.Popen(
+                _command(self.folder),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                cwd=self.folder,
+                env=_environment(),
+            )
+
+    def _written_status(self) -> JobStatus:
+        return read_status(self.folder / "status.json") or JobStatus(created=self.folder.stat().st_mtime, beat=self.folder.stat().st_mtime)
+
+    def _process_is_gone(self, status: JobStatus) -> bool:
+        child = _children.get(self.folder)
+        if child is not None:
+            if child.poll() is None:
+                return False
+            del _children[self.folder]
+            return True
+        if status.identity is None:
+            return time.time() - status.beat > _UNBORN_SECONDS
+        liveness = status.identity.liveness()
+        return liveness == "gone" or (liveness == "elsewhere" and time.time() - status.beat > _SILENT_SECONDS)
+
+    def _last_words(self) -> str:
+        """The end of the log, where a process that died without a status may have said why."""
+        try:
+            lines = self.log_path.read_bytes()[-4096:].decode("utf-8", "replace").split("\n")
+        except OSError:
+            lines = []
+        last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+        return "Its process is gone." + (f" The log ends: {last[:200]}" if last else "")
+
+    def _signal(self, number: signal.Signals) -> None:
+        identity = self.status().identity
+        if identity is None or identity.liveness() != "alive":
+            return
+        try:
+            os.killpg(identity.pid, number)
+        except ProcessLookupError:
+            return
+
+
+def launch(jobs_dir: Path, kind: str, spec: dict[str, Any], *, title: str, folder: Path | None = None) -> Job:
+    """Start a detached job.
+
+    Args:
+        jobs_dir: Where job folders stand; made when it is missing.
+        kind: One of `JOB_KINDS`.
+        spec: What the job's function reads; goes to JSON. Paths in it must be absolute.
+        title: One line that tells this job from others.
+        folder: A folder from `new_job_folder` that already holds the job's input; a new one by default.
+
+    Raises:
+        UsageError: When there is no such kind.
+        ReadOnlyError: When the folder cannot be written.
+    """
+    if kind not in JOB_KINDS:
+        raise UsageError(f"There is no kind of job named {kind!r}.", f"Known kinds: {', '.join(JOB_KINDS)}.")
+    folder = folder or new_job_folder(jobs_dir, kind)
+    try:
+        (folder / "spec.json").write_bytes(orjson.dumps({"kind": kind, "title": title, "spec": spec}, option=orjson.OPT_INDENT_2))
+        job = Job(folder)
+        job._start(JobStatus(created=time.time(), message="Starting."))
+    except OSError as error:
+        raise ReadOnlyError(
+            f"The job folder {folder} cannot be written: {error.strerror}.", "Free some space, or work on a copy of the data."
+        ) from error
+    return job
+
+
+def new_job_folder(jobs_dir: Path, kind: str) -> Path:
+    """Make an empty folder for a job, named by time, kind and chance, so that names sort by age.
+
+    Raises:
+        ReadOnlyError: When it cannot be made.
+    """
+    now = datetime.now(timezone.utc)
+    folder = jobs_dir.absolute() / f"{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03d}-{kind}-{secrets.token_hex(2)}"
+    try:
+        (folder / "result").mkdir(parents=True)
+    except OSError as error:
+        raise _unwritable(jobs_dir, error) from error
+    return folder
+
+
+def list_jobs(jobs_dir: Path) -> list[Job]:
+    """All jobs of a dataset, the latest first; folders still being prepared are left out."""
+    if not jobs_dir.is_dir():
+        return []
+    return [Job(folder) for folder in sorted(jobs_dir.iterdir(), reverse=True) if (folder / "spec.json").is_file()]
+
+
+def find_job(jobs_dir: Path, name: str) -> Job:
+    """The job whose id is, starts with, or ends with `name`; "last" is the latest.
+
+    Raises:
+        UsageError: When none or several match.
+    """
+    jobs = list_jobs(jobs_dir)
+    matching = jobs[:1] if name == "last" else [job for job in jobs if job.id == name or re.search(f"^{re.escape(name)}|{re.escape(name)}$", job.id)]
+    if len(matching) != 1:
+        found = "No job" if not matching else f"{len(matching)} jobs"
+        raise UsageError(f"{found} of this dataset match {name!r}.", "sde jobs lists them; the end of an id is enough, and so is the word last.")
+    return matching[0]
+
+
+def _unwritable(folder: Path, error: OSError) -> ReadOnlyError:
+    return ReadOnlyError(f"No job can be started: {folder} cannot be written ({error.strerror}).", "Free some space, or work on a copy of the data.")
+
+
+def _command(folder: Path) -> list[str]:
+    return [sys.executable, "-m", "sde_core.jobs.main", str(folder)]
+
+
+def _environment() -> dict[str, str]:
+    """The environment of a job: quiet libraries, and this very copy of the engine also where it is not installed."""
+    quiet = {"PYTHONUNBUFFERED": "1", "TOKENIZERS_PARALLELISM": "false", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
+    home = Path(__file__).resolve().parents[2]
+    if home.name not in ("site-packages", "dist-packages"):
+        quiet["PYTHONPATH"] = os.pathsep.join(filter(None, [str(home), os.environ.get("PYTHONPATH", "")]))
+    return {**os.environ, **quiet}

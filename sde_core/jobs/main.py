@@ -1,0 +1,87 @@
+"""A job's process: `python -m sde_core.jobs.main FOLDER`. It ignores hang-ups, so it outlives the terminal and the app."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import sys
+import time
+import traceback
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+
+from sde_core.errors import CancelledError, JobError, SdeError
+from sde_core.jobs.context import JobContext
+from sde_core.jobs.event_log import close_torn_line
+from sde_core.jobs.identity import ProcessIdentity
+from sde_core.jobs.job import Job
+from sde_core.jobs.kinds import job_function
+from sde_core.jobs.status import JobStatus, read_status, write_status
+
+
+def main(folder: Path) -> int:
+    """Do the job in `folder` and leave its final status there.
+
+    Returns:
+        The exit code: 0 when done or stopped, 3 when it failed, 2 when another process already works in the folder.
+    """
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    if not _take_folder(folder):
+        return 2
+    job = Job(folder)
+    context = _begin(folder)
+    signal.signal(signal.SIGTERM, lambda _number, _frame: _terminate(context, _frame))
+    context.beat_forever()
+    try:
+        job_function(job.kind)(context)
+    except CancelledError as stop:
+        context.finish("stopped", stop.message)
+    except SdeError as error:
+        context.finish("failed", error.message, error.hint)
+    except OSError as error:
+        traceback.print_exc()
+        context.finish("failed", f"The job's files could not be read or written: {error}", "Free some space if the disk is full, then resume it.")
+    except Exception as error:
+        traceback.print_exc()
+        context.finish("failed", f"{type(error).__name__}: {error}"[:400], "The whole story is in log.txt.")
+    else:
+        context.finish("done", context.status.message)
+    context.event("end", state=context.status.state, message=context.status.message)
+    return JobError.exit_code if context.status.state == "failed" else 0
+
+
+def _begin(folder: Path) -> JobContext:
+    """The context of this attempt, its first status and event written."""
+    path = folder / "status.json"
+    now = time.time()
+    status = read_status(path) or JobStatus(created=now)
+    status = replace(
+        status, state="running", identity=ProcessIdentity.of_pid(os.getpid()), started=now, ended=None, beat=now, message="Starting.", hint=""
+    )
+    write_status(path, status)
+    close_torn_line(folder / "events.jsonl")
+    context = JobContext(folder, status)
+    context.event("start", attempt=status.attempt, pid=os.getpid())
+    return context
+
+
+def _terminate(context: JobContext, _frame: FrameType | None) -> None:
+    context.on_terminate()
+
+
+def _take_folder(folder: Path) -> bool:
+    """Whether this process is the only one in the folder; the lock goes with the process."""
+    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True  # some network file systems have no locks; the identity in the status still guards against resuming a running job
+    return True
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

@@ -1,0 +1,85 @@
+"""How far a job is: one small file, replaced whole."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Literal
+
+import orjson
+
+from sde_core.jobs.identity import ProcessIdentity
+
+JobState = Literal["queued", "running", "stopping", "done", "stopped", "failed", "lost"]
+ACTIVE_STATES: tuple[JobState, ...] = ("queued", "running", "stopping")
+"""States in which a process works, or is about to."""
+FINAL_STATES: tuple[JobState, ...] = ("done", "stopped", "failed")
+"""States that a job itself ends in; "lost" is what a reader says when the process is gone without one of these."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobStatus:
+    """How far a job is.
+
+    Attributes:
+        state: "queued" until its process reports, "stopping" once somebody asked it to stop, "lost" when its process went without a word.
+        done: Units done so far.
+        total: Units in all, None where unknown.
+        unit: What is counted ("steps", "rows").
+        rate: Units a second of late, 0 where unknown.
+        eta_s: Seconds still to go, None where unknown.
+        message: What it does now, or why it ended, in one sentence.
+        hint: The way out of a failure, empty where there is none.
+        created: When it was launched first, in seconds since 1970.
+        started: When its present process started working, None before that.
+        ended: When it ended, None while it runs.
+        beat: When its process last wrote this.
+        attempt: 1, and one more for every resume.
+        identity: Its process.
+    """
+
+    state: JobState = "queued"
+    done: int = 0
+    total: int | None = None
+    unit: str = ""
+    rate: float = 0.0
+    eta_s: float | None = None
+    message: str = ""
+    hint: str = ""
+    created: float = 0.0
+    started: float | None = None
+    ended: float | None = None
+    beat: float = 0.0
+    attempt: int = 1
+    identity: ProcessIdentity | None = None
+
+    @property
+    def active(self) -> bool:
+        """Whether a process works on it, or is about to."""
+        return self.state in ACTIVE_STATES
+
+    def to_json(self) -> dict[str, Any]:
+        """The status as the status file and the command line hold it."""
+        return asdict(self)
+
+
+def write_status(path: Path, status: JobStatus) -> None:
+    """Replace the status file in one step: a reader sees the old one or the new one."""
+    scratch = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    scratch.write_bytes(orjson.dumps(status.to_json()))
+    scratch.replace(path)
+
+
+def read_status(path: Path) -> JobStatus | None:
+    """The status in the file, None where there is none or it cannot be read; fields of other versions are ignored."""
+    try:
+        value = orjson.loads(path.read_bytes())
+    except (OSError, orjson.JSONDecodeError):
+        return None
+    if not isinstance(value, dict):
+        return None
+    known = {field.name for field in fields(JobStatus)}
+    kept = {name: item for name, item in value.items() if name in known}
+    kept["identity"] = ProcessIdentity.from_json(kept.get("identity"))
+    return JobStatus(**kept)
