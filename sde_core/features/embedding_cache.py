@@ -75,7 +75,7 @@ class VectorCache:
 
 def _read(path: Path, dimensions: int) -> tuple[TextKeys, Vectors] | None:
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             keys, vectors = arrays["keys"], arrays["vectors"]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         _remove(path)

@@ -45,7 +45,7 @@ class StaticEncoder:
         from tokenizers import Tokenizer
 
         try:
-            with np.load(folder / "vectors.npz", allow_pickle=False) as arrays:
+            with (folder / "vectors.npz").open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 self._table: npt.NDArray[np.float32] = arrays["vectors"].astype(np.float32) * arrays["scales"][:, None]
             tokenizer_json = (folder / "tokenizer.json").read_text(encoding="utf-8")
         except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
@@ -97,10 +97,11 @@ def _segment_sums(table: npt.NDArray[np.float32], flat: npt.NDArray[np.int64], l
 
 
 def _encodable(text: str) -> str:
+    """`text` with U+FFFD for lone surrogates, which the tokenizer refuses."""
     try:
         text.encode()
-    except UnicodeEncodeError:  # a lone surrogate, as "\ud800" in JSON
-        return text.encode(errors="replace").decode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return text
 
 
