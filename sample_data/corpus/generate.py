@@ -6,9 +6,15 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 
 from corpus.background import paragraph
+from corpus.chats import converse
+from corpus.code import program
 from corpus.desk import answer_one
 from corpus.desk_loans import LOAN_TOPICS
 from corpus.desk_venues import VENUE_TOPICS
+from corpus.forms import extract
+from corpus.rewriting import rewrite
+from corpus.steps import list_steps
+from corpus.sums import reckon
 from corpus.text import Conversation
 from corpus.triage import CATEGORIES, classify
 
@@ -26,6 +32,12 @@ def answer(rng: random.Random, category: str) -> Conversation:
 _MAKERS: dict[str, tuple[float, Callable[[random.Random, str], Conversation]]] = {
     "answer": (26, answer),
     "triage": (19, classify),
+    "extract": (12, extract),
+    "chat": (10, converse),
+    "sums": (9, reckon),
+    "rewrite": (8, rewrite),
+    "steps": (8, list_steps),
+    "code": (8, program),
 }
 TASKS = tuple(_MAKERS)
 """What the desk's answers do, by name."""
