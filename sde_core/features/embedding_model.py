@@ -60,13 +60,14 @@ def _local_folder(name: str) -> tuple[Path, str]:
     if name.startswith((".", "/", "~")):
         raise ModelError(f"The encoder folder {name} does not exist.", _EMBEDDED_HINT)
     from huggingface_hub import snapshot_download
+    from huggingface_hub.utils import disable_progress_bars
 
+    disable_progress_bars()
     repository = name if "/" in name else f"sentence-transformers/{name}"
     try:
         snapshot = Path(snapshot_download(repository, allow_patterns=list(_SAFE_FILES)))
     except (OSError, ValueError) as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise ModelError(f"The encoder {name!r} is neither a folder nor reachable on the hub: {reason}", _EMBEDDED_HINT) from error
+        raise ModelError(f"The encoder {name!r} is neither a folder nor reachable on the hub: {_reason(error)}", _EMBEDDED_HINT) from error
     return snapshot, f"{repository.replace('/', '--')}-{snapshot.name[:12]}"
 
 
@@ -103,9 +104,15 @@ def _modules(path: Path) -> list[dict[str, Any]]:
 
 def _loaded(folder: Path, name: str) -> Any:
     from sentence_transformers import SentenceTransformer
+    from transformers.utils.logging import disable_progress_bar
 
+    disable_progress_bar()
     try:
         return SentenceTransformer(str(folder), trust_remote_code=False, local_files_only=True, model_kwargs={"use_safetensors": True})
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError) as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise ModelError(f"The encoder {name!r} does not load: {reason}", _EMBEDDED_HINT) from error
+        raise ModelError(f"The encoder {name!r} does not load: {_reason(error)}", _EMBEDDED_HINT) from error
+
+
+def _reason(error: Exception) -> str:
+    """The first line of what a library says, as a sentence."""
+    return str(error).strip().partition("\n")[0].rstrip(".") + "."

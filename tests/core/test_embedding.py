@@ -370,3 +370,28 @@ class TestSentenceEncoder:
         (tmp_path / "modules.json").write_text("[]")
         with pytest.raises(ModelError, match="safetensors form"):
             embed_texts(["a"], str(tmp_path))
+
+    def test_a_model_folder_embeds_and_is_named_by_its_content(self, tmp_path):
+        """A two-layer BERT with random weights: the whole path through sentence-transformers, and no vector for blank text."""
+        sentence_transformers = pytest.importorskip("sentence_transformers")
+        folder = tiny_sentence_model(tmp_path / "tiny", sentence_transformers)
+        vectors = embed_texts(["red apple", "green pear", "red apple", " "], str(folder))
+        assert vectors.shape == (4, 16)
+        np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), [1, 1, 1, 0], atol=1e-5)
+        np.testing.assert_allclose(vectors[0], vectors[2], atol=1e-6)
+        dataset = open_dataset(jsonl(tmp_path / "a.jsonl", [("red", "apple"), ("green", "pear")]))
+        matrix = embed_rows(dataset, str(folder), cache_dir=tmp_path / "cache")
+        assert matrix.encoder.startswith("tiny-")
+        assert [path.name for path in (tmp_path / "cache" / "embeddings").iterdir()] == [matrix.encoder]
+
+
+def tiny_sentence_model(folder: Path, sentence_transformers) -> Path:
+    from transformers import BertConfig, BertModel, BertTokenizerFast
+
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "red", "green", "apple", "pear"]
+    bert = folder.with_name("bert")
+    config = BertConfig(vocab_size=len(words), hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32)
+    BertModel(config).save_pretrained(bert)
+    BertTokenizerFast(vocab={word: i for i, word in enumerate(words)}).save_pretrained(bert)
+    sentence_transformers.SentenceTransformer(str(bert), device="cpu").save(str(folder))
+    return folder
