@@ -1,0 +1,21 @@
+"""Duplicates: exact, the same after normalising, near (Jaccard on word shingles) and semantic (cosine of embeddings)."""
+
+from __future__ import annotations
+
+from sde_core.checks.duplicates.groups import KINDS, GroupTable, Kind
+from sde_core.checks.duplicates.index import (
+    NEAR_DEFAULT,
+    SEMANTIC_DEFAULT,
+    DuplicateIndex,
+    DuplicateParams,
+    find_duplicates,
+    semantic_duplicates,
+)  # fmt: skip
+from sde_core.checks.duplicates.keepers import KEEP_POLICIES, POLICY_WORDS, KeepPlan, KeepPolicy
+from sde_core.checks.duplicates.pairs import ScoredPairs
+from sde_core.checks.duplicates.parts import PARTS, Part
+
+__all__ = [
+    "KEEP_POLICIES", "KINDS", "NEAR_DEFAULT", "PARTS", "POLICY_WORDS", "SEMANTIC_DEFAULT", "DuplicateIndex", "DuplicateParams",
+    "GroupTable", "KeepPlan", "KeepPolicy", "Kind", "Part", "ScoredPairs", "find_duplicates", "semantic_duplicates",
+]  # fmt: skip
