@@ -12,11 +12,27 @@ from typing import TYPE_CHECKING, Any
 from sde_core.progress import NEVER, Cancel, Progress, silent
 
 if TYPE_CHECKING:
-    from sde_core.checks.runner import CheckReport
+    from sde_core.checks.report import CheckReport
     from sde_core.dataset import Dataset
 
 CHECKS: tuple[str, ...] = (
     "sde_core.checks.formats.lines:BadLines",
+    "sde_core.checks.formats.schema:Fields",
+    "sde_core.checks.formats.schema:ChangedTypes",
+    "sde_core.checks.formats.turns:EmptyTexts",
+    "sde_core.checks.formats.turns:UnknownRoles",
+    "sde_core.checks.formats.turns:RoleOrder",
+    "sde_core.checks.formats.turns:LastTurn",
+    "sde_core.checks.formats.turns:RepeatedTurns",
+    "sde_core.checks.formats.turns:EqualPreference",
+    "sde_core.checks.formats.characters:ControlCharacters",
+    "sde_core.checks.formats.characters:Mojibake",
+    "sde_core.checks.formats.characters:LostCharacters",
+    "sde_core.checks.formats.characters:InvisibleCharacters",
+    "sde_core.checks.formats.markers:SpecialTokens",
+    "sde_core.checks.formats.markers:Placeholders",
+    "sde_core.checks.formats.markers:UnclosedFences",
+    "sde_core.checks.formats.markers:OuterWhitespace",
 )  # fmt: skip
 """Order is the order of findings of one severity."""
 

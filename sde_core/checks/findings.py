@@ -46,7 +46,8 @@ class Finding:
         message: One sentence in plain words.
         evidence: The text, number or neighbour that proves it; never empty.
         score: How sure the check is or how far the row is off, 0-1; None where that has no meaning.
-        fix: Name of a safe fix in `FIXES`, empty where there is none.
+        fix: Name of a safe fix in `FIXES` or `TARGETED_FIXES`, empty where there is none.
+        replacement: What the field's text becomes, for a fix that needs more than the text to know ("canonical-label"). Not printed.
     """
 
     check: str
@@ -57,10 +58,13 @@ class Finding:
     field: str = ""
     score: float | None = None
     fix: str = ""
+    replacement: str | None = None
 
     def to_json(self, line: int | None = None) -> dict[str, Any]:
         """The finding as the command line prints it; `line` is the 1-based line of the first row."""
-        return {"row": self.rows[0] if self.rows else None, "line": line, **asdict(self), "rows": list(self.rows)}
+        shown = {"row": self.rows[0] if self.rows else None, "line": line, **asdict(self), "rows": list(self.rows)}
+        del shown["replacement"]
+        return shown
 
 
 @dataclass(frozen=True, slots=True)

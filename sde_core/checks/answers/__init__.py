@@ -1,0 +1,1 @@
+"""Checks on what the answers say and how they are shaped."""

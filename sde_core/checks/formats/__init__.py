@@ -1,0 +1,1 @@
+"""Checks on the form of records: fields, roles, turns, characters."""

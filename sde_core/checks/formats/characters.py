@@ -1,0 +1,100 @@
+"""Characters that do not belong in a text: commands, wrong encodings, what nobody sees, what was lost."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from sde_core.checks.fields import excerpt
+from sde_core.checks.findings import Fault, Severity
+from sde_core.checks.fixes import CONTROL, ESCAPE_SEQUENCE, INVISIBLE, with_encoding_repaired, without_invisible
+
+_LOST = re.compile("[\ud800-\udfff\ufffd]")
+_MARKS = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_REORDERING = re.compile("[\u202a-\u202e\u2066-\u2069]")
+_RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]")
+_TAGS = re.compile("[\U000e0020-\U000e007f]")
+
+
+class ControlCharacters:
+    """Control characters and terminal commands; tabs and line ends are text."""
+
+    name = "control-characters"
+    title = "Control characters and escape sequences in texts"
+    advice = "Remove them with the fix; models learn to print them."
+
+    def faults(self, text: str, role: str) -> Iterator[Fault]:
+        """One fault a text."""
+        match = CONTROL.search(text)
+        if match is None:
+            return
+        count = len(CONTROL.findall(text))
+        at = match.start()
+        kind = "a terminal command" if ESCAPE_SEQUENCE.match(text, at) else f"the control character U+{ord(match.group()):04X}"
+        more = f" and {count - 1} more" if count > 1 else ""
+        yield Fault("warning", f"The text holds {kind}{more}.", excerpt(text, at), fix="strip-control-characters")
+
+
+class Mojibake:
+    """Text decoded with the wrong table, such as "Ã©" for "é"."""
+
+    name = "mojibake"
+    title = "Texts in a broken encoding"
+    advice = "Repair them with the fix."
+
+    def faults(self, text: str, role: str) -> Iterator[Fault]:
+        """One fault a text that can be repaired."""
+        if text.isascii():
+            return
+        repaired = with_encoding_repaired(text)
+        if repaired == text:
+            return
+        at = next((i for i, (old, new) in enumerate(zip(text, repaired, strict=False)) if old != new), 0)
+        before, after = excerpt(text, at, 60), excerpt(repaired, at, 60)
+        yield Fault("warning", "The text was decoded with the wrong encoding.", f"{before} → {after}", fix="repair-encoding")
+
+
+class InvisibleCharacters:
+    """Zero-width, reordering and tag characters, where no script or emoji needs them."""
+
+    name = "invisible-characters"
+    title = "Invisible characters in texts"
+    advice = "Remove them with the fix; a reader cannot see what the tokenizer sees."
+
+    def faults(self, text: str, role: str) -> Iterator[Fault]:
+        """One fault a text."""
+        if text.isascii():
+            return
+        match = INVISIBLE.search(text)
+        if match is None or without_invisible(text) == text or self._needed_by_script(text):
+            return
+        codes = sorted({f"U+{ord(character):04X}" for character in INVISIBLE.findall(text)})
+        hidden = _REORDERING.search(text) or _TAGS.search(text)
+        severity: Severity = "warning" if hidden or match.group() != "\u00ad" else "info"
+        yield Fault(
+            severity, f"The text holds characters that nobody sees: {', '.join(codes[:6])}.", excerpt(text, match.start()), fix="remove-invisible"
+        )
+
+    @staticmethod
+    def _needed_by_script(text: str) -> bool:
+        """Direction marks belong to Arabic and Hebrew text."""
+        return bool(_RIGHT_TO_LEFT.search(text)) and not INVISIBLE.search(_MARKS.sub("", text))
+
+
+class LostCharacters:
+    """Replacement characters and lone surrogates: text that an earlier step destroyed."""
+
+    name = "lost-characters"
+    title = "Characters lost in an earlier conversion"
+    advice = "The original is gone: look at the rows, reject or retype them."
+
+    def faults(self, text: str, role: str) -> Iterator[Fault]:
+        """One fault a text."""
+        if text.isascii():
+            return
+        found = _LOST.findall(text)
+        if not found:
+            return
+        at = next(_LOST.finditer(text)).start()
+        kind = "the replacement character U+FFFD" if found[0] == "\ufffd" else f"half a surrogate pair, U+{ord(found[0]):04X}"
+        yield Fault("warning", f"The text holds {kind}{f', {len(found)} times' if len(found) > 1 else ''}.", excerpt(text, at))

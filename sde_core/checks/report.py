@@ -1,0 +1,142 @@
+"""What a run of the checks found, and what to do about it, worst first."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sde_core.checks.findings import SEVERITIES, Finding, Severity
+from sde_core.dataset import Dataset
+
+_HARM: dict[Severity, float] = {"error": 1.0, "warning": 0.4, "info": 0.05}
+"""What a row with a finding of this severity costs, relative to a row that must not be trained on."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckInfo:
+    """What is known about a check without running it.
+
+    Attributes:
+        name: As `--only` takes it.
+        title: What it finds, as a heading.
+        screen: The app's screen that deals with it.
+        advice: What to do about it, one sentence; may be empty.
+    """
+
+    name: str
+    title: str
+    screen: str = "formats"
+    advice: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One line of "what to do next".
+
+    Attributes:
+        title: The check's heading.
+        check: Its name.
+        rows: How many rows it touches.
+        severity: The worst among its findings.
+        screen: The app's screen that deals with it.
+        sentence: What was found and what to do about it, in plain words.
+        damage: Rows touched × severity × certainty, what the list is sorted by.
+        fix: Name of the safe fix that most of its findings have, empty where there is none.
+    """
+
+    title: str
+    check: str
+    rows: int
+    severity: Severity
+    screen: str
+    sentence: str
+    damage: float
+    fix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """All findings of one run.
+
+    Attributes:
+        rows: Records, malformed ones included.
+        bad_lines: Malformed records.
+        checks: The checks that ran, in order.
+        findings: Worst severity first, then in the order of the checks, then by row.
+        seconds: Time spent in each check, by name.
+    """
+
+    rows: int
+    bad_lines: int
+    checks: tuple[CheckInfo, ...]
+    findings: tuple[Finding, ...]
+    seconds: dict[str, float] = field(default_factory=dict, compare=False)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Findings by check, checks without any left out, in the order of the checks."""
+        counted = Counter(finding.check for finding in self.findings)
+        return {info.name: counted[info.name] for info in self.checks if counted[info.name]}
+
+    def of(self, check: str) -> tuple[Finding, ...]:
+        """The findings of one check."""
+        return tuple(finding for finding in self.findings if finding.check == check)
+
+    def by_row(self) -> dict[int, tuple[Finding, ...]]:
+        """The findings that concern each row."""
+        found: dict[int, list[Finding]] = {}
+        for finding in self.findings:
+            for row in finding.rows:
+                found.setdefault(row, []).append(finding)
+        return {row: tuple(findings) for row, findings in found.items()}
+
+    def worst(self) -> Severity | None:
+        """The worst severity found."""
+        return self.findings[0].severity if self.findings else None
+
+    def actions(self) -> tuple[Action, ...]:
+        """What to do next, by expected damage."""
+        grouped: dict[str, list[Finding]] = {}
+        for finding in self.findings:
+            grouped.setdefault(finding.check, []).append(finding)
+        actions = [_action(info, grouped[info.name]) for info in self.checks if info.name in grouped]
+        return tuple(sorted(actions, key=lambda action: (-action.damage, action.check)))
+
+    def to_json(self, dataset: Dataset) -> dict[str, Any]:
+        """What `sde check --json` prints."""
+        return {
+            "dataset": {
+                "path": dataset.path,
+                "rows": self.rows,
+                "bad_lines": self.bad_lines,
+                "layout": dataset.layout.name,
+                "fingerprint": dataset.fingerprint,
+            },
+            "counts": self.counts,
+            "findings": [finding_json(finding, dataset) for finding in self.findings],
+        }
+
+
+def finding_json(finding: Finding, dataset: Dataset) -> dict[str, Any]:
+    """A finding as the command line prints it, with the line of its first row."""
+    return finding.to_json(dataset.line(finding.rows[0]) if finding.rows else None)
+
+
+def _action(info: CheckInfo, findings: Sequence[Finding]) -> Action:
+    rows: set[int] = set()
+    damage = 0.0
+    for finding in findings:
+        fresh = [row for row in finding.rows if row not in rows]
+        rows.update(fresh)
+        damage += max(len(fresh), 0 if finding.rows else 1) * _HARM[finding.severity] * (1.0 if finding.score is None else finding.score)
+    severity = min((finding.severity for finding in findings), key=SEVERITIES.index)
+    fixes = Counter(finding.fix for finding in findings)
+    return Action(info.title, info.name, len(rows), severity, info.screen, _sentence(info, findings, len(rows)), damage, fixes.most_common(1)[0][0])
+
+
+def _sentence(info: CheckInfo, findings: Sequence[Finding], rows: int) -> str:
+    heading = f"{info.title[:1].lower()}{info.title[1:]}"
+    said = findings[0].message if len(findings) == 1 else f"{rows:,} row{'s' if rows != 1 else ''}: {heading}."
+    return f"{said} {info.advice}".strip()
