@@ -1,0 +1,48 @@
+"""Rules: a bank of formulas over rows, their score matrix, and the choice of the few that say different things."""
+
+from __future__ import annotations
+
+from sde_core.rules.bank import RULES
+from sde_core.rules.choose import (
+    DEFAULT_METHOD,
+    DEFAULT_RULE_COUNT,
+    METHODS,
+    PAPER_METHOD,
+    ChoiceMethod,
+    DroppedRule,
+    RandomComparison,
+    RuleChoice,
+    choose_rules,
+    dropped_rules,
+    method_named,
+)
+from sde_core.rules.kernel import correlation_kernel, cosine_kernel, gram_kernel, rho
+from sde_core.rules.matrix import BINS, RuleSummary, ScoreMatrix, bins_of, quality, score_matrix
+from sde_core.rules.rule import FAMILIES, Rule
+
+__all__ = [
+    "BINS",
+    "DEFAULT_METHOD",
+    "DEFAULT_RULE_COUNT",
+    "FAMILIES",
+    "METHODS",
+    "PAPER_METHOD",
+    "RULES",
+    "ChoiceMethod",
+    "DroppedRule",
+    "RandomComparison",
+    "Rule",
+    "RuleChoice",
+    "RuleSummary",
+    "ScoreMatrix",
+    "bins_of",
+    "choose_rules",
+    "correlation_kernel",
+    "cosine_kernel",
+    "dropped_rules",
+    "gram_kernel",
+    "method_named",
+    "quality",
+    "rho",
+    "score_matrix",
+]

@@ -1,0 +1,25 @@
+"""The bank: every formula rule, by family."""
+
+from __future__ import annotations
+
+from sde_core.rules.bank.boilerplate import BOILERPLATE_RULES
+from sde_core.rules.bank.language import LANGUAGE_RULES
+from sde_core.rules.bank.length import LENGTH_RULES
+from sde_core.rules.bank.reasoning import REASONING_RULES
+from sde_core.rules.bank.relation import RELATION_RULES
+from sde_core.rules.bank.repetition import REPETITION_RULES
+from sde_core.rules.bank.specificity import SPECIFICITY_RULES
+from sde_core.rules.bank.structure import STRUCTURE_RULES
+from sde_core.rules.rule import Rule
+
+RULES: tuple[Rule, ...] = (
+    *LENGTH_RULES,
+    *STRUCTURE_RULES,
+    *LANGUAGE_RULES,
+    *REPETITION_RULES,
+    *RELATION_RULES,
+    *SPECIFICITY_RULES,
+    *REASONING_RULES,
+    *BOILERPLATE_RULES,
+)
+"""All rules; a new one is one entry in its family's file."""

@@ -1,0 +1,177 @@
+"""The score matrix: every rule's score of every row, and what can be read off it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from sde_core.errors import UsageError
+from sde_core.progress import NEVER, Cancel, Progress, raise_if_cancelled, silent
+from sde_core.rules.bank import RULES
+from sde_core.rules.measures import measured
+from sde_core.rules.rule import Rule
+
+BINS = 20
+"""Histogram bins over [0, 1], each closed on the left; the last one holds 1 too."""
+
+_BLOCK_ROWS = 2048
+
+
+@dataclass(frozen=True)
+class ScoreMatrix:
+    """Scores of n rows by R rules.
+
+    Attributes:
+        rows: uint32[n], record positions.
+        rules: Names of the R rules.
+        scores: float32[n, R] in [0, 1].
+        answer_words: uint32[n], words of each answer: the length that a rule should not merely repeat.
+    """
+
+    rows: NDArray[np.uint32]
+    rules: tuple[str, ...]
+    scores: NDArray[np.float32]
+    answer_words: NDArray[np.uint32]
+
+    def column(self, rule: str) -> NDArray[np.float32]:
+        """float32[n], the rule's scores.
+
+        Raises:
+            UsageError: When the matrix has no such rule.
+        """
+        return self.scores[:, self.index(rule)]
+
+    def index(self, rule: str) -> int:
+        """The rule's column.
+
+        Raises:
+            UsageError: When the matrix has no such rule.
+        """
+        if rule not in self.rules:
+            raise UsageError(f"There is no rule {rule!r}.", "`sde rules list` names them.")
+        return self.rules.index(rule)
+
+    @cached_property
+    def histograms(self) -> NDArray[np.int64]:
+        """int64[R, BINS], rows by rule and bin."""
+        return np.stack([np.bincount(bins_of(self.scores[:, i]), minlength=BINS) for i in range(len(self.rules))])
+
+    @cached_property
+    def summaries(self) -> tuple[RuleSummary, ...]:
+        """One summary a rule, in column order."""
+        length_ranks = _ranks(self.answer_words)
+        return tuple(_summary(name, self.scores[:, i], length_ranks) for i, name in enumerate(self.rules))
+
+    def rows_in_bin(self, rule: str, bin_: int) -> NDArray[np.uint32]:
+        """Record positions of a histogram bin, lowest score first."""
+        column = self.column(rule)
+        inside = np.flatnonzero(bins_of(column) == bin_)
+        return self.rows[inside[np.argsort(column[inside], kind="stable")]]
+
+    def lowest_rows(self, rule: str, count: int) -> NDArray[np.uint32]:
+        """Record positions of the `count` lowest scores, lowest first, file order among equals."""
+        return self.rows[np.argsort(self.column(rule), kind="stable")[:count]]
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSummary:
+    """How a rule's scores are spread.
+
+    Attributes:
+        rule: The rule's name.
+        mean, sd: Of the scores; NaN where there are no rows, as for `length_correlation` where the scores are all equal.
+        share_at_0, share_at_1: Rows at either end of the scale.
+        most_common_share: Rows that share the commonest score.
+        length_correlation: Spearman's correlation of the scores with the words of the answer.
+    """
+
+    rule: str
+    mean: float
+    sd: float
+    share_at_0: float
+    share_at_1: float
+    most_common_share: float
+    length_correlation: float
+
+    def to_json(self) -> dict[str, Any]:
+        """The summary with null for NaN."""
+        return {key: None if value != value else value for key, value in asdict(self).items()}
+
+
+def score_matrix(texts: pl.DataFrame, rules: Sequence[Rule] = RULES, *, cancel: Cancel = NEVER, progress: Progress = silent) -> ScoreMatrix:
+    """Scores every row by every rule (arXiv 2410.04715, the score matrix Q, here rows x rules).
+
+    Args:
+        texts: `Dataset.texts()`.
+        rules: Which rules, in the order of the columns.
+        cancel: Asked between blocks of 2,048 rows.
+        progress: In rows.
+
+    Raises:
+        CancelledError: When stopped.
+    """
+    scores = np.zeros((len(texts), len(rules)), dtype=np.float32)
+    answer_words = np.zeros(len(texts), dtype=np.uint32)
+    for start in range(0, len(texts), _BLOCK_ROWS):
+        raise_if_cancelled(cancel)
+        progress(start, len(texts))
+        block = measured(texts.slice(start, _BLOCK_ROWS))
+        end = start + len(block)
+        answer_words[start:end] = block["answer_word_count"].to_numpy()
+        if rules:
+            scores[start:end] = block.lazy().select(rule.expression() for rule in rules).collect().to_numpy()
+    progress(len(texts), len(texts))
+    return ScoreMatrix(texts["row"].cast(pl.UInt32).to_numpy(), tuple(rule.name for rule in rules), scores, answer_words)
+
+
+def bins_of(column: NDArray[np.float32]) -> NDArray[np.int64]:
+    """int64[n], the histogram bin of each score."""
+    return np.minimum((column.astype(np.float64) * BINS + 1e-6).astype(np.int64), BINS - 1)
+
+
+def quality(matrix: ScoreMatrix, chosen: Sequence[str]) -> NDArray[np.float32]:
+    """Mean score of the chosen rules (arXiv 2410.04715, released code, full rating).
+
+    Args:
+        matrix: Scores of all rules.
+        chosen: Names of the rules to average, at least one.
+
+    Returns:
+        float32[n] in [0, 1].
+
+    Raises:
+        UsageError: When no rule is given or a name is unknown.
+    """
+    if not chosen:
+        raise UsageError("A row's quality is the mean of at least one rule.", "Choose rules first.")
+    means: NDArray[np.float32] = matrix.scores[:, [matrix.index(name) for name in chosen]].mean(axis=1, dtype=np.float64).astype(np.float32)
+    return means
+
+
+def _summary(name: str, column: NDArray[np.float32], length_ranks: NDArray[np.float64]) -> RuleSummary:
+    if not len(column):
+        nan = float("nan")
+        return RuleSummary(name, nan, nan, nan, nan, nan, nan)
+    wide = column.astype(np.float64)
+    commonest = np.unique(column, return_counts=True)[1].max()
+    return RuleSummary(
+        name, float(wide.mean()), float(wide.std()), float((column == 0).mean()), float((column == 1).mean()), float(commonest / len(column)),
+        _correlation(_ranks(column), length_ranks),
+    )  # fmt: skip
+
+
+def _ranks(values: NDArray[Any]) -> NDArray[np.float64]:
+    ranks: NDArray[np.float64] = pl.Series(values).rank("average").cast(pl.Float64).to_numpy()
+    return ranks
+
+
+def _correlation(left: NDArray[np.float64], right: NDArray[np.float64]) -> float:
+    left, right = left - left.mean(), right - right.mean()
+    norm = float(np.sqrt((left @ left) * (right @ right)))
+    return float(left @ right) / norm if norm > 0 else float("nan")
