@@ -75,9 +75,7 @@ def agreement(name: str, texts: list[str], teacher: str) -> tuple[np.ndarray, np
     nearest = [np.argmax(vectors @ vectors.T - 2 * np.eye(len(texts)), axis=1) for vectors in (small, large)]
     top = np.argsort(-(small @ small.T - 2 * np.eye(len(texts))), axis=1)[:, :10]
     among = np.mean([nearest[1][i] in top[i] for i in range(len(texts))])
-    print(
-        f"{name:<28}Spearman {rho:.3f} over {len(first):,} pairs of {len(texts)} texts; the teacher's nearest text is among our nearest 10: {among:.0%}"
-    )
+    print(f"{name:<28}Spearman {rho:.3f} over {len(first):,} pairs of {len(texts)} texts; teacher's nearest in our nearest 10: {among:.0%}")
     return small, large
 
 
