@@ -1,0 +1,84 @@
+"""What the palette offers and what `?` shows, from the table of keys."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sde_tui.keys import KEYS, Key, keys_of
+from sde_tui.screens import SCREENS
+from sde_tui.screens.search_list import Entry
+from sde_tui.widgets.spans import fit
+
+if TYPE_CHECKING:
+    from sde_tui.screens.base import SdeScreen
+
+KEY_CELLS = 11
+LABEL_CELLS = 16
+
+
+def palette_entries(screen: SdeScreen) -> list[Entry]:
+    """Every action that is possible on this screen now, and the other screens."""
+    possible = [key for key in keys_of(screen.NAME, "global") if key.action != "palette" and not screen.why_not(key)]
+    entries = [
+        Entry([(key.shown.ljust(KEY_CELLS), "accent"), (key.label.ljust(LABEL_CELLS), "text"), (key.help, "dim")], ("do", key.action))
+        for key in possible
+    ]
+    entries += [
+        Entry(
+            [(str(spec.number).ljust(KEY_CELLS), "accent"), (spec.title.ljust(LABEL_CELLS), "text"), ("Go to this screen.", "dim")],
+            ("screen", spec.name),
+        )
+        for spec in SCREENS
+        if spec.name != screen.NAME
+    ]
+    return entries
+
+
+def jump_entries(typed: str, rows: int) -> list[Entry]:
+    """ "row 4211" as an entry, where there is such a row."""
+    words = typed.lower().replace(",", "").split()
+    number = words[-1] if words else ""
+    if not number.isdecimal() or words[:-1] not in ([], ["row"], [":row"]):
+        return []
+    if int(number) >= rows:
+        return [Entry([(f"There is no row {int(number):,}: rows go from 0 to {rows - 1:,}.", "warn")], ("nothing", 0))]
+    return [
+        Entry(
+            [("enter".ljust(KEY_CELLS), "accent"), (f"row {int(number):,}".ljust(LABEL_CELLS), "text"), ("Go to this row.", "dim")],
+            ("row", int(number)),
+        )
+    ]
+
+
+def help_entries(screen: SdeScreen, focused_scope: str) -> list[Entry]:
+    """All keys of a screen, those of the focused widget first; what can do nothing now says why."""
+    titles = {spec.name: f"{spec.number} {spec.title}" for spec in SCREENS}
+    sections = [(titles.get(screen.NAME, screen.NAME), keys_of(screen.NAME))]
+    sections += [("In lists" if focused_scope == "list" else "In a record's text", keys_of(focused_scope))] if focused_scope else []
+    sections += [("Everywhere", keys_of("global"))]
+    entries: list[Entry] = []
+    for title, keys in sections:
+        entries.append(Entry([(title, "header")]))
+        entries += [_help_entry(screen, key) for key in keys]
+    entries.append(
+        Entry([(f"{SCREENS[0].number}–{SCREENS[-1].number}".ljust(KEY_CELLS), "accent"), ("The screens, by number.", "text")], ("nothing", 0))
+    )
+    return entries
+
+
+def _help_entry(screen: SdeScreen, key: Key) -> Entry:
+    keys = " ".join(shown for shown in (_shown(name) for name in key.key.split(",")))
+    reason = screen.why_not(key) if key.scope not in ("list", "record") else ""
+    spans = [(fit(keys, KEY_CELLS - 1) + " ", "dim" if reason else "accent"), (key.help, "dim" if reason else "text")]
+    if reason:
+        spans.append((f"  Not now: {reason}", "warn"))
+    return Entry(spans, ("do", key.action) if key.scope not in ("list", "record") else ("nothing", 0))
+
+
+def _shown(name: str) -> str:
+    from sde_tui.keys import shown_key
+
+    return shown_key(name)
+
+
+__all__ = ["KEYS", "help_entries", "jump_entries", "palette_entries"]

@@ -1,0 +1,142 @@
+"""Every key of the app, once.
+
+The table feeds the bindings, the footer, the `?` screen, the palette, the README and a test. A key names an action; the action is a method
+`action_NAME` of the screen (or, for scope "global", of the screen or else the app; for a widget's scope, of the widget). A method `why_not_NAME`
+beside it may say why the key does nothing now: the sentence is flashed instead, the footer dims the key and the palette leaves it out.
+
+Lower case acts on this row or the marked rows, upper case on all rows that match, after asking with their number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+WIDGET_SCOPES = ("list", "record")
+"""Scopes whose keys belong to a widget that has the focus, on whichever screen it stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key of one scope.
+
+    Attributes:
+        scope: "global", a screen's name, or a widget's scope ("list": any list or table; "record": the record's text).
+        key: Textual's name for it; several keys for one action are separated by commas, the first is the one shown.
+        action: The action's name without `action_`.
+        label: One or two words for the footer and the palette.
+        help: One sentence for the `?` screen and the README.
+        rank: Place in the footer among the keys of its scope, 1 first; 0 keeps it out.
+    """
+
+    scope: str
+    key: str
+    action: str
+    label: str
+    help: str
+    rank: int = 0
+
+    @property
+    def shown(self) -> str:
+        """The key as people write it."""
+        return shown_key(self.key.split(",")[0])
+
+
+KEYS: tuple[Key, ...] = (
+    # ---- everywhere
+    Key("global", "question_mark,f1", "help", "Keys", "All keys of this screen, searchable.", 1),
+    Key("global", "colon,ctrl+p", "palette", "Commands", "Every action that is possible now, by name; `row 4211` jumps to a row."),
+    Key("global", "q,ctrl+c,ctrl+q", "quit", "Quit", "Leave; decisions are on the disk already, and jobs keep running.", 9),
+    Key("global", "backspace", "back", "Back", "Return to the exact place you came from."),
+    Key("global", "u", "undo", "Undo", "Take the last decision back, whatever it was, also after a restart."),
+    Key("global", "U", "redo", "Redo", "Restore what was undone last."),
+    Key("global", "F", "fine_tune", "Fine-tune", "Start the fine-tune of the project's recipe on the training set as a detached job."),
+    Key("global", "y", "copy", "Copy", "Copy what the cursor stands on, to the terminal's clipboard and to a file."),
+    Key("global", "exclamation_mark", "command", "Command", "Show, and copy, the command line that does the same as this screen."),
+    Key("global", "ctrl+x", "stop_work", "Stop work", "Stop the reading, filtering or checking that runs now."),
+    Key("global", "ctrl+l", "repaint", "Repaint", "Draw the whole screen again."),
+    Key("global", "ctrl+t", "theme", "Theme", "Dark, light, or the terminal's own 16 colours."),
+    # ---- any list or table that has the focus
+    Key("list", "down,j", "cursor_down", "Down", "One line down."),
+    Key("list", "up,k", "cursor_up", "Up", "One line up."),
+    Key("list", "pagedown,ctrl+f", "page_down", "Page down", "One page down."),
+    Key("list", "pageup,ctrl+b", "page_up", "Page up", "One page up."),
+    Key("list", "home,g", "cursor_top", "First", "The first line."),
+    Key("list", "end,G", "cursor_bottom", "Last", "The last line."),
+    # ---- the text of a record
+    Key("record", "down,j", "scroll_lines(1)", "Down", "One line down in the record."),
+    Key("record", "up,k", "scroll_lines(-1)", "Up", "One line up in the record."),
+    Key("record", "pagedown,ctrl+f", "scroll_pages(1)", "Page down", "One page down in the record."),
+    Key("record", "pageup,ctrl+b", "scroll_pages(-1)", "Page up", "One page up in the record."),
+    Key("record", "home,g", "scroll_top", "Top", "The record's first line."),
+    Key("record", "end,G", "scroll_bottom", "End", "The record's last line."),
+    # ---- 1 Overview
+    Key("overview", "enter", "open_line", "Show rows", "Show the rows behind the line, or go where it points.", 1),
+    Key("overview", "r", "check", "Check", "Run all checks on all rows, again if they have run.", 2),
+    Key("overview", "m", "mapping", "Fields", "Correct which field is the prompt, the answer, the label.", 3),
+    # ---- 2 Records
+    Key("records", "enter,z", "zoom", "Read", "Read the record in full, and back to the table.", 1),
+    Key("records", "slash", "filter", "Filter", "Show only rows that hold this text; filters while you type.", 2),
+    Key("records", "a", "accept", "Accept", "Accept this row or the marked rows for the training set.", 3),
+    Key("records", "x", "reject", "Reject", "Reject this row or the marked rows; what was found on a row is the reason.", 4),
+    Key("records", "r", "reject_because", "Reject because", "Reject this row or the marked rows with a reason of your own."),
+    Key("records", "c", "clear", "Undecide", "Make this row or the marked rows undecided again."),
+    Key("records", "A", "accept_all", "Accept all", "Accept all rows of this view, after asking."),
+    Key("records", "X", "reject_all", "Reject all", "Reject all rows of this view with one reason, after asking."),
+    Key("records", "C", "clear_all", "Undecide all", "Make all rows of this view undecided, after asking."),
+    Key("records", "e", "edit", "Edit", "Edit a turn of this row; saved as a decision, the file stays as it is."),
+    Key("records", "space", "mark", "Mark", "Mark this row, or take the mark off, and go one down.", 5),
+    Key("records", "asterisk", "invert_marks", "Invert marks", "Mark what is not marked in this view, and the other way round."),
+    Key("records", "escape", "unfilter", "Clear filter", "Drop the filter; without one, drop the marks."),
+    Key("records", "n", "next_undecided", "Next", "The next undecided row that matches."),
+    Key("records", "N", "previous_undecided", "Previous", "The previous undecided row that matches."),
+    Key("records", "o", "only", "Only…", "Show only accepted, rejected, undecided, marked, found faulty or unreadable rows."),
+    Key("records", "s", "sort", "Sort…", "File order, by length, by findings, by quality."),
+    Key("records", "v", "layout", "Layout", "Table alone, table over record, or side by side."),
+    Key("records", "tab", "switch_pane", "Other pane", "Move between the table and the record."),
+    Key("records", "w", "whole_text", "Whole text", "Show all of a text that is cut at 20,000 characters."),
+    Key("records", "t", "tokens", "Tokens", "Show which tokens of this record the fine-tune trains on."),
+    Key("records", "i", "source", "Raw", "Show the record as it stands in the file, and back."),
+    Key("records", "m", "mapping", "Fields", "Correct which field is the prompt, the answer, the label."),
+)
+
+_NAMES = {
+    "question_mark": "?", "colon": ":", "slash": "/", "exclamation_mark": "!", "asterisk": "*", "space": "space", "left_square_bracket": "[",
+    "right_square_bracket": "]", "plus": "+", "minus": "-", "equals_sign": "=", "pagedown": "pgdn", "pageup": "pgup", "escape": "esc",
+    "comma": ",", "full_stop": ".", "less_than_sign": "<", "greater_than_sign": ">",
+    "down": "↓", "up": "↑", "left": "←", "right": "→",
+}  # fmt: skip
+
+
+def shown_key(key: str) -> str:
+    """A key's name as people write it: "?" for question_mark, "^p" for ctrl+p."""
+    return _NAMES.get(key) or key.replace("ctrl+", "^")
+
+
+def keys_of(*scopes: str, keys: Iterable[Key] = KEYS) -> tuple[Key, ...]:
+    """The keys of these scopes, in the table's order."""
+    return tuple(key for key in keys if key.scope in scopes)
+
+
+def footer_keys(screen: str, room: int = 6, keys: Sequence[Key] = KEYS) -> tuple[Key, ...]:
+    """The keys that the footer shows on a screen: help first, then the screen's own by rank, then what else is ranked everywhere."""
+    ranked = sorted((key for key in keys if key.rank and key.scope in ("global", screen)), key=lambda key: (key.scope == "global", key.rank))
+    help_key = next(key for key in keys if key.action == "help")
+    return (help_key, *(key for key in ranked if key is not help_key))[:room]
+
+
+def markdown_table(screens: Sequence[tuple[str, str]]) -> str:
+    """The table of all keys for the README.
+
+    Args:
+        screens: (name, title) of each screen in order.
+    """
+    titles = {"global": "Everywhere", **dict(screens), "list": "In lists", "record": "In a record's text"}
+    lines = ["| where | key | what it does |", "|---|---|---|"]
+    for scope, title in titles.items():
+        lines += [f"| {title} | {_markdown_keys(key)} | {key.help} |" for key in keys_of(scope)]
+    return "\n".join(lines) + "\n"
+
+
+def _markdown_keys(key: Key) -> str:
+    return " ".join(f"`{shown_key(name)}`" for name in key.key.split(","))

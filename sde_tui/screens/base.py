@@ -1,0 +1,162 @@
+"""What all screens share: the lines around the content, when to refresh, and small questions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual.app import ComposeResult
+from textual.containers import Container
+from textual.screen import Screen
+from textual.widget import Widget
+
+from sde_core.visible import visible
+from sde_tui.keys import Key, footer_keys
+from sde_tui.screens.status import status_spans
+from sde_tui.widgets.chrome import FlashLine, KeyFooter, StatusLine, TabLine
+from sde_tui.widgets.spans import Line
+
+if TYPE_CHECKING:
+    from sde_tui.app import SdeApp
+    from sde_tui.session import Session
+
+
+class SdeScreen(Screen[None]):
+    """A screen with a number key. See `sde_tui.screens` for how to write one."""
+
+    NAME: ClassVar[str] = ""
+    AUTO_FOCUS = ""
+    DEFAULT_CSS = """
+    SdeScreen { layout: vertical; background: $background; color: $foreground; }
+    SdeScreen > #content { height: 1fr; }
+    """
+
+    def compose(self) -> ComposeResult:
+        yield StatusLine(id="status")
+        yield TabLine(id="tabs")
+        with Container(id="content"):
+            yield from self.compose_content()
+        yield FlashLine(id="flash")
+        yield KeyFooter(id="keys")
+
+    # ---- to be written by each screen
+
+    def compose_content(self) -> Iterable[Widget]:
+        """The widgets between tabs and message line."""
+        raise NotImplementedError
+
+    def refresh_content(self, change: str) -> None:
+        """Brings the content up to date.
+
+        Args:
+            change: What changed: "shown", or the name of a signal ("dataset", "view", "decisions", "findings", "jobs", "work").
+        """
+
+    def what_now(self) -> Line:
+        """State and the next best key, in one line."""
+        return ()
+
+    def command_line(self) -> str:
+        """The command that does the same as this screen."""
+        return f"sde check {self.session.command_data}"
+
+    def copied(self) -> tuple[str, str]:
+        """What `y` copies: (what it is, the text)."""
+        return "the command", self.command_line()
+
+    # ---- the frame
+
+    @property
+    def sde_app(self) -> SdeApp:
+        """The app."""
+        from typing import cast
+
+        return cast("SdeApp", self.app)
+
+    @property
+    def session(self) -> Session:
+        """The bridge to the engine."""
+        return self.sde_app.session
+
+    def on_mount(self) -> None:
+        for signal, name in zip(self.session.signals.all, ("dataset", "view", "decisions", "findings", "jobs", "work"), strict=True):
+            signal.subscribe(self, lambda _how, name=name: self._changed(name))  # type: ignore[misc]
+
+    def on_screen_resume(self) -> None:
+        self.refresh_all("shown")
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self.refresh_frame)
+
+    def _changed(self, name: str) -> None:
+        if self.app.screen is self or self.app.screen_stack[0] is self:
+            self.refresh_all(name)
+
+    def refresh_all(self, change: str) -> None:
+        """Brings content and frame up to date; a hidden screen does it when it is shown."""
+        if not self.is_attached or not self.query("#keys"):
+            return
+        self.refresh_content(change)
+        self.refresh_frame()
+
+    def refresh_frame(self) -> None:
+        """Status, tabs, message and keys; each is repainted only where it changed."""
+        left, right = status_spans(self.session)
+        self.query_one("#status", StatusLine).show(left, right)
+        self.query_one("#tabs", TabLine).show_tabs(self.sde_app.tabs, self.NAME)
+        flash = self.sde_app.flashed
+        self.query_one("#flash", FlashLine).show([(f" {flash[0]}", flash[1])] if flash else [(" ", "dim"), *self.what_now()])
+        keys = footer_keys(self.NAME)
+        self.query_one("#keys", KeyFooter).show_keys([(key, not self.why_not(key)) for key in keys])
+
+    # ---- keys
+
+    def why_not(self, key: Key) -> str:
+        """Why a key can do nothing now, "" where it can."""
+        owner = self.owner_of(key.action)
+        reason = getattr(owner, f"why_not_{key.action}", None) if owner is not None else None
+        return reason() if reason is not None else ""
+
+    def owner_of(self, action: str) -> Any:
+        """Who has the action: this screen, or else the app."""
+        return next((owner for owner in (self, self.app) if hasattr(owner, f"action_{action}")), None)
+
+    async def action_do(self, action: str) -> None:
+        """Does what a key stands for, or says why not."""
+        await self.sde_app.do(self, action)
+
+    # ---- questions
+
+    def flash(self, message: str, ink: str = "text") -> None:
+        """Says one line, until the next key."""
+        self.sde_app.flash(message, ink)
+
+    def ask(self, question: str, then: Callable[[], None], *, details: Sequence[str] = ()) -> None:
+        """Asks y/n; `then` is called on yes."""
+        from sde_tui.screens.dialogs import ConfirmScreen
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                then()
+
+        self.app.push_screen(ConfirmScreen(question, details), answered)
+
+    def choose(self, title: str, options: Sequence[tuple[Any, str]], then: Callable[[Any], None], *, current: Any = None) -> None:
+        """Offers (value, words) and calls `then` with the value chosen."""
+        from sde_tui.screens.dialogs import ChooseScreen
+
+        def answered(value: Any) -> None:
+            if value is not None:
+                then(value)
+
+        self.app.push_screen(ChooseScreen(title, options, current), answered)
+
+    def prompt(self, title: str, then: Callable[[str], None], *, value: str = "", placeholder: str = "") -> None:
+        """Asks for one line of text and calls `then` with it, unless the user leaves."""
+        from sde_tui.screens.dialogs import PromptScreen
+
+        def answered(text: str | None) -> None:
+            if text is not None:
+                then(text)
+
+        self.app.push_screen(PromptScreen(visible(title), value, placeholder), answered)

@@ -1,0 +1,48 @@
+"""Editing one text of a record."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import Static, TextArea
+
+from sde_core.visible import visible
+from sde_tui.screens.dialogs import Dialog
+from sde_tui.session_decisions import TextChange
+from sde_tui.session_record import EditableText
+from sde_tui.widgets.shown_controls import hidden_again, shown_controls
+
+
+class EditTurnScreen(Dialog[TextChange]):
+    """The text in an editor. What cannot be seen is shown by symbols, and is there again when it is saved."""
+
+    DEFAULT_CSS = """
+    EditTurnScreen > Vertical { width: 100%; max-width: 120; height: 94%; }
+    EditTurnScreen TextArea, EditTurnScreen TextArea:focus { height: 1fr; border: none; padding: 0; background: $background; }
+    """
+    BINDINGS = [Binding("ctrl+s", "save", show=False, priority=True), Binding("escape", "leave", show=False, priority=True)]
+
+    def __init__(self, text: EditableText) -> None:
+        super().__init__()
+        self._text = text
+        self._shown, self._symbols = shown_controls(text.text)
+
+    def compose(self) -> ComposeResult:
+        where = " › ".join(str(step) for step in self._text.path)
+        with Vertical():
+            yield Static(Content(f"row {self._text.row:,} · {visible(self._text.role, 30)} · {visible(where, 60)}"))
+            if self._symbols:
+                yield Static(Content(f"Hidden characters are shown as symbols: {' '.join(sorted(self._symbols))}"), classes="hint")
+            area = TextArea(self._shown, soft_wrap=True, show_line_numbers=False, tab_behavior="indent")
+            area.cursor_blink = False
+            yield area
+            yield Static(Content("ctrl+s saves as a decision that u undoes   esc leaves"), classes="hint")
+
+    def on_mount(self) -> None:
+        self.set_focus(self.query_one(TextArea))
+
+    def action_save(self) -> None:
+        after = hidden_again(self.query_one(TextArea).text, self._symbols)
+        self.dismiss(None if after == self._text.text else TextChange(self._text.row, self._text.path, self._text.text, after))

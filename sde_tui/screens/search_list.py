@@ -1,0 +1,115 @@
+"""A list that is narrowed by typing: the keys of a screen, and the palette."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.content import Content
+from textual.widgets import Input, Static
+
+from sde_tui.screens.dialogs import Dialog
+from sde_tui.widgets.lines import Item, ItemList, LineList
+from sde_tui.widgets.spans import Line, plain
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line to search in.
+
+    Attributes:
+        line: What is shown.
+        value: What choosing it gives; None for a heading, which stays only while it has lines under it.
+    """
+
+    line: Line
+    value: Any = None
+
+
+class SearchListScreen(Dialog[Any]):
+    """A title, a field, a list. Arrows move, enter chooses, esc leaves.
+
+    Args:
+        title: Above the field.
+        entries: All lines.
+        extra: Makes further entries of what was typed ("row 4211").
+        placeholder: In the empty field.
+    """
+
+    DEFAULT_CSS = """
+    SearchListScreen > Vertical { height: 90%; width: 96%; max-width: 110; }
+    SearchListScreen ItemList { height: 1fr; max-height: 100%; }
+    """
+    BINDINGS = [
+        Binding("down", "move(1)", show=False),
+        Binding("up", "move(-1)", show=False),
+        Binding("pagedown", "page(1)", show=False),
+        Binding("pageup", "page(-1)", show=False),
+    ]
+
+    def __init__(
+        self, title: str, entries: Sequence[Entry], *, extra: Callable[[str], Sequence[Entry]] | None = None, placeholder: str = "", hint: str = ""
+    ) -> None:
+        super().__init__()
+        self._title, self._entries, self._extra = title, entries, extra
+        self._placeholder, self._hint = placeholder, hint
+
+    def compose(self) -> ComposeResult:
+        from textual.containers import Vertical
+
+        with Vertical():
+            yield Static(Content(self._title))
+            field = Input(placeholder=self._placeholder)
+            field.cursor_blink = False
+            yield field
+            yield ItemList(self._items(""))
+            yield Static(Content(self._hint), classes="hint")
+
+    def on_mount(self) -> None:
+        self.set_focus(self.query_one(Input))
+        self.query_one(ItemList).can_focus = False
+
+    def _items(self, typed: str) -> list[Item]:
+        words = typed.lower().split()
+        found = [Item(entry.line, entry.value) for entry in (self._extra(typed) if self._extra else ())]
+        heading: Entry | None = None
+        for entry in self._entries:
+            if entry.value is None:
+                heading = entry
+            elif all(word in plain(entry.line).lower() for word in words):
+                found += [Item(heading.line)] if heading else []
+                heading = None
+                found.append(Item(entry.line, entry.value))
+        return found or [Item([("Nothing matches.", "dim")])]
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        shown = self.query_one(ItemList)
+        shown.items = self._items(event.value)
+        shown.lines_changed()
+        shown.move_to(0)
+        shown.scroll_to(y=0, animate=False, immediate=True)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self._choose()
+
+    def on_line_list_chosen(self, event: LineList.Chosen) -> None:
+        event.stop()
+        self._choose()
+
+    def _choose(self) -> None:
+        self.dismiss(self.query_one(ItemList).value)
+
+    def action_move(self, step: int) -> None:
+        shown = self.query_one(ItemList)
+        shown.move_to(shown.cursor + step, step)
+        if shown.cursor <= 1:
+            shown.scroll_to(y=0, animate=False, immediate=True)
+
+    def action_page(self, step: int) -> None:
+        shown = self.query_one(ItemList)
+        (shown.action_page_down if step > 0 else shown.action_page_up)()

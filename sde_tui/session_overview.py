@@ -1,0 +1,213 @@
+"""What the Overview says: facts that are known at once, those that fill in, and the next steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sde_core.visible import visible
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from sde_core.checks.findings import Finding
+    from sde_tui.session import Session
+
+_BAD_LINES_SHOWN = 2
+
+
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    """What the opened file is; each a line of words, "" where there is nothing to say."""
+
+    path: str
+    holds: str
+    layout: str
+    texts: str
+    decided: str
+    bad_lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One check that found something.
+
+    Attributes:
+        check: Its name.
+        title: What it finds.
+        severity: The worst found.
+        rows: How many rows it touches; 0 for the file as a whole.
+        sentence: What was found and what to do about it.
+        number: Number key of the screen that deals with it, 0 where there is none.
+    """
+
+    check: str
+    title: str
+    severity: str
+    rows: int
+    sentence: str
+    number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One next step: the key that does it, in words; a screen or an action."""
+
+    key: str
+    words: str
+    screen: str = ""
+    action: str = ""
+
+
+class OverviewPart:
+    """Cheap facts at once, expensive ones in a thread."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._texts = ""
+
+    def facts(self) -> FileFacts:
+        """What is known now."""
+        session, dataset = self._session, self._session.dataset
+        bad = [f"line {bad.line:,}: {bad.message} — {bad.excerpt}" for bad in dataset.bad[:_BAD_LINES_SHOWN]]
+        if len(dataset.bad) > _BAD_LINES_SHOWN:
+            bad.append(f"and {len(dataset.bad) - _BAD_LINES_SHOWN:,} more: o in Records shows them all")
+        return FileFacts(
+            str(Path(dataset.path).expanduser().absolute()) if Path(dataset.path).exists() else dataset.path,
+            self._holds(), _layout_words(session), self._texts or self._texts_so_far(), self._decided(), tuple(bad),
+        )  # fmt: skip
+
+    def measure(self) -> None:
+        """Counts lengths, labels and splits of all rows in a thread, once the checks have read them anyway."""
+        self._session.lanes.thread(
+            "measure",
+            "measuring",
+            lambda cancel, progress: _text_words(self._session.dataset.texts(cancel=cancel, progress=progress)),
+            self._measured,
+            quiet=True,
+        )
+
+    def _measured(self, words: str) -> None:
+        self._texts = words
+        self._session.signals.dataset.publish("measured")
+
+    def _holds(self) -> str:
+        dataset = self._session.dataset
+        count = len(dataset)
+        known = f"{count:,} row{'s' if count != 1 else ''}" if dataset.complete else f"≥ {count:,} rows, {self._session.read_share:.0%} read"
+        if dataset.bad:
+            known += f", {len(dataset.bad):,} cannot be read"
+        elif not dataset.bad_known:
+            known += ", not all parsed yet"
+        return f"{known} · {dataset.format}, {_size(dataset.size)}"
+
+    def _texts_so_far(self) -> str:
+        sample = range(min(len(self._session.dataset), 50))
+        cells = [self._session.records.cells(row) for row in sample]
+        labelled = sum(bool(cell.label) for cell in cells)
+        words = f"first {len(cells)} rows: " + (f"{labelled} with a label" if labelled else "no label")
+        return words + f", {sum(not cell.answer for cell in cells)} without an answer"
+
+    def _decided(self) -> str:
+        accepted, rejected = self._session.decisions.counts
+        if not (accepted or rejected):
+            return ""
+        kept = f"training set: {accepted:,} accepted rows" if accepted else "training set: all rows that are not rejected"
+        return f"{accepted:,} accepted, {rejected:,} rejected · {kept}"
+
+    # ---- problems
+
+    def problems(self) -> list[Problem] | None:
+        """What the checks found, worst first; None before they ran."""
+        report = self._session.findings.report
+        if report is None:
+            return None
+        from sde_tui.screens import SCREENS
+
+        numbers = {spec.name: spec.number for spec in SCREENS}
+        return [
+            Problem(action.check, action.title, action.severity, action.rows, action.sentence, numbers.get(action.screen, 0))
+            for action in report.actions()
+        ]
+
+    def _found(self, check: str) -> list[Finding]:
+        report = self._session.findings.report
+        return [finding for finding in report.findings if finding.check == check] if report is not None else []
+
+    def rows_behind(self, check: str) -> tuple[list[int], str]:
+        """The rows a check found, worst first, and what they are."""
+        rows = list(dict.fromkeys(row for finding in self._found(check) for row in finding.rows))
+        return rows, next((problem.title for problem in self.problems() or () if problem.check == check), check).lower()
+
+    def whole_file_words(self, check: str) -> str:
+        """What a finding about the whole file says."""
+        found = self._found(check)
+        return visible(f"{found[0].message} {found[0].evidence}", 300) if found else "Nothing was found."
+
+    # ---- next
+
+    def next_steps(self) -> list[Step]:
+        """What to do next, one line each, with the key that does it."""
+        from sde_tui.screens import SCREENS
+
+        session, steps = self._session, []
+        screens = {spec.name: str(spec.number) for spec in SCREENS}
+        steps.append(Step("2", "look at the rows; / filters, a accepts, x rejects, u takes it back", screen="records"))
+        if session.findings.report is None and session.dataset.complete and not session.findings.running:
+            steps.insert(0, Step("r", "check all rows", action="check"))
+        known = {
+            "duplicates": "keep one of each group of duplicates",
+            "formats": "bring odd answers into one form; safe fixes with preview",
+            "balance": "see how classes are balanced",
+            "rules": "score every row by rules, choose the independent ones",
+            "select": "take a diverse subset of good rows, and argue with it",
+            "train": "see what trains, fine-tune, watch the loss",
+        }
+        steps += [Step(screens[name], words, screen=name) for name, words in known.items() if name in screens]
+        if session.part("training") is not None:
+            accepted, _ = session.decisions.counts
+            steps.append(
+                Step(
+                    "F", f"fine-tune on {f'the {accepted:,} accepted rows' if accepted else 'all rows that are not rejected'} now", action="fine_tune"
+                )
+            )
+        return steps
+
+
+def _layout_words(session: Session) -> str:
+    layout = session.dataset.layout
+    roles = ", ".join(f"{role} = {field}" if role != field else role for role, field in layout.roles.items())
+    return f"{layout.name}: {roles}" if roles else layout.name
+
+
+def _size(size: int) -> str:
+    if size < 1000:
+        return f"{size} B"
+    value = float(size)
+    for unit in ("kB", "MB", "GB", "TB"):
+        value /= 1000
+        if value < 999.5:
+            return f"{value:.3g} {unit}"
+    return f"{value:,.0f} TB"
+
+
+def _text_words(texts: pl.DataFrame) -> str:
+    """Lengths, labels, turns and splits of all readable rows."""
+    if not len(texts):
+        return ""
+    words = [f"{name} {_spread(texts[name])}" for name in ("prompt", "answer")]
+    labels = texts["label"].drop_nulls()
+    if len(labels):
+        words.append(f"{labels.n_unique():,} labels")
+    if int(texts["n_turns"].max() or 0) > 3:  # type: ignore[arg-type]
+        words.append(f"up to {texts['n_turns'].max()} turns")
+    splits = texts["split"].value_counts(sort=True)
+    if len(splits) > 1:
+        words.append("splits " + ", ".join(f"{visible(name, 20)} {count:,}" for name, count in splits.head(4).iter_rows()))
+    return " · ".join(words)
+
+
+def _spread(column: pl.Series) -> str:
+    lengths = column.str.len_chars()
+    return f"{int(lengths.median() or 0):,} characters in the middle, longest {int(lengths.max() or 0):,}"  # type: ignore[arg-type]

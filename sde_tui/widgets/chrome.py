@@ -1,0 +1,118 @@
+"""The four lines around every screen: status, tabs, message, keys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.cells import cell_len
+from textual.events import Click
+from textual.message import Message
+from textual.strip import Strip
+from textual.widget import Widget
+
+from sde_tui.keys import Key
+from sde_tui.theme import inks
+from sde_tui.widgets.spans import Line, Span, strip_of, width_of
+
+
+class OneLine(Widget):
+    """One line of spans, repainted only when it changes."""
+
+    DEFAULT_CSS = "OneLine { height: 1; width: 1fr; }"
+    ALLOW_SELECT = False
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id, classes=classes)
+        self._left: Line = ()
+        self._right: Line = ()
+
+    def show(self, left: Line, right: Line = ()) -> None:
+        """Shows spans from the left, and from the right where there is room."""
+        if (left, right) != (self._left, self._right):
+            self._left, self._right = left, right
+            self.refresh()
+
+    @property
+    def text(self) -> str:
+        """What is shown, without colours."""
+        return "".join(text for text, _ in (*self._left, *self._right))
+
+    def render_line(self, y: int) -> Strip:
+        width = self.size.width
+        left, right = list(self._left), list(self._right)
+        room = width - width_of(right)
+        if right and room > 8:
+            gap = room - width_of(left)
+            left = [*left, (" " * gap, "text")] if gap > 0 else _cut(left, room - 1)
+            left += right
+        return strip_of(left, width, inks(self.app.theme)).apply_style(self.rich_style)
+
+
+def _cut(line: Sequence[Span], room: int) -> list[Span]:
+    kept: list[Span] = []
+    for text, ink in line:
+        size = cell_len(text)
+        if size > room - 1:
+            kept.append((text[: max(room - 1, 0)] + "… ", ink))
+            break
+        kept.append((text, ink))
+        room -= size
+    return kept
+
+
+class StatusLine(OneLine):
+    """What is open, how much of it, what was decided, what runs."""
+
+    DEFAULT_CSS = "StatusLine { background: $panel; }"
+
+
+class FlashLine(OneLine):
+    """What to do now, or what just happened."""
+
+
+class TabLine(OneLine):
+    """The screens by their number keys."""
+
+    class Pressed(Message):
+        """A screen's name was clicked."""
+
+        def __init__(self, name: str) -> None:
+            super().__init__()
+            self.name = name
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._places: list[tuple[int, str]] = []
+
+    def show_tabs(self, tabs: Sequence[tuple[int, str, str, str]], active: str) -> None:
+        """Shows (number, name, title, short title) of each screen; the active one stands out by its edges as well as its colour."""
+        width = self.size.width or 80
+        long = sum(len(title) + 3 for _, _, title, _ in tabs) + 1
+        gap = " " if long + len(tabs) <= width else ""
+        spans: list[Span] = []
+        self._places, at = [], 0
+        for number, name, title, short in tabs:
+            shown = title if long <= width else short
+            pieces: list[Span] = [(f"▌{number} {shown}▐", "tab")] if name == active else [(f" {number} ", "accent"), (shown + gap, "dim")]
+            at += width_of(pieces)
+            self._places.append((at, name))
+            spans += pieces
+        self.show(spans)
+
+    def on_click(self, event: Click) -> None:
+        name = next((name for end, name in self._places if event.x < end), None)
+        if name:
+            self.post_message(self.Pressed(name))
+
+
+class KeyFooter(OneLine):
+    """At most six keys; those that can do nothing now are dim and in brackets."""
+
+    DEFAULT_CSS = "KeyFooter { background: $panel; }"
+
+    def show_keys(self, keys: Sequence[tuple[Key, bool]]) -> None:
+        """Shows (key, whether it does something now)."""
+        spans: list[Span] = []
+        for key, possible in keys:
+            spans += [(f" {key.shown}", "accent"), (f" {key.label}  ", "text")] if possible else [(f" ({key.shown} {key.label}) ", "dim")]
+        self.show(spans)

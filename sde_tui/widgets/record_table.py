@@ -1,0 +1,139 @@
+"""Any number of records, one line each, fetched only where they are seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from sde_tui.widgets.lines import LineList
+from sde_tui.widgets.spans import Line, Span, fit
+
+STATUS_GLYPHS = {"accepted": ("✓", "good"), "rejected": ("✗", "bad")}
+SEVERITY_GLYPHS = {"error": ("!", "bad"), "warning": ("▴", "warn"), "info": ("·", "dim")}
+_GLYPH_CELLS = 5
+_CACHED_ROWS = 512
+
+
+@dataclass(frozen=True, slots=True)
+class RowCells:
+    """What the table shows of one record; all texts have passed `visible`.
+
+    Attributes:
+        row: Record position.
+        label: Its label, "" where it has none.
+        prompt: Beginning of what is asked, or the parser's words where the record cannot be read.
+        answer: Beginning of what is answered.
+        status: "accepted", "rejected" or "".
+        severity: Of its worst finding: "error", "warning", "info" or "".
+        marked: Whether the user marked it.
+        edited: Whether the user edited it.
+        bad: Whether it cannot be read.
+    """
+
+    row: int
+    label: str
+    prompt: str
+    answer: str
+    status: str = ""
+    severity: str = ""
+    marked: bool = False
+    edited: bool = False
+    bad: bool = False
+
+
+class RecordTable(LineList):
+    """Records of a view. Columns: mark, decision, finding, row number, label where there are labels, prompt, answer."""
+
+    def __init__(self, cells: Callable[[int], RowCells], *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._cells_of = cells
+        self._cells: dict[int, RowCells] = {}
+        self.rows: Sequence[int] = ()
+        self.number_width = 5
+        self.label_width = 0
+
+    def show_rows(self, rows: Sequence[int], *, highest: int, cursor: int, scroll: int | None = None) -> None:
+        """Shows other rows.
+
+        Args:
+            rows: Record positions in order.
+            highest: Of all rows of the dataset, so that the columns stay where they are while filtering.
+            cursor: The line for the cursor.
+            scroll: The first line in sight; by default the cursor is just brought into sight.
+        """
+        self.rows = rows
+        self.number_width = max(len(f"{highest:,}"), 4)
+        self.forget_cells()
+        self.lines_changed()
+        cursor = max(0, min(cursor, len(rows) - 1))
+        self.set_reactive(LineList.cursor, cursor)
+        if scroll is not None:
+            self.scroll_to(y=scroll, animate=False, immediate=True)
+        self.show_line(cursor)
+
+    def forget_cells(self) -> None:
+        """Fetches every row anew when it is next drawn."""
+        self._cells.clear()
+        # the widest label in sight decides, so that a file without labels loses no room
+        first = [self.cells(int(row)) for row in self.rows[self.scroll_offset.y : self.scroll_offset.y + 40]]
+        self.label_width = min(max((len(cells.label) for cells in first), default=0), 16)
+        self.refresh()
+
+    def update_row(self, row: int) -> None:
+        """Draws one row anew, where it is in sight."""
+        self._cells.pop(row, None)
+        top = self.scroll_offset.y
+        for y, seen in enumerate(self.rows[top : top + self.size.height], start=top):
+            if seen == row:
+                self.refresh_line(y)
+
+    def cells(self, row: int) -> RowCells:
+        """The cells of a row."""
+        found = self._cells.get(row)
+        if found is None:
+            if len(self._cells) >= _CACHED_ROWS:
+                self._cells.clear()
+            found = self._cells[row] = self._cells_of(row)
+        return found
+
+    @property
+    def row(self) -> int | None:
+        """The row under the cursor."""
+        return int(self.rows[self.cursor]) if self.cursor < len(self.rows) else None
+
+    def line_count(self) -> int:
+        return len(self.rows)
+
+    def line_at(self, y: int, width: int) -> Line:
+        return self._line(self.cells(int(self.rows[y])), width)
+
+    def _line(self, cells: RowCells, width: int) -> Line:
+        mark: Span = ("•", "accent") if cells.marked else (" ", "text")
+        status = STATUS_GLYPHS.get(cells.status, ("✎", "accent") if cells.edited else (" ", "text"))
+        spans = [mark, status, SEVERITY_GLYPHS.get(cells.severity, (" ", "text"))]
+        ink = "dim" if cells.status == "rejected" else "text"
+        spans.append((f"{cells.row:>{self.number_width},}  ", "dim"))
+        left = width - 3 - self.number_width - 2
+        if cells.bad:
+            return [*spans, (fit("cannot be read: " + cells.prompt, left), "bad")]
+        if self.label_width:
+            spans.append((fit(cells.label, self.label_width) + "  ", ink))
+            left -= self.label_width + 2
+        prompt, answer = self.text_widths(left)
+        return [*spans, (fit(cells.prompt, prompt) + "  " + fit(cells.answer, answer), ink)]
+
+    @staticmethod
+    def text_widths(left: int) -> tuple[int, int]:
+        """Cells of the prompt and of the answer."""
+        prompt = max((left - 2) // 2, 1)
+        return prompt, max(left - 2 - prompt, 0)
+
+    def header(self, width: int) -> Line:
+        """The column titles for this width."""
+        left = width - 3 - self.number_width - 2
+        text = "   " + "row".rjust(self.number_width) + "  "
+        if self.label_width:
+            text += fit("label", self.label_width) + "  "
+            left -= self.label_width + 2
+        prompt, _ = self.text_widths(left)
+        return [(fit(text + fit("prompt", prompt) + "  answer", width), "dim")]
