@@ -141,9 +141,7 @@ class DuplicateIndex:
         n = len(self.representatives)
         if self.semantic is None or n < _FEWEST_TO_JUDGE or (self.semantic.complete and len(self.semantic) < _INDISTINCT * n * (n - 1) / 2):
             return ""
-        return (
-            f"The encoder {self.encoder} finds most of these rows alike; it may not know their language. Use another, for example a multilingual one."
-        )
+        return f"The encoder {self.encoder} finds most of these rows alike, perhaps for want of their language. Use another one."
 
     def with_vectors(
         self, rows: npt.NDArray[np.uint32], vectors: F32, encoder: str, *, cancel: Cancel = NEVER, progress: Progress = silent

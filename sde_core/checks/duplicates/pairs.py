@@ -93,3 +93,14 @@ def strongest_forest(n: int, pairs: ScoredPairs) -> ScoredPairs:
         roots = components(n, np.concatenate([np.arange(n), first[chosen]]), np.concatenate([roots, second[chosen]]))
     kept = order[taken]
     return ScoredPairs(pairs.first[kept], pairs.second[kept], pairs.scores[kept], pairs.floor, pairs.complete)
+
+
+def strongest_neighbours(n: int, pairs: ScoredPairs) -> tuple[I64, F32]:
+    """For each position the one it is most like (int64[n], -1 where it is in no pair) and how much (float32[n])."""
+    neighbours, best = np.full(n, -1, np.int64), np.zeros(n, np.float32)
+    order = np.argsort(pairs.scores, kind="stable")
+    for one, other in ((pairs.first, pairs.second), (pairs.second, pairs.first)):
+        stronger = pairs.scores[order] > best[one[order]]
+        neighbours[one[order[stronger]]] = other[order[stronger]]
+        best[one[order[stronger]]] = pairs.scores[order[stronger]]
+    return neighbours, best

@@ -70,7 +70,7 @@ def compared_texts(dataset: Dataset, part: Part = "row", *, cancel: Cancel = NEV
 def _first_positions(table: pl.DataFrame) -> npt.NDArray[np.int64]:
     """For each line the position of the first line with the same values."""
     first = table.with_row_index("position").select(pl.col("position").min().over(table.columns))
-    return np.asarray(first.to_series().to_numpy(), np.int64)
+    return np.array(first.to_series().to_list(), np.int64)
 
 
 def _rejected_texts(dataset: Dataset, cancel: Cancel) -> pl.Series:
@@ -87,7 +87,7 @@ def _split_by_other_fields(
     """Splits classes of equal texts by the fields that hold no text, such as tools or scores; identifiers do not count."""
     shared = np.bincount(same_texts, minlength=len(rows))[same_texts] > 1
     identifiers = identifier_fields(dataset, rows) if shared.any() else frozenset()
-    exact = same_texts.copy()
+    exact: npt.NDArray[np.int64] = same_texts.copy()
     first: dict[tuple[int, bytes], int] = {}
     for count, position in enumerate(np.flatnonzero(shared).tolist()):
         if count % 1024 == 0:
