@@ -1,0 +1,112 @@
+"""Selectors to compare with: random, random by class, and the best by quality."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from sde_core.errors import UsageError
+from sde_core.progress import Cancel, Progress
+from sde_core.select.protocol import Choice, Pool, Positions, SelectionParams
+from sde_core.visible import visible
+
+
+def with_locked(pool: Pool, ranked: Positions, k: int) -> Positions:
+    """The locked positions, then the first of `ranked` that fill up to `k`."""
+    return np.concatenate([pool.locked, ranked[: k - len(pool.locked)]]).astype(np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class UniformSample:
+    """Every row is equally likely."""
+
+    name: str = "random"
+    definition: str = "a seeded random sample without replacement"
+
+    def choose(self, pool: Pool, params: SelectionParams, cancel: Cancel, progress: Progress) -> Choice:
+        """The rows that come first in the seed's order."""
+        free = pool.open_positions()
+        chosen = with_locked(pool, free[np.argsort(pool.priority[free])], params.k)
+        return Choice(chosen, (f"Drawn at random (seed {params.seed}) from {len(free):,} rows",) * len(chosen))
+
+
+@dataclass(frozen=True, slots=True)
+class TopQuality:
+    """The best rows, however alike."""
+
+    name: str = "topk"
+    definition: str = "the rows of the highest quality, whatever they repeat"
+
+    def choose(self, pool: Pool, params: SelectionParams, cancel: Cancel, progress: Progress) -> Choice:
+        """Rows by quality, equal ones in the seed's order.
+
+        Raises:
+            UsageError: When no quality was given.
+        """
+        if not pool.has_quality:
+            raise UsageError("The method topk needs a quality for each row.", "Give --quality rules or --quality SCORES.parquet.")
+        free = pool.open_positions()
+        chosen = with_locked(pool, free[np.lexsort((pool.priority[free], -pool.quality[free]))], params.k)
+        ranks = range(1 - len(pool.locked), len(chosen) + 1 - len(pool.locked))
+        return Choice(chosen, tuple(f"Number {rank:,} by quality among {len(free):,} rows" for rank in ranks))
+
+
+@dataclass(frozen=True, slots=True)
+class StratifiedSample:
+    """A random sample with the class shares of the whole."""
+
+    name: str = "stratified"
+    definition: str = "a seeded random sample in which every class keeps its share of the rows"
+
+    def choose(self, pool: Pool, params: SelectionParams, cancel: Cancel, progress: Progress) -> Choice:
+        """Rows of each class in the seed's order, class sizes by largest remainder.
+
+        Raises:
+            UsageError: When no row has a label.
+        """
+        if pool.labels is None or not np.any(pool.labels[pool.allowed] != ""):
+            raise UsageError("The method stratified needs a label in each row.", "Name the field with --map label=FIELD, or use --method random.")
+        names, codes = np.unique(pool.labels, return_inverse=True)
+        available = np.bincount(codes[pool.allowed], minlength=len(names))
+        quotas = class_quotas(available, np.bincount(codes[pool.locked], minlength=len(names)), params.k)
+        free = pool.open_positions()
+        free = free[np.argsort(pool.priority[free])]
+        wanted = quotas - np.bincount(codes[pool.locked], minlength=len(names))
+        ranked = free[_ordinal_in_class(codes[free]) < wanted[codes[free]]]
+        chosen = with_locked(pool, ranked, params.k)
+        notes = [f"One of {quotas[c]:,} drawn at random from the {available[c]:,} rows of {_class_name(str(names[c]))}" for c in codes[chosen]]
+        return Choice(chosen, tuple(notes))
+
+
+def class_quotas(available: npt.NDArray[np.int64], locked: npt.NDArray[np.int64], k: int) -> npt.NDArray[np.int64]:
+    """Rows of each class in a subset of `k`, in proportion to `available` by largest remainder and never fewer than `locked`, int64[classes].
+
+    A class whose locked rows exceed its share keeps them, and the others share the rest.
+    """
+    quotas = np.zeros_like(available)
+    held = np.zeros(len(available), dtype=bool)
+    while True:
+        rest, pool_size = k - int(locked[held].sum()), int(available[~held].sum())
+        shares = available * (rest / pool_size) if pool_size else np.zeros(len(available))
+        quotas = np.where(held, locked, np.floor(shares + 1e-9).astype(np.int64))
+        remainders = np.where(held, -1.0, shares - quotas)
+        quotas[np.argsort(-remainders, kind="stable")[: k - int(quotas.sum())]] += 1
+        over = ~held & (locked > quotas)
+        if not over.any():
+            return quotas
+        held |= over
+
+
+def _ordinal_in_class(codes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """How many earlier entries have the same code, int64[n]."""
+    order = np.argsort(codes, kind="stable")
+    sizes = np.bincount(codes) if len(codes) else np.zeros(0, dtype=np.int64)
+    ordinals = np.empty(len(codes), dtype=np.int64)
+    ordinals[order] = np.arange(len(codes)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    return ordinals
+
+
+def _class_name(label: str) -> str:
+    return f"class {visible(label, 40)}" if label else "no class"

@@ -1,0 +1,136 @@
+"""What a subset keeps of the whole, before paying for a run: classes, quality, lengths, and how far every row is from a chosen one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sde_core.progress import NEVER, Cancel, raise_if_cancelled
+from sde_core.select.protocol import Positions, Selection, positions_of
+from sde_core.select.seeding import seeded_priority
+
+BLOCK_ROWS = 4096
+LENGTH_EDGES = (0, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
+"""Lower edges of the length histogram's bins, in characters; the last bin has no upper edge."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowFeatures:
+    """What coverage is measured on, one entry a row.
+
+    Attributes:
+        rows: Record positions, int64[n].
+        vectors: Embeddings of unit norm, float32[n, d].
+        quality: float[n]; None where there is none.
+        labels: The class of each row, "" where it has none; None where the data has no label.
+        lengths: Characters of each answer, int64[n].
+    """
+
+    rows: npt.NDArray[np.int64]
+    vectors: npt.NDArray[np.float32]
+    quality: npt.NDArray[np.floating] | None
+    labels: Sequence[str] | None
+    lengths: npt.NDArray[np.integer]
+
+
+@dataclass(frozen=True, slots=True)
+class SubsetProfile:
+    """One subset in figures.
+
+    Attributes:
+        rows: How many.
+        classes: Rows of each class, most frequent in the whole first; classes of no row counted too.
+        mean_quality: None where no quality is known.
+        length_quantiles: Characters of the answer at 10 %, 50 % and 90 % of the rows.
+        length_histogram: Rows in each bin of `LENGTH_EDGES`.
+        mean_distance: Mean cosine distance of the rows left out to the nearest chosen one; 0 where none is left out.
+        covering_radius: The largest of those distances.
+    """
+
+    rows: int
+    classes: tuple[tuple[str, int], ...]
+    mean_quality: float | None
+    length_quantiles: tuple[float, float, float]
+    length_histogram: tuple[int, ...]
+    mean_distance: float
+    covering_radius: float
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """A proposal beside the whole and beside as many random rows.
+
+    Attributes:
+        measured_rows: How many of the rows left out the distances were measured on; None for all. On a sample the covering radius is a lower bound.
+    """
+
+    full: SubsetProfile
+    proposal: SubsetProfile
+    random: SubsetProfile
+    seed: int
+    measured_rows: int | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The profiles as plain JSON values."""
+        return asdict(self)
+
+
+def coverage_of(features: RowFeatures, selection: Selection, *, sample: int | None = None, cancel: Cancel = NEVER) -> Coverage:
+    """Compares a selection with all of `features` and with a random subset of equal size.
+
+    Args:
+        features: Every row that could have been chosen.
+        selection: Its rows must be among them; others are left out of account.
+        sample: Measure distances on so many rows left out, drawn by the selection's seed; None for all.
+        cancel: Stops the work.
+    """
+    seed = selection.params.seed
+    everyone = np.arange(len(features.rows))
+    chosen = positions_of(features.rows, selection.rows)
+    order = np.argsort(seeded_priority(features.rows, seed))
+    full, proposal, random = (_profile(features, subset, sample, order, cancel) for subset in (everyone, chosen[chosen >= 0], order[: len(chosen)]))
+    measured_rows = sample if sample is not None and len(everyone) - len(chosen) > sample else None
+    return Coverage(full, proposal, random, seed, measured_rows)
+
+
+def distances_to_nearest(vectors: npt.NDArray[np.float32], chosen: Positions, targets: Positions, cancel: Cancel = NEVER) -> npt.NDArray[np.float32]:
+    """Cosine distance of each target to the nearest chosen row, float32[targets]; never more than a block of similarities in memory."""
+    nearest = np.full(len(targets), -1, dtype=np.float32)
+    for start in range(0, len(targets), BLOCK_ROWS):
+        block = vectors[targets[start : start + BLOCK_ROWS]]
+        for first in range(0, len(chosen), BLOCK_ROWS):
+            raise_if_cancelled(cancel)
+            found = (block @ vectors[chosen[first : first + BLOCK_ROWS]].T).max(axis=1)
+            nearest[start : start + BLOCK_ROWS] = np.maximum(nearest[start : start + BLOCK_ROWS], found)
+    return np.asarray(np.clip(1 - nearest, 0, 2))
+
+
+def _profile(features: RowFeatures, subset: Positions, sample: int | None, order: Positions, cancel: Cancel) -> SubsetProfile:
+    left_out = np.ones(len(features.rows), dtype=bool)
+    left_out[subset] = False
+    targets = order[left_out[order]][:sample]
+    distances = distances_to_nearest(features.vectors, subset, targets, cancel) if len(targets) else np.zeros(1, dtype=np.float32)
+    lengths = np.asarray(features.lengths)[subset]
+    bins = np.searchsorted(LENGTH_EDGES, lengths, side="right") - 1
+    tenth, median, ninetieth = (float(x) for x in np.quantile(lengths, (0.1, 0.5, 0.9))) if len(lengths) else (0.0, 0.0, 0.0)
+    return SubsetProfile(
+        rows=len(subset),
+        classes=_class_counts(features.labels, subset),
+        mean_quality=float(np.mean(features.quality[subset])) if features.quality is not None and len(subset) else None,
+        length_quantiles=(tenth, median, ninetieth),
+        length_histogram=tuple(int(n) for n in np.bincount(bins, minlength=len(LENGTH_EDGES))),
+        mean_distance=float(distances.mean()),
+        covering_radius=float(distances.max()),
+    )
+
+
+def _class_counts(labels: Sequence[str] | None, subset: Positions) -> tuple[tuple[str, int], ...]:
+    if labels is None:
+        return ()
+    names, codes, totals = np.unique(np.asarray(labels, dtype=np.str_), return_inverse=True, return_counts=True)
+    counts = np.bincount(codes[subset], minlength=len(names))
+    return tuple((str(names[i]), int(counts[i])) for i in np.argsort(-totals, kind="stable"))

@@ -1,0 +1,215 @@
+"""What a selector is given and what it gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from sde_core.errors import UsageError
+from sde_core.progress import Cancel, Progress
+
+DEFAULT_BALANCE = 0.5
+DEFAULT_RIDGE = 0.01
+DEFAULT_MAX_SIMILARITY = 0.9
+
+Positions = npt.NDArray[np.int64]
+"""Indices into the arrays of a `Pool`; not record positions."""
+
+
+@dataclass(frozen=True, slots=True)
+class SelectionParams:
+    """What is asked of a selector.
+
+    Attributes:
+        k: How many rows are chosen in all, the locked ones counted.
+        method: The selector's name in `SELECTORS`.
+        seed: Breaks exact ties of the deterministic selectors and drives the random ones.
+        balance: 0 is diversity alone, 1 is the order of quality alone; only "dpp" chooses by it.
+        locked: Record positions that are always chosen.
+        banned: Record positions that never are.
+        ridge: λ of the kernel S = (XXᵀ + λI)/(1 + λ).
+        max_similarity: "dpp" passes over a row that is more similar than this to a chosen one while any other is left; 1 for never. Far past the
+            embedding's dimension the kernel alone no longer tells a copy from a new row. Without effect at balance 1.
+    """
+
+    k: int
+    method: str = "dpp"
+    seed: int = 0
+    balance: float = DEFAULT_BALANCE
+    locked: tuple[int, ...] = ()
+    banned: tuple[int, ...] = ()
+    ridge: float = DEFAULT_RIDGE
+    max_similarity: float = DEFAULT_MAX_SIMILARITY
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """One chosen row and why it was chosen.
+
+    Attributes:
+        row: Record position.
+        quality: The row's quality, 0-1; None where no quality was given.
+        gain: log det L of the rows chosen up to and with this one, less that of the rows before it.
+        nearest_row: The most similar row among those chosen before it; None for the first.
+        nearest_similarity: Cosine similarity to that row.
+        reason: The figures in one plain sentence.
+        locked: Whether the user put it there.
+    """
+
+    row: int
+    quality: float | None
+    gain: float
+    nearest_row: int | None
+    nearest_similarity: float | None
+    reason: str
+    locked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Chosen rows in the order of choice.
+
+    Attributes:
+        picks: One a row; the locked rows first.
+        kernel: The kernel whose log-determinant the gains are differences of.
+        params: What was asked.
+        candidates: How many rows could have been chosen, the locked ones counted.
+    """
+
+    picks: tuple[Pick, ...]
+    kernel: str
+    params: SelectionParams
+    candidates: int
+
+    @property
+    def rows(self) -> tuple[int, ...]:
+        """Record positions in the order of choice."""
+        return tuple(pick.row for pick in self.picks)
+
+    @property
+    def log_det(self) -> float:
+        """The log det L of all chosen rows: the sum of the gains."""
+        return float(sum(pick.gain for pick in self.picks))
+
+    def to_json(self) -> dict[str, Any]:
+        """The selection as plain JSON values."""
+        return {
+            "params": asdict(self.params),
+            "kernel": self.kernel,
+            "candidates": self.candidates,
+            "log_det": self.log_det,
+            "picks": [asdict(pick) for pick in self.picks],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """The rows a selector chooses from.
+
+    Attributes:
+        rows: Record positions, int64[n].
+        vectors: Embeddings of unit norm, float32[n, d].
+        quality: float64[n]; zeros where none was given.
+        has_quality: Whether `quality` means anything.
+        labels: The class of each row, "" where it has none; None where no labels were given.
+        allowed: bool[n], False for banned rows.
+        locked: Positions of the rows that are chosen before anything else, in row order.
+        priority: A seeded permutation, int64[n]; among equals the lowest goes first.
+    """
+
+    rows: npt.NDArray[np.int64]
+    vectors: npt.NDArray[np.float32]
+    quality: npt.NDArray[np.float64]
+    has_quality: bool
+    labels: npt.NDArray[np.str_] | None
+    allowed: npt.NDArray[np.bool_]
+    locked: Positions
+    priority: Positions
+
+    def open_positions(self) -> Positions:
+        """Positions that are neither locked nor banned."""
+        open_mask = self.allowed.copy()
+        open_mask[self.locked] = False
+        return np.flatnonzero(open_mask)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a selector decided.
+
+    Attributes:
+        positions: Chosen positions in order, the locked ones first.
+        notes: Why each of them, in the selector's own terms; "" where the common figures say it all.
+    """
+
+    positions: Positions
+    notes: tuple[str, ...]
+
+
+class Selector(Protocol):
+    """Chooses exactly `params.k` positions of a pool."""
+
+    @property
+    def name(self) -> str:
+        """As `--method` takes it."""
+        ...
+
+    @property
+    def definition(self) -> str:
+        """What it maximises, in one sentence."""
+        ...
+
+    def choose(self, pool: Pool, params: SelectionParams, cancel: Cancel, progress: Progress) -> Choice:
+        """The chosen positions, deterministic for `params.seed`."""
+        ...
+
+
+def rows_wanted(text: str, available: int) -> int:
+    """How many rows "500" or "10%" of `available` rows are.
+
+    A percentage is rounded to the nearest row and is at least one row.
+
+    Raises:
+        UsageError: When the text is neither, or asks for none or for more than there are.
+    """
+    stripped = text.strip().replace(",", "").replace("_", "")
+    try:
+        wanted = max(1, round(available * _percentage(stripped[:-1]) / 100)) if stripped.endswith("%") else int(stripped)
+    except ValueError:
+        raise UsageError(f"-k {text} is neither a number of rows nor a percentage.", "Write it as 500 or as 10%.") from None
+    require_size(wanted, available)
+    return wanted
+
+
+def _percentage(text: str) -> float:
+    share = float(text)
+    if not 0 < share <= 100:
+        raise ValueError(text)
+    return share
+
+
+def require_size(k: int, available: int) -> None:
+    """Raises:
+    UsageError: When `k` rows cannot be chosen from `available`.
+    """
+    if k < 1:
+        raise UsageError(f"{k} rows is not a subset.", "Ask for at least 1 row.")
+    if k > available:
+        raise UsageError(
+            f"{k:,} rows are wanted but only {available:,} can be chosen.", f"Ask for at most {available:,}, or unban or clear some rows."
+        )
+
+
+def positions_of(rows: npt.NDArray[np.int64], wanted: Sequence[int]) -> Positions:
+    """Where each of the `wanted` record positions stands in `rows`; -1 where it does not."""
+    order = np.argsort(rows, kind="stable")
+    targets = np.asarray(wanted, dtype=np.int64)
+    if not len(rows):
+        return np.full(len(targets), -1, dtype=np.int64)
+    places = np.minimum(np.searchsorted(rows, targets, sorter=order), len(rows) - 1)
+    found = order[places]
+    return np.where(rows[found] == targets, found, -1)
