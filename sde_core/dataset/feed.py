@@ -6,6 +6,7 @@ import codecs
 import gzip
 import mmap
 import tempfile
+import weakref
 import zlib
 from pathlib import Path
 from typing import IO, Protocol, cast
@@ -63,6 +64,7 @@ class UnpackedFeed:
         self._plain, self._damage_errors = _decompressing(self._packed, compression)
         self._decoder = codecs.getincrementaldecoder(encoding)() if encoding else None
         self._spool = tempfile.TemporaryFile(prefix="sde-")  # noqa: SIM115 - lives as long as the feed
+        weakref.finalize(self, _close, self._packed, self._spool)
         self._spooled = 0
         self.size = path.stat().st_size
         self.position = 0
@@ -96,6 +98,11 @@ class UnpackedFeed:
             self.damage, self.complete, chunk = str(error), True, b""
         self._spool.write(chunk)
         self._spooled += len(chunk)
+
+
+def _close(*files: IO[bytes]) -> None:
+    for file in files:
+        file.close()
 
 
 def _decompressing(packed: IO[bytes], compression: str) -> tuple[IO[bytes], tuple[type[Exception], ...]]:

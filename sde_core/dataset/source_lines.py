@@ -39,7 +39,8 @@ class LineIndex:
         ends = self._line_ends(buffer, stop)
         if not len(ends) and stop < len(buffer):
             following = buffer.find(b"\n", stop)
-            ends = array("Q", [following]) if following >= 0 else ends
+            stop = following + 1 or len(buffer)
+            ends = array("Q", [following] if following >= 0 else [])
         self._add(buffer, ends)
         if final and stop == len(buffer) and self.scanned < stop:
             self._add(buffer, array("Q", [stop]))

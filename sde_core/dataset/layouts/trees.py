@@ -31,7 +31,7 @@ class TreeLayout:
         while isinstance(node, dict):
             raw_role = text_of(node.get("role"))
             turns.append(Turn(ROLE_WORDS.get(raw_role, raw_role), text_of(node.get("text")), (*path, "text"), raw_role))
-            replies = [reply for reply in node.get("replies") or () if isinstance(reply, dict)]
+            replies = _replies(node)
             if not replies:
                 break
             best = min(range(len(replies)), key=lambda i: _rank(replies[i]))
@@ -39,6 +39,11 @@ class TreeLayout:
         while len(turns) > 1 and turns[-1].role != ASSISTANT:
             turns.pop()
         return Turns(tuple(turns))
+
+
+def _replies(node: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    replies = node.get("replies")
+    return [reply if isinstance(reply, dict) else {} for reply in replies] if isinstance(replies, list) else []
 
 
 def _rank(reply: Mapping[str, Any]) -> int:

@@ -1,0 +1,72 @@
+"""What all tests share: no network, a state folder of their own, small datasets, and the real data where it is at hand."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = Path(os.environ.get("SDE_SHARED", ROOT.parent / "shared"))
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Connections leave the machine from no test; loopback and Unix sockets are fine."""
+    real_connect = socket.socket.connect
+
+    def connect(self: socket.socket, address: Any) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6) and address[0] not in ("127.0.0.1", "::1", "localhost"):
+            raise OSError(f"a test tried to reach {address}")
+        real_connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", connect)
+
+
+@pytest.fixture(autouse=True)
+def _own_state_folder(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+
+
+@pytest.fixture
+def write_jsonl(tmp_path: Path) -> Callable[..., Path]:
+    """Writes values (or raw bytes) as lines of a new file and returns its path."""
+
+    def write(records: Iterable[Any], name: str = "data.jsonl") -> Path:
+        path = tmp_path / name
+        path.write_bytes(
+            b"".join((record if isinstance(record, bytes) else json.dumps(record, ensure_ascii=False).encode()) + b"\n" for record in records)
+        )
+        return path
+
+    return write
+
+
+@pytest.fixture
+def sample_dataset() -> Path:
+    """The sample dataset that comes with the project; read-only, so copy it before deciding anything."""
+    return ROOT / "sample_data" / "support.jsonl"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real datasets; the test is skipped where it is absent."""
+    if not (SHARED / "data").is_dir():
+        pytest.skip(f"real datasets are not at {SHARED / 'data'}")
+    return SHARED / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_models() -> Path:
+    """The folder of real checkpoints; the test is skipped where it is absent."""
+    if not (SHARED / "models").is_dir():
+        pytest.skip(f"real checkpoints are not at {SHARED / 'models'}")
+    return SHARED / "models"
