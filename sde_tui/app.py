@@ -120,6 +120,11 @@ class SdeApp(App[str]):
         else:
             await super().on_event(event)
 
+    @property
+    def keys_are_done(self) -> bool:
+        """Whether every key has done what it does; for tests."""
+        return self._type_ahead.done
+
     async def action_do(self, action: str) -> None:
         """Does what a key stands for, on the screen or on the app."""
         if isinstance(self.screen, SdeScreen):

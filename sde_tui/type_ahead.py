@@ -43,6 +43,11 @@ class TypeAhead:
             self._task = asyncio.create_task(self._pass_on())
             self._task.add_done_callback(self._ended)
 
+    @property
+    def done(self) -> bool:
+        """Whether every key has done what it does."""
+        return self._task is None or self._task.done()
+
     def _ended(self, task: asyncio.Task[None]) -> None:
         error = None if task.cancelled() else task.exception()
         if isinstance(error, Exception):

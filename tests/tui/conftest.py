@@ -1,0 +1,126 @@
+"""Drives the app without a terminal: keys in, lines of text out.
+
+    async def test_something(open_app, dataset_file):
+        async with open_app(dataset_file, size=(80, 24)) as sde:
+            await sde.press("2", "down")
+            assert "row" in sde.text
+
+Golden screens: `sde.golden("records")` compares with tests/golden/records.txt; SDE_UPDATE_GOLDEN=1 writes it anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+from textual_grid import screen_lines
+
+from sde_core.dataset import open_dataset
+from sde_core.project import Project
+from sde_tui.app import SdeApp
+
+GOLDEN = Path(__file__).resolve().parents[1] / "golden"
+
+
+class Driven:
+    """An app under test."""
+
+    def __init__(self, app: SdeApp, pilot: Pilot) -> None:
+        self.app = app
+        self.session = app.session
+        self.pilot = pilot
+
+    async def settle(self) -> None:
+        """Waits until threads are done and their results are on the screen."""
+        for _ in range(6):
+            await self.pilot.pause()
+            await self.app.workers.wait_for_complete([worker for worker in self.app.workers if worker.name != "forever"])
+            await self.pilot.pause()
+            if not self.session.lanes.tasks and self.app.keys_are_done:
+                break
+
+    async def press(self, *keys: str) -> None:
+        """Presses keys and waits for what they do, threads included."""
+        await self.pilot.press(*keys)
+        while not self.app.keys_are_done:
+            await asyncio.sleep(0)
+        await self.settle()
+
+    async def type(self, text: str) -> None:
+        """Types characters."""
+        await self.press(*(" " if character == " " else character for character in text))
+
+    @property
+    def lines(self) -> list[str]:
+        """The screen's lines."""
+        return screen_lines(self.app)
+
+    @property
+    def text(self) -> str:
+        """The screen as one text."""
+        return "\n".join(self.lines)
+
+    @property
+    def flashed(self) -> str:
+        """The message line."""
+        return self.app.flashed[0] if self.app.flashed else ""
+
+    def golden(self, name: str, *, hide: dict[str, str] | None = None) -> None:
+        """Compares the screen with tests/golden/NAME.txt.
+
+        Args:
+            name: The file's name.
+            hide: What differs from run to run, and what to put in its place; keep the widths equal.
+        """
+        shown = self.text + "\n"
+        for varying, fixed in (hide or {}).items():
+            shown = shown.replace(varying, fixed)
+        path = GOLDEN / f"{name}.txt"
+        if os.environ.get("SDE_UPDATE_GOLDEN"):
+            path.write_text(shown, encoding="utf-8")
+        assert path.exists(), f"{path} is missing; SDE_UPDATE_GOLDEN=1 writes it"
+        assert shown == path.read_text(encoding="utf-8")
+
+
+OpenApp = Callable[..., AbstractAsyncContextManager[Driven]]
+
+
+@pytest.fixture
+def open_app(tmp_path: Path) -> OpenApp:
+    """Opens a dataset in the app; state lives beside the dataset unless `project` says otherwise."""
+
+    @asynccontextmanager
+    async def opened(
+        path: Path | str, *, size: tuple[int, int] = (80, 24), settle: bool = True, project: Project | None = None, **options: Any
+    ) -> AsyncIterator[Driven]:
+        app = SdeApp(open_dataset(str(path), **options), project)
+        async with app.run_test(size=size) as pilot:
+            driven = Driven(app, pilot)
+            await pilot.pause()
+            if settle:
+                await driven.settle()
+            yield driven
+            app.session.close()
+
+    return opened
+
+
+@pytest.fixture
+def dataset_file(tmp_path: Path) -> Path:
+    """Twelve rows with labels and one line that cannot be read (row 5)."""
+    path = tmp_path / "tickets.jsonl"
+    lines = []
+    for number in range(12):
+        label = ("billing", "delivery", "returns")[number % 3]
+        record = {"instruction": f"Where is my order number {1000 + number}?", "output": f"It arrives on day {number}.", "category": label}
+        lines.append(json.dumps(record))
+    lines[5] = '{"instruction": "cut off'
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
