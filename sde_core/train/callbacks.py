@@ -1,0 +1,108 @@
+"""What a run tells while it trains, and how it is stopped: one `TrainerCallback` that writes the job's events."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+from sde_core.jobs import JobContext
+
+COMPLETE = "complete"
+"""A file in a checkpoint's folder that says that all of it was written."""
+_RATE_WINDOW_SECONDS = 15.0
+_MEMORY_SECONDS = 1.0
+
+
+class TokenRate:
+    """Tokens a second over the last quarter minute."""
+
+    def __init__(self) -> None:
+        self._samples: deque[tuple[float, int]] = deque()
+
+    def add(self, now: float, tokens: int) -> float:
+        """The rate, after `tokens` in all at the moment `now` (seconds)."""
+        self._samples.append((now, tokens))
+        while len(self._samples) > 2 and now - self._samples[0][0] > _RATE_WINDOW_SECONDS:
+            self._samples.popleft()
+        then, before = self._samples[0]
+        return (tokens - before) / (now - then) if now > then else 0.0
+
+
+class Memory:
+    """What the run holds, in bytes; measured at most once a second."""
+
+    def __init__(self, device: str) -> None:
+        import psutil
+
+        self._process = psutil.Process()
+        self._device = device
+        self._measured = 0.0
+        self._bytes: dict[str, int] = {}
+
+    def bytes(self) -> dict[str, int]:
+        """ "memory" for the host and, on a GPU, "gpu_memory"."""
+        if time.monotonic() - self._measured >= _MEMORY_SECONDS:
+            self._measured = time.monotonic()
+            self._bytes = {"memory": self._process.memory_info().rss}
+            if self._device == "cuda":
+                import torch
+
+                free, total = torch.cuda.mem_get_info()
+                self._bytes |= {"gpu_memory": total - free, "gpu_total": total}
+        return self._bytes
+
+
+def event_callback(context: JobContext, device: str) -> Any:
+    """The callback that reports a run to its job and stops it when the job is asked to stop.
+
+    Args:
+        context: The job.
+        device: "cpu", "cuda" or "mps".
+    """
+    from transformers import TrainerCallback
+
+    rate, memory = TokenRate(), Memory(device)
+
+    class EventCallback(TrainerCallback):  # type: ignore[misc]
+        def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            rate.add(time.monotonic(), state.num_input_tokens_seen)
+            context.event("train", step=state.global_step, steps=state.max_steps)
+            context.say("Training.", unit="steps")
+            context.report(state.global_step, state.max_steps)
+
+        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
+            context.report(state.global_step, state.max_steps)
+            if context.is_set():
+                control.should_save = True
+                control.should_training_stop = True
+            return control
+
+        def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any], **_: Any) -> None:
+            if "loss" in logs:
+                tokens_s = rate.add(time.monotonic(), state.num_input_tokens_seen)
+                context.event("step", **_step_fields(logs, state), tokens_s=round(tokens_s, 1), **memory.bytes())
+            elif "eval_loss" in logs:
+                context.event("eval", step=state.global_step, loss=logs["eval_loss"])
+
+        def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            if state.is_world_process_zero:
+                (Path(args.output_dir) / f"checkpoint-{state.global_step}" / COMPLETE).touch()
+                context.event("checkpoint", step=state.global_step)
+
+    return EventCallback()
+
+
+def _step_fields(logs: dict[str, Any], state: Any) -> dict[str, Any]:
+    norm = logs.get("grad_norm")
+    return {
+        "step": state.global_step,
+        "steps": state.max_steps,
+        "epoch": round(state.epoch or 0.0, 4),
+        "loss": logs["loss"],
+        "lr": logs.get("learning_rate"),
+        "grad_norm": norm if norm is not None and math.isfinite(norm) else None,
+        "tokens": state.num_input_tokens_seen,
+    }

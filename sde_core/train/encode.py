@@ -1,0 +1,190 @@
+"""From turns to token ids and labels: the one place that decides which tokens train. Preview, preflight and training all call it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from sde_core.dataset.turns import Turns
+from sde_core.train.chat_template import TemplateError
+from sde_core.train.recipe import DEFAULT_MAX_LENGTH, Recipe
+from sde_core.train.render import Answer, Rendered, Renderer
+from sde_core.train.tokenizer import Tokenizer
+
+IGNORED = -100
+"""The label of a token that carries no loss."""
+
+Verdict = Literal["ok", "cut", "empty", "nothing", "dropped", "template"]
+VERDICTS: dict[Verdict, str] = {
+    "ok": "trains whole",
+    "cut": "trains, but part of an answer is cut off",
+    "empty": "trains on the end token only: its answers are empty",
+    "nothing": "trains on nothing",
+    "dropped": "left out: longer than max_length",
+    "template": "left out: the chat template refuses it",
+}
+"""What can be said of a row, best first after "ok"."""
+TokenState = Literal["trained", "masked", "cut"]
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """One sample, as long as it is before anything is cut.
+
+    Attributes:
+        text: What was tokenised; empty where the chat template refuses the row.
+        full_ids: int32[n], all its tokens.
+        offsets: int32[n, 2], where each token stands in `text`; equal ends for tokens that the tokenizer added.
+        full_trained: bool[n], tokens that carry loss where they are not cut.
+        kept: The part of the n tokens that the model sees; empty where the sample is left out.
+        verdict: One of `VERDICTS`.
+        reason: Why, where the verdict alone does not say; empty otherwise.
+    """
+
+    text: str
+    full_ids: np.ndarray
+    offsets: np.ndarray
+    full_trained: np.ndarray
+    kept: slice
+    verdict: Verdict
+    reason: str = ""
+
+    @property
+    def ids(self) -> np.ndarray:
+        """int32[k]: the tokens that the model sees."""
+        return self.full_ids[self.kept]
+
+    @property
+    def labels(self) -> np.ndarray:
+        """int32[k]: the token where it carries loss, `IGNORED` elsewhere."""
+        return np.where(self.full_trained[self.kept], self.full_ids[self.kept], np.int32(IGNORED))
+
+    @property
+    def n_tokens(self) -> int:
+        """Tokens before anything is cut."""
+        return len(self.full_ids)
+
+    @property
+    def n_trained(self) -> int:
+        """Tokens that carry loss."""
+        return int(self.full_trained[self.kept].sum())
+
+    @property
+    def n_cut(self) -> int:
+        """Tokens cut off."""
+        return self.n_tokens - len(self.ids)
+
+    def tokens(self) -> list[tuple[str, TokenState]]:
+        """Every token as (its text, what becomes of it); the texts joined give `text`, tokens that share a character show it once."""
+        start, stop = self.kept.start, self.kept.stop
+        shown, position = [], 0
+        for i, (begin, end) in enumerate(self.offsets.tolist()):
+            state: TokenState = "cut" if not start <= i < stop else "trained" if self.full_trained[i] else "masked"
+            shown.append((self.text[max(begin, position) : max(end, position)], state))
+            position = max(position, end)
+        return shown
+
+
+class Encoder:
+    """Encodes turns for one tokenizer and one recipe.
+
+    Args:
+        tokenizer: The model's tokenizer.
+        recipe: `max_length`, `too_long`, `truncation_side`, `template`, `completion_only` and `answers` are looked at.
+
+    Raises:
+        TemplateError: When the tokenizer's chat template is broken.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, recipe: Recipe) -> None:
+        self.tokenizer = tokenizer
+        self.recipe = recipe
+        self.max_length = recipe.max_length or min(tokenizer.context or DEFAULT_MAX_LENGTH, DEFAULT_MAX_LENGTH)
+        self.renderer = Renderer(tokenizer, recipe.template)
+        self._special = re.compile("|".join(map(re.escape, tokenizer.special_texts)) or r"(?!)")
+
+    def encode(self, turns: Turns) -> Encoded:
+        """One sample; never raises for what is in a row."""
+        return self.encode_all([turns])[0]
+
+    def encode_all(self, batch: Sequence[Turns]) -> list[Encoded]:
+        """Samples in order; much faster than one by one."""
+        rendered = [self._rendered(turns) for turns in batch]
+        texts = [item.text if isinstance(item, Rendered) else "" for item in rendered]
+        tokenised = self.tokenizer.backend.encode_batch(texts, add_special_tokens=False)
+        return [
+            self._sample(item, tokens) if isinstance(item, Rendered) else _refused(item.message)
+            for item, tokens in zip(rendered, tokenised, strict=True)
+        ]
+
+    def holds_special_text(self, turns: Turns) -> bool:
+        """Whether a turn's own text holds something that the tokenizer takes for a special token."""
+        return any(self._special.search(turn.text) for turn in turns.turns)
+
+    def _rendered(self, turns: Turns) -> Rendered | TemplateError:
+        try:
+            return self.renderer.render(turns.turns)
+        except TemplateError as refusal:
+            return refusal
+
+    def _sample(self, rendered: Rendered, tokens: Any) -> Encoded:
+        prefix = self.tokenizer.prefix_ids
+        if not rendered.plain or tuple(tokens.ids[: len(prefix)]) == prefix:
+            prefix = ()
+        ids = np.array([*prefix, *tokens.ids], dtype=np.int32)
+        offsets = np.array([(0, 0)] * len(prefix) + tokens.offsets, dtype=np.int32).reshape(-1, 2)
+        trained = self._trained(offsets, rendered, len(prefix))
+        kept = self._kept(len(ids))
+        verdict, reason = self._verdict(rendered, offsets, trained, kept)
+        return Encoded(rendered.text, ids, offsets, trained, kept, verdict, reason)
+
+    def _trained(self, offsets: np.ndarray, rendered: Rendered, prefix: int) -> np.ndarray:
+        """bool[n]: tokens that share a character with an answer or its end token. The first token of all is never predicted, so it never trains."""
+        answers = rendered.answers[-1:] if self.recipe.answers == "last" else rendered.answers
+        trained = np.zeros(len(offsets), dtype=bool) if self.recipe.completion_only else np.ones(len(offsets), dtype=bool)
+        for answer in answers:
+            trained |= _overlap(offsets, answer.start, answer.stop)
+        trained[: max(prefix, 1)] = False
+        return trained
+
+    def _kept(self, length: int) -> slice:
+        if length <= self.max_length:
+            return slice(0, length)
+        if self.recipe.too_long == "drop":
+            return slice(0, 0)
+        return slice(0, self.max_length) if self.recipe.truncation_side == "right" else slice(length - self.max_length, length)
+
+    def _verdict(self, rendered: Rendered, offsets: np.ndarray, trained: np.ndarray, kept: slice) -> tuple[Verdict, str]:
+        left, whole = int(trained[kept].sum()), int(trained.sum())
+        if kept.stop == 0 and len(trained) > 0:
+            return "dropped", f"{len(trained)} tokens, and max_length is {self.max_length}"
+        if left == 0:
+            return "nothing", self._why_nothing(rendered, whole)
+        if left < whole:
+            return "cut", f"{whole - left} of {whole} tokens that should train are cut off"
+        return ("empty", "") if not _has_words(rendered.answers) and self.recipe.completion_only else ("ok", "")
+
+    def _why_nothing(self, rendered: Rendered, whole: int) -> str:
+        if whole:
+            return f"max_length {self.max_length} cuts all answers off"
+        return "there is no assistant turn" if not rendered.answers else "the answers are empty"
+
+
+def _overlap(offsets: np.ndarray, start: int, stop: int) -> np.ndarray:
+    begins, ends = offsets[:, 0], offsets[:, 1]
+    shares = (begins < stop) & (ends > start)
+    inside: np.ndarray = shares | ((begins == ends) & (begins >= start) & (begins < stop))
+    return inside
+
+
+def _has_words(answers: Sequence[Answer]) -> bool:
+    return any(answer.end > answer.start for answer in answers)
+
+
+def _refused(message: str) -> Encoded:
+    nothing = np.zeros(0, dtype=np.int32)
+    return Encoded("", nothing, nothing.reshape(0, 2), nothing.astype(bool), slice(0, 0), "template", message)

@@ -1,0 +1,112 @@
+"""The fine-tuning job: reads its folder, trains, and leaves the adapter; in one process, or in one a GPU through accelerate."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from typing import Any
+
+import orjson
+
+from sde_core.errors import CancelledError, JobError, UsageError
+from sde_core.jobs import JobContext, read_events
+from sde_core.train.device import process_count, use_one_gpu
+from sde_core.train.encode import Encoder
+from sde_core.train.preflight import refuse_if_nothing_trains
+from sde_core.train.recipe import Recipe, read_recipe
+from sde_core.train.rows import read_snapshot
+from sde_core.train.samples import Samples, encode_rows
+from sde_core.train.tokenizer import Tokenizer, load_tokenizer
+
+_POLL_SECONDS = 0.5
+
+
+def run_training(context: JobContext) -> None:
+    """Do the job in the context's folder.
+
+    Raises:
+        SdeError: When it cannot train, before it starts to.
+        CancelledError: When it was asked to stop; it can be resumed.
+    """
+    recipe = read_recipe(context.folder / "recipe.json")
+    processes = process_count(recipe)
+    if processes > 1:
+        _run_processes(context, recipe, processes)
+    else:
+        use_one_gpu()
+        train_in_this_process(context, recipe)
+    context.say(_last_word(context))
+
+
+def train_in_this_process(context: JobContext, recipe: Recipe) -> None:
+    """Encode the rows, train on them, and write the result."""
+    context.say("Reading the rows.", unit="rows")
+    tokenizer = load_tokenizer(recipe.model)
+    samples = _samples(context, recipe, tokenizer)
+    context.say("Loading torch.")
+    from sde_core.train.device import plan_device
+    from sde_core.train.lora import train_adapter
+
+    train_adapter(context, recipe, plan_device(recipe), samples, tokenizer)
+
+
+def _samples(context: JobContext, recipe: Recipe, tokenizer: Tokenizer) -> Samples:
+    manifest = orjson.loads((context.folder / "manifest.json").read_bytes())
+    total = sum(manifest["rows"].values())
+    samples = encode_rows(read_snapshot(context.folder), Encoder(tokenizer, recipe), total=total, cancel=context, progress=context.report)
+    refuse_if_nothing_trains(samples.checks)
+    if not samples.train:
+        raise UsageError("Only held-out rows would train.", "Set --set held_out=0, or accept more rows.")
+    verdicts = Counter(check.verdict for check in samples.checks)
+    context.event("rows", training=len(samples.train), held_out=len(samples.held_out), verdicts=dict(verdicts))
+    return samples
+
+
+def _last_word(context: JobContext) -> str:
+    metrics: dict[str, Any] = orjson.loads((context.result_dir / "metrics.json").read_bytes())
+    held_out = metrics["held_out_loss"]
+    return f"Trained {metrics['steps']:,} steps on {metrics['training_rows']:,} rows; loss {metrics['train_loss']:.3f}" + (
+        f", held-out {held_out:.3f}." if held_out is not None else "."
+    )
+
+
+def _run_processes(context: JobContext, recipe: Recipe, processes: int) -> None:
+    """Let accelerate start the processes, watch them, and pass their progress on."""
+    context.say(f"Starting {processes} processes.", unit="steps")
+    where = ["--cpu"] if recipe.device == "cpu" else ["--multi_gpu"]
+    module = ["--module", "sde_core.train.worker", str(context.folder), str(os.getpid())]
+    plain = ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"]
+    command = [sys.executable, "-m", "accelerate.commands.launch", *where, "--num_processes", str(processes), *plain, *module]
+    failure = context.folder / "failure.json"
+    failure.unlink(missing_ok=True)
+    offset = (context.folder / "events.jsonl").stat().st_size
+    children = subprocess.Popen(command, cwd=context.folder)
+    try:
+        while (code := _exit_code(children)) is None:
+            offset = _pass_progress_on(context, offset)
+    finally:
+        children.terminate()
+        children.wait()
+    if failure.exists():
+        told = orjson.loads(failure.read_bytes())
+        raise CancelledError(told["message"]) if told["stopped"] else JobError(told["message"], told["hint"])
+    if code:
+        raise JobError(f"The training processes ended with code {code}.", "The whole story is in log.txt.")
+
+
+def _exit_code(children: subprocess.Popen[bytes]) -> int | None:
+    try:
+        return children.wait(_POLL_SECONDS)
+    except subprocess.TimeoutExpired:
+        return None
+
+
+def _pass_progress_on(context: JobContext, offset: int) -> int:
+    events, offset = read_events(context.folder / "events.jsonl", offset)
+    steps = [event for event in events if event.get("event") == "step"]
+    if steps:
+        context.say("Training.")
+        context.report(steps[-1]["step"], steps[-1]["steps"])
+    return offset

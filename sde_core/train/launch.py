@@ -1,0 +1,96 @@
+"""Starting a fine-tune: everything that can be known to be wrong is said here, before a job exists."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from sde_core.dataset import Dataset
+from sde_core.errors import ModelError, SdeError, UsageError
+from sde_core.jobs import Job, launch
+from sde_core.jobs.job import new_job_folder
+from sde_core.progress import NEVER, Cancel, Progress, raise_if_cancelled, silent
+from sde_core.train.encode import Encoder
+from sde_core.train.preflight import RowCheck, refuse_if_nothing_trains, row_check
+from sde_core.train.recipe import Recipe, read_recipe
+from sde_core.train.rows import write_snapshot
+from sde_core.train.tokenizer import EMBEDDED_HINT, load_tokenizer, model_location
+
+if TYPE_CHECKING:
+    from sde_core.project import Project
+
+_LOOK_ROWS = 256
+
+
+def launch_training(
+    dataset: Dataset, rows: Sequence[int], recipe: Recipe, jobs_dir: Path, *, cancel: Cancel = NEVER, progress: Progress = silent
+) -> Job:
+    """Start a detached LoRA fine-tune of these rows.
+
+    The job folder gets the rows themselves (`rows.jsonl`), where they come from (`manifest.json`) and the recipe; it needs the dataset no more.
+
+    Args:
+        dataset: Where the rows are; its edits are trained on.
+        rows: Record positions.
+        recipe: How to train.
+        jobs_dir: The dataset's job folders.
+        cancel: Looked at between batches of rows.
+        progress: In rows.
+
+    Raises:
+        UsageError: When there are no rows, or nothing in them would train.
+        ModelError: When the model or its tokenizer cannot be used.
+        ReadOnlyError: When the job folder cannot be written.
+        CancelledError: When stopped; no job was started.
+    """
+    check_before_launch(dataset, rows, recipe, cancel=cancel)
+    location = model_location(recipe.model)
+    folder = new_job_folder(jobs_dir, "train")
+    try:
+        manifest = write_snapshot(folder, dataset, rows, held_out=recipe.held_out, seed=recipe.seed, cancel=cancel, progress=progress)
+        (folder / "recipe.json").write_bytes(orjson.dumps({**recipe.to_json(), "model": location}, option=orjson.OPT_INDENT_2))
+        spec: dict[str, Any] = {"dataset": manifest["dataset"]["path"], "rows": manifest["rows"], "model": recipe.model or "embedded"}
+        return launch(jobs_dir, "train", spec, title=f"LoRA of {Path(location).name} on {len(rows):,} rows of {dataset.name}", folder=folder)
+    except (SdeError, OSError):
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def check_before_launch(dataset: Dataset, rows: Sequence[int], recipe: Recipe, *, cancel: Cancel = NEVER) -> None:
+    """Refuse a run that cannot work; looks at as many rows as it takes to find one that trains.
+
+    Raises:
+        UsageError: When there are no rows, or nothing in them would train.
+        ModelError: When the model or its tokenizer cannot be used.
+    """
+    if not len(rows):
+        raise UsageError("There are no rows to train on.", "Accept some rows, or take back some rejections.")
+    _check_weights(model_location(recipe.model))
+    encoder = Encoder(load_tokenizer(recipe.model), recipe)
+    checks: list[RowCheck] = []
+    for batch in dataset.batches(_LOOK_ROWS, rows=rows):
+        raise_if_cancelled(cancel)
+        encoded = encoder.encode_all([turns for _, _, turns in batch])
+        checks += [row_check(row, sample) for (row, _, _), sample in zip(batch, encoded, strict=True)]
+        if any(check.trained for check in checks):
+            return
+    refuse_if_nothing_trains(checks)
+
+
+def project_recipe(project: Project) -> Recipe:
+    """The recipe that one key launches: the project's own, or the defaults where it has none.
+
+    Raises:
+        InputError: When the project's recipe cannot be read.
+    """
+    return read_recipe(project.recipe_path) if project.recipe_path.exists() else Recipe()
+
+
+def _check_weights(location: str) -> None:
+    folder = Path(location)
+    if folder.is_dir() and not any(folder.glob("*.safetensors")):
+        raise ModelError(f"{folder} has no weights in safetensors form; other forms are not loaded, because they can run code.", EMBEDDED_HINT)

@@ -1,0 +1,219 @@
+"""LoRA with transformers' Trainer and peft. Everything here loads torch."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+
+from sde_core.errors import CancelledError, MissingExtraError, ModelError
+from sde_core.jobs import JobContext
+from sde_core.train.callbacks import COMPLETE, event_callback
+from sde_core.train.device import DevicePlan
+from sde_core.train.order import EpochSampler
+from sde_core.train.preflight import steps_of
+from sde_core.train.recipe import Recipe, listed
+from sde_core.train.samples import Collator, Samples
+from sde_core.train.tokenizer import EMBEDDED_HINT, Tokenizer, model_location
+
+_PARTS_OF_A_RUN = 10
+"""Evaluations and checkpoints in a run, where the recipe does not say."""
+
+
+def load_model(recipe: Recipe, plan: DevicePlan) -> Any:
+    """The base model, in the plan's precision.
+
+    Raises:
+        ModelError: When it cannot be loaded.
+        MissingExtraError: When transformers is not installed.
+    """
+    try:
+        import torch
+        from transformers import AutoModelForCausalLM
+    except ImportError as error:
+        raise MissingExtraError("Training needs torch and transformers.", "pip install 'sde[ml]'") from error
+    location = model_location(recipe.model)
+    # LoRA's own weights stay in float32 (peft casts them up); the frozen base may be as small as the device computes with.
+    dtype = {"float32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[plan.precision]
+    options = {"quantization_config": _four_bit(dtype), "device_map": {"": 0}} if plan.quantize == "4bit" else {}
+    try:
+        return AutoModelForCausalLM.from_pretrained(location, dtype=dtype, use_safetensors=True, trust_remote_code=False, **options)
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        words = str(error).strip().split("\n")[0][:300].rstrip(".")
+        raise ModelError(f"The model {recipe.model or location} cannot be loaded: {words}.", EMBEDDED_HINT) from error
+
+
+def _four_bit(dtype: Any) -> Any:
+    """QLoRA's own setting: 4-bit NormalFloat with double quantisation (Dettmers et al. 2023, section 3)."""
+    from transformers import BitsAndBytesConfig
+
+    return BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=dtype)
+
+
+def with_adapter(model: Any, recipe: Recipe, plan: DevicePlan) -> Any:
+    """The model with a fresh adapter on the layers that the recipe names.
+
+    Raises:
+        ModelError: When the model has no such layers.
+    """
+    from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
+
+    if plan.quantize == "4bit":
+        model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
+    if recipe.gradient_checkpointing:
+        model.gradient_checkpointing_enable()
+        model.enable_input_require_grads()
+    targets = recipe.lora_targets if recipe.lora_targets == "all-linear" else listed(recipe.lora_targets)
+    config = LoraConfig(
+        task_type="CAUSAL_LM", r=recipe.lora_r, lora_alpha=recipe.lora_alpha, lora_dropout=recipe.lora_dropout, target_modules=targets
+    )
+    try:
+        return get_peft_model(model, config)
+    except ValueError as error:
+        raise ModelError(
+            f"The model has no layers named {recipe.lora_targets!r} to put an adapter on.",
+            f"Its linear layers are {', '.join(_linear_names(model))}; or set --set lora_targets=all-linear.",
+        ) from error
+
+
+def _linear_names(model: Any) -> list[str]:
+    import torch
+
+    return sorted({name.rsplit(".", 1)[-1] for name, module in model.named_modules() if isinstance(module, torch.nn.Linear)})
+
+
+def train_adapter(context: JobContext, recipe: Recipe, plan: DevicePlan, samples: Samples, tokenizer: Tokenizer) -> None:
+    """Train, from the last complete checkpoint where there is one, and leave the adapter and the metrics in the job's result folder.
+
+    Args:
+        context: The job.
+        recipe: How to train.
+        plan: Where to train.
+        samples: What to train on.
+        tokenizer: For the padding token.
+
+    Raises:
+        CancelledError: When the job was asked to stop; a checkpoint was saved first.
+        ModelError: When the model cannot be loaded or adapted.
+    """
+    from transformers import set_seed
+
+    context.say("Loading the model.")
+    set_seed(recipe.seed)
+    model = with_adapter(load_model(recipe, plan), recipe, plan)
+    model.config.use_cache = False
+    trainable = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+    context.event("model", parameters=model.num_parameters(), trainable=trainable, device=plan.name, precision=plan.precision)
+    trainer = _trainer(context, recipe, plan, samples, tokenizer, model)
+    checkpoint = last_checkpoint(context.folder / "checkpoints")
+    outcome = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    steps, wanted = trainer.state.global_step, trainer.state.max_steps
+    if steps < wanted:
+        raise CancelledError(f"Stopped and saved at step {steps:,} of {wanted:,}.")
+    metrics = {
+        "steps": steps,
+        "train_loss": _last_losses(trainer.state.log_history),
+        "held_out_loss": _held_out_loss(trainer) if samples.held_out else None,
+        "tokens": trainer.state.num_input_tokens_seen,
+        "seconds_this_attempt": round(outcome.metrics["train_runtime"], 2),
+        "training_rows": len(samples.train),
+        "held_out_rows": len(samples.held_out),
+    }
+    if trainer.is_world_process_zero():
+        _save_result(trainer.accelerator.unwrap_model(trainer.model), context, metrics)
+
+
+def _held_out_loss(trainer: Any) -> float:
+    """The held-out loss at the end of the run, evaluated again only where the last step was not followed by an evaluation."""
+    last = next((entry for entry in reversed(trainer.state.log_history) if "eval_loss" in entry), None)
+    loss: float = last["eval_loss"] if last and last["step"] == trainer.state.global_step else trainer.evaluate()["eval_loss"]
+    return loss
+
+
+def _trainer(context: JobContext, recipe: Recipe, plan: DevicePlan, samples: Samples, tokenizer: Tokenizer, model: Any) -> Any:
+    from transformers import PrinterCallback, ProgressCallback, Trainer
+
+    lengths = np.array([len(sample.ids) for sample in samples.train])
+
+    class OrderedTrainer(Trainer):  # type: ignore[misc]
+        """Draws the order from the seed and the epoch, where the Trainer draws it from the state of a random generator."""
+
+        def _get_train_sampler(self, *_: Any, **__: Any) -> EpochSampler:
+            return EpochSampler(lengths, recipe.batch_size, seed=recipe.seed, grouped=recipe.group_by_length)
+
+    trainer = OrderedTrainer(
+        model=model,
+        args=_arguments(context, recipe, plan, samples),
+        train_dataset=samples.train,
+        eval_dataset=samples.held_out or None,
+        data_collator=Collator(tokenizer.pad_id, 8 if plan.device == "cuda" else 1),
+        callbacks=[event_callback(context, plan.device)],
+    )
+    for printing in (PrinterCallback, ProgressCallback):
+        trainer.remove_callback(printing)
+    return trainer
+
+
+def _arguments(context: JobContext, recipe: Recipe, plan: DevicePlan, samples: Samples) -> Any:
+    from transformers import TrainingArguments
+
+    steps = steps_of(len(samples.train), recipe)
+    interval = max(math.ceil(steps / _PARTS_OF_A_RUN), 1)
+    return TrainingArguments(
+        output_dir=str(context.folder / "checkpoints"),
+        num_train_epochs=recipe.epochs,
+        max_steps=recipe.max_steps or -1,
+        per_device_train_batch_size=recipe.batch_size,
+        per_device_eval_batch_size=recipe.batch_size,
+        gradient_accumulation_steps=recipe.accumulation,
+        learning_rate=recipe.learning_rate,
+        lr_scheduler_type={"constant": "constant_with_warmup"}.get(recipe.scheduler, recipe.scheduler),
+        warmup_steps=math.ceil(recipe.warmup * steps),
+        weight_decay=recipe.weight_decay,
+        max_grad_norm=recipe.max_grad_norm,
+        logging_steps=recipe.log_steps,
+        logging_nan_inf_filter=False,
+        eval_strategy="steps" if samples.held_out else "no",
+        eval_steps=recipe.eval_steps or interval,
+        save_steps=recipe.save_steps or interval,
+        save_total_limit=2,
+        seed=recipe.seed,
+        data_seed=recipe.seed,
+        use_cpu=plan.device == "cpu",
+        bf16=plan.precision == "bf16",
+        fp16=plan.precision == "fp16",
+        dataloader_pin_memory=plan.device == "cuda",
+        remove_unused_columns=False,
+        include_num_input_tokens_seen="non_padding",
+        label_names=["labels"],
+        disable_tqdm=True,
+        report_to=listed(recipe.report_to) or "none",
+    )
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """The latest checkpoint that was written whole, None where there is none."""
+    whole = [path.parent for path in folder.glob(f"checkpoint-*/{COMPLETE}")]
+    return max(whole, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
+
+
+def _last_losses(history: list[dict[str, Any]]) -> float | None:
+    """Mean training loss of the last ten points."""
+    losses = [entry["loss"] for entry in history if "loss" in entry][-10:]
+    return sum(losses) / len(losses) if losses else None
+
+
+def _save_result(model: Any, context: JobContext, metrics: dict[str, Any]) -> None:
+    """Write the adapter beside its place and move it there whole, then what belongs to it."""
+    scratch, final = context.result_dir / "adapter.unfinished", context.result_dir / "adapter"
+    shutil.rmtree(scratch, ignore_errors=True)
+    model.save_pretrained(str(scratch), safe_serialization=True)
+    shutil.rmtree(final, ignore_errors=True)
+    scratch.rename(final)
+    for name in ("recipe.json", "manifest.json"):
+        shutil.copyfile(context.folder / name, context.result_dir / name)
+    (context.result_dir / "metrics.json").write_bytes(orjson.dumps(metrics, option=orjson.OPT_INDENT_2))

@@ -1,0 +1,146 @@
+"""The exact rows of a run: written into its job folder at launch, read back by the job, so that neither edits nor a moved file can change a run."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+import xxhash
+
+from sde_core.dataset import Dataset, Layout, Turns
+from sde_core.dataset.layouts import turns_of
+from sde_core.errors import UsageError
+from sde_core.progress import NEVER, Cancel, Progress, silent
+
+TRAIN, HELD_OUT = "train", "held-out"
+MAX_HELD_OUT = 500
+"""Rows held out at most: enough for a steady curve, few enough not to slow the run."""
+HELD_OUT_SPLITS = frozenset({"validation", "valid", "val", "dev", "eval", "test", "testing", "held-out", "heldout"})
+"""Splits of the data itself that are never trained on."""
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotRow:
+    """One row of a run.
+
+    Attributes:
+        row: Its position in the file when the run was launched.
+        key: Its stable key, which finds it again when the file has changed.
+        split: `TRAIN` or `HELD_OUT`.
+        turns: Its messages, with the user's edits of that moment.
+    """
+
+    row: int
+    key: int
+    split: str
+    turns: Turns
+
+
+def write_snapshot(
+    folder: Path, dataset: Dataset, rows: Sequence[int], *, held_out: float, seed: int, cancel: Cancel = NEVER, progress: Progress = silent
+) -> dict[str, Any]:
+    """Write `rows.jsonl` and `manifest.json` into a job folder.
+
+    Rows with the same prompt stand on the same side of the split, which is drawn by `seed` alone: not by order and not by chance.
+
+    Args:
+        folder: The job folder.
+        dataset: Where the rows are; its edits are part of them.
+        rows: Record positions.
+        held_out: Share of the rows to evaluate on.
+        seed: Which rows these are.
+        cancel: Looked at between batches.
+        progress: In rows.
+
+    Returns:
+        The manifest.
+
+    Raises:
+        UsageError: When there are no rows.
+        CancelledError: When stopped.
+    """
+    if not len(rows):
+        raise UsageError("There are no rows to train on.", "Accept some rows, or take back some rejections.")
+    keys = dataset.keys()
+    held_out_rows = choose_held_out(dataset, rows, share=held_out, seed=seed, cancel=cancel)
+    digest, counts = xxhash.xxh3_128(), {TRAIN: 0, HELD_OUT: 0}
+    with (folder / "rows.jsonl").open("wb") as file:
+        for batch in dataset.batches(rows=rows, cancel=cancel, progress=progress):
+            for row, value, _ in batch:
+                split = HELD_OUT if row in held_out_rows else TRAIN
+                line = _line({"row": row, "key": f"{int(keys[row]):016x}", "split": split, "record": value})
+                counts[split] += 1
+                digest.update(line)
+                file.write(line)
+    manifest = {
+        "dataset": {"path": str(Path(dataset.path).absolute()) if Path(dataset.path).exists() else dataset.path, "fingerprint": dataset.fingerprint},
+        "layout": asdict(dataset.layout),
+        "rows": counts,
+        "rows_hash": digest.hexdigest(),
+        "created": time.time(),
+    }
+    (folder / "manifest.json").write_bytes(orjson.dumps(manifest, option=orjson.OPT_INDENT_2))
+    return manifest
+
+
+def read_snapshot(folder: Path) -> Iterator[SnapshotRow]:
+    """The rows of a run in the order they were written."""
+    layout = Layout(**orjson.loads((folder / "manifest.json").read_bytes())["layout"])
+    with (folder / "rows.jsonl").open("rb") as file:
+        for line in file:
+            kept = _parsed(line)
+            yield SnapshotRow(kept["row"], int(kept["key"], 16), kept["split"], turns_of(kept["record"], layout))
+
+
+def choose_held_out(dataset: Dataset, rows: Sequence[int], *, share: float, seed: int, cancel: Cancel = NEVER) -> frozenset[int]:
+    """The rows to evaluate on: those of the data's own test splits where it has any, else about `share` of them, at most `MAX_HELD_OUT`.
+
+    At least one row is always left to train on, and rows with the same prompt are never divided.
+    """
+    positions, draws, own_splits = [], [], []
+    for batch in dataset.batches(rows=rows, cancel=cancel):
+        for row, _, turns in batch:
+            positions.append(row)
+            draws.append(xxhash.xxh3_64_intdigest((turns.prompt or turns.answer).encode("utf-8", "replace"), seed=seed))
+            own_splits.append(dataset.split(row).lower() in HELD_OUT_SPLITS)
+    order = np.argsort(np.array(draws, dtype=np.uint64), kind="stable")
+    wanted = min(round(share * len(positions)), MAX_HELD_OUT, len(positions) - 1)
+    if any(own_splits) and not all(own_splits):
+        return frozenset(_own_split(positions, own_splits, order))
+    return frozenset(_whole_groups(positions, draws, order, wanted))
+
+
+def _own_split(positions: Sequence[int], own_splits: Sequence[bool], order: np.ndarray) -> list[int]:
+    return [positions[i] for i in order if own_splits[i]]
+
+
+def _whole_groups(positions: Sequence[int], draws: Sequence[int], order: np.ndarray, wanted: int) -> list[int]:
+    """The first groups of equal draws that together have at most `wanted` rows."""
+    chosen: list[int] = []
+    starts = [i for i in range(len(order)) if i == 0 or draws[order[i]] != draws[order[i - 1]]]
+    for start, stop in zip(starts, [*starts[1:], len(order)], strict=True):
+        if len(chosen) + stop - start <= wanted:
+            chosen += [positions[i] for i in order[start:stop]]
+    return chosen
+
+
+def _parsed(line: bytes) -> dict[str, Any]:
+    try:
+        row: dict[str, Any] = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        row = json.loads(line)
+    return row
+
+
+def _line(row: dict[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(row, default=str, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS)
+    except TypeError:
+        # Integers beyond 64 bits and lone surrogates: rare, and the standard library writes them.
+        return json.dumps(row, default=str).encode() + b"\n"

@@ -1,0 +1,190 @@
+"""Loading the tokenizer that a model was made with, without torch wherever its files say all."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from sde_core.embedded import embedded_path
+from sde_core.errors import MissingExtraError, ModelError
+from sde_core.train.chat_template import ChatTemplate, TemplateError
+
+_GENERIC_CLASSES = ("PreTrainedTokenizerFast", "TokenizersBackend")
+"""Classes that add nothing to `tokenizer.json`; all others change it while loading and need transformers."""
+_UNLIMITED = 1 << 20
+"""Context lengths above this are a tokenizer's way to say that it has none."""
+EMBEDDED_HINT = "Leave --model out to use the base model that comes with sde."
+
+
+@dataclass(frozen=True)
+class Tokenizer:
+    """A tokenizer, its chat template and its special tokens.
+
+    Attributes:
+        name: Where it came from.
+        backend: The `tokenizers.Tokenizer`; cuts and pads nothing.
+        special_tokens: "bos_token", "eos_token", "pad_token", … as text.
+        template_source: Its chat template, empty where it has none.
+        context: Tokens that the model reads, None where its files do not say.
+    """
+
+    name: str
+    backend: Any = field(repr=False)
+    special_tokens: dict[str, str]
+    template_source: str
+    context: int | None
+
+    @cached_property
+    def chat_template(self) -> ChatTemplate | None:
+        """The compiled chat template, None where there is none.
+
+        Raises:
+            TemplateError: When it is broken.
+        """
+        return ChatTemplate(self.template_source, self.special_tokens) if self.template_source else None
+
+    @property
+    def eos_token(self) -> str:
+        """The end token as text, empty where there is none."""
+        return self.special_tokens.get("eos_token", "")
+
+    @cached_property
+    def eos_id(self) -> int | None:
+        """The end token, None where there is none."""
+        return self._id_of("eos_token")
+
+    @cached_property
+    def pad_id(self) -> int:
+        """What fills up a batch: the pad token, or the end token where there is none. Padding never carries loss either way."""
+        pad = self._id_of("pad_token")
+        return pad if pad is not None else self.eos_id or 0
+
+    @cached_property
+    def prefix_ids(self) -> tuple[int, ...]:
+        """What the tokenizer puts before every text by itself, such as the BOS token."""
+        encoded = self.backend.encode("x", add_special_tokens=True)
+        start = next((i for i, special in enumerate(encoded.special_tokens_mask) if not special), 0)
+        return tuple(encoded.ids[:start])
+
+    @cached_property
+    def special_texts(self) -> tuple[str, ...]:
+        """Texts that are special tokens wherever they stand, also inside a row."""
+        return tuple(token.content for token in self.backend.get_added_tokens_decoder().values() if token.special)
+
+    def _id_of(self, name: str) -> int | None:
+        text = self.special_tokens.get(name, "")
+        found: int | None = self.backend.token_to_id(text) if text else None
+        return found
+
+
+def model_location(model: str) -> str:
+    """The folder or hub name to load: the embedded base model where `model` is empty, an absolute path where it is a folder.
+
+    Raises:
+        ModelError: When it looks like a path and is no model folder.
+    """
+    if not model:
+        return str(embedded_path("base_model"))
+    folder = Path(model).expanduser()
+    if folder.is_dir():
+        if not (folder / "config.json").is_file():
+            raise ModelError(f"{model} is not a model folder: it has no config.json.", EMBEDDED_HINT)
+        return str(folder.resolve())
+    if folder.exists() or model.startswith((".", "/", "~")) or model.count("/") > 1:
+        raise ModelError(f"There is no model folder at {model}.", EMBEDDED_HINT)
+    return model
+
+
+def load_tokenizer(model: str) -> Tokenizer:
+    """The tokenizer of a model.
+
+    Args:
+        model: A folder, a hub name, or empty for the embedded base model.
+
+    Raises:
+        ModelError: When there is none that can be loaded.
+        MissingExtraError: When it needs transformers and that is not installed.
+    """
+    location = model_location(model)
+    folder = Path(location)
+    tokenizer = (_from_files(folder) if folder.is_dir() else None) or _from_transformers(location)
+    tokenizer.backend.no_truncation()
+    tokenizer.backend.no_padding()
+    return tokenizer
+
+
+def _from_files(folder: Path) -> Tokenizer | None:
+    """The tokenizer from its own files, None where only transformers knows what they mean."""
+    config = _json_object(folder / "tokenizer_config.json")
+    if config.get("tokenizer_class") not in _GENERIC_CLASSES or "add_bos_token" in config or "add_eos_token" in config:
+        return None
+    if not (folder / "tokenizer.json").is_file():
+        return None
+    import tokenizers
+
+    try:
+        backend = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
+    except Exception as error:
+        raise ModelError(f"The tokenizer in {folder} is broken: {str(error)[:200]}.", EMBEDDED_HINT) from error
+    special = {name: _token_text(config[name]) for name in config if name.endswith("_token") and config[name]}
+    context = _shortest(config.get("model_max_length"), _json_object(folder / "config.json").get("max_position_embeddings"))
+    return Tokenizer(str(folder), backend, special, _template_in(folder, config), context)
+
+
+def _from_transformers(location: str) -> Tokenizer:
+    try:
+        from transformers import AutoConfig, AutoTokenizer
+    except ImportError as error:
+        raise MissingExtraError(f"Loading the tokenizer of {location} needs transformers.", "pip install 'sde[ml]'") from error
+    try:
+        loaded = AutoTokenizer.from_pretrained(location, trust_remote_code=False)
+        positions = getattr(AutoConfig.from_pretrained(location, trust_remote_code=False), "max_position_embeddings", None)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"The tokenizer of {location} cannot be loaded: {_first_sentence(error)}.", EMBEDDED_HINT) from error
+    backend = getattr(loaded, "backend_tokenizer", None)
+    if backend is None:
+        raise ModelError(f"The tokenizer of {location} has no fast version (tokenizer.json).", EMBEDDED_HINT)
+    special = {name: str(text) for name, text in loaded.special_tokens_map.items() if isinstance(text, str)}
+    template = loaded.chat_template
+    if isinstance(template, dict):
+        template = template.get("default", "")
+    return Tokenizer(location, backend, special, template or "", _shortest(loaded.model_max_length, positions))
+
+
+def _template_in(folder: Path, config: dict[str, Any]) -> str:
+    file = folder / "chat_template.jinja"
+    if file.is_file():
+        return file.read_text("utf-8")
+    template = config.get("chat_template") or _json_object(folder / "chat_template.json").get("chat_template") or ""
+    if isinstance(template, list):
+        template = next((named["template"] for named in template if named.get("name") == "default"), "")
+    return str(template)
+
+
+def _shortest(*limits: Any) -> int | None:
+    """The smallest of the limits that really are limits."""
+    return min((int(limit) for limit in limits if isinstance(limit, int | float) and limit < _UNLIMITED), default=None)
+
+
+def _token_text(token: Any) -> str:
+    return str(token["content"]) if isinstance(token, dict) else str(token)
+
+
+def _json_object(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path} cannot be read: {error}.", EMBEDDED_HINT) from error
+    return value if isinstance(value, dict) else {}
+
+
+def _first_sentence(error: Exception) -> str:
+    return str(error).strip().split("\n")[0].rstrip(".")[:200]
+
+
+__all__ = ["EMBEDDED_HINT", "TemplateError", "Tokenizer", "load_tokenizer", "model_location"]
