@@ -102,7 +102,7 @@ def program(rng: random.Random, category: str) -> Conversation:
         ask, source, language = sentence(pick(rng, function.asks, **slots)), function.code, "python"
         for key, value in slots.items():
             source = source.replace(f"<{key}>", value)
-        about = f"function {function.asks[0]} {sorted(slots.items())}"
+        about = f"function {function.asks[0]}"
     else:
         what, source = write_query(rng, rng.choice(tables or TABLES))
         ask, language, about = sentence(pick(rng, SQL_ASKS, what=what, table=source.split("FROM ")[1].split("\n")[0])), "sql", f"query {source}"

@@ -42,9 +42,9 @@ GREETINGS = ("Hi, ", "Hello, ", "Good morning. ", "Hi there. ", "Afternoon! ", "
 THANKS = (" Thanks!", " Thank you.", " Many thanks.", " Cheers.", " Ta!", " I can't find it on the website.", " No rush.", " The phone was busy, so I'm writing.")
 
 
-def answer_one(rng: random.Random, topic: Topic) -> Conversation:
-    """A question about one entity and its answer."""
-    index = rng.randrange(len(topic.entities))
+def answer_one(rng: random.Random, topic: Topic, index: int | None = None) -> Conversation:
+    """A question about one entity and its answer; about any entity where `index` is None."""
+    index = rng.randrange(len(topic.entities)) if index is None else index
     slots = {**topic.slots(topic.entities[index]), "relative": rng.choice(RELATIVES)}
     opening = sentence(pick(rng, topic.contexts, **slots)) if topic.contexts and rng.random() < 0.75 else ""
     question = sentence(pick(rng, topic.questions, **slots))

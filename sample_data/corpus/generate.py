@@ -29,25 +29,39 @@ def answer(rng: random.Random, category: str) -> Conversation:
     return answer_one(rng, rng.choices(topics, [len(topic.entities) for topic in topics])[0])
 
 
+def asked_again(rng: random.Random, conversation: Conversation) -> Conversation:
+    """A desk question and its answer in other words; most of what surrounds the question may change as well."""
+    name, _, index = conversation.about.rpartition(":")
+    topic = next(topic for topic in (*LOAN_TOPICS, *VENUE_TOPICS) if topic.name == name)
+    return answer_one(rng, topic, int(index))
+
+
 _MAKERS: dict[str, tuple[float, Callable[[random.Random, str], Conversation]]] = {
-    "answer": (26, answer),
+    "answer": (31, answer),
     "triage": (19, classify),
-    "extract": (12, extract),
-    "chat": (10, converse),
-    "sums": (9, reckon),
-    "rewrite": (8, rewrite),
-    "steps": (8, list_steps),
-    "code": (8, program),
+    "extract": (13, extract),
+    "chat": (8, converse),
+    "sums": (6.5, reckon),
+    "rewrite": (8.5, rewrite),
+    "steps": (7.5, list_steps),
+    "code": (6.5, program),
 }
 TASKS = tuple(_MAKERS)
 """What the desk's answers do, by name."""
+TASK_WEIGHTS = {task: weight for task, (weight, _) in _MAKERS.items()}
+"""Percent."""
+
+
+def draw_of(rng: random.Random, task: str, category: str) -> Conversation:
+    """One clean conversation of this task and category."""
+    return _MAKERS[task][1](rng, category)
 
 
 def draw_conversation(rng: random.Random, tasks: Sequence[str] = TASKS) -> Conversation:
     """One clean conversation of one of `tasks`."""
-    task = rng.choices(tasks, [_MAKERS[name][0] for name in tasks])[0]
+    task = rng.choices(tasks, [TASK_WEIGHTS[name] for name in tasks])[0]
     category = rng.choices(CATEGORIES, list(CATEGORY_WEIGHTS.values()))[0]
-    return _MAKERS[task][1](rng, category)
+    return draw_of(rng, task, category)
 
 
 def clean_conversations(n: int, seed: int, tasks: Sequence[str] = TASKS) -> Iterator[Conversation]:

@@ -96,10 +96,10 @@ def full_name(rng: random.Random) -> str:
 
 
 def casual(rng: random.Random, text: str) -> str:
-    """Now and then the way people type on a phone: no capitals, or no full stop at the end."""
+    """Now and then the way people type on a phone: no capitals, no full stop at the end, curly apostrophes."""
     dice = rng.random()
     if dice < 0.06:
         return text.lower()
     if dice < 0.12 and text.endswith("."):
         return text[:-1]
-    return text
+    return text.replace("'", "’") if dice > 0.93 else text

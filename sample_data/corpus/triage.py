@@ -63,12 +63,13 @@ def message(rng: random.Random, category: str) -> tuple[str, str]:
     """A message about `category`, and what it is about."""
     index = rng.randrange(len(CASES[category]))
     slots = case_slots(rng)
-    parts = [sentence(spin(rng, CASES[category][index], **slots))]
+    case = sentence(spin(rng, CASES[category][index], **slots))
+    parts = [case]
     if rng.random() < 0.6:
         parts.insert(0, pick(rng, OPENERS, **slots))
     if rng.random() < 0.65:
         parts.append(pick(rng, CLOSERS, **slots))
-    return casual(rng, " ".join(parts)), f"case {category} {index} {slots['tool']} {slots['title']}"
+    return casual(rng, " ".join(parts)), case
 
 
 def classify(rng: random.Random, category: str) -> Conversation:

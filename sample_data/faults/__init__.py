@@ -1,0 +1,1 @@
+"""Everything that is wrong with the sample dataset, on purpose and on record."""
