@@ -91,7 +91,7 @@ class RuleChoice:
         gains: What each added to log det of the method's kernel, in the order of `chosen`.
         dropped: Rules that were no candidates, with the reason.
         method, seed, pinned, banned: What was asked for.
-        against_random: The comparison with random sets; None where it was not asked for.
+        against_random: The comparison with random sets; None where it was not asked for or there is no other set.
     """
 
     chosen: tuple[str, ...]
@@ -149,7 +149,7 @@ def choose_rules(
     overlap = rho(correlation, items)
     return RuleChoice(
         tuple(candidates[i] for i in items), overlap, tuple(log_det_gains(kernel, items)), dropped, method, seed, pinned, banned,
-        compare_with_random(correlation, overlap, r, given, subsets=random_subsets, seed=seed) if random_subsets else None,
+        compare_with_random(correlation, overlap, r, given, subsets=random_subsets, seed=seed) if random_subsets and r < len(candidates) else None,
     )  # fmt: skip
 
 

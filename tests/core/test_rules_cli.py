@@ -1,0 +1,134 @@
+"""`sde rules` from the outside: exit codes, stdout, the files it writes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from sde_core.cli.main import main
+from sde_core.dataset import open_dataset
+from sde_core.rules import RULES, choose_rules, quality, score_matrix
+
+Run = Callable[..., tuple[int, str, str]]
+
+TOPICS = ["tides", "glaciers", "printing", "chess", "honey", "bridges", "pianos", "comets"]
+
+
+def answer_of(i: int) -> str:
+    topic = TOPICS[i % 8]
+    parts = [f"The {topic} matter because {i} people in Norway saw them."] + [
+        f"However, {topic} may differ, for example in size." for _ in range(i % 5)
+    ]
+    return "\n".join(f"- {part}" for part in parts) if i % 3 == 0 else " ".join(parts) + ("!" if i % 4 == 0 else "")
+
+
+ROWS = [
+    {"instruction": f"Explain {TOPICS[i % 8]} in {1 + i % 6} words{'?' if i % 2 else '.'}", "input": "", "output": answer_of(i)} for i in range(60)
+]
+
+
+@pytest.fixture
+def run(capfdbinary: pytest.CaptureFixture[bytes]) -> Run:
+    def run(*arguments: Any) -> tuple[int, str, str]:
+        code = main([str(argument) for argument in arguments])
+        captured = capfdbinary.readouterr()
+        return code, captured.out.decode(), captured.err.decode()
+
+    return run
+
+
+@pytest.fixture
+def data(write_jsonl: Callable[..., Path]) -> Path:
+    return write_jsonl([*ROWS[:5], b"{oops", *ROWS[5:]])
+
+
+def test_list_names_every_rule_with_its_definition(run: Run) -> None:
+    code, out, _ = run("rules", "list")
+    assert code == 0
+    for rule in RULES:
+        assert rule.name in out
+    assert f"{len(RULES)} rules." in out
+    assert max(map(len, out.splitlines())) <= 100
+    listed = json.loads(run("rules", "list", "--json")[1])
+    assert [rule["name"] for rule in listed] == [rule.name for rule in RULES]
+    assert set(listed[0]) == {"name", "family", "definition", "higher_is", "reads", "source"}
+
+
+def test_score_writes_row_quality_and_one_column_a_rule(run: Run, data: Path, tmp_path: Path) -> None:
+    code, out, err = run("rules", "score", data, "-o", tmp_path / "scores.parquet")
+    assert (code, out) == (0, "")
+    assert "60 rows by 42 rules written" in err
+    frame = pl.read_parquet(tmp_path / "scores.parquet")
+    assert frame.columns == ["row", "quality", *(rule.name for rule in RULES)]
+    assert frame["row"].to_list() == [*range(5), *range(6, 61)], "the malformed line keeps its number and has no score"
+    matrix = score_matrix(open_dataset(str(data)).texts())
+    np.testing.assert_array_equal(frame.select(pl.exclude("row", "quality")).to_numpy(), matrix.scores)
+    np.testing.assert_array_equal(frame["quality"].to_numpy(), quality(matrix, choose_rules(matrix).chosen))
+
+
+def test_score_tells_in_json_what_quality_is(run: Run, data: Path, tmp_path: Path) -> None:
+    code, out, _ = run("rules", "score", data, "-o", tmp_path / "scores.csv", "-r", 4, "--pin", "reasons-given", "--json")
+    told = json.loads(out)
+    assert code == 0
+    assert told["quality_is_mean_of"][0] == "reasons-given"
+    assert len(told["quality_is_mean_of"]) == 4
+    frame = pl.read_csv(tmp_path / "scores.csv")
+    assert frame["quality"].mean() == pytest.approx(told["mean_quality"], abs=1e-5)
+
+
+def test_choose_prints_the_set_its_overlap_and_what_was_no_candidate(run: Run, data: Path) -> None:
+    code, out, err = run("rules", "choose", data, "-r", 5, "--pin", "reasons-given", "--ban", "long-words")
+    assert (code, err) == (0, "")
+    assert "5 of 42 rules over 60 rows: greedy most independent set" in out
+    assert "  1 reasons-given" in out
+    assert "(pinned)" in out
+    assert "1,000 random sets of as many candidates (seed 0): rho" in out
+    assert "  long-words         banned" in out
+    assert "  no-residue         constant: every row scores 1.00" in out
+    assert max(map(len, out.splitlines())) <= 100
+
+
+def test_choose_in_json_is_the_engines_choice(run: Run, data: Path) -> None:
+    told = json.loads(run("rules", "choose", data, "-r", 6, "--method", "kdpp-gram", "--seed", 7, "--json")[1])
+    matrix = score_matrix(open_dataset(str(data)).texts())
+    choice = choose_rules(matrix, 6, method="kdpp-gram", seed=7)
+    assert told["chosen"] == list(choice.chosen)
+    assert told["rho"] == choice.rho
+    assert told["against_random"]["subsets"] == 1000
+    assert len(told["rules"]) == len(RULES)
+    assert told["rows"] == 60
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["choose", "-r", "41"], "41 rules were asked for but only"),
+        (["choose", "--method", "best"], "no way to choose rules called 'best'"),
+        (["choose", "--pin", "wisdom"], "There is no rule 'wisdom'"),
+        (["score", "-o", "scores.txt"], "neither .parquet nor .csv"),
+        (["score"], "Missing option '-o'"),
+    ],
+)
+def test_bad_requests_end_in_one_sentence_and_code_2(run: Run, data: Path, arguments: list[str], message: str) -> None:
+    code, out, err = run("rules", arguments[0], data, *arguments[1:])
+    assert (code, out) == (2, "")
+    assert message in err
+    assert "Traceback" not in err
+
+
+def test_data_that_no_rule_tells_apart(run: Run, write_jsonl: Callable[..., Path]) -> None:
+    code, _, err = run("rules", "choose", write_jsonl([ROWS[0]]))
+    assert code == 2
+    assert "No rule tells these rows apart" in err
+
+
+def test_escape_sequences_in_names_do_not_reach_the_terminal(run: Run, data: Path) -> None:
+    _, out, err = run("rules", "choose", data, "--pin", "\x1b]52;c;aGk=\x07")
+    assert "\x1b" not in out + err
+    assert "There is no rule" in err
