@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := .demo
 
-.PHONY: demo demo-headless test lint setup clean
+.PHONY: demo demo-headless test lint readme setup clean
 
 setup: $(VENV)/.installed
 
@@ -35,6 +35,9 @@ lint: setup
 
 test: lint
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal
+
+readme: setup
+	$(BIN)/python -m tests.readme
 
 clean:
 	rm -rf $(VENV) $(DEMO) .pytest_cache .mypy_cache .ruff_cache
