@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 from textual import events
 from textual.app import App
 from textual.binding import Binding
+from textual.screen import Screen
 
 from sde_core.dataset import Dataset
 from sde_tui import terminal
 from sde_tui.screens import SCREENS
 from sde_tui.screens.base import SdeScreen
 from sde_tui.session import Session
+from sde_tui.textual_private import PaintedUpdate, is_drawing, painter_for, placed_strips
 from sde_tui.theme import THEMES
 from sde_tui.type_ahead import TypeAhead
 from sde_tui.widgets.bindings import screen_bindings
@@ -25,6 +27,7 @@ from sde_tui.widgets.chrome import TabLine
 
 if TYPE_CHECKING:
     from sde_core.project import Project
+    from sde_tui.painter import Painter
 
 
 class SdeApp(App[str]):
@@ -59,10 +62,12 @@ class SdeApp(App[str]):
         self.crash = ""
         self._started = False
         self._type_ahead = TypeAhead(self)
+        self._painter: Painter | None = None
 
     # ---- life
 
     def on_mount(self) -> None:
+        self.app_resume_signal.subscribe(self, self.forget_terminal)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGHUP, signal.SIGTERM):
             # without a handler a dropped connection kills the app halfway; ignoring it would leave an orphan that spins
@@ -76,6 +81,24 @@ class SdeApp(App[str]):
         if not self._started and self.is_running and isinstance(self.screen, SdeScreen):
             self._started = True
             self.call_later(self.session.start)
+
+    def _display(self, screen: Screen[Any], renderable: Any) -> None:
+        """Writes only what differs from what the terminal shows; see `painter`."""
+        strips = placed_strips(renderable) if self.size and is_drawing(self) else None
+        if strips is not None:
+            if self._painter is None:
+                self._painter = painter_for(self)
+            if (self._painter.width, self._painter.height) != self.size:
+                self._painter.reset(*self.size)
+            painted = self._painter.paint(strips)
+            renderable = PaintedUpdate(painted) if painted else None
+        super()._display(screen, renderable)
+
+    def forget_terminal(self, *_: Any) -> None:
+        """Draws everything anew: another program may have written to the terminal."""
+        if self._painter is not None:
+            self._painter.reset(*self.size)
+        self.screen.refresh(layout=True)
 
     def hang_up(self, number: int) -> None:
         """Leaves because the terminal is gone or somebody asked the process to end."""
@@ -222,7 +245,7 @@ class SdeApp(App[str]):
         return "" if any(not task.quiet for task in self.session.lanes.tasks) else "Nothing runs here now."
 
     def action_repaint(self) -> None:
-        self.screen.refresh(layout=True)
+        self.forget_terminal()
 
     def action_theme(self) -> None:
         names = [theme.name for theme in THEMES]
