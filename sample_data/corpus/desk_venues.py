@@ -21,7 +21,7 @@ def opening_slots(entry: tuple[str, str, float, float]) -> dict[str, Any]:
 
 def room_slots(room: Room) -> dict[str, Any]:
     """The words for a room."""
-    return {"room": room.name, "seats": room.seats, "price": pounds(room.price), "floor": room.floor, "has": room.has}
+    return {"room": room.name, "seats": room.seats, "price": pounds(room.price), "place": room.place, "has": room.has}
 
 
 def course_slots(course: Course) -> dict[str, Any]:
@@ -120,7 +120,7 @@ VENUE_TOPICS = (
         ("The {room} seats {seats}.", "There are {seats} chairs in the {room}.", "Up to {seats} people fit into the {room}.")),
     Topic("room place", "rooms", "R", ROOMS, room_slots, _ROOM_CONTEXTS,
         ("Where is the {room}?", "How do I find the {room}?", "Which floor is the {room} on?"),
-        ("The {room} is on the {floor}.", "Go to the {floor}; the {room} is signposted.", "You will find the {room} on the {floor}.")),
+        ("The {room} is {place}.", "Look {place}; the {room} is signposted.", "You will find the {room} {place}.")),
     Topic("room equipment", "rooms", "R", ROOMS, room_slots, _ROOM_CONTEXTS,
         ("What is in the {room}?", "What equipment comes with the {room}?", "Is there anything in the {room} apart from chairs?"),
         ("The {room} has {has}.", "It comes with {has}.", "In the {room} you will find {has}.")),

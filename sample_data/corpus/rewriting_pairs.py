@@ -95,7 +95,7 @@ LETTERS = (
         ("if you have paid in the meantime, please forget this letter.", "parts can be agreed at the counter.", "the kiosk takes coins and cards.", "we do not send second letters, to save paper."),
         "Tidewell: {sum} open for the {tool}. Please pay by {date} {month}."),
     ("rooms", "booking", ("Dear {name},", "Hello {name},"),
-        ("we confirm that the {room}, on the {floor}, is yours on {date} {month}, and that the rent is {rent} an hour.", "your wish for the {room} on {date} {month} has been entered; it lies on the {floor}, and the hour costs {rent}."),
+        ("we confirm that the {room}, {place}, is yours on {date} {month}, and that the rent is {rent} an hour.", "your wish for the {room} on {date} {month} has been entered; you find it {place}, and the hour costs {rent}."),
         ("the key is at the counter.", "please count the chairs afterwards.", "it seats {seats}, not one more.", "you may come in a quarter of an hour early to set up."),
         "Tidewell: {room} booked for {date} {month}, {rent} an hour."),
     ("workshop", "course", ("Dear {name},", "Welcome, {name}!"),

@@ -55,7 +55,7 @@ PROCEDURES = (
         "{Wear|Put on} old clothes{ and closed shoes|}.", "Ask {tutor} {if you get stuck|about anything}.")),
     Procedure("rooms", "hire the {room}", (
         "Count your {guests|people}; the room seats {seats}.", "{Pick|Choose} {day} or another day in the calendar.", "{Send|Give} us the name of your group.", "Pay {rent} for each hour.",
-        "{Collect|Fetch} the key at the counter.", "Leave it {clean|as you found it} on the {floor}.")),
+        "{Collect|Fetch} the key at the counter.", "Leave it {clean|as you found it}{, lights off|, windows shut|}.")),
     Procedure("events", "come to {event}", (
         "Check the date: {when}.", "{Find|Go to} the place: {where}.", "The price is: {ticket}.", "Tell us {if|when} you need a {lift|seat near the front}.", "Bring {a friend|relatives|your neighbour} who might like it too.")),
     Procedure("membership", "get the {card}", (
@@ -71,7 +71,7 @@ def procedure_slots(rng: random.Random) -> dict[str, str]:
         "tool": tool.name, "care": tool.care, "bay": tool.bay, "deposit": pounds(tool.deposit), "title": book.title, "author": book.author,
         "machine": machine.name, "induction": str(machine.induction), "machine_bay": machine.bay, "takes": machine.takes, "fee": pounds(machine.fee), "check": machine.check,
         "course": course.name, "level": course.level, "price": pounds(course.price), "course_day": course.day, "course_time": course.time, "tutor": course.tutor, "makes": course.makes,
-        "room": room.name, "seats": str(room.seats), "rent": pounds(room.price), "floor": room.floor, "event": event.name, "when": event.when, "where": event.where,
+        "room": room.name, "seats": str(room.seats), "rent": pounds(room.price), "place": room.place, "event": event.name, "when": event.when, "where": event.where,
         "ticket": event.price, "card": card.name, "card_who": card.who, "proof": card.proof, "day": rng.choice(DAYS),
         "branch": rng.choice(("Quay Street", "Hill Road")), "relative": rng.choice(RELATIVES), "name": full_name(rng), "a_tool": an(tool.name),
     }  # fmt: skip

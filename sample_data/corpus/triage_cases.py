@@ -86,7 +86,7 @@ PAYMENTS = (
     "My deposit of {sum} for the {tool} has not {come back|reached my bank} although I {returned it|handed it in} on {day}.",
     "{Can I|May I} pay my {fine|fees} of {sum} in {two parts|coins|instalments}? {Money is tight|I have a jar of them}.",
     "The card machine at {place} {took|booked} {sum} twice. I have {both slips|a photo of the screen}.",
-    "Please send {a receipt|an invoice} for {sum} to {our treasurer|the school office}. It was for {course|the {room}}.",
+    "Please send {a receipt|an invoice} for {sum} to {our treasurer|the school office}. It was for {{course}|the {room}}.",
     "I {cancelled|had to miss} {course} because of {flu|a funeral}. Do I get my {sum|money} back?",
     "Why is there a {late fee|charge} of {sum} when you were {closed|snowed in} on {day}?",
     "{relative} paid {sum} {for me|into my account} but I still {owe|see} the full amount {online|at the kiosk}.",

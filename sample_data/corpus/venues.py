@@ -14,6 +14,11 @@ class Room(NamedTuple):
     floor: str
     has: str
 
+    @property
+    def place(self) -> str:
+        """Where it is, with the preposition."""
+        return f"{'in' if self.floor.startswith(('courtyard', 'basement')) else 'on'} the {self.floor}"
+
 
 ROOMS = (
     Room("Heron Room", 12, 6, "first floor at Quay Street", "a screen and a round table"),
