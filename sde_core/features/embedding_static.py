@@ -33,7 +33,7 @@ class StaticEncoder:
         saved_every: Texts to a file of the cache.
     """
 
-    batch = 4096
+    batch = 1024
     saved_every = 65536
 
     def __init__(self, folder: Path) -> None:
