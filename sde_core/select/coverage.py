@@ -14,6 +14,7 @@ from sde_core.select.protocol import Positions, Selection, positions_of
 from sde_core.select.seeding import seeded_priority
 
 BLOCK_ROWS = 4096
+SPREAD_ROWS = 256
 LENGTH_EDGES = (0, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
 """Lower edges of the length histogram's bins, in characters; the last bin has no upper edge."""
 
@@ -47,6 +48,7 @@ class SubsetProfile:
         mean_quality: None where no quality is known.
         length_quantiles: Characters of the answer at 10 %, 50 % and 90 % of the rows.
         length_histogram: Rows in each bin of `LENGTH_EDGES`.
+        spread: Mean cosine distance of a chosen row to the nearest other chosen one; None for the whole and for a single row.
         mean_distance: Mean cosine distance of the rows left out to the nearest chosen one; 0 where none is left out.
         covering_radius: The largest of those distances.
     """
@@ -56,6 +58,7 @@ class SubsetProfile:
     mean_quality: float | None
     length_quantiles: tuple[float, float, float]
     length_histogram: tuple[int, ...]
+    spread: float | None
     mean_distance: float
     covering_radius: float
 
@@ -92,9 +95,10 @@ def coverage_of(features: RowFeatures, selection: Selection, *, sample: int | No
     everyone = np.arange(len(features.rows))
     chosen = positions_of(features.rows, selection.rows)
     order = np.argsort(seeded_priority(features.rows, seed))
-    full, proposal, random = (_profile(features, subset, sample, order, cancel) for subset in (everyone, chosen[chosen >= 0], order[: len(chosen)]))
+    random = order[: len(chosen)]
+    whole, proposed, drawn = (_profile(features, subset, sample, order, cancel) for subset in (everyone, chosen[chosen >= 0], random))
     measured_rows = sample if sample is not None and len(everyone) - len(chosen) > sample else None
-    return Coverage(full, proposal, random, seed, measured_rows)
+    return Coverage(whole, proposed, drawn, seed, measured_rows)
 
 
 def distances_to_nearest(vectors: npt.NDArray[np.float32], chosen: Positions, targets: Positions, cancel: Cancel = NEVER) -> npt.NDArray[np.float32]:
@@ -123,9 +127,21 @@ def _profile(features: RowFeatures, subset: Positions, sample: int | None, order
         mean_quality=float(np.mean(features.quality[subset])) if features.quality is not None and len(subset) else None,
         length_quantiles=(tenth, median, ninetieth),
         length_histogram=tuple(int(n) for n in np.bincount(bins, minlength=len(LENGTH_EDGES))),
+        spread=_spread(features.vectors, subset, sample, cancel) if 1 < len(subset) < len(features.rows) else None,
         mean_distance=float(distances.mean()),
         covering_radius=float(distances.max()),
     )
+
+
+def _spread(vectors: npt.NDArray[np.float32], subset: Positions, sample: int | None, cancel: Cancel) -> float:
+    nearest = []
+    for start in range(0, len(subset[:sample]), SPREAD_ROWS):
+        raise_if_cancelled(cancel)
+        stop = min(start + SPREAD_ROWS, len(subset[:sample]))
+        similarity = vectors[subset[start:stop]] @ vectors[subset].T
+        similarity[np.arange(stop - start), np.arange(start, stop)] = -1
+        nearest.append(similarity.max(axis=1))
+    return float(np.clip(1 - np.concatenate(nearest), 0, 2).mean())
 
 
 def _class_counts(labels: Sequence[str] | None, subset: Positions) -> tuple[tuple[str, int], ...]:

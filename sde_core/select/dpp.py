@@ -117,7 +117,7 @@ class QualityDiversityDpp:
     """The default selector."""
 
     name: str = "dpp"
-    definition: str = "greedy MAP of a determinantal point process: good rows that are unlike each other"
+    definition: str = "good rows that are unlike each other: greedy MAP of a determinantal point process"
 
     def choose(self, pool: Pool, params: SelectionParams, cancel: Cancel, progress: Progress) -> Choice:
         """Locked rows first, then whichever row raises log det L most; equal gains in the seed's order."""

@@ -96,9 +96,14 @@ def _headline(pick: Pick, better_than: float) -> str:
 def _figures_in_words(pick: Pick, better_than: float) -> str:
     parts = []
     if pick.quality is not None:
-        parts.append(f"quality {pick.quality:.2f} (above {better_than:.0%} of rows)")
-    if pick.nearest_row is None:
+        parts.append(f"quality {_hundredths(pick.quality)} (above {int(100 * better_than)} % of rows)")
+    if pick.nearest_similarity is None:
         parts.append("nothing was chosen before it")
     else:
-        parts.append(f"nearest chosen row {pick.nearest_row} at similarity {pick.nearest_similarity:.2f}")
-    return ", ".join([*parts, f"gain {pick.gain:+.2f}"])
+        parts.append(f"nearest chosen row {pick.nearest_row} at similarity {_hundredths(pick.nearest_similarity)}")
+    return ", ".join([*parts, f"gain {_hundredths(pick.gain, '+')}"])
+
+
+def _hundredths(value: float, sign: str = "-") -> str:
+    """Two decimals; never minus zero."""
+    return f"{round(value, 2) + 0.0:{sign}.2f}"

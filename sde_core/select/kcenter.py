@@ -57,7 +57,7 @@ class KCenterGreedy:
     """Covers the whole embedding space, outliers first."""
 
     name: str = "kcenter"
-    definition: str = "k-center greedy: the row farthest from all chosen ones, so that every row has a chosen one near (quality is not looked at)"
+    definition: str = "k-center greedy: always the row farthest from the chosen ones, whatever its quality"
 
     def choose(self, pool: Pool, params: SelectionParams, cancel: Cancel, progress: Progress) -> Choice:
         """Locked rows first, then the farthest; with none locked the seed draws the first."""

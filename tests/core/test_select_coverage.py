@@ -24,6 +24,7 @@ FEATURES = RowFeatures(ROWS, VECTORS, QUALITY, LABELS, LENGTHS)
 @pytest.fixture(autouse=True)
 def _small_blocks(monkeypatch):
     monkeypatch.setattr(coverage, "BLOCK_ROWS", 37)
+    monkeypatch.setattr(coverage, "SPREAD_ROWS", 13)
 
 
 def proposal(k=60, **params):
@@ -39,6 +40,9 @@ def test_figures_equal_a_dense_computation():
     assert found.rows == 60
     assert found.mean_distance == pytest.approx(distances.mean(), abs=1e-5)
     assert found.covering_radius == pytest.approx(distances.max(), abs=1e-5)
+    apart = VECTORS[chosen] @ VECTORS[chosen].T
+    np.fill_diagonal(apart, -1)
+    assert found.spread == pytest.approx((1 - apart.max(axis=1)).mean(), abs=1e-5)
     assert found.mean_quality == pytest.approx(QUALITY[chosen].mean())
     assert dict(found.classes) == {label: sum(LABELS[i] == label for i in chosen) for label in ("a", "b", "")}
     assert found.length_quantiles[1] == np.median(LENGTHS[chosen])
@@ -56,6 +60,8 @@ def test_full_random_and_proposal_stand_side_by_side():
     assert found.proposal.mean_quality > found.random.mean_quality
     random = proposal(method="random", seed=9)
     assert coverage_of(FEATURES, random).proposal == found.random
+    assert found.full.spread is None
+    assert found.proposal.spread > found.random.spread
     assert orjson.loads(orjson.dumps(found.to_json()))["seed"] == 9
 
 

@@ -50,7 +50,7 @@ class TestEverySelector:
         kernel_rows = VECTORS[np.asarray(rows) - 1000]
         for place, pick in enumerate(selection.picks):
             assert pick.quality == pytest.approx(QUALITY[pick.row - 1000])
-            assert f"quality {pick.quality:.2f}" in pick.reason
+            assert f"quality {pick.quality:.2f} (above {int(100 * (pick.quality > QUALITY).mean())} % of rows)" in pick.reason
             assert f"gain {pick.gain:+.2f}" in pick.reason
             if place:
                 similarities = kernel_rows[:place] @ kernel_rows[place]

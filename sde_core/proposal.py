@@ -1,0 +1,116 @@
+"""From a dataset to what a selector needs: an embedding, a quality, a class and a length for each row.
+
+The command line and the app both go this way, so that the same request gives the same rows in both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from sde_core.dataset import Dataset
+from sde_core.errors import InputError, UsageError
+from sde_core.progress import NEVER, Cancel, Progress, silent
+from sde_core.rules import RULES, choose_rules, quality, score_matrix
+from sde_core.select import RowFeatures, Selection, SelectionParams, select
+from sde_core.visible import visible
+
+QUALITY_BY_RULES, NO_QUALITY = "rules", "none"
+
+COVERAGE_SAMPLE = 20_000
+"""Rows left out on which the distances to the chosen ones are measured, in the command line and in the app."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowQuality:
+    """How good each row is.
+
+    Attributes:
+        values: float32[n] for `rows`; None where nothing tells the rows apart.
+        rows: Record positions, int64[n].
+        source: "rules", "none", or the file that it was read from.
+        rules: The rules whose mean it is; empty where it comes from elsewhere.
+    """
+
+    values: npt.NDArray[np.float32] | None
+    rows: npt.NDArray[np.int64]
+    source: str
+    rules: tuple[str, ...] = ()
+
+
+def quality_by_rules(texts: pl.DataFrame, rules: Sequence[str] = (), *, cancel: Cancel = NEVER, progress: Progress = silent) -> RowQuality:
+    """The mean of the named rules, or of those that `choose_rules` takes by itself (arXiv 2410.04715).
+
+    Args:
+        texts: `Dataset.texts()`.
+        rules: Names of rules; empty for the default choice. Where no rule tells the rows apart the default choice gives no quality.
+        cancel: Stops the work.
+        progress: In rows.
+
+    Raises:
+        UsageError: When a name is unknown.
+    """
+    rows = texts["row"].to_numpy().astype(np.int64)
+    known = {rule.name: rule for rule in RULES}
+    unknown = next((name for name in rules if name not in known), None)
+    if unknown is not None:
+        raise UsageError(f"There is no rule {visible(unknown, 60)}.", "`sde rules list` names them.")
+    matrix = score_matrix(texts, [known[name] for name in rules] or RULES, cancel=cancel, progress=progress)
+    varies = len(rows) > 0 and bool((matrix.scores.max(axis=0) > matrix.scores.min(axis=0)).any())
+    if not rules and not varies:
+        return RowQuality(None, rows, QUALITY_BY_RULES)
+    chosen = tuple(rules) or choose_rules(matrix, random_subsets=0).chosen
+    return RowQuality(quality(matrix, chosen), rows, QUALITY_BY_RULES, chosen)
+
+
+def quality_from_file(path: Path, rows: npt.NDArray[np.int64], column: str = "quality") -> RowQuality:
+    """Quality from a Parquet file with the columns `row` and `column`, as `sde rules score` writes it.
+
+    Raises:
+        InputError: When the file cannot be read or has no such columns.
+        UsageError: When a row has no quality in it, or one that is not a number.
+    """
+    shown = visible(str(path), 200)
+    try:
+        table = pl.read_parquet(path)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise InputError(f"{shown} cannot be read as Parquet.", f"`sde rules score DATA -o {shown}` writes such a file.") from error
+    if not {"row", column} <= set(table.columns) or not table["row"].dtype.is_integer() or not table[column].dtype.is_numeric():
+        held = visible(", ".join(table.columns), 200)
+        raise InputError(f"{shown} lacks the columns row and {visible(column, 60)} with numbers.", f"It has: {held}.")
+    known = table.select(pl.col("row").cast(pl.Int64), column).unique("row")
+    joined = pl.DataFrame({"row": rows}).join(known, on="row", how="left", maintain_order="left")
+    values = joined[column].cast(pl.Float32).to_numpy()
+    lacking = np.flatnonzero(~np.isfinite(values))
+    if len(lacking):
+        raise UsageError(f"{shown} gives no quality for {len(lacking):,} rows; the first is row {rows[lacking[0]]}.", "Score this dataset again.")
+    return RowQuality(values, rows, str(path))
+
+
+def row_features(dataset: Dataset, vectors: npt.NDArray[np.float32], row_quality: RowQuality | None) -> RowFeatures:
+    """Everything that selecting and its coverage look at, for all readable records.
+
+    Args:
+        dataset: Read to its end.
+        vectors: `embed_rows(dataset).vectors`.
+        row_quality: For the same rows; None for no quality.
+    """
+    texts = dataset.texts()
+    labels = texts["label"]
+    return RowFeatures(
+        rows=texts["row"].to_numpy().astype(np.int64),
+        vectors=vectors,
+        quality=None if row_quality is None else row_quality.values,
+        labels=None if labels.null_count() == len(labels) else labels.fill_null("").to_list(),
+        lengths=texts["answer"].str.len_chars().fill_null(0).to_numpy().astype(np.int64),
+    )
+
+
+def proposed(features: RowFeatures, params: SelectionParams, cancel: Cancel = NEVER, progress: Progress = silent) -> Selection:
+    """`select` over features."""
+    return select(features.rows, features.vectors, features.quality, params, cancel, progress, labels=features.labels)
