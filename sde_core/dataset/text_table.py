@@ -30,9 +30,13 @@ def text_table(dataset: Dataset, *, cancel: Cancel, progress: Progress) -> pl.Da
     Raises:
         CancelledError: When stopped.
     """
-    frames = [pl.DataFrame([_line(dataset, row, turns) for row, _, turns in batch], schema=TEXT_SCHEMA, orient="row")
-              for batch in dataset.batches(cancel=cancel, progress=progress)]  # fmt: skip
+    frames = [_frame(dataset, batch) for batch in dataset.batches(cancel=cancel, progress=progress)]
     return pl.concat(frames) if frames else pl.DataFrame(schema=TEXT_SCHEMA)
+
+
+def _frame(dataset: Dataset, batch: list[tuple[int, Any, Turns]]) -> pl.DataFrame:
+    columns = list(zip(*(_line(dataset, row, turns) for row, _, turns in batch), strict=True)) or [()] * len(TEXT_SCHEMA)
+    return pl.DataFrame({name: pl.Series(name, column, kind) for (name, kind), column in zip(TEXT_SCHEMA.items(), columns, strict=True)})
 
 
 def _line(dataset: Dataset, row: int, turns: Turns) -> tuple[Any, ...]:
@@ -42,6 +46,8 @@ def _line(dataset: Dataset, row: int, turns: Turns) -> tuple[Any, ...]:
 
 
 def _encodable(text: str) -> str:
+    if text.isascii():
+        return text
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -9,6 +9,7 @@ FieldPath = tuple["str | int", ...]
 """Keys and indices that lead from the parsed record to one value."""
 
 SYSTEM, USER, ASSISTANT, TOOL, TEXT = "system", "user", "assistant", "tool", "text"
+_LETTERS = {SYSTEM: "s", USER: "u", ASSISTANT: "a", TOOL: "t", TEXT: "x"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,24 +53,29 @@ class Turns:
     @property
     def system(self) -> str:
         """The system messages, joined by a blank line."""
-        return "\n\n".join(turn.text for turn in self.turns if turn.role == SYSTEM)
+        return "\n\n".join([turn.text for turn in self.turns if turn.role == SYSTEM])
 
     @property
     def answer(self) -> str:
         """What the row teaches: the last assistant turn, or the plain text."""
-        return next((turn.text for turn in reversed(self.turns) if turn.role in (ASSISTANT, TEXT)), "")
+        for turn in reversed(self.turns):
+            if turn.role in (ASSISTANT, TEXT):
+                return turn.text
+        return ""
 
     @property
     def prompt(self) -> str:
         """Everything but the system messages before the last assistant turn, joined by a blank line."""
-        last = max((i for i, turn in enumerate(self.turns) if turn.role in (ASSISTANT, TEXT)), default=len(self.turns))
-        return "\n\n".join(turn.text for turn in self.turns[:last] if turn.role != SYSTEM)
+        last = len(self.turns) - 1
+        while last >= 0 and self.turns[last].role not in (ASSISTANT, TEXT):
+            last -= 1
+        before = self.turns if last < 0 else self.turns[:last]
+        return "\n\n".join([turn.text for turn in before if turn.role != SYSTEM])
 
     @property
     def roles(self) -> str:
         """One letter a turn: s, u, a, t(ool), x (plain text), ? for any other."""
-        letters = {SYSTEM: "s", USER: "u", ASSISTANT: "a", TOOL: "t", TEXT: "x"}
-        return "".join(letters.get(turn.role, "?") for turn in self.turns)
+        return "".join([_LETTERS.get(turn.role, "?") for turn in self.turns])
 
 
 def value_at(value: Any, path: FieldPath) -> Any:

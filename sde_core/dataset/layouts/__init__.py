@@ -31,6 +31,8 @@ LAYOUTS: tuple[LayoutFamily, ...] = (
 )
 """A new layout is one file and one line here."""
 
+_FAMILIES = {known.name: known for known in LAYOUTS}
+
 
 def family(name: str) -> LayoutFamily:
     """The layout family of this name.
@@ -38,9 +40,9 @@ def family(name: str) -> LayoutFamily:
     Raises:
         UsageError: When there is none.
     """
-    for candidate in LAYOUTS:
-        if candidate.name == name:
-            return candidate
+    found = _FAMILIES.get(name)
+    if found is not None:
+        return found
     raise UsageError(f"There is no layout named {name!r}.", "Known layouts: " + ", ".join(known.name for known in LAYOUTS) + ".")
 
 

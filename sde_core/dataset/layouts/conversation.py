@@ -17,9 +17,6 @@ ROLE_WORDS = {
 }  # fmt: skip
 """The words that files use for the speakers."""
 
-_CONTENT_FIELDS = ("content", "value", "text")
-_ROLE_FIELDS = ("role", "from")
-
 
 def read_messages(messages: Any, path: FieldPath) -> tuple[Turn, ...]:
     """The turns of a list of messages; what is not a message is left out."""
@@ -30,16 +27,18 @@ def read_messages(messages: Any, path: FieldPath) -> tuple[Turn, ...]:
 
 def read_message(message: Mapping[str, Any], path: FieldPath) -> Turn:
     """One message as a turn."""
-    raw_role = text_of(next((message[field] for field in _ROLE_FIELDS if field in message), ""))
-    field = next((field for field in _CONTENT_FIELDS if field in message), "")
+    field = "content" if "content" in message else "value" if "value" in message else "text"
+    raw_role = message.get("role", message.get("from", ""))
+    raw_role = raw_role if isinstance(raw_role, str) else text_of(raw_role)
     role = ROLE_WORDS.get(raw_role, raw_role)
     content = message.get(field)
+    if isinstance(content, str) and content:
+        return Turn(role, content, (*path, field), raw_role)
     if isinstance(content, list):
         return _read_parts(role, raw_role, content, (*path, field))
-    text = text_of(content)
-    if not text and message.get("tool_calls"):
+    if message.get("tool_calls"):
         return Turn(role, text_of(message["tool_calls"]), (), raw_role)
-    return Turn(role, text, (*path, field) if isinstance(content, str) else (), raw_role)
+    return Turn(role, text_of(content), (*path, field) if isinstance(content, str) else (), raw_role)
 
 
 def _read_parts(role: str, raw_role: str, content: list[Any], path: FieldPath) -> Turn:
@@ -94,5 +93,5 @@ class ConversationLayout:
         messages = read_messages(value.get(field), (field,)) if isinstance(value, dict) else read_messages(value, ())
         if not messages:
             return Turns((), label=label_of(value, roles))
-        system = tuple(turn for turn in field_turn(SYSTEM, value, roles.get("system")) if turn.text)
+        system = tuple(turn for turn in field_turn(SYSTEM, value, roles["system"]) if turn.text) if "system" in roles else ()
         return Turns(system + messages, label=label_of(value, roles))
