@@ -30,7 +30,7 @@ class ChoiceMethod:
         kernel: A name in `KERNELS`.
         draw: "map" takes greedily what adds most to log det; "kdpp" samples in proportion to the determinant.
         gated: Whether rules that score nearly every row alike are left out first. Orthogonality alone likes them: what never varies
-            correlates with nothing. The paper's mode has no such gate.
+            correlates with nothing. Where that would leave none, there is no gate; the paper's mode has none at all.
         title: What it is, for a person.
     """
 
@@ -137,6 +137,8 @@ def choose_rules(
     way = method_named(method)
     pinned, banned = tuple(dict.fromkeys(pinned)), tuple(dict.fromkeys(banned))
     dropped = dropped_rules(matrix, gated=way.gated, pinned=pinned, banned=banned)
+    if len(dropped) == len(matrix.rules):
+        dropped = dropped_rules(matrix, gated=False, pinned=pinned, banned=banned)
     candidates = [name for name in matrix.rules if name not in {drop.rule for drop in dropped}]
     _refuse_impossible(r, candidates, pinned, banned, dropped)
     scores = matrix.scores[:, [matrix.index(name) for name in candidates]]

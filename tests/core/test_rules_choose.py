@@ -270,6 +270,14 @@ def test_constant_and_hardly_varying_rules_are_dropped_with_the_reason() -> None
     assert {drop.rule for drop in choose_rules(matrix_of(scores), 3, method=PAPER_METHOD).dropped} == {"r0"}
 
 
+def test_where_every_rule_hardly_varies_the_gate_is_lifted() -> None:
+    scores = np.zeros((100, 3))
+    scores[:3, 0] = scores[5:9, 1] = 1.0
+    choice = choose_rules(matrix_of(scores))
+    assert set(choice.chosen) == {"r0", "r1"}
+    assert {drop.rule for drop in choice.dropped} == {"r2"}
+
+
 def test_r_left_open_is_ten_or_what_is_independent() -> None:
     assert len(choose_rules(matrix_of(random_scores(width=12))).chosen) == 10
     scores = random_scores(width=4)
