@@ -18,8 +18,8 @@ _CANNOT = (
     rf"|do(?: not|n't) {_ADVERB}(?:have|possess) (?:the |any |direct |real-time )?{_FACULTY})|i'm {_ADVERB}{_NOT_ABLE})"
 )
 _ACT = "|".join((
-    "help assist provid fulfil comply answer respond perform generat creat produc offer discuss engage access brows search open view display show play",
-    "book order schedul purchas send place process retriev determin estimat support execut handl continue write predict translat recommend share",
+    "help assist provid fulfil comply answer respond perform generat creat produc offer discuss engage access brows search open view display play",
+    "show book order schedul purchas send place process retriev determin estimat support execut handl continue write predict translat share",
 )).replace(" ", "|")  # fmt: skip
 _DO = (
     rf"(?: to| of)? (?:\w+ly )?(?:to )?(?:{_ACT}|tell you|do (?:that|this|so)|complete (?:that|this|your)"

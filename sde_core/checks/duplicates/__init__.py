@@ -11,11 +11,11 @@ from sde_core.checks.duplicates.index import (
     find_duplicates,
     semantic_duplicates,
 )  # fmt: skip
-from sde_core.checks.duplicates.keepers import KEEP_POLICIES, POLICY_WORDS, KeepPlan, KeepPolicy
+from sde_core.checks.duplicates.keepers import KEEP_POLICIES, POLICY_WORDS, KeepPolicy, KeptGroups, drop_reasons
 from sde_core.checks.duplicates.pairs import ScoredPairs
 from sde_core.checks.duplicates.parts import PARTS, Part
 
 __all__ = [
     "KEEP_POLICIES", "KINDS", "NEAR_DEFAULT", "PARTS", "POLICY_WORDS", "SEMANTIC_DEFAULT", "DuplicateIndex", "DuplicateParams",
-    "GroupTable", "KeepPlan", "KeepPolicy", "Kind", "Part", "ScoredPairs", "find_duplicates", "semantic_duplicates",
+    "GroupTable", "KeepPolicy", "KeptGroups", "Kind", "Part", "ScoredPairs", "drop_reasons", "find_duplicates", "semantic_duplicates",
 ]  # fmt: skip

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
+
+import numpy as np
 
 from sde_core.checks.duplicates.conflicts import Conflict, conflicts
 from sde_core.checks.duplicates.groups import Kind
@@ -21,7 +24,7 @@ class Duplicates:
     name = "exact-duplicate"
     names = tuple(_NAMES.values())
     title = "Exact copies of another row"
-    titles = {  # noqa: RUF012
+    titles: Mapping[str, str] = {
         "normalised-duplicate": "Copies but for case, white space and punctuation",
         "near-duplicate": "Near-duplicates of another row",
     }
@@ -32,9 +35,9 @@ class Duplicates:
         """One finding a row that goes when the first row of each group stays. Reads the parameter "near" (least Jaccard similarity)."""
         threshold = float(context.params.get("near", NEAR_DEFAULT))
         index = find_duplicates(context.dataset, cancel=context.cancel, progress=context.progress)
-        plan = index.keep_plan(index.groups(threshold).outer())
+        kept = index.kept(index.groups(threshold).outer())
         likest, score = strongest_neighbours(len(index.rows), index.near.at_least(threshold))
-        return [self._finding(index, position, int(likest[position]), float(score[position])) for position in plan.dropped.tolist()]
+        return [self._finding(index, position, int(likest[position]), float(score[position])) for position in np.sort(kept.dropped).tolist()]
 
     @staticmethod
     def _finding(index: DuplicateIndex, position: int, neighbour: int, score: float) -> Finding:
@@ -62,7 +65,7 @@ class Contradictions:
     name = "conflicting-labels"
     names = ("conflicting-labels", "conflicting-answers")
     title = "The same text under different labels"
-    titles = {"conflicting-answers": "The same prompt with different answers"}  # noqa: RUF012
+    titles: Mapping[str, str] = {"conflicting-answers": "The same prompt with different answers"}
     screen = "duplicates"
     advice = "The model is taught both: decide which is right and reject or edit the other."
 

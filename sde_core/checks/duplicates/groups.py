@@ -112,6 +112,13 @@ class GroupTable:
         members = self.members[wanted[self.group_of_member()]]
         return replace(self, kinds=self.kinds[wanted], scores=self.scores[wanted], starts=starts, members=members, outermost=self.outermost[wanted])
 
+    def without(self, gone: npt.NDArray[np.bool_]) -> GroupTable:
+        """The groups without some positions (bool[n]), and without the groups of which fewer than two members are left."""
+        stays = ~gone[self.members]
+        left = np.bincount(self.group_of_member()[stays], minlength=len(self))
+        starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(left)])
+        return replace(self, starts=starts, members=self.members[stays]).where(left > 1)
+
     def of_kind(self, kind: Kind) -> GroupTable:
         """Only the groups of one kind."""
         return self.where(self.kinds == KINDS.index(kind))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +15,7 @@ from sde_core.checks.duplicates.candidates import candidate_pairs, signatures
 from sde_core.checks.duplicates.cosine import cosine_pairs
 from sde_core.checks.duplicates.groups import GroupTable, group_table, levels
 from sde_core.checks.duplicates.jaccard import verified_pairs
-from sde_core.checks.duplicates.keepers import KeepPlan, KeepPolicy, keep_plan, preference
+from sde_core.checks.duplicates.keepers import KeepPolicy, KeptGroups, kept_groups, preference
 from sde_core.checks.duplicates.likeness import Likeness
 from sde_core.checks.duplicates.pairs import ScoredPairs, strongest_forest
 from sde_core.checks.duplicates.parts import ComparedTexts, Part, compared_texts
@@ -112,20 +113,29 @@ class DuplicateIndex:
             semantic_links = self._semantic_forest.at_least(semantic)
         return group_table(levels(self.compared.exact, self.normalised, self._near_forest.at_least(near), semantic_links))
 
-    def keep_plan(self, groups: GroupTable, policy: KeepPolicy = "first", quality: F32 | None = None) -> KeepPlan:
-        """Which row of each group stays, and what each dropped row is to the kept one.
+    def kept(
+        self,
+        groups: GroupTable,
+        policy: KeepPolicy = "first",
+        quality: F32 | None = None,
+        *,
+        accepted: Collection[int] = (),
+    ) -> KeptGroups:
+        """Which row of each group stays, and what each row that goes is to it.
 
         Args:
-            groups: Groups that share no row, such as `GroupTable.outer()` or those of one kind.
+            groups: Groups that share no row, such as `GroupTable.outer()` or those of one kind; `GroupTable.without` takes rejected rows out.
             policy: What makes a row worth keeping.
             quality: float32[n], needed by "quality".
+            accepted: Record positions that are kept rather than any other.
 
         Raises:
             UsageError: When the policy needs a quality and there is none.
         """
         if policy == "quality" and quality is None:
             raise UsageError("Keeping the best row needs a quality score for every row.", "Score the rules first, or keep the first or the longest.")
-        return keep_plan(groups, preference(policy, self.compared.answer_lengths, quality), self.likeness(groups.semantic))
+        preferred = np.isin(self.rows, np.fromiter(accepted, np.uint32, len(accepted)))
+        return kept_groups(groups, preference(policy, self.compared.answer_lengths, quality, preferred), self.likeness(groups.semantic))
 
     def likeness(self, semantic: float | None = None) -> Likeness:
         """Compares any two positions; by their embeddings too where a least cosine is given.

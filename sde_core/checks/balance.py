@@ -1,0 +1,308 @@
+"""Class balance: which fields hold classes, how often each class occurs, how even that is."""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from sde_core.dataset import Dataset, FieldPath
+from sde_core.errors import UsageError
+from sde_core.features.answer_kind import ANSWER_KINDS, answer_kinds
+from sde_core.features.fields import FieldColumn, scalar_fields
+from sde_core.progress import NEVER, Cancel, Progress, silent
+
+Source = Literal["label", "field", "derived"]
+Rows = npt.NDArray[np.uint32]
+
+_MOST_CLASSES = {"str": 1000, "bool": 2, "int": 12, "float": 11}
+_ROWS_PER_CLASS, _ROWS_PER_NUMBER, _ROWS_PER_CLASS_IN_SMALL_FILES, _SMALL_FILE = 4.0, 10.0, 2.0, 40
+_LONGEST_CLASS = 60.0
+_ANSWER_CLASSES, _ROWS_PER_ANSWER = 60, 10.0
+_TEXT_ROLES = ("prompt", "input", "answer", "system", "chosen", "rejected", "messages", "text", "history")
+_RARE = 0.1
+_MOST_TURNS = 20
+_SEPARATORS = re.compile(r"(?<=\w)[\s_\-]+(?=\w)")
+
+
+@dataclass(frozen=True)
+class ClassColumn:
+    """A class for each row.
+
+    Attributes:
+        name: The field's name, or that of the derived class.
+        source: "label" for the layout's label field, "field" for any other field, "derived" for what is computed from the texts.
+        path: Where the class stands in a record, () where it stands nowhere.
+        rows: uint32[m], rows that have a class.
+        codes: int32[m], places in `classes`.
+        classes: Their names.
+        total: Readable rows.
+        definitions: What a class means, by name, where it is computed.
+    """
+
+    name: str
+    source: Source
+    path: FieldPath
+    rows: Rows
+    codes: npt.NDArray[np.int32]
+    classes: tuple[str, ...]
+    total: int
+    definitions: dict[str, str]
+
+    def rows_of(self, name: str) -> Rows:
+        """uint32[k], the rows of one class, ascending; none where there is no such class."""
+        if name not in self.classes:
+            return np.empty(0, np.uint32)
+        return np.unique(self.rows[self.codes == self.classes.index(name)])
+
+
+@dataclass(frozen=True, slots=True)
+class ClassCount:
+    """One class.
+
+    Attributes:
+        name: The class.
+        count: Rows that have it.
+        share: Of the rows that have any class, 0-1.
+        rare: Whether it has less than a tenth of the mean count, or a single row.
+    """
+
+    name: str
+    count: int
+    share: float
+    rare: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FieldBalance:
+    """How the classes of one field are spread.
+
+    Attributes:
+        field: The field's name.
+        source: See `ClassColumn`.
+        rows: Rows that have a class.
+        missing: Rows that have none.
+        classes: Most frequent first.
+        entropy: Shannon entropy of the shares, in bits.
+        evenness: Entropy over that of equal shares, 0-1; 1 where there is one class.
+        imbalance: Count of the largest class over that of the smallest.
+        variants: Spellings of one class: tuples with the most frequent first.
+    """
+
+    field: str
+    source: Source
+    rows: int
+    missing: int
+    classes: tuple[ClassCount, ...]
+    entropy: float
+    evenness: float
+    imbalance: float
+    variants: tuple[tuple[str, ...], ...]
+
+    @property
+    def rare(self) -> tuple[str, ...]:
+        """The rare classes."""
+        return tuple(counted.name for counted in self.classes if counted.rare)
+
+    def count_of(self, name: str) -> int:
+        """Rows of one class, 0 where there is no such class."""
+        return next((counted.count for counted in self.classes if counted.name == name), 0)
+
+    def to_json(self) -> dict[str, Any]:
+        """As a plain dictionary."""
+        shown = asdict(self)
+        shown["classes"] = [
+            {"class": counted.name, "count": counted.count, "share": round(counted.share, 6), "rare": counted.rare} for counted in self.classes
+        ]
+        return {
+            **shown,
+            "entropy": round(self.entropy, 4),
+            "evenness": round(self.evenness, 4),
+            "imbalance": round(self.imbalance, 2),
+            "rare": list(self.rare),
+        }
+
+
+@dataclass(frozen=True)
+class BalanceReport:
+    """All label-like fields of a dataset.
+
+    Attributes:
+        rows: Readable rows.
+        columns: The classes row by row.
+        fields: How they are spread, in the same order: the label, other fields, derived classes.
+    """
+
+    rows: int
+    columns: tuple[ClassColumn, ...]
+    fields: tuple[FieldBalance, ...]
+
+    def field(self, name: str) -> FieldBalance:
+        """The balance of one field.
+
+        Raises:
+            UsageError: When there is no such label-like field.
+        """
+        return self.fields[self._place(name)]
+
+    def column(self, name: str) -> ClassColumn:
+        """The classes of one field, row by row.
+
+        Raises:
+            UsageError: When there is no such label-like field.
+        """
+        return self.columns[self._place(name)]
+
+    def _place(self, name: str) -> int:
+        names = [balance.field for balance in self.fields]
+        if name not in names:
+            raise UsageError(f"There is no label-like field {name!r}.", "Fields with classes: " + (", ".join(names) or "none") + ".")
+        return names.index(name)
+
+
+def class_balance(dataset: Dataset, fields: Iterable[str] = (), *, cancel: Cancel = NEVER, progress: Progress = silent) -> BalanceReport:
+    """Every label-like field and derived class of a dataset; progress in records.
+
+    Args:
+        dataset: Read to its end by this.
+        fields: Further fields to count although they do not look like labels.
+        cancel: Looked at between batches.
+        progress: Called between batches.
+
+    Raises:
+        UsageError: When one of `fields` does not exist or has a value of its own in nearly every row.
+        CancelledError: When stopped.
+    """
+    columns = scalar_fields(dataset, cancel=cancel, progress=progress)
+    return balance_of(class_columns(columns, dataset, dataset.texts(cancel=cancel), tuple(fields)), dataset.texts().height)
+
+
+def balance_of(columns: Sequence[ClassColumn], rows: int) -> BalanceReport:
+    """The balance of given classes."""
+    return BalanceReport(rows, tuple(columns), tuple(map(field_balance, columns)))
+
+
+def class_columns(columns: Iterable[FieldColumn], dataset: Dataset, texts: pl.DataFrame, wanted: Sequence[str] = ()) -> list[ClassColumn]:
+    """The label, the other label-like fields, then the derived classes.
+
+    Raises:
+        UsageError: When one of `wanted` does not exist or holds free text.
+    """
+    by_name = {column.name: column for column in columns}
+    roles = dataset.layout.roles
+    for name in wanted:
+        _require_classes(name, by_name)
+    label = roles.get("label")
+    text_fields = {roles[role] for role in _TEXT_ROLES if role in roles}
+    chosen = [
+        column
+        for column in by_name.values()
+        if column.name == label or column.name in wanted or is_label_like(column, text_fields, roles.get("answer"))
+    ]
+    chosen = [column for column in chosen if not column.free and column.values]
+    chosen.sort(key=lambda column: column.name != label)
+    found = [_from_field(column, "label" if column.name == label else "field", texts.height) for column in chosen]
+    taken = {column.name for column in found}
+    return found + [column for column in derived_columns(texts) if column.name not in taken]
+
+
+def _require_classes(name: str, by_name: dict[str, FieldColumn]) -> None:
+    if name in DERIVED:
+        return
+    if name not in by_name:
+        raise UsageError(f"There is no field {name!r}.", "Fields: " + ", ".join([*by_name, *DERIVED]) + ".")
+    if by_name[name].free:
+        raise UsageError(f"The field {name!r} has no classes: nearly every row has a text of its own.", "Choose a field with few distinct values.")
+
+
+def is_label_like(column: FieldColumn, text_fields: Iterable[str] = (), answer_field: str | None = None) -> bool:
+    """Whether a field holds classes: short values, at least two, and each in several rows.
+
+    Args:
+        column: The field.
+        text_fields: Fields that play a role as text; the answer's may hold classes all the same, prompts do not.
+        answer_field: The field that plays the answer.
+    """
+    distinct = len(column.values)
+    if column.free or distinct < 2 or column.mean_length > _LONGEST_CLASS:
+        return False
+    per_class = len(column.rows) / distinct
+    if column.name in text_fields:
+        return column.name == answer_field and distinct <= _ANSWER_CLASSES and per_class >= _ROWS_PER_ANSWER
+    usual = _ROWS_PER_NUMBER if column.types & {"int", "float"} else _ROWS_PER_CLASS
+    least = _ROWS_PER_CLASS_IN_SMALL_FILES if column.present < _SMALL_FILE else usual
+    return distinct <= max(_MOST_CLASSES[name] for name in column.types) and per_class >= least
+
+
+def _from_field(column: FieldColumn, source: Source, total: int) -> ClassColumn:
+    return ClassColumn(column.name, source, column.path, column.rows, column.codes, column.values, total, {})
+
+
+DERIVED: dict[str, str] = {
+    "answer-kind": "what the answer is",
+    "turns": "messages in the row",
+    "system-prompt": "whether the row has a system prompt",
+    "split": "the split that the row is in",
+}
+"""Classes computed from the texts: name and meaning."""
+
+
+def derived_columns(texts: pl.DataFrame) -> Iterator[ClassColumn]:
+    """Classes computed from `Dataset.texts()`: the answer's kind always, the others where rows differ in them."""
+    if not texts.height:
+        return
+    yield _from_texts("answer-kind", answer_kinds(texts["answer"]), texts, ANSWER_KINDS)
+    turns = texts["n_turns"].clip(0, _MOST_TURNS).cast(pl.String).replace(str(_MOST_TURNS), f"{_MOST_TURNS} or more")
+    system = (texts["system"] != "").replace_strict({True: "with", False: "without"}, return_dtype=pl.String)
+    for name, classes in (("turns", turns), ("system-prompt", system), ("split", texts["split"])):
+        if classes.n_unique() > 1:
+            yield _from_texts(name, classes, texts, {})
+
+
+def _from_texts(name: str, classes: pl.Series, texts: pl.DataFrame, definitions: dict[str, str]) -> ClassColumn:
+    names = classes.unique(maintain_order=True)
+    codes = classes.replace_strict(names, pl.Series(range(len(names)), dtype=pl.Int32), return_dtype=pl.Int32)
+    rows = texts["row"].to_numpy().astype(np.uint32)
+    return ClassColumn(name, "derived", (), rows, codes.to_numpy().astype(np.int32), tuple(names.to_list()), texts.height, definitions)
+
+
+def field_balance(column: ClassColumn) -> FieldBalance:
+    """Counts, shares, entropy and imbalance of one field."""
+    counts = np.bincount(column.codes, minlength=len(column.classes))
+    rows = len(np.unique(column.rows))
+    present = counts > 0
+    shares = counts[present] / max(int(counts.sum()), 1)
+    entropy = float(-(shares * np.log2(shares)).sum()) + 0.0
+    kinds = int(present.sum())
+    rare_below = max(_RARE * counts.sum() / max(kinds, 1), 1.5 if counts.sum() >= _SMALL_FILE else 0.0)
+    ranked = sorted(np.flatnonzero(present).tolist(), key=lambda code: (-int(counts[code]), column.classes[code]))
+    classes = tuple(ClassCount(column.classes[code], int(counts[code]), counts[code] / rows, bool(counts[code] < rare_below)) for code in ranked)
+    imbalance = classes[0].count / classes[-1].count if classes else 1.0
+    variants = label_variants([counted.name for counted in classes]) if column.source != "derived" else ()
+    return FieldBalance(
+        column.name, column.source, rows, column.total - rows, classes, entropy, entropy / math.log2(kinds) if kinds > 1 else 1.0, imbalance, variants
+    )
+
+
+def label_variants(classes: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+    """Classes that differ in case, white space, separators or outer punctuation only.
+
+    Args:
+        classes: Most frequent first; so is every tuple of the result.
+    """
+    spellings: dict[str, list[str]] = {}
+    for name in classes:
+        spellings.setdefault(folded_label(name), []).append(name)
+    return tuple(tuple(names) for names in spellings.values() if len(names) > 1)
+
+
+def folded_label(name: str) -> str:
+    """What all spellings of a label have in common."""
+    return _SEPARATORS.sub(" ", unicodedata.normalize("NFKC", name).casefold().strip(" \t\r\n.,;:!'\""))

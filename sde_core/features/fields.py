@@ -1,0 +1,138 @@
+"""The scalar fields of all records, nested ones too, as columns of codes."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sde_core.dataset import Dataset, FieldPath, Turns
+from sde_core.progress import NEVER, Cancel, Progress, silent
+
+_DEPTH = 4
+_LONGEST = 200
+_FREE_FROM = 1000
+_LIST_ITEMS = 50
+
+
+@dataclass(frozen=True)
+class FieldColumn:
+    """One scalar field over all records.
+
+    Attributes:
+        name: As people write it: "category", "meta.source", "tags[]" for the items of a list.
+        path: Its keys; empty for items of a list, which have no path of their own.
+        types: Names of the types that occur: "str", "int", "float", "bool".
+        rows: uint32[m], records that have a value; a record occurs once an item where the field is a list.
+        codes: int32[m], places in `values`.
+        values: The distinct values as text.
+        present: How many records have the field with a value; more than `rows` holds where `free`.
+        free: Whether nearly every record has a value of its own, so that collecting was given up.
+        mean_length: Mean characters of a value over the records.
+    """
+
+    name: str
+    path: FieldPath
+    types: frozenset[str]
+    rows: npt.NDArray[np.uint32]
+    codes: npt.NDArray[np.int32]
+    values: tuple[str, ...]
+    present: int
+    free: bool
+    mean_length: float
+
+
+class _Column:
+    __slots__ = ("characters", "code_of", "codes", "free", "name", "path", "present", "rows", "types")
+
+    def __init__(self, name: str, path: FieldPath) -> None:
+        self.name, self.path = name, path
+        self.rows, self.codes = array("I"), array("i")
+        self.code_of: dict[str, int] = {}
+        self.types: set[str] = set()
+        self.present = self.characters = 0
+        self.free = False
+
+    def add(self, row: int, value: str | bool | int | float) -> None:
+        text = value if isinstance(value, str) else _scalar_text(value)
+        self.present += 1
+        self.characters += len(text)
+        self.types.add(type(value).__name__)
+        if self.free:
+            return
+        self.rows.append(row)
+        self.codes.append(self.code_of.setdefault(text, len(self.code_of)))
+        if len(self.code_of) > _FREE_FROM and len(self.code_of) * 2 > self.present:
+            self.free = True
+            self.rows, self.codes, self.code_of = array("I"), array("i"), {}
+
+    def frozen(self) -> FieldColumn:
+        rows, codes = np.array(self.rows, np.uint32), np.array(self.codes, np.int32)
+        mean_length = self.characters / max(self.present, 1)
+        return FieldColumn(self.name, self.path, frozenset(self.types), rows, codes, tuple(self.code_of), self.present, self.free, mean_length)
+
+
+class ScalarFields:
+    """Collects the scalar fields of records as they pass by; a `Survey` of the checks.
+
+    Texts longer than 200 characters mark a field as free text. Null and white space are no value.
+    """
+
+    def __init__(self) -> None:
+        self._columns: dict[str, _Column] = {}
+
+    def observe(self, row: int, value: Any, turns: Turns) -> None:
+        """Takes one record into account."""
+        if isinstance(value, Mapping | list):
+            for name, path, scalar in _scalars(value, "", (), _DEPTH):
+                column = self._columns.get(name)
+                if column is None:
+                    column = self._columns[name] = _Column(name, path)
+                if isinstance(scalar, str) and len(scalar) > _LONGEST:
+                    column.free = True
+                if not isinstance(scalar, str) or scalar.strip():
+                    column.add(row, scalar)
+
+    @property
+    def columns(self) -> tuple[FieldColumn, ...]:
+        """The fields met so far, in order of their first appearance."""
+        return tuple(column.frozen() for column in self._columns.values())
+
+
+def scalar_fields(dataset: Dataset, *, cancel: Cancel = NEVER, progress: Progress = silent) -> tuple[FieldColumn, ...]:
+    """The scalar fields of all readable records; progress in records.
+
+    Raises:
+        CancelledError: When stopped.
+    """
+    survey = ScalarFields()
+    for batch in dataset.batches(cancel=cancel, progress=progress):
+        for row, value, turns in batch:
+            survey.observe(row, value, turns)
+    return survey.columns
+
+
+def _scalar_text(value: bool | int | float) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _scalars(value: Any, name: str, path: FieldPath, depth: int) -> Iterator[tuple[str, FieldPath, str | bool | int | float]]:
+    """Name, path and value of the scalars in a record; lists of objects, such as messages, are no fields."""
+    if isinstance(value, str | bool | int | float):
+        yield name, path, value
+    elif isinstance(value, Mapping) and depth:
+        for key, inner in value.items():
+            yield from _scalars(inner, f"{name}.{key}" if name else str(key), (*path, key), depth - 1)
+    elif isinstance(value, list):
+        if not path:
+            for index, inner in enumerate(value):
+                yield from _scalars(inner, str(index), (index,), depth - 1)
+        elif len(value) <= _LIST_ITEMS and all(isinstance(item, str | bool | int | float) for item in value):
+            for item in value:
+                yield f"{name}[]", (), item
