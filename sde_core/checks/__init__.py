@@ -33,6 +33,16 @@ CHECKS: tuple[str, ...] = (
     "sde_core.checks.formats.markers:Placeholders",
     "sde_core.checks.formats.markers:UnclosedFences",
     "sde_core.checks.formats.markers:OuterWhitespace",
+    "sde_core.checks.answers.truncated:TruncatedAnswers",
+    "sde_core.checks.answers.shapes:OddAnswers",
+    "sde_core.checks.answers.loops:RepetitionLoops",
+    "sde_core.checks.answers.echo:PromptEchoes",
+    "sde_core.checks.answers.phrases:Boilerplate",
+    "sde_core.checks.answers.phrases:Promises",
+    "sde_core.checks.answers.phrases:Refusals",
+    "sde_core.checks.duplicates.findings:Duplicates",
+    "sde_core.checks.duplicates.findings:Contradictions",
+    "sde_core.checks.balance_findings:Labels",
 )  # fmt: skip
 """Order is the order of findings of one severity."""
 
