@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 
     from sde_tui.app import SdeApp
 
-PARTS: tuple[tuple[str, str], ...] = ()
+PARTS: tuple[tuple[str, str], ...] = (
+    ("rules", "sde_tui.session_rules:RulesPart"),
+)
 """(attribute, "module:Class") of the parts that screens bring; a class takes the session. Imported when first used."""
 
 QualityProvider = Callable[[], "tuple[np.ndarray, np.ndarray]"]
@@ -46,6 +48,7 @@ class Signals:
         decisions: Something was decided, undone or redone, or the journal opened.
         findings: Checks ran.
         jobs: A job began, moved on or ended.
+        rules: Rows were scored, or other rules chosen: another quality.
         work: A thread began, moved on or ended (the status line's business).
     """
 
@@ -55,12 +58,13 @@ class Signals:
         self.decisions: Signal[str] = Signal(app, "decisions")
         self.findings: Signal[str] = Signal(app, "findings")
         self.jobs: Signal[str] = Signal(app, "jobs")
+        self.rules: Signal[str] = Signal(app, "rules")
         self.work: Signal[str] = Signal(app, "work")
 
     @property
     def all(self) -> tuple[Signal[str], ...]:
         """Every signal."""
-        return (self.dataset, self.view, self.decisions, self.findings, self.jobs, self.work)
+        return (self.dataset, self.view, self.decisions, self.findings, self.jobs, self.rules, self.work)
 
 
 class Session:
