@@ -128,7 +128,8 @@ class SdeApp(App[str]):
             super()._fatal_error()
             return
         traceback.print_exception(self._exception, file=log)
-        self.crash = f"sde: internal error: {type(self._exception).__name__}: {self._exception}. Decisions are on the disk. The details are in {terminal.log_path()}"
+        fault = f"{type(self._exception).__name__}: {self._exception}"
+        self.crash = f"sde: internal error: {fault}. Decisions are on the disk. The details are in {terminal.log_path()}"
         self._close_messages_no_wait()
 
     # ---- keys
@@ -263,7 +264,7 @@ class SdeApp(App[str]):
 
         screen = self.screen
         if isinstance(screen, SdeScreen):
-            scope = "record" if screen.focused is not None and screen.focused.has_class("-record") else "list" if screen.focused is not None else ""
+            scope = getattr(screen.focused, "SCOPE", "")
             self.push_screen(
                 SearchListScreen("Keys", help_entries(screen, scope), placeholder="type to search", hint="enter does it   esc leaves"), self._chosen
             )

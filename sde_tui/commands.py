@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sde_tui.keys import KEYS, Key, keys_of
-from sde_tui.screens import SCREENS
+from sde_tui.keys import SCOPE_TITLES, Key, keys_of, shown_key
+from sde_tui.screens import SCREENS, ScreenSpec
 from sde_tui.screens.search_list import Entry
 from sde_tui.widgets.spans import fit
 
@@ -18,20 +18,21 @@ LABEL_CELLS = 16
 
 def palette_entries(screen: SdeScreen) -> list[Entry]:
     """Every action that is possible on this screen now, and the other screens."""
-    possible = [key for key in keys_of(screen.NAME, "global") if key.action != "palette" and not screen.why_not(key)]
-    entries = [
-        Entry([(key.shown.ljust(KEY_CELLS), "accent"), (key.label.ljust(LABEL_CELLS), "text"), (key.help, "dim")], ("do", key.action))
-        for key in possible
-    ]
-    entries += [
-        Entry(
-            [(str(spec.number).ljust(KEY_CELLS), "accent"), (spec.title.ljust(LABEL_CELLS), "text"), ("Go to this screen.", "dim")],
-            ("screen", spec.name),
-        )
-        for spec in SCREENS
-        if spec.name != screen.NAME
-    ]
+    possible = [key for scope in (screen.NAME, "global") for key in keys_of(scope) if key.action != "palette" and not screen.why_not(key)]
+    own = [key for key in possible if key.scope != "global"]
+    entries = [_action_entry(key) for key in own]
+    entries += [_screen_entry(spec) for spec in SCREENS if spec.name != screen.NAME]
+    entries += [_action_entry(key) for key in possible if key not in own]
     return entries
+
+
+def _action_entry(key: Key) -> Entry:
+    return Entry([(key.shown.ljust(KEY_CELLS), "accent"), (key.label.ljust(LABEL_CELLS), "text"), (key.help, "dim")], ("do", key.action))
+
+
+def _screen_entry(spec: ScreenSpec) -> Entry:
+    line = [(str(spec.number).ljust(KEY_CELLS), "accent"), (spec.title.ljust(LABEL_CELLS), "text"), ("Go to this screen.", "dim")]
+    return Entry(line, ("screen", spec.name))
 
 
 def jump_entries(typed: str, rows: int) -> list[Entry]:
@@ -54,7 +55,7 @@ def help_entries(screen: SdeScreen, focused_scope: str) -> list[Entry]:
     """All keys of a screen, those of the focused widget first; what can do nothing now says why."""
     titles = {spec.name: f"{spec.number} {spec.title}" for spec in SCREENS}
     sections = [(titles.get(screen.NAME, screen.NAME), keys_of(screen.NAME))]
-    sections += [("In lists" if focused_scope == "list" else "In a record's text", keys_of(focused_scope))] if focused_scope else []
+    sections += [(SCOPE_TITLES[focused_scope], keys_of(focused_scope))] if focused_scope else []
     sections += [("Everywhere", keys_of("global"))]
     entries: list[Entry] = []
     for title, keys in sections:
@@ -67,18 +68,9 @@ def help_entries(screen: SdeScreen, focused_scope: str) -> list[Entry]:
 
 
 def _help_entry(screen: SdeScreen, key: Key) -> Entry:
-    keys = " ".join(shown for shown in (_shown(name) for name in key.key.split(",")))
-    reason = screen.why_not(key) if key.scope not in ("list", "record") else ""
+    keys = " ".join(shown_key(name) for name in key.key.split(","))
+    reason = screen.why_not(key) if key.scope not in SCOPE_TITLES else ""
     spans = [(fit(keys, KEY_CELLS - 1) + " ", "dim" if reason else "accent"), (key.help, "dim" if reason else "text")]
     if reason:
         spans.append((f"  Not now: {reason}", "warn"))
-    return Entry(spans, ("do", key.action) if key.scope not in ("list", "record") else ("nothing", 0))
-
-
-def _shown(name: str) -> str:
-    from sde_tui.keys import shown_key
-
-    return shown_key(name)
-
-
-__all__ = ["KEYS", "help_entries", "jump_entries", "palette_entries"]
+    return Entry(spans, ("do", key.action) if key.scope not in SCOPE_TITLES else ("nothing", 0))

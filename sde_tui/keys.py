@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-WIDGET_SCOPES = ("list", "record")
+SCOPE_TITLES = {"list": "In lists", "record": "In a record's text"}
 """Scopes whose keys belong to a widget that has the focus, on whichever screen it stands."""
 
 
@@ -98,6 +98,19 @@ KEYS: tuple[Key, ...] = (
     Key("records", "t", "tokens", "Tokens", "Show which tokens of this record the fine-tune trains on."),
     Key("records", "i", "source", "Raw", "Show the record as it stands in the file, and back."),
     Key("records", "m", "mapping", "Fields", "Correct which field is the prompt, the answer, the label."),
+    # ---- 6 Rules
+    Key("rules", "enter", "open_rows", "Rows", "Show the rows behind the bar under the cursor, or all rows by this rule, lowest score first.", 1),
+    Key("rules", "plus,equals_sign", "more", "More", "Choose one rule more.", 2),
+    Key("rules", "minus", "fewer", "Fewer", "Choose one rule fewer.", 3),
+    Key("rules", "p", "pin", "Pin", "Always choose this rule, or take the pin off.", 4),
+    Key("rules", "b", "ban", "Ban", "Never choose this rule, or lift the ban.", 5),
+    Key("rules", "v", "map", "Correlations", "The square of correlations between rules, and back to the list."),
+    Key("rules", "m", "method", "Method…", "Choose how to choose: greedy on correlations (default), or the paper's k-DPP sample."),
+    Key("rules", "s", "sample", "Sample", "Draw another sample with the next seed, where the method draws."),
+    Key("rules", "right", "bar_right", "Next bar", "The next bar of the histogram, or column of the square."),
+    Key("rules", "left", "bar_left", "Previous bar", "The bar before, or the column before."),
+    Key("rules", "escape", "no_bar", "No bar", "Leave the histogram's bars, or the square."),
+    Key("rules", "r", "score", "Score", "Score all rows by all rules, again if texts were edited."),
 )
 
 _NAMES = {
@@ -131,7 +144,7 @@ def markdown_table(screens: Sequence[tuple[str, str]]) -> str:
     Args:
         screens: (name, title) of each screen in order.
     """
-    titles = {"global": "Everywhere", **dict(screens), "list": "In lists", "record": "In a record's text"}
+    titles = {"global": "Everywhere", **dict(screens), **SCOPE_TITLES}
     lines = ["| where | key | what it does |", "|---|---|---|"]
     for scope, title in titles.items():
         lines += [f"| {title} | {_markdown_keys(key)} | {key.help} |" for key in keys_of(scope)]

@@ -6,6 +6,7 @@ A thread's result is dropped when newer work of the same purpose was started mea
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 import traceback
@@ -136,18 +137,17 @@ class Lanes:
                 last_report = now
                 self._app.call_later(self._changed)
 
-        error: SdeError | None = None
         try:
             value = work(task.cancel, progress)
-            self._app.call_later(self._finish, task, lambda: done(value))
-            return
         except CancelledError:
-            pass
+            self._app.call_later(self._finish, task, ended or _nothing)
         except SdeError as failure:
-            error = failure
+            self._app.call_later(self._finish, task, ended or _nothing, failure)
         except Exception as failure:
-            error = internal_error(failure, task.title)
-        self._app.call_later(self._finish, task, ended or _nothing, error)
+            # the session's border: a fault of ours must not take the user's screen away
+            self._app.call_later(self._finish, task, ended or _nothing, internal_error(failure, task.title))
+        else:
+            self._app.call_later(self._finish, task, lambda: done(value))
 
     def _finish(self, task: Task, then: Callable[[], None], error: SdeError | None = None) -> None:
         if self._tasks.get(task.purpose) is not task:
@@ -165,13 +165,7 @@ def _nothing() -> None:
 
 def internal_error(failure: BaseException, doing: str) -> SdeError:
     """The sentence for a fault of our own; the details go to the log on file descriptor 2."""
-    import sys
-
-    traceback.print_exception(failure, file=_log_stream(sys))
-    return SdeError(f"Internal error while {doing}: {type(failure).__name__}: {failure}.", "The log has the details; please report it.")
-
-
-def _log_stream(sys: Any) -> Any:
     from sde_tui.terminal import log_stream
 
-    return log_stream() or sys.__stderr__
+    traceback.print_exception(failure, file=log_stream() or sys.__stderr__)
+    return SdeError(f"Internal error while {doing}: {type(failure).__name__}: {failure}.", "The log has the details; please report it.")

@@ -29,9 +29,7 @@ if TYPE_CHECKING:
 
     from sde_tui.app import SdeApp
 
-PARTS: tuple[tuple[str, str], ...] = (
-    ("rules", "sde_tui.session_rules:RulesPart"),
-)
+PARTS: tuple[tuple[str, str], ...] = (("rules", "sde_tui.session_rules:RulesPart"),)
 """(attribute, "module:Class") of the parts that screens bring; a class takes the session. Imported when first used."""
 
 QualityProvider = Callable[[], "tuple[np.ndarray, np.ndarray]"]

@@ -12,9 +12,8 @@ if TYPE_CHECKING:
     import polars as pl
 
     from sde_core.checks.findings import Finding
+    from sde_core.checks.report import Action
     from sde_tui.session import Session
-
-_BAD_LINES_SHOWN = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +37,7 @@ class Problem:
         title: What it finds.
         severity: The worst found.
         rows: How many rows it touches; 0 for the file as a whole.
-        sentence: What was found and what to do about it.
+        advice: What was found or what to do about it, where the title does not say it.
         number: Number key of the screen that deals with it, 0 where there is none.
     """
 
@@ -46,7 +45,7 @@ class Problem:
     title: str
     severity: str
     rows: int
-    sentence: str
+    advice: str
     number: int = 0
 
 
@@ -67,12 +66,13 @@ class OverviewPart:
         self._session = session
         self._texts = ""
 
-    def facts(self) -> FileFacts:
-        """What is known now."""
+    def facts(self, *, bad_lines: int = 0) -> FileFacts:
+        """What is known now, with the first few lines that cannot be read."""
         session, dataset = self._session, self._session.dataset
-        bad = [f"line {bad.line:,}: {bad.message} — {bad.excerpt}" for bad in dataset.bad[:_BAD_LINES_SHOWN]]
-        if len(dataset.bad) > _BAD_LINES_SHOWN:
-            bad.append(f"and {len(dataset.bad) - _BAD_LINES_SHOWN:,} more: o in Records shows them all")
+        found = dataset.bad
+        bad = [f"line {record.line:,}: {record.message} — {record.excerpt}" for record in found[:bad_lines]]
+        if bad_lines and len(found) > bad_lines:
+            bad.append(f"and {len(found) - bad_lines:,} more: o in Records shows them all")
         return FileFacts(
             str(Path(dataset.path).expanduser().absolute()) if Path(dataset.path).exists() else dataset.path,
             self._holds(), _layout_words(session), self._texts or self._texts_so_far(), self._decided(), tuple(bad),
@@ -127,7 +127,7 @@ class OverviewPart:
 
         numbers = {spec.name: spec.number for spec in SCREENS}
         return [
-            Problem(action.check, action.title, action.severity, action.rows, action.sentence, numbers.get(action.screen, 0))
+            Problem(action.check, action.title, action.severity, action.rows, _advice(action), numbers.get(action.screen, 0))
             for action in report.actions()
         ]
 
@@ -175,6 +175,12 @@ class OverviewPart:
         return steps
 
 
+def _advice(action: Action) -> str:
+    """The action's sentence without the count and title that stand before it on the line."""
+    rows = f"{action.rows:,} row{'s' if action.rows != 1 else ''}: "
+    return action.sentence.removeprefix(f"{rows}{action.title[:1].lower()}{action.title[1:]}.").strip()
+
+
 def _layout_words(session: Session) -> str:
     layout = session.dataset.layout
     roles = ", ".join(f"{role} = {field}" if role != field else role for role, field in layout.roles.items())
@@ -196,7 +202,7 @@ def _text_words(texts: pl.DataFrame) -> str:
     """Lengths, labels, turns and splits of all readable rows."""
     if not len(texts):
         return ""
-    words = [f"{name} {_spread(texts[name])}" for name in ("prompt", "answer")]
+    words = []
     labels = texts["label"].drop_nulls()
     if len(labels):
         words.append(f"{labels.n_unique():,} labels")
@@ -205,9 +211,10 @@ def _text_words(texts: pl.DataFrame) -> str:
     splits = texts["split"].value_counts(sort=True)
     if len(splits) > 1:
         words.append("splits " + ", ".join(f"{visible(name, 20)} {count:,}" for name, count in splits.head(4).iter_rows()))
+    words += [f"{name}s {_spread(texts[name])}" for name in ("prompt", "answer")]
     return " · ".join(words)
 
 
 def _spread(column: pl.Series) -> str:
     lengths = column.str.len_chars()
-    return f"{int(lengths.median() or 0):,} characters in the middle, longest {int(lengths.max() or 0):,}"  # type: ignore[arg-type]
+    return f"median {int(lengths.median() or 0):,}, longest {int(lengths.max() or 0):,} characters"  # type: ignore[arg-type]

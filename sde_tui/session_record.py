@@ -28,7 +28,8 @@ def record_text(session: Session, row: int, *, source: bool, tokens: bool) -> Re
     """Everything that is shown of a record."""
     dataset = session.dataset
     known: dict[str, Any] = {
-        "row": row, "line": dataset.line(row), "split": dataset.split(row), "status": session.decisions.status(row), "reason": session.decisions.reason(row),
+        "row": row, "line": dataset.line(row), "split": dataset.split(row),
+        "status": session.decisions.status(row), "reason": session.decisions.reason(row),
         "edited": row in dataset.edits, "findings": tuple((found.severity, found.message, found.evidence) for found in session.findings.of(row)),
     }  # fmt: skip
     if source:

@@ -127,7 +127,11 @@ class RulesPart:
             return
         self.wishes = wanted
         self._session.lanes.thread(
-            "rules-choice", "choosing rules", lambda _cancel, _progress: _choice(matrix, wanted), lambda found: self._chosen(wanted, found), quiet=True
+            "rules-choice",
+            "choosing rules",
+            lambda _cancel, _progress: _choice(matrix, wanted),
+            lambda found: self._chosen(wanted, found),
+            quiet=True,
         )
 
     def _chosen(self, wanted: RuleWishes, found: tuple[RuleChoice, np.ndarray] | SdeError) -> None:
@@ -220,10 +224,13 @@ class RulesPart:
         return [(method.name, f"{method.name:<17} {method.title}") for method in METHODS]
 
     def method_title(self) -> str:
-        """What the method in force is."""
+        """What the method that chose is, in few words."""
         from sde_core.rules import method_named
 
-        return method_named(self.wishes.method).title
+        method = method_named(self.choice.method if self.choice is not None else self.wishes.method)
+        kernel = {"gram": "raw Gram"}.get(method.kernel, method.kernel)
+        words = f"greedy on {kernel}" if method.draw == "map" else f"k-DPP sample on {kernel}"
+        return words + {"map-correlation": " (default)", "kdpp-gram": " (paper mode)"}.get(method.name, "")
 
     @property
     def samples(self) -> bool:
@@ -279,4 +286,3 @@ def _choice(matrix: ScoreMatrix, wishes: RuleWishes) -> tuple[RuleChoice, np.nda
     except SdeError as refusal:
         return refusal
     return choice, quality(matrix, choice.chosen)
-

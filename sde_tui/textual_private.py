@@ -29,7 +29,8 @@ class PaintedUpdate(CompositorUpdate):
 
 def is_drawing(app: App[Any]) -> bool:
     """Whether an update that the app is given now goes to a terminal."""
-    return bool(app._running and not app._closed and not app._batch_count and not app.is_headless and app._driver is not None and not app._driver.is_inline)
+    driver = app._driver
+    return bool(app._running and not app._closed and not app._batch_count and not app.is_headless and driver is not None and not driver.is_inline)
 
 
 def painter_for(app: App[Any]) -> Painter:

@@ -21,7 +21,7 @@ class Dialog(ModalScreen[Answer], Generic[Answer]):
     """A box in the lower middle of the screen; esc and backspace leave it."""
 
     DEFAULT_CSS = """
-    Dialog { align: center middle; background: transparent; }
+    Dialog { align: center middle; background: $background 50%; }
     Dialog > Vertical {
         width: 76; max-width: 96%; height: auto; max-height: 90%; background: $panel; border: round $accent; padding: 0 1;
     }

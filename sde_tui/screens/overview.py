@@ -16,6 +16,11 @@ from sde_tui.widgets.lines import Item, ItemList, LineList
 from sde_tui.widgets.record_table import SEVERITY_GLYPHS, STATUS_GLYPHS
 from sde_tui.widgets.spans import Line, Span, fit
 
+_PROBLEM_HEAD = 12
+"""Cells before a problem's title: glyph and number of rows."""
+_ADVICE_CELLS = 24
+"""In less room than this advice would be cut to nothing; it stands in the message line anyway."""
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -32,6 +37,9 @@ class OverviewScreen(SdeScreen):
     NAME = "overview"
     BINDINGS = screen_bindings("overview")
     DEFAULT_CSS = "OverviewScreen ItemList { height: 1fr; }"
+    _cursor = 0
+    """Where the cursor was put, to see whether the user moved it."""
+    _all_problems = False
 
     def compose_content(self) -> Iterable[Widget]:
         yield ItemList(id="overview")
@@ -44,7 +52,12 @@ class OverviewScreen(SdeScreen):
         if change == "work" and not self.session.findings.running and not self.session.lanes.running("read"):
             return
         shown = self.query_one("#overview", ItemList)
-        shown.set_items(self._items(shown.size.width or 80))
+        untouched = shown.cursor == self._cursor
+        shown.set_items(self._items(shown.scrollable_content_region.width or 79))
+        if untouched:
+            # problems come in above the next steps: until the user moves, the cursor is on the worst
+            shown.move_to(0)
+            self._cursor = shown.cursor
 
     def what_now(self) -> Line:
         report = self.session.findings.report
@@ -53,21 +66,28 @@ class OverviewScreen(SdeScreen):
         if report is None:
             running = self.session.lanes.running("check")
             return [(f"{running.shown()}. 2 shows the rows meanwhile." if running else "Not checked yet: r runs all checks.", "dim")]
-        return [("enter shows the rows behind a line; ", "dim"), ("2", "accent"), (" all rows; ", "dim"), ("?", "accent"), (" all keys", "dim")]
+        target = self._target()
+        problem = next((found for found in self.session.overview.problems() or () if target and found.check == target.name), None)
+        if problem is not None and problem.advice:
+            return [(visible(problem.advice), "text")]
+        return [("enter shows what is behind a line; ", "dim"), ("2", "accent"), (" all rows; ", "dim"), ("?", "accent"), (" all keys", "dim")]
+
+    def on_line_list_moved(self, event: LineList.Moved) -> None:
+        self.refresh_frame()
 
     # ---- lines
 
     def _items(self, width: int) -> list[Item]:
-        facts = self.session.overview.facts()
+        facts = self.session.overview.facts(bad_lines=0 if self.has_class("-short") else 3)
         items = [Item(line) for line in _fact_lines(facts, width)]
         items += [Item([]), *self._problem_items(width), Item([]), *self._next_items(width)]
         if self.session.findings.report is None:
-            items += [Item([]), Item([("First rows", "header")]), *self._first_rows(width)]
+            items += [Item([]), Item([(" First rows", "header")]), *self._first_rows(width)]
         return items
 
     def _problem_items(self, width: int) -> list[Item]:
         problems = self.session.overview.problems()
-        title: list[Span] = [("What is wrong", "header")]
+        title: list[Span] = [(" What is wrong", "header")]
         if problems is None:
             running = self.session.lanes.running("check")
             words = running.shown() if running else "not checked yet" if self.session.dataset.complete else "checks start when the file has been read"
@@ -76,10 +96,21 @@ class OverviewScreen(SdeScreen):
             return [Item([*title, ("  nothing that the checks look for", "good")])]
         if self.session.findings.stale:
             title.append((f"  {self.session.findings.stale}", "warn"))
-        return [Item(title), *(Item(_problem_line(problem, width), Target("check", problem.check)) for problem in problems)]
+        shown = problems[: self._room_for_problems(len(problems))]
+        title_width = min(max(len(visible(problem.title)) for problem in problems), width - _PROBLEM_HEAD - 5)
+        items = [Item(title), *(Item(_problem_line(problem, width, title_width), Target("check", problem.check)) for problem in shown)]
+        if len(shown) < len(problems):
+            items.append(Item([(f"            … and {len(problems) - len(shown)} more", "dim")], Target("more")))
+        return items
+
+    def _room_for_problems(self, count: int) -> int:
+        """How many problems leave the next steps in sight; all of them once the user asked."""
+        taken = 9 + len(self.session.overview.next_steps())
+        room = self.query_one("#overview").size.height - taken
+        return count if self._all_problems or count <= room else max(room - 1, 3)
 
     def _next_items(self, width: int) -> list[Item]:
-        items = [Item([("What to do next", "header")])]
+        items = [Item([(" What to do next", "header")])]
         for step in self.session.overview.next_steps():
             line: list[Span] = [(f"  {step.key:<3}", "accent"), (fit(step.words, width - 6).rstrip(), "text")]
             items.append(Item(line, Target("screen" if step.screen else "do", step.screen or step.action)))
@@ -111,6 +142,9 @@ class OverviewScreen(SdeScreen):
                 self.session.records.drill(rows, title, screen=self.NAME)
             else:
                 self.flash(self.session.overview.whole_file_words(target.name), "warn")
+        elif target.kind == "more":
+            self._all_problems = True
+            self.refresh_content("more")
         elif target.kind == "row":
             self.session.records.jump(target.row)
             self.sde_app.show_screen("records")
@@ -151,12 +185,13 @@ def _fact_lines(facts: FileFacts, width: int) -> Sequence[Line]:
     return lines
 
 
-def _problem_line(problem: Problem, width: int) -> Line:
+def _problem_line(problem: Problem, width: int, title_width: int) -> Line:
+    """Glyph, rows, what it is, what to do about it, and the key of the screen that deals with it at the right edge."""
     glyph, ink = SEVERITY_GLYPHS[problem.severity]
     count = f"{problem.rows:,}" if problem.rows else "file"
-    title_width = 26 if width < 100 else 34
-    left = width - title_width - 20
+    left = width - _PROBLEM_HEAD - title_width - 5
+    advice = fit(visible(problem.advice), left) if left >= _ADVICE_CELLS else " " * max(left, 0)
     return [
-        (f"  {glyph} ", ink), (f"{count:>7} ", ink), (fit(visible(problem.title), title_width) + " ", "text"), (fit(visible(problem.sentence), left), "dim"),
-        (f" {problem.number}" if problem.number else "  ", "accent"),
+        (f" {glyph} ", ink), (f"{count:>7}  ", ink), (fit(visible(problem.title), title_width) + "  ", "text"), (advice, "dim"),
+        (f" {problem.number} " if problem.number else "   ", "accent"),
     ]  # fmt: skip

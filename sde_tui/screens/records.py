@@ -93,7 +93,7 @@ class RecordsScreen(RecordVerbs, SdeScreen):
             table.forget_cells()
         else:
             table.show_rows(records.view.rows, highest=len(self.session.dataset), cursor=records.cursor, scroll=records.scroll if not same else None)
-        self.query_one("#columns", OneLine).show(table.header(table.size.width or 80))
+        self.query_one("#columns", OneLine).show(table.header(table.scrollable_content_region.width or 79))
 
     def _show_record(self) -> None:
         self._rest_timer = None

@@ -70,7 +70,8 @@ class SearchListScreen(Dialog[Any]):
 
     def on_mount(self) -> None:
         self.set_focus(self.query_one(Input))
-        self.query_one(ItemList).can_focus = False
+        shown = self.query_one(ItemList)
+        shown.can_focus, shown.bright = False, True
 
     def _items(self, typed: str) -> list[Item]:
         words = typed.lower().split()

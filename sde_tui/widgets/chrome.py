@@ -93,7 +93,8 @@ class TabLine(OneLine):
         self._places, at = [], 0
         for number, name, title, short in tabs:
             shown = title if long <= width else short
-            pieces: list[Span] = [(f"▌{number} {shown}▐", "tab")] if name == active else [(f" {number} ", "accent"), (shown + gap, "dim")]
+            inactive: list[Span] = [(f" {number} ", "accent"), (shown + gap, "dim")]
+            pieces = [("▐", "accent"), (f"{number} {shown}", "tab"), ("▌", "accent")] if name == active else inactive
             at += width_of(pieces)
             self._places.append((at, name))
             spans += pieces

@@ -35,7 +35,8 @@ class LineView(ScrollView, can_focus=True):
     }
     """
     ALLOW_SELECT = False
-    can_focus = True
+    SCOPE = ""
+    """Its keys in the table of keys."""
 
     def line_count(self) -> int:
         """How many lines there are."""
@@ -88,10 +89,13 @@ class LineView(ScrollView, can_focus=True):
 class LineList(LineView):
     """Lines with a cursor."""
 
+    SCOPE = "list"
     BINDINGS = widget_bindings(keys_of("list"))
 
     cursor = var(0)
     """The line under the cursor."""
+    bright = False
+    """Whether the cursor looks focused always, because a field beside the list takes the letters."""
 
     @dataclass
     class Moved(Message):
@@ -118,7 +122,7 @@ class LineList(LineView):
     def style_over(self, y: int) -> Style | None:
         if y != self.cursor:
             return None
-        return self.inks["cursor" if self.has_focus else "cursor-blurred"]
+        return self.inks["cursor" if self.has_focus or self.bright else "cursor-blurred"]
 
     def selectable(self, y: int) -> bool:
         """Whether the cursor may stand on line `y`."""

@@ -14,6 +14,7 @@ from sde_tui.widgets.spans import Line
 class RecordView(LineView):
     """The text of one record, wrapped to the width, scrolled by line and page."""
 
+    SCOPE = "record"
     BINDINGS = widget_bindings(keys_of("record"))
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002

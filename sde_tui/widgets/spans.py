@@ -54,8 +54,12 @@ def strip_of(line: Line, width: int, inks: Mapping[str, Style], over: Style | No
         text, left = text + piece, left - size
         if not left:
             break
-    # blank cells look the same in any ink, so the padding joins the last one
-    segments.append(Segment(text + " " * left, _style(inks, ink, over)))
+    style = _style(inks, ink, over)
+    if left and (style.reverse or (inks[ink].bgcolor is not None)):
+        segments.append(Segment(text, style))
+        text, style = "", _style(inks, "text", over)
+    # blank cells look the same in any other ink, so the padding joins the last one
+    segments.append(Segment(text + " " * left, style))
     return Strip(segments, width)
 
 
