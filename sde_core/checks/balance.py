@@ -29,6 +29,7 @@ _ANSWER_CLASSES, _ROWS_PER_ANSWER = 60, 10.0
 _TEXT_ROLES = ("prompt", "input", "answer", "system", "chosen", "rejected", "messages", "text", "history")
 _RARE = 0.1
 _MOST_TURNS = 20
+_DATE = re.compile(r"\d{4}[-/.]\d{1,2}([-/.]\d{1,2})?([T ].*)?|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}|\d{1,2}:\d{2}(:\d{2})?")
 _SEPARATORS = re.compile(r"(?<=\w)[\s_\-]+(?=\w)")
 
 
@@ -231,7 +232,7 @@ def is_label_like(column: FieldColumn, text_fields: Iterable[str] = (), answer_f
         answer_field: The field that plays the answer.
     """
     distinct = len(column.values)
-    if column.free or distinct < 2 or column.mean_length > _LONGEST_CLASS:
+    if column.free or distinct < 2 or column.mean_length > _LONGEST_CLASS or all(map(_DATE.fullmatch, column.values)):
         return False
     per_class = len(column.rows) / distinct
     if column.name in text_fields:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 _MEMBERS_SHOWN, _EXCERPT = 6, 110
 _EPILOG = f"""\b
 Kinds, each holding the groups of those before it:
-  exact       every field is the same, identifiers apart
+  exact       the same texts, labels and structured fields (tools, …); ids and dates may differ
   normalised  the same words but for case, white space and punctuation
   near        at least the --near share of the word pairs of two rows is the same
               (Jaccard; candidates by MinHash, each verified)
@@ -62,7 +63,7 @@ Examples:
 @click.option("--near", type=click.FloatRange(0.5, 1), default=NEAR_DEFAULT, show_default=True, metavar="J", help="Least Jaccard similarity.")
 @click.option(
     "--semantic",
-    type=click.FloatRange(0.85, 1),
+    type=click.FloatRange(0.5, 1),
     metavar="C",
     help=f"Semantic duplicates too: least cosine; {SEMANTIC_DEFAULT:g} is usual.",
 )
@@ -89,8 +90,10 @@ def command(
 
     Rows that were rejected before are left out; of the others, rows that were accepted are kept first.
     """
+    params = DuplicateParams(part=part)
+    params = replace(params, semantic_floor=min(params.semantic_floor, semantic or 1.0))
     with stderr_progress("comparing") as progress:
-        index = find_duplicates(dataset, DuplicateParams(part=part), progress=progress)
+        index = find_duplicates(dataset, params, progress=progress)
     if semantic is not None:
         with stderr_progress("embedding and comparing") as progress:
             index = semantic_duplicates(index, dataset, encoder, cache_dir=_cache_dir(dataset), progress=progress)

@@ -93,8 +93,8 @@ class Contradictions:
 
     @staticmethod
     def _severity(conflict: Conflict, usual: Counter[str]) -> Severity:
-        """Answers from a closed set, such as labels and numbers, cannot both be right; two free sentences can."""
-        closed = all(usual[value] >= _CLOSED_SET or _is_number(value) for value in conflict.values)
+        """Answers with other numbers, or from a closed set such as labels, cannot both be right; two free sentences can."""
+        closed = conflict.facts_differ or all(usual[value] >= _CLOSED_SET or _is_number(value) for value in conflict.values)
         return "warning" if closed else "info"
 
 

@@ -48,7 +48,7 @@ class DuplicateParams:
 
     part: Part = "row"
     near_floor: float = 0.5
-    semantic_floor: float = 0.85
+    semantic_floor: float = 0.8
     shingle_words: int = 2
     bands: int = 48
     rows_per_band: int = 4

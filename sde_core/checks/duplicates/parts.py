@@ -18,9 +18,7 @@ from sde_core.progress import NEVER, Cancel, Progress, raise_if_cancelled, silen
 Part = Literal["row", "prompt", "answer"]
 PARTS: tuple[Part, ...] = get_args(Part)
 
-_SAMPLE = 1000
-_IDENTIFIER_SHARE = 0.98
-_IDENTIFIER_LENGTH = 128
+_LONGEST_METADATA = 100
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ class ComparedTexts:
 def compared_texts(dataset: Dataset, part: Part = "row", *, cancel: Cancel = NEVER, progress: Progress = silent) -> ComparedTexts:
     """The compared part of every readable row, and the classes of rows that are the same to the letter.
 
-    Two whole rows are the same when every field is, apart from identifiers: short fields whose value differs in practically every row.
+    Two whole rows are the same when their texts, roles and labels are, and all other fields that are more than metadata (see `shown_content`).
 
     Raises:
         CancelledError: When stopped.
@@ -84,38 +82,42 @@ def _rejected_texts(dataset: Dataset, cancel: Cancel) -> pl.Series:
 def _split_by_other_fields(
     dataset: Dataset, rows: npt.NDArray[np.uint32], same_texts: npt.NDArray[np.int64], cancel: Cancel
 ) -> npt.NDArray[np.int64]:
-    """Splits classes of equal texts by the fields that hold no text, such as tools or scores; identifiers do not count."""
+    """Splits classes of equal texts by the other fields that a model could be shown, such as tools."""
     shared = np.bincount(same_texts, minlength=len(rows))[same_texts] > 1
-    identifiers = identifier_fields(dataset, rows) if shared.any() else frozenset()
+    roles = frozenset(dataset.layout.roles.values())
     exact: npt.NDArray[np.int64] = same_texts.copy()
     first: dict[tuple[int, bytes], int] = {}
     for count, position in enumerate(np.flatnonzero(shared).tolist()):
         if count % 1024 == 0:
             raise_if_cancelled(cancel)
-        content = content_without(dataset.value(int(rows[position])), identifiers)
+        content = shown_content(dataset.value(int(rows[position])), roles)
         exact[position] = first.setdefault((int(same_texts[position]), content), position)
     return exact
 
 
-def identifier_fields(dataset: Dataset, rows: npt.NDArray[np.uint32]) -> frozenset[str]:
-    """Top-level fields without a role whose short values differ in practically every row of an even sample."""
-    sample = rows[np.linspace(0, len(rows) - 1, min(len(rows), _SAMPLE)).astype(np.int64)].tolist()
-    values = [value for value in map(dataset.value, sample) if isinstance(value, Mapping)]
-    fields = {field for value in values for field in value} - set(dataset.layout.roles.values())
-    return frozenset(field for field in fields if _identifies([value.get(field) for value in values]))
+def shown_content(value: Any, known: frozenset[str] = frozenset()) -> bytes:
+    """What a record holds besides its texts and metadata, in one canonical form whatever the order of its fields.
 
+    Metadata are short scalars: identifiers, dates, sources, ratings. A list or a long string, such as tools or an image's path list, is content.
 
-def _identifies(values: list[Any]) -> bool:
-    if any(isinstance(value, bool | float) or not isinstance(value, str | int) or len(str(value)) > _IDENTIFIER_LENGTH for value in values):
-        return False
-    return len(values) > 1 and len(set(values)) >= _IDENTIFIER_SHARE * len(values)
-
-
-def content_without(value: Any, fields: frozenset[str]) -> bytes:
-    """A record's content in one canonical form, whatever the order of its fields, without some of them."""
-    if isinstance(value, Mapping):
-        value = {field: content for field, content in value.items() if field not in fields}
+    Args:
+        value: The parsed record.
+        known: Top-level fields that are compared as texts already.
+    """
+    content = {field: inner for field, inner in value.items() if field not in known} if isinstance(value, Mapping) else value
+    content = _without_metadata(content)
     try:
-        return orjson.dumps(value, default=str, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
+        return orjson.dumps(content, default=str, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
     except TypeError:  # lone surrogates, integers beyond 64 bits: rare, and beyond orjson
-        return json.dumps(value, default=str, sort_keys=True).encode()
+        return json.dumps(content, default=str, sort_keys=True).encode()
+
+
+def _without_metadata(value: Any) -> Any:
+    if not isinstance(value, Mapping):
+        return value
+    kept = {field: _without_metadata(inner) for field, inner in value.items() if not _is_metadata(inner)}
+    return {field: inner for field, inner in kept.items() if inner != {}}
+
+
+def _is_metadata(value: Any) -> bool:
+    return value is None or isinstance(value, bool | int | float) or (isinstance(value, str) and len(value) <= _LONGEST_METADATA)
