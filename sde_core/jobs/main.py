@@ -20,6 +20,9 @@ from sde_core.jobs.job import Job
 from sde_core.jobs.kinds import job_function
 from sde_core.jobs.status import JobStatus, read_status, write_status
 
+_LOCK_SECONDS = 2.0
+"""How long a resumed job waits for its predecessor to leave the folder."""
+
 
 def main(folder: Path) -> int:
     """Do the job in `folder` and leave its final status there.
@@ -28,7 +31,8 @@ def main(folder: Path) -> int:
         The exit code: 0 when done or stopped, 3 when it failed, 2 when another process already works in the folder.
     """
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    if not _take_folder(folder):
+    lock = _take_folder(folder)
+    if lock is None:
         return 2
     job = Job(folder)
     context = _begin(folder)
@@ -49,6 +53,7 @@ def main(folder: Path) -> int:
     else:
         context.finish("done", context.status.message)
     context.event("end", state=context.status.state, message=context.status.message)
+    os.close(lock)  # ending takes torch a while, and the job may be resumed meanwhile
     return JobError.exit_code if context.status.state == "failed" else 0
 
 
@@ -71,16 +76,21 @@ def _terminate(context: JobContext, _frame: FrameType | None) -> None:
     context.on_terminate()
 
 
-def _take_folder(folder: Path) -> bool:
-    """Whether this process is the only one in the folder; the lock goes with the process."""
-    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True  # some network file systems have no locks; the identity in the status still guards against resuming a running job
-    return True
+def _take_folder(folder: Path) -> int | None:
+    """The lock that makes this process the only one in the folder, None where another one works there; it goes with the process at the latest."""
+    lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+    deadline = time.monotonic() + _LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                return None
+            time.sleep(0.05)
+        except OSError:
+            return lock  # some network file systems have no locks; the identity in the status still guards against resuming a running job
+        else:
+            return lock
 
 
 if __name__ == "__main__":

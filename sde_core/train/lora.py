@@ -110,8 +110,12 @@ def train_adapter(context: JobContext, recipe: Recipe, plan: DevicePlan, samples
     context.event("model", parameters=model.num_parameters(), trainable=trainable, device=plan.name, precision=plan.precision)
     trainer = _trainer(context, recipe, plan, samples, tokenizer, model)
     checkpoint = last_checkpoint(context.folder / "checkpoints")
-    outcome = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    steps, wanted = trainer.state.global_step, trainer.state.max_steps
+    wanted = steps_of(len(samples.train), recipe, trainer.args.world_size)
+    if checkpoint and step_of(checkpoint) >= wanted:
+        _restore(trainer, checkpoint)
+    else:
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    steps = trainer.state.global_step
     if steps < wanted:
         raise CancelledError(f"Stopped and saved at step {steps:,} of {wanted:,}.")
     metrics = {
@@ -119,7 +123,6 @@ def train_adapter(context: JobContext, recipe: Recipe, plan: DevicePlan, samples
         "train_loss": _last_losses(trainer.state.log_history),
         "held_out_loss": _held_out_loss(trainer) if samples.held_out else None,
         "tokens": trainer.state.num_input_tokens_seen,
-        "seconds_this_attempt": round(outcome.metrics["train_runtime"], 2),
         "training_rows": len(samples.train),
         "held_out_rows": len(samples.held_out),
     }
@@ -198,7 +201,22 @@ def _arguments(context: JobContext, recipe: Recipe, plan: DevicePlan, samples: S
 def last_checkpoint(folder: Path) -> Path | None:
     """The latest checkpoint that was written whole, None where there is none."""
     whole = [path.parent for path in folder.glob(f"checkpoint-*/{COMPLETE}")]
-    return max(whole, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
+    return max(whole, key=step_of, default=None)
+
+
+def step_of(checkpoint: Path) -> int:
+    """The step after which a checkpoint was saved."""
+    return int(checkpoint.name.rpartition("-")[2])
+
+
+def _restore(trainer: Any, checkpoint: Path) -> None:
+    """Bring the trainer to the end of a run whose last step is saved but whose result is not; the Trainer itself would train one step more."""
+    from peft import set_peft_model_state_dict
+    from safetensors.torch import load_file
+    from transformers import TrainerState
+
+    set_peft_model_state_dict(trainer.model, load_file(checkpoint / "adapter_model.safetensors"))
+    trainer.state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
 
 
 def _last_losses(history: list[dict[str, Any]]) -> float | None:

@@ -138,7 +138,7 @@ def refuse_if_nothing_trains(checks: Sequence[RowCheck]) -> None:
         raise UsageError("There are no rows to train on.", "Accept some rows, or take back some rejections.")
     ((worst, count),) = Counter(check.verdict for check in checks).most_common(1)
     example = next(check for check in checks if check.verdict == worst)
-    others = f" and {count - 1:,} others" if count > 1 else ""
+    others = "" if count == 1 else " and 1 other" if count == 2 else f" and {count - 1:,} others"
     why = (example.reason or VERDICTS[worst]).rstrip(".")
     raise UsageError(f"Nothing would train. Row {example.row}{others}: {why}.", _way_out(checks, example))
 

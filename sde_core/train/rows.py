@@ -101,27 +101,29 @@ def read_snapshot(folder: Path) -> Iterator[SnapshotRow]:
 def choose_held_out(dataset: Dataset, rows: Sequence[int], *, share: float, seed: int, cancel: Cancel = NEVER) -> frozenset[int]:
     """The rows to evaluate on: those of the data's own test splits where it has any, else about `share` of them, at most `MAX_HELD_OUT`.
 
-    At least one row is always left to train on, and rows with the same prompt are never divided.
+    At least one row is always left to train on. Rows with the same prompt stay together, or, where too few prompts make that impossible, equal rows.
     """
-    positions, draws, own_splits = [], [], []
+    positions, prompts, whole_rows, own_split = [], [], [], []
     for batch in dataset.batches(rows=rows, cancel=cancel):
         for row, _, turns in batch:
             positions.append(row)
-            draws.append(xxhash.xxh3_64_intdigest((turns.prompt or turns.answer).encode("utf-8", "replace"), seed=seed))
-            own_splits.append(dataset.split(row).lower() in HELD_OUT_SPLITS)
-    order = np.argsort(np.array(draws, dtype=np.uint64), kind="stable")
+            prompts.append(_draw(turns.prompt or turns.answer, seed))
+            whole_rows.append(_draw(f"{turns.prompt}\0{turns.answer}", seed))
+            own_split.append(dataset.split(row).lower() in HELD_OUT_SPLITS)
+    if any(own_split) and not all(own_split):
+        return frozenset(row for row, test in zip(positions, own_split, strict=True) if test)
     wanted = min(round(share * len(positions)), MAX_HELD_OUT, len(positions) - 1)
-    if any(own_splits) and not all(own_splits):
-        return frozenset(_own_split(positions, own_splits, order))
-    return frozenset(_whole_groups(positions, draws, order, wanted))
+    # Where a few prompts are shared by all rows, no group of them fits, and only equal rows are kept together.
+    return frozenset(_whole_groups(positions, prompts, wanted) or _whole_groups(positions, whole_rows, wanted))
 
 
-def _own_split(positions: Sequence[int], own_splits: Sequence[bool], order: np.ndarray) -> list[int]:
-    return [positions[i] for i in order if own_splits[i]]
+def _draw(text: str, seed: int) -> int:
+    return xxhash.xxh3_64_intdigest(text.encode("utf-8", "replace"), seed=seed)
 
 
-def _whole_groups(positions: Sequence[int], draws: Sequence[int], order: np.ndarray, wanted: int) -> list[int]:
-    """The first groups of equal draws that together have at most `wanted` rows."""
+def _whole_groups(positions: Sequence[int], draws: Sequence[int], wanted: int) -> list[int]:
+    """The groups of equal draws with the lowest draws that together have at most `wanted` rows."""
+    order = np.argsort(np.array(draws, dtype=np.uint64), kind="stable")
     chosen: list[int] = []
     starts = [i for i in range(len(order)) if i == 0 or draws[order[i]] != draws[order[i - 1]]]
     for start, stop in zip(starts, [*starts[1:], len(order)], strict=True):

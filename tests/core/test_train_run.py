@@ -1,0 +1,218 @@
+"""Fine-tunes for real, on a model of a few thousand weights: they learn, stop, are killed, resume without a seam, and leave an adapter that loads."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tiny_model import make_tiny_model
+
+from sde_core.dataset import open_dataset
+from sde_core.jobs import list_jobs
+from sde_core.jobs.job import new_job_folder
+from sde_core.train.launch import launch_training
+from sde_core.train.recipe import Recipe, read_recipe
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE = 240
+STEPS = 40
+WORDS = ["the cat sat on a mat", "the dog ran to the barn", "two birds sang in the tree", "the old red barn"]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """A model, a dataset, and the recipe that all runs share."""
+    folder = tmp_path_factory.mktemp("training")
+    model = make_tiny_model(folder / "model")
+    rows = [{"prompt": f"say {i % 30}", "response": WORDS[i % 4] + " and" * (i % 5)} for i in range(60)]
+    (folder / "data.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    recipe = Recipe(
+        model=str(model),
+        max_steps=STEPS,
+        batch_size=4,
+        learning_rate=1e-2,
+        lora_r=4,
+        lora_dropout=0.1,
+        save_steps=4,
+        eval_steps=10,
+        device="cpu",
+        processes=1,
+    )
+    return folder, recipe
+
+
+@pytest.fixture(autouse=True)
+def one_thread(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+
+
+def launch(world, name, **options):
+    folder, recipe = world
+    dataset = open_dataset(folder / "data.jsonl")
+    dataset.read_all()
+    return launch_training(dataset, range(len(dataset)), replace(recipe, **options), folder / name)
+
+
+@pytest.fixture(scope="module")
+def finished(world):
+    """One run that nothing disturbs."""
+    patch = pytest.MonkeyPatch()
+    patch.setenv("OMP_NUM_THREADS", "1")
+    job = launch(world, "undisturbed")
+    patch.undo()
+    status = job.wait(PATIENCE)
+    assert status.state == "done", f"{status.message}\n{job.log_path.read_text()[-3000:]}"
+    return job
+
+
+def events_of(job, kind):
+    return [event for event in job.events(max_bytes=1 << 30)[0] if event["event"] == kind]
+
+
+def wait_for_step(job, step):
+    deadline, offset = time.monotonic() + PATIENCE, 0
+    while True:
+        events, offset = job.events(offset)
+        if any(event["event"] == "step" and event["step"] >= step for event in events):
+            return
+        assert job.status().active, job.status().message
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+
+
+def test_it_learns_and_tells_about_every_step(finished):
+    steps = events_of(finished, "step")
+    assert [event["step"] for event in steps] == list(range(1, STEPS + 1))
+    losses = [event["loss"] for event in steps]
+    assert sum(losses[-10:]) < 0.8 * sum(losses[:10])
+    assert {"lr", "grad_norm", "tokens", "tokens_s", "memory", "steps", "epoch"} <= set(steps[-1])
+    assert steps[-1]["tokens"] > steps[0]["tokens"] > 0
+    assert steps[-1]["tokens_s"] > 0
+    assert steps[-1]["memory"] > 1e7
+    evaluations = events_of(finished, "eval")
+    assert [event["step"] for event in evaluations] == [10, 20, 30, 40]
+    assert evaluations[-1]["loss"] < evaluations[0]["loss"]
+    status = finished.status()
+    assert (status.done, status.total, status.unit) == (STEPS, STEPS, "steps")
+    assert status.message.startswith(f"Trained {STEPS} steps on 58 rows; loss ")
+
+
+def test_the_job_folder_says_exactly_what_was_trained(world, finished):
+    recipe = read_recipe(finished.folder / "recipe.json")
+    assert recipe == world[1]
+    kept = [json.loads(line) for line in (finished.folder / "rows.jsonl").read_text().splitlines()]
+    assert [row["row"] for row in kept] == list(range(60))
+    held_out = [row["record"]["prompt"] for row in kept if row["split"] == "held-out"]
+    assert not set(held_out) & {row["record"]["prompt"] for row in kept if row["split"] == "train"}
+    metrics = json.loads((finished.result_dir / "metrics.json").read_text())
+    assert (metrics["steps"], metrics["training_rows"], metrics["held_out_rows"]) == (STEPS, len(kept) - len(held_out), len(held_out))
+    for name in ("recipe.json", "manifest.json"):
+        assert (finished.result_dir / name).read_bytes() == (finished.folder / name).read_bytes()
+    assert not list(finished.result_dir.rglob("*.bin"))
+
+
+def test_the_adapter_loads_and_has_learnt(world, finished):
+    text = "User:\nsay 1\n\nAssistant:\nthe dog ran to the barn"
+    command = [
+        sys.executable,
+        "-W",
+        "ignore",
+        str(ROOT / "tests" / "core" / "adapter_loss.py"),
+        world[1].model,
+        str(finished.result_dir / "adapter"),
+        text,
+    ]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE)
+    base, adapted = json.loads(printed.stdout)
+    assert adapted < base - 0.3
+
+
+def test_stopped_then_killed_then_resumed_it_ends_as_if_nothing_had_happened(world, finished):
+    job = launch(world, "disturbed")
+    try:
+        wait_for_step(job, 2)
+        job.stop()
+        stopped = job.wait(PATIENCE)
+        assert stopped.state == "stopped"
+        assert "Stopped and saved at step" in stopped.message
+        at = events_of(job, "checkpoint")[-1]["step"]
+        assert at == events_of(job, "step")[-1]["step"] < STEPS
+
+        job.resume()
+        wait_for_step(job, at + 6)
+        os.killpg(job.status().identity.pid, signal.SIGKILL)
+        lost = job.wait(PATIENCE)
+        assert lost.state == "lost"
+        reached = events_of(job, "step")[-1]["step"]
+        assert reached < STEPS
+
+        job.resume()
+        done = job.wait(PATIENCE)
+        assert (done.state, done.attempt) == ("done", 3)
+    finally:
+        job.kill()
+    starts = [event["step"] for event in events_of(job, "train")]
+    assert starts[:2] == [0, at]
+    assert at < starts[2] <= reached
+    undisturbed = {event["step"]: (event["loss"], event["lr"], event["tokens"]) for event in events_of(finished, "step")}
+    disturbed = {event["step"]: (event["loss"], event["lr"], event["tokens"]) for event in events_of(job, "step")}
+    assert disturbed == undisturbed
+    assert (job.result_dir / "adapter" / "adapter_model.safetensors").read_bytes() == (
+        finished.result_dir / "adapter" / "adapter_model.safetensors"
+    ).read_bytes()
+
+
+def test_layers_that_are_not_there_are_named_before_training(world):
+    job = launch(world, "targets", lora_targets="query_key_value")
+    status = job.wait(PATIENCE)
+    assert status.state == "failed"
+    assert "no layers named 'query_key_value'" in status.message
+    assert "q_proj" in status.hint
+    assert events_of(job, "step") == []
+
+
+LAUNCHER = """
+import sys
+from pathlib import Path
+from sde_core.dataset import open_dataset
+from sde_core.train.launch import launch_training
+from sde_core.train.recipe import read_recipe
+dataset = open_dataset({data!r})
+dataset.read_all()
+sys.stdout.write(launch_training(dataset, range(len(dataset)), read_recipe(Path({recipe!r})), Path({jobs!r})).id)
+"""
+
+
+def test_the_run_goes_on_when_its_starter_is_gone_and_killed_before_its_result_it_only_finishes(world):
+    folder, recipe = world
+    (folder / "short.json").write_text(json.dumps({**recipe.to_json(), "max_steps": 6}))
+    program = LAUNCHER.format(data=str(folder / "data.jsonl"), recipe=str(folder / "short.json"), jobs=str(folder / "alone"))
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    parent = subprocess.Popen([sys.executable, "-W", "ignore", "-c", program], stdout=subprocess.PIPE, env=environment, start_new_session=True)
+    identifier, _ = parent.communicate(timeout=PATIENCE)
+    job = next(job for job in list_jobs(folder / "alone") if job.id == identifier.decode())
+    assert job.wait(PATIENCE).state == "done"
+    assert [event["step"] for event in events_of(job, "step")] == [1, 2, 3, 4, 5, 6]
+
+    weights = job.result_dir / "adapter" / "adapter_model.safetensors"
+    first = weights.read_bytes()
+    weights.unlink()
+    status = json.loads((job.folder / "status.json").read_text())
+    (job.folder / "status.json").write_text(json.dumps({**status, "state": "running", "ended": None}))
+    assert job.wait(PATIENCE).state == "lost"
+    job.resume()
+    assert job.wait(PATIENCE).state == "done", job.log_path.read_text()[-2000:]
+    assert [event["step"] for event in events_of(job, "step")] == [1, 2, 3, 4, 5, 6]
+    assert weights.read_bytes() == first
+
+
+def test_new_folders_never_collide(tmp_path):
+    assert len({new_job_folder(tmp_path, "train") for _ in range(50)}) == 50
