@@ -73,7 +73,8 @@ def write_query(rng: random.Random, table: Table) -> tuple[str, str]:
     slots = sql_slots(rng)
     column, *more = rng.sample(sorted(table.columns), rng.randrange(1, 4))
     picked = rng.sample(table.conditions, rng.randrange(1, 3))
-    where = " AND ".join(spin(rng, sql, **slots) for sql, _ in picked)
+    quoted = {key: value.replace("'", "''") for key, value in slots.items()}
+    where = " AND ".join(spin(rng, sql, **quoted) for sql, _ in picked)
     spoken = " and ".join(spin(rng, words, **slots) for _, words in picked)
     shown = [column, *more]
     thing = table.name.replace("_", " ")

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 
 from corpus.text import Conversation
 
 _WORD = re.compile(r"\w+")
 SHINGLE = 5
 MOST_SHINGLES_SHARED = 0.45
-MOST_WORDS_SHARED = 0.66
-COMMON = 250
+MOST_WORDS_SHARED = 0.63
+COMMON = 120
 """A word found in so many rows tells nothing about one of them."""
 
 
@@ -39,37 +40,42 @@ class Distinct:
 
     def __init__(self) -> None:
         self._about: set[str] = set()
-        self._sizes: list[tuple[int, int]] = []
+        self._sizes: list[int] = []
         self._lists: tuple[defaultdict[object, list[int]], defaultdict[object, list[int]]] = (defaultdict(list), defaultdict(list))
-
-    def is_new(self, conversation: Conversation) -> bool:
-        """Whether it is unlike all that were added."""
-        return conversation.about not in self._about and not self._looks_alike(_sets(conversation))
 
     def add(self, conversation: Conversation) -> bool:
         """Whether it was unlike all others; it is remembered if so."""
+        if conversation.about in self._about:
+            return False
         sets = _sets(conversation)
-        if not self.is_new(conversation):
+        if self._looks_alike(sets):
             return False
         self._about.add(conversation.about)
-        self._sizes.append((len(sets[0]), len(sets[1])))
+        self._sizes.append(len(sets[0]))
         for lists, members in zip(self._lists, sets, strict=True):
             for member in members:
                 lists[member].append(len(self._sizes) - 1)
         return True
 
     def _looks_alike(self, sets: tuple[set[tuple[str, ...]], set[str]]) -> bool:
-        for which, (limit, members) in enumerate(zip((MOST_SHINGLES_SHARED, MOST_WORDS_SHARED), sets, strict=True)):
-            lists = self._lists[which]
-            shared = Counter(row for member in members if len(lists.get(member, ())) <= COMMON for row in lists.get(member, ()))
-            if which == 0:
-                alike = any(count / (len(members) + self._sizes[row][0] - count) > limit for row, count in shared.items())
-            else:
-                rare = sum(1 for member in members if len(lists.get(member, ())) <= COMMON)
-                alike = rare > 0 and any(count / rare > limit and count > 2 for count in shared.values())
-            if alike:
-                return True
-        return False
+        (by_shingle, by_word), (found_shingles, found_words) = self._lists, sets
+        shared, _ = _shared(by_shingle, found_shingles)
+        if any(count / (len(found_shingles) + self._sizes[row] - count) > MOST_SHINGLES_SHARED for row, count in shared.items()):
+            return True
+        shared, telling = _shared(by_word, found_words)
+        return any(count > max(2, MOST_WORDS_SHARED * telling) for count in shared.values())
+
+
+def _shared(rows_of: Mapping[object, list[int]], members: Iterable[object]) -> tuple[Counter[int], int]:
+    """How many uncommon members each earlier row has too, and how many members are uncommon."""
+    shared: Counter[int] = Counter()
+    telling = 0
+    for member in members:
+        rows = rows_of.get(member, ())
+        if len(rows) <= COMMON:
+            telling += 1
+            shared.update(rows)
+    return shared, telling
 
 
 def _sets(conversation: Conversation) -> tuple[set[tuple[str, ...]], set[str]]:

@@ -48,6 +48,23 @@ BOILERPLATE = (
 )
 
 
+PROMISES = (
+    "I will call you tomorrow morning to confirm.",
+    "I have booked it for you and sent you an email.",
+    "I'll send you a reminder the day before.",
+    "I have updated your account.",
+    "I will order a second copy for you today.",
+    "I'll reserve a place for you now.",
+    "I have refunded your deposit.",
+    "Let me check the shelf and get back to you.",
+)
+
+
+def promised(rng: random.Random, record: Record) -> None:
+    """The answer promises an act that no text can do."""
+    set_answer(record, f"{answer_of(record)} {rng.choice(PROMISES)}")
+
+
 def refused(rng: random.Random, record: Record) -> None:
     """The answer is a refusal, in a few more words now and then."""
     tails = ("", "", " Is there something else that I can do?", " Thank you for understanding.", " You may find help at the counter.")
@@ -188,6 +205,7 @@ ANSWERS = (
     Plant("refusal", "over-represented in computers", 22, refused, answered, ("answer", "chat", "steps"), "computers"),
     Plant("refusal", "elsewhere", 10, refused, answered, ("answer", "rewrite", "chat", "sums")),
     Plant("ai_boilerplate", "around the answer", 14, with_boilerplate, is_sentence, ("answer", "chat")),
+    Plant("impossible_promise", "after the answer", 12, promised, is_sentence, ("answer", "chat")),
     Plant("answer_shape", "JSON task in prose", 9, json_as_prose, tasks=("extract",)),
     Plant("answer_shape", "JSON with other keys", 9, json_other_keys, tasks=("extract",)),
     Plant("answer_shape", "JSON in a fence", 5, json_in_fence, tasks=("extract",)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import re
 
@@ -171,7 +172,7 @@ def semantic(pool: Pool) -> None:
         for original in pool.originals(300, lambda one: one.task == "answer")
         if original.conversation
     )
-    for original, other in [(original, other) for original, other in pairs if other][:18]:
+    for original, other in itertools.islice(((original, other) for original, other in pairs if other), 18):
         row = pool.copied(original)
         row.record["messages"] = other.messages
         row.faults.append(Fault("semantic_duplicate", "the desk's other wording", original, _overlap(row, original)))

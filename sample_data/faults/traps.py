@@ -47,11 +47,11 @@ def blank_replaced(new: str) -> Change:
     return change
 
 
-def quoted_lines(rng: random.Random, record: Record) -> None:
+def with_address(rng: random.Random, record: Record) -> None:
     """An address that is one long word."""
-    set_answer(
-        record, f"{answer_of(record)} More: https://tidewell.invalid/catalogue/search?branch=quay-street&sort=newest&page={rng.randrange(2, 40)}"
-    )
+    body, card, number = answer_of(record).rpartition(" (card ")
+    address = f"https://tidewell.invalid/catalogue/search?branch=quay-street&sort=newest&page={rng.randrange(2, 40)}"
+    set_answer(record, f"{body} See {address} for more.{card}{number}")
 
 
 def rated(value: float | None) -> Change:
@@ -71,7 +71,7 @@ TRAPS: tuple[tuple[str, int, Change], ...] = (
     ("other_script", 6, asked_after(SCRIPTS, " My name is ")),
     ("markup_like", 5, asked_after(MARKUP)),
     ("html_like", 3, asked_after(HTML)),
-    ("long_word", 4, quoted_lines),
+    ("long_word", 4, with_address),
     ("null_rating", 14, rated(None)),
     ("nan_rating", 1, rated(math.nan)),
 )

@@ -1,0 +1,509 @@
+"""The truth file against the data, by other means than those that planted the faults."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import itertools
+import json
+import re
+import sqlite3
+import subprocess
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.sample_truth import SAMPLE, SAMPLE_FOLDER, TRUTH, sample_lines, sample_records, sample_truth
+
+Record = dict[str, Any]
+FIELDS = ["id", "messages", "category", "task", "source", "lang", "split", "rating", "date"]
+LABELS = ("loans", "workshop", "events", "payments", "rooms", "membership", "computers", "history")
+EXTRA_COLUMNS = (
+    "renewed",
+    "days",
+    "year",
+    "kind",
+    "copies",
+    "town",
+    "card",
+    "loans_out",
+    "hours",
+    "paid",
+    "rain",
+    "due",
+    "name",
+    "email",
+    "joined",
+    "shelf",
+)
+"""Columns that conditions name beside those a query can show."""
+truth = sample_truth()
+
+
+@pytest.fixture(scope="module")
+def corpus() -> Any:
+    """The generators' package, which lies beside the data."""
+    sys.path.insert(0, str(SAMPLE_FOLDER))
+    yield importlib.import_module("corpus")
+    sys.path.remove(str(SAMPLE_FOLDER))
+
+
+def clean_records(task: str = "") -> list[tuple[int, Record]]:
+    rows = sorted(truth.clean_rows | truth.originals)
+    return [(row, sample_records()[row]) for row in rows if task in ("", sample_records()[row]["task"])]
+
+
+def messages_of(record: Record) -> list[dict[str, Any]]:
+    messages = record.get("messages")
+    return messages if isinstance(messages, list) else []
+
+
+def texts_of(record: Record) -> list[str]:
+    return [message["content"] for message in messages_of(record) if isinstance(message.get("content"), str)]
+
+
+def roles_of(record: Record) -> str:
+    return "".join(str(message.get("role", "?"))[0] for message in messages_of(record))
+
+
+def answer_of(record: Record) -> str:
+    return next((str(message.get("content", "")) for message in reversed(messages_of(record)) if message.get("role") == "assistant"), "")
+
+
+def question_of(record: Record) -> str:
+    return next((str(message.get("content", "")) for message in reversed(messages_of(record)) if message.get("role") == "user"), "")
+
+
+def prompt_of(record: Record) -> list[str]:
+    return [message["content"] for message in record["messages"][:-1]]
+
+
+def words_of(text: str) -> list[str]:
+    return re.findall(r"\w+", text.lower())
+
+
+def grams_of(record: Record) -> set[tuple[str, ...]]:
+    words = words_of("\n".join(texts_of(record)))
+    return set(zip(*(words[i:] for i in range(5)), strict=False)) or {tuple(words)}
+
+
+def similarity(one: Record, other: Record) -> float:
+    first, second = grams_of(one), grams_of(other)
+    return len(first & second) / len(first | second)
+
+
+# --- the file as a whole
+
+
+def test_truth_covers_every_row_once() -> None:
+    faulty = [fault.row for faults in truth.faults.values() for fault in faults]
+    assert len(faulty) == len(set(faulty))
+    groups = [set(faulty), set(truth.bad_rows), truth.clean_rows, truth.originals]
+    assert all(one.isdisjoint(other) for one, other in itertools.combinations(groups, 2))
+    assert set().union(*groups) == set(range(truth.rows))
+    assert len(sample_lines()) == truth.rows
+    assert {row for rows in truth.traps.values() for row in rows} <= truth.clean_rows
+
+
+def test_size_and_share_of_dirt() -> None:
+    assert truth.rows >= 2400
+    assert 0.12 <= sum(map(len, truth.faults.values())) / truth.rows <= 0.18
+    assert SAMPLE.stat().st_size < 2_000_000
+    assert {kind: len(faults) for kind, faults in truth.faults.items() if len(faults) < 8} == {"long_row": 1}
+
+
+def test_bad_lines_do_not_parse_and_all_others_do() -> None:
+    for row in truth.bad_rows:
+        with pytest.raises(ValueError, match=r"."):
+            json.loads(sample_lines()[row].decode("utf-8"))
+    assert len(sample_records()) == truth.rows - len(truth.bad_rows)
+    assert all(isinstance(record, dict) for record in sample_records().values())
+    assert b"" not in sample_lines()
+
+
+def test_bad_lines_hold_one_of_each_kind() -> None:
+    raw = json.loads(TRUTH.read_text(encoding="utf-8"))["bad_lines"]
+    assert all(entry["line"] == entry["row"] + 1 for entry in raw)
+    assert len({entry["detail"] for entry in raw}) >= 10
+    not_utf8 = [entry["row"] for entry in raw if entry["detail"] == "a byte that is not UTF-8"]
+    assert [row for row, line in enumerate(sample_lines()) if b"\xe9" in line and _undecodable(line)] == not_utf8
+
+
+def _undecodable(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return True
+    return False
+
+
+def test_torn_record_is_whole_when_joined() -> None:
+    raw = json.loads(TRUTH.read_text(encoding="utf-8"))["bad_lines"]
+    halves = [entry["row"] for entry in raw if "torn record" in entry["detail"]]
+    assert halves[1] == halves[0] + 1
+    assert json.loads(sample_lines()[halves[0]] + sample_lines()[halves[1]])["category"] in LABELS
+
+
+def test_same_seed_writes_the_same_bytes(tmp_path: Path) -> None:
+    script = SAMPLE_FOLDER / "make_dataset.py"
+    subprocess.run([sys.executable, "-B", str(script), "--out", str(tmp_path)], check=True, capture_output=True, timeout=120)
+    assert (tmp_path / "support.jsonl").read_bytes() == SAMPLE.read_bytes()
+    assert (tmp_path / "support.truth.json").read_bytes() == TRUTH.read_bytes()
+
+
+# --- faults that can be seen in one row; each must hold for the planted rows and for no clean one
+
+
+def missing_field(record: Record) -> bool:
+    renamed = {"message", "label"} & set(record)
+    keys = [set(message) for message in messages_of(record)]
+    return not renamed and (not {"messages", "category"} <= set(record) or any(len(key) < 2 for key in keys))
+
+
+def renamed_field(record: Record) -> bool:
+    return bool({"message", "label"} & set(record)) or any({"text", "from"} & set(message) for message in messages_of(record))
+
+
+def changed_type(record: Record) -> bool:
+    types = {"messages": list, "category": str, "split": str, "rating": (int, float, type(None))}
+    return any(field in record and not isinstance(record[field], kind) for field, kind in types.items())
+
+
+def empty_answer(record: Record) -> bool:
+    last = messages_of(record)[-1:]
+    return bool(last) and last[0].get("role") == "assistant" and "content" in last[0] and not last[0]["content"].strip()
+
+
+def empty_turn(record: Record) -> bool:
+    return any(message.get("content") == "" for message in messages_of(record)[:-1])
+
+
+def role_order(record: Record) -> bool:
+    """Ends as it should, and is out of order; or begins with the answer and ends with the question."""
+    roles = roles_of(record)
+    return "?" not in roles and "N" not in roles and bool(roles) and (roles == "au" or (roles.endswith("a") and not re.fullmatch(r"s?(ua)+", roles)))
+
+
+def last_turn(record: Record) -> bool:
+    return roles_of(record).endswith("u") and roles_of(record) != "au"
+
+
+def label_variant(record: Record) -> bool:
+    label = record.get("category")
+    return isinstance(label, str) and label not in LABELS and label.strip().lower() in LABELS
+
+
+def control_character(record: Record) -> bool:
+    return any(re.search("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]", text) for text in texts_of(record))
+
+
+def mojibake(record: Record) -> bool:
+    return any(_reads_better(text) for text in texts_of(record))
+
+
+def _reads_better(text: str) -> bool:
+    try:
+        return text.encode("cp1252").decode() != text
+    except (UnicodeEncodeError, UnicodeDecodeError):
+        return False
+
+
+def special_token(record: Record) -> bool:
+    return any(re.search(r"<\|\w+\|>|\[/?INST\]|<</?SYS>>|</s>", text) for text in texts_of(record))
+
+
+def noinput_marker(record: Record) -> bool:
+    return any(re.search(r"<no ?(?:in|out)put>", text, re.IGNORECASE) for text in texts_of(record))
+
+
+def edge_whitespace(record: Record) -> bool:
+    return any(text.strip() and text != text.strip() for text in texts_of(record))
+
+
+def prompt_echo(record: Record) -> bool:
+    return len(question_of(record)) > 20 and question_of(record) in answer_of(record)
+
+
+def repetition_loop(record: Record) -> bool:
+    return re.search(r"(\b\w.{5,200}?)(?:\s*\1){4,}", answer_of(record), re.DOTALL) is not None
+
+
+def ai_boilerplate(record: Record) -> bool:
+    return re.search(r"\bas an? (?:large language model|ai\b|artificial)|just an ai", answer_of(record), re.IGNORECASE) is not None
+
+
+def refusal(record: Record) -> bool:
+    pattern = (
+        r"^(?:i'm sorry, |i'm afraid |sorry, |i apologise, |unfortunately, )?(?:but )?i(?:'m not able| am unable| cannot| can't| don't have access)"
+    )
+    return re.search(pattern, answer_of(record), re.IGNORECASE) is not None
+
+
+def impossible_promise(record: Record) -> bool:
+    pattern = r"\b(?:I will|I'll|I have|Let me) (?:call|booked|send|updated|order|reserve|refunded|check)\b"
+    return re.search(pattern, answer_of(record)) is not None
+
+
+def long_row(record: Record) -> bool:
+    return sum(map(len, texts_of(record))) > 10_000
+
+
+def answer_shape(record: Record) -> bool:
+    habits = {
+        "extract": lambda answer: answer.startswith("{") and list(json.loads(answer)) == _asked_keys(question_of(record)),
+        "sums": lambda answer: re.search(r"\nAnswer: £?\d+$", answer),
+        "triage": lambda answer: answer in LABELS,
+        "code": lambda answer: answer.count("```") == 2 and answer.endswith("```"),
+        "steps": lambda answer: all(re.match(r"\d+\. |- ", line) for line in answer.split("\n")),
+        "answer": lambda answer: re.search(r" \(card [A-Z]\d+\)$", answer),
+    }
+    return record["task"] in habits and not habits[record["task"]](answer_of(record))
+
+
+def _asked_keys(question: str) -> list[str]:
+    return next(iter(re.findall(r"[a-z_]+(?:, [a-z_]+){3,}", question.split("\n\n")[0] + "\n" + question.split("\n\n")[-1])), "").split(", ")
+
+
+SEEN_IN_ONE_ROW: tuple[Callable[[Record], bool], ...] = (
+    missing_field, renamed_field, changed_type, empty_answer, empty_turn, role_order, last_turn, label_variant, control_character, mojibake, special_token,
+    noinput_marker, edge_whitespace, prompt_echo, repetition_loop, ai_boilerplate, refusal, impossible_promise, long_row, answer_shape,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("holds", SEEN_IN_ONE_ROW, ids=lambda holds: holds.__name__)
+def test_fault_is_in_every_planted_row_and_in_no_clean_one(holds: Callable[[Record], bool]) -> None:
+    planted = truth.rows_with(holds.__name__)
+    assert [row for row in sorted(planted) if not holds(sample_records()[row])] == []
+    assert [row for row, record in clean_records() if holds(record)] == []
+
+
+def test_every_kind_is_held_by_some_test() -> None:
+    in_pairs = {"exact_duplicate", "normalised_duplicate", "near_duplicate", "semantic_duplicate", "conflicting_answer", "conflicting_label"}
+    assert set(truth.faults) == {holds.__name__ for holds in SEEN_IN_ONE_ROW} | in_pairs | {"truncated_answer"}
+
+
+def test_truncated_answers_stop_in_the_middle() -> None:
+    for fault in truth.faults["truncated_answer"]:
+        answer = answer_of(sample_records()[fault.row])
+        if "code" in fault.detail:
+            assert answer.count("```") == 1, fault
+        elif "JSON" in fault.detail:
+            with pytest.raises(ValueError, match=r"."):
+                json.loads(answer)
+        else:
+            assert answer[-1].isalnum() or answer[-1] in "-£(", fault
+
+
+def test_other_fields_are_whole_where_nothing_is_planted() -> None:
+    for _, record in clean_records():
+        assert list(record) == FIELDS
+        assert all(set(message) == {"role", "content"} for message in record["messages"])
+        assert re.fullmatch(r"tw-\d{5}", record["id"])
+        assert record["split"] in ("train", "validation")
+
+
+def test_refusals_crowd_one_category() -> None:
+    shares = {label: [0, 0] for label in LABELS}
+    for row, record in sample_records().items():
+        if record.get("category") in LABELS:
+            shares[record["category"]][0] += row in truth.rows_with("refusal")
+            shares[record["category"]][1] += 1
+    share = {label: refused / rows for label, (refused, rows) in shares.items()}
+    assert share["computers"] > 0.15 > 0.03 > max(value for label, value in share.items() if label != "computers")
+
+
+# --- faults that concern two rows
+
+
+def pair(fault: Any) -> tuple[Record, Record]:
+    assert fault.of < fault.row
+    assert fault.of in truth.originals
+    return sample_records()[fault.of], sample_records()[fault.row]
+
+
+def test_exact_duplicates_are_equal() -> None:
+    for fault in truth.faults["exact_duplicate"]:
+        original, copy = pair(fault)
+        assert original["messages"] == copy["messages"]
+        assert (sample_lines()[fault.of] == sample_lines()[fault.row]) == (fault.detail == "the whole record")
+    assert max(Counter(fault.of for fault in truth.faults["exact_duplicate"]).values()) == 3
+
+
+def test_normalised_duplicates_differ_in_form_only() -> None:
+    for fault in truth.faults["normalised_duplicate"]:
+        original, copy = pair(fault)
+        assert original["messages"] != copy["messages"]
+        assert words_of("\n".join(texts_of(original))) == words_of("\n".join(texts_of(copy)))
+
+
+def test_near_duplicates_overlap_as_the_truth_says() -> None:
+    for fault in truth.faults["near_duplicate"]:
+        original, copy = pair(fault)
+        assert words_of("\n".join(texts_of(original))) != words_of("\n".join(texts_of(copy)))
+        assert fault.jaccard_word5 == pytest.approx(similarity(original, copy), abs=0.001)
+        assert fault.jaccard_word5 > 0.4
+    assert sum(fault.jaccard_word5 >= 0.8 for fault in truth.faults["near_duplicate"]) >= 15
+
+
+def test_semantic_duplicates_say_the_same_with_few_words_in_common() -> None:
+    for fault in truth.faults["semantic_duplicate"]:
+        original, copy = pair(fault)
+        assert fault.jaccard_word5 == pytest.approx(similarity(original, copy), abs=0.001)
+        assert fault.jaccard_word5 < 0.6
+        assert (original["category"], original["task"]) == (copy["category"], copy["task"])
+        cards = [re.findall(r"\(card \w+\)|Answer: .+", answer_of(record)) for record in (original, copy)]
+        assert cards[0] == cards[1]
+
+
+def test_conflicting_answers_share_their_prompt_alone() -> None:
+    for fault in truth.faults["conflicting_answer"]:
+        original, copy = pair(fault)
+        assert prompt_of(original) == prompt_of(copy)
+        assert words_of(answer_of(original)) != words_of(answer_of(copy))
+        assert original["category"] == copy["category"]
+
+
+def test_conflicting_labels_share_their_text() -> None:
+    for fault in truth.faults["conflicting_label"]:
+        original, copy = pair(fault)
+        assert prompt_of(original) == prompt_of(copy)
+        assert original["category"] != copy["category"]
+        assert {original["category"], copy["category"]} <= set(LABELS)
+        assert (answer_of(original) != answer_of(copy)) == (original["task"] == "triage")
+
+
+def test_leaks_are_the_copies_in_another_split() -> None:
+    copies = [fault for faults in truth.faults.values() for fault in faults if fault.of is not None]
+    crossing = [(fault.row, fault.of) for fault in copies if sample_records()[fault.row]["split"] != sample_records()[fault.of]["split"]]
+    assert sorted(crossing) == sorted(truth.leaks)
+    assert len(truth.leaks) >= 8
+
+
+# --- the clean rows are good rows
+
+
+def test_no_two_clean_rows_look_alike() -> None:
+    grams = {row: grams_of(record) for row, record in clean_records()}
+    rows_of_gram: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
+    for row, members in grams.items():
+        for gram in members:
+            rows_of_gram[gram].append(row)
+    shared = Counter(two for rows in rows_of_gram.values() if len(rows) < 100 for two in itertools.combinations(rows, 2))
+    alike = [(one, other) for (one, other), count in shared.items() if count / (len(grams[one]) + len(grams[other]) - count) > 0.5]
+    assert alike == []
+
+
+def test_no_two_clean_rows_share_a_prompt() -> None:
+    prompts = Counter(tuple(words_of("\n".join(prompt_of(record)))) for _, record in clean_records())
+    assert prompts.most_common(1)[0][1] == 1
+
+
+def test_classes_are_unbalanced_as_in_life() -> None:
+    total = sum(truth.labels.values())
+    shares = [truth.labels[label] / total for label in LABELS]
+    assert shares[0] > 0.38
+    assert 0.008 < shares[-1] < 0.02
+    counted = Counter(sample_records()[row]["category"] for row in truth.clean_rows)
+    assert counted == truth.labels
+
+
+def test_every_task_has_its_share() -> None:
+    tasks = Counter(record["task"] for _, record in clean_records())
+    assert set(tasks) == {"answer", "triage", "extract", "chat", "sums", "rewrite", "steps", "code"}
+    assert min(tasks.values()) >= 100
+
+
+def test_triage_answers_are_the_category() -> None:
+    assert [row for row, record in clean_records("triage") if answer_of(record) != record["category"]] == []
+
+
+def test_sums_are_right() -> None:
+    for row, record in clean_records("sums"):
+        working, result = answer_of(record).split("\nAnswer: ")
+        equations = re.findall(r"([\d x+/-]+?) = (\d+)", working)
+        assert equations, row
+        for left, right in equations:
+            assert _value(left) == int(right), row
+        assert int(result.removeprefix("£")) == int(equations[-1][1]), row
+
+
+def _value(formula: str) -> float:
+    """Products and quotients first, then sums, from left to right."""
+    total = 0.0
+    for sign, term in re.findall(r"(^|[+-])\s*([\d x/]+)", formula.strip()):
+        factors = re.findall(r"(^|[x/])\s*(\d+)", term.strip())
+        product = 1.0
+        for operator, number in factors:
+            product = product / int(number) if operator == "/" else product * int(number)
+        total += -product if sign == "-" else product
+    return total
+
+
+def test_forms_hold_what_the_message_says() -> None:
+    for row, record in clean_records("extract"):
+        values = json.loads(answer_of(record))
+        said = question_of(record).replace("’", "'").lower()
+        assert list(values) == _asked_keys(question_of(record)), row
+        for value in values.values():
+            if isinstance(value, str):
+                assert value.lower() in said, (row, value)
+
+
+def test_code_is_code(corpus: Any) -> None:
+    tables = importlib.import_module("corpus.code").TABLES
+    database = sqlite3.connect(":memory:")
+    for table in tables:
+        database.execute(f"CREATE TABLE {table.name} ({', '.join(sorted({*table.columns, *EXTRA_COLUMNS}))})")
+    for row, record in clean_records("code"):
+        language, source = re.findall(r"```(\w+)\n(.*)\n```$", answer_of(record), re.DOTALL)[0]
+        if language == "python":
+            assert ast.parse(source).body, row
+        else:
+            database.execute(f"EXPLAIN {source}")
+
+
+# --- traps
+
+
+def test_traps_are_where_the_truth_says() -> None:
+    texts = {row: "\n".join(texts_of(record)) for row, record in sample_records().items()}
+    for name, character in (("u2028", "\u2028"), ("u0085", "\u0085"), ("no_break_space", "\u00a0")):
+        assert all(character in texts[row] for row in truth.traps[name])
+        assert {row for row in truth.clean_rows if character in texts[row]} == set(truth.traps[name])
+    assert len(SAMPLE.read_text(encoding="utf-8", errors="replace").splitlines()) > truth.rows
+    assert [row for row, line in enumerate(sample_lines()) if b"NaN" in line] == list(truth.traps["nan_rating"])
+    assert all(re.search(r"\[[a-z/]", texts[row]) for row in truth.traps["markup_like"])
+    assert all(sample_records()[row]["rating"] is None for row in truth.traps["null_rating"])
+
+
+# --- further text from the same generators
+
+
+def test_further_conversations_depend_on_the_seed_alone(corpus: Any) -> None:
+    first = list(corpus.clean_conversations(40, 5))
+    assert first == list(corpus.clean_conversations(60, 5))[:40]
+    assert first != list(corpus.clean_conversations(40, 6))
+    assert {one.task for one in corpus.clean_conversations(20, 5, ["sums", "code"])} == {"sums", "code"}
+    assert all(one.messages[-1] == {"role": "assistant", "content": one.turns[-1][1]} for one in first)
+
+
+def test_prose_knows_nothing_of_the_desks_style(corpus: Any) -> None:
+    paragraphs = list(corpus.background_text(800, 5))
+    assert paragraphs == list(corpus.background_text(800, 5))
+    text = "\n".join(paragraphs)
+    assert not re.search(r"\(card |\nAnswer: |```|\{\"", text)
+    assert len(set(paragraphs)) > 790
+
+
+def test_corpus_files_are_json_lines(tmp_path: Path) -> None:
+    for option in ("--corpus", "--prose"):
+        out = tmp_path / f"made{option}.jsonl"
+        command = [sys.executable, "-B", str(SAMPLE_FOLDER / "make_dataset.py"), option, str(out), "--n", "12", "--seed", "3"]
+        subprocess.run(command, check=True, capture_output=True, timeout=60)
+        rows = [json.loads(line) for line in out.read_text(encoding="utf-8").split("\n")[:-1]]
+        assert len(rows) == 12
+        assert all(row["messages"][-1]["role"] == "assistant" if option == "--corpus" else row["text"] for row in rows)
