@@ -45,7 +45,7 @@ WORKSHOP = (
     "I left {my apron|a half-glued box|my good pencil|a grey jumper} on the bench {next to|behind} the {machine}.",
     "{relative} and I both {want to try|are keen on} {course}, but only one of us {can stand for long|has done it before}. Does that {matter|work}?",
     "Is it all right to {cut|work} {old pallets|driftwood|painted boards} on the {machine}?",
-    "The dust in the {back room|machine bay} was {awful|very bad} on {day}. {Is the extractor broken|I coughed all night}.",
+    "The dust in the {back room|machine bay} was {awful|very bad} on {day}. {Is the extractor broken?|I coughed all night.}",
     "I have a maker card but the door at Ferry Lane {would not open|blinked red} {on {day}|at seven}. {A kind man let me in|I gave up}.",
     "Could someone {help|show} me {how to sharpen a plane iron|to read a drawing|to centre a bowl}? I am {stuck|a beginner with left hands}.",
     "My pot {cracked|fell off the shelf} in the kiln. I know it {happens|may have been damp}, but can I {see how you load it|fire another}?",

@@ -155,6 +155,16 @@ def test_same_seed_writes_the_same_bytes(tmp_path: Path) -> None:
     assert (tmp_path / "support.truth.json").read_bytes() == TRUTH.read_bytes()
 
 
+def test_readme_gives_the_counts() -> None:
+    readme = (SAMPLE_FOLDER / "README.md").read_text(encoding="utf-8")
+    assert f"{truth.rows:,} exchanges" in readme
+    counts: dict[str, int] = {}
+    for names, figures in re.findall(r"^\| ([a-z_, ]+) \| ([\d, ]+) \|", readme, re.MULTILINE):
+        counts |= dict(zip(names.split(", "), map(int, figures.split(", ")), strict=True))
+    tasks = Counter(sample_records()[row]["task"] for row in truth.clean_rows)
+    assert counts == {kind: len(faults) for kind, faults in truth.faults.items()} | tasks
+
+
 # --- faults that can be seen in one row; each must hold for the planted rows and for no clean one
 
 
