@@ -22,7 +22,7 @@ DARK = Theme(
     panel="#20262C",
     dark=True,
     variables={
-        "ink-dim": "#87919B", "ink-strong": "#F0F0F0", "cursor": "#2E4257", "cursor-blurred": "#232A31", "ink-user": "#9DBBD8",
+        "bar": "#3A444E", "ink-dim": "#87919B", "ink-strong": "#F0F0F0", "cursor": "#2E4257", "cursor-blurred": "#232A31", "ink-user": "#9DBBD8",
         "ink-system": "#A8A08C", "ink-assistant": "#A7C4A0", "ink-tool": "#BFA6C9", "input-selection-background": "#7AA2C8 35%",
     },
 )  # fmt: skip
@@ -40,7 +40,7 @@ LIGHT = Theme(
     panel="#E6E4DC",
     dark=False,
     variables={
-        "ink-dim": "#666D73", "ink-strong": "#000000", "cursor": "#C9DAEA", "cursor-blurred": "#E3E6E6", "ink-user": "#23517C",
+        "bar": "#C4C1B6", "ink-dim": "#666D73", "ink-strong": "#000000", "cursor": "#C9DAEA", "cursor-blurred": "#E3E6E6", "ink-user": "#23517C",
         "ink-system": "#6A5F3E", "ink-assistant": "#2B5E30", "ink-tool": "#6B4478", "input-selection-background": "#2F5F8A 25%",
     },
 )  # fmt: skip
@@ -62,6 +62,8 @@ TERMINAL = Theme(
     text_alpha=1,
     ansi=True,
     variables={
+        "ansi-background": "ansi_black", "ansi-foreground": "ansi_white", "border-blurred": "ansi_black", "bar": "ansi_bright_black",
+        "input-cursor-background": "ansi_default", "input-cursor-foreground": "ansi_default", "input-cursor-text-style": "reverse",
         "ink-dim": "ansi_bright_black", "ink-strong": "ansi_default", "cursor": "ansi_blue", "cursor-blurred": "ansi_default",
         "ink-user": "ansi_cyan", "ink-system": "ansi_yellow", "ink-assistant": "ansi_green", "ink-tool": "ansi_magenta",
     },
@@ -105,10 +107,15 @@ def inks(theme_name: str) -> dict[str, Style]:
     def on(back: str, fore: str | None = None, **attributes: bool) -> Style:
         return ink(fore, **attributes) + Style(bgcolor=Color.parse(back).rich_color if colour(back) else None)
 
+    if theme.ansi:
+        # the terminal's own colours may be anything; reversing them is always legible
+        cursors = {"cursor": Style(reverse=True), "cursor-blurred": Style(bold=True, underline=True)}
+    else:
+        cursors = {"cursor": on(named["cursor"], named["ink-strong"]), "cursor-blurred": on(named["cursor-blurred"], named["ink-strong"])}
     return {
-        "text": ink(theme.foreground), "dim": ink(named["ink-dim"]), "strong": ink(named["ink-strong"], bold=True), "accent": ink(theme.accent),
-        "good": ink(theme.success), "warn": ink(theme.warning), "bad": ink(theme.error), "cursor": on(named["cursor"], named["ink-strong"]),
-        "cursor-blurred": on(named["cursor-blurred"], named["ink-strong"], bold=theme.ansi), "header": ink(theme.accent, bold=True),
+        **cursors, "text": ink(theme.foreground), "dim": ink(named["ink-dim"]), "strong": ink(named["ink-strong"], bold=True), "accent": ink(theme.accent),
+        "good": ink(theme.success), "warn": ink(theme.warning), "bad": ink(theme.error),
+        "header": ink(theme.accent, bold=True),
         "user": ink(named["ink-user"]), "system": ink(named["ink-system"]), "assistant": ink(named["ink-assistant"]), "tool": ink(named["ink-tool"]),
         "match": ink(named["ink-strong"], reverse=True), "tab": ink(theme.accent, reverse=True, bold=True),
     }  # fmt: skip

@@ -29,9 +29,9 @@ class LineView(ScrollView, can_focus=True):
     DEFAULT_CSS = """
     LineView {
         background: $background; color: $foreground; overflow-x: hidden; overflow-y: auto;
-        scrollbar-size-vertical: 1; scrollbar-background: $background; scrollbar-color: $panel; scrollbar-gutter: stable;
+        scrollbar-size-vertical: 1; scrollbar-background: $background; scrollbar-color: $bar; scrollbar-gutter: stable;
         scrollbar-background-hover: $background; scrollbar-background-active: $background;
-        scrollbar-color-hover: $panel; scrollbar-color-active: $accent;
+        scrollbar-color-hover: $bar; scrollbar-color-active: $accent;
     }
     """
     ALLOW_SELECT = False

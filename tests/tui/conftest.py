@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual import events
 from textual.pilot import Pilot
 from textual_grid import screen_lines
 
@@ -48,14 +49,16 @@ class Driven:
 
     async def press(self, *keys: str) -> None:
         """Presses keys and waits for what they do, threads included."""
-        await self.pilot.press(*keys)
+        for key in keys:
+            self.app.post_message(events.Key(key, _character_of(key)))
+        await self.pilot.pause()
         while not self.app.keys_are_done:
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.001)
         await self.settle()
 
     async def type(self, text: str) -> None:
         """Types characters."""
-        await self.press(*(" " if character == " " else character for character in text))
+        await self.press(*text)
 
     @property
     def lines(self) -> list[str]:
@@ -89,17 +92,36 @@ class Driven:
         assert shown == path.read_text(encoding="utf-8")
 
 
+def _character_of(key: str) -> str | None:
+    """What a key types: Textual names "/" slash."""
+    if len(key) == 1:
+        return key
+    named = {"space": " ", "slash": "/", "colon": ":", "question_mark": "?", "asterisk": "*", "exclamation_mark": "!"}
+    return named.get(key)
+
+
 OpenApp = Callable[..., AbstractAsyncContextManager[Driven]]
 
 
 @pytest.fixture
-def open_app(tmp_path: Path) -> OpenApp:
-    """Opens a dataset in the app; state lives beside the dataset unless `project` says otherwise."""
+def open_app(monkeypatch: pytest.MonkeyPatch) -> OpenApp:
+    """Opens a dataset in the app; state lives beside the dataset unless `project` says otherwise.
+
+    Checks run by themselves only with `checks=True`: they take a second, and most tests are not about them.
+    """
 
     @asynccontextmanager
     async def opened(
-        path: Path | str, *, size: tuple[int, int] = (80, 24), settle: bool = True, project: Project | None = None, **options: Any
+        path: Path | str,
+        *,
+        size: tuple[int, int] = (80, 24),
+        settle: bool = True,
+        project: Project | None = None,
+        checks: bool = False,
+        **options: Any,
     ) -> AsyncIterator[Driven]:
+        if not checks:
+            monkeypatch.setattr("sde_tui.session_findings.AUTOMATIC_ROWS", -1)
         app = SdeApp(open_dataset(str(path), **options), project)
         async with app.run_test(size=size) as pilot:
             driven = Driven(app, pilot)

@@ -1,8 +1,15 @@
-"""The frame around every screen."""
+"""The frame around every screen, and the keys that work everywhere."""
 
 from __future__ import annotations
 
+import asyncio
+
+import pytest
+
+from sde_tui.keys import keys_of
 from sde_tui.screens import SCREENS
+from sde_tui.screens.dialogs import ConfirmScreen
+from sde_tui.screens.search_list import SearchListScreen
 
 
 async def test_number_keys_switch_screens_and_each_keeps_its_place(open_app, dataset_file):
@@ -14,12 +21,149 @@ async def test_number_keys_switch_screens_and_each_keeps_its_place(open_app, dat
         assert sde.session.records.cursor == 2
 
 
-async def test_every_screen_shows_status_tabs_message_and_keys(open_app, dataset_file):
-    async with open_app(dataset_file) as sde:
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
+async def test_every_screen_shows_status_tabs_message_and_keys(open_app, dataset_file, size):
+    async with open_app(dataset_file, size=size) as sde:
         for spec in SCREENS:
             await sde.press(str(spec.number))
             assert "tickets.jsonl" in sde.lines[0], spec.name
-            assert f"▐{spec.number} {spec.title}▌" in sde.lines[1], spec.name
-            assert sde.lines[22].strip(), spec.name
-            assert sde.lines[23].lstrip().startswith("? Keys"), spec.name
-            assert len(sde.lines) == 24
+            assert f"▐{spec.number} " in sde.lines[1], spec.name
+            assert sde.lines[-2].strip(), spec.name
+            assert sde.lines[-1].lstrip().startswith("? Keys"), spec.name
+            assert len(sde.lines) == size[1]
+            assert max(map(len, sde.lines)) <= size[0]
+
+
+async def test_help_lists_the_keys_of_the_screen_and_of_the_focused_widget_and_is_searched(open_app, dataset_file):
+    async with open_app(dataset_file, size=(120, 60)) as sde:
+        await sde.press("2", "question_mark")
+        assert isinstance(sde.app.screen, SearchListScreen)
+        for key in keys_of("records", "list"):
+            assert key.help[:60] in sde.text, key
+        await sde.type("undecided")
+        assert "Make this row or the marked rows undecided again." in sde.text
+        assert "Accept this row" not in sde.text
+        await sde.press("escape")
+        assert "▐2 Records▌" in sde.lines[1]
+
+
+async def test_help_says_why_a_key_does_nothing(open_app, dataset_file):
+    async with open_app(dataset_file, size=(120, 60)) as sde:
+        await sde.press("question_mark")
+        await sde.type("exact place")
+        assert "Not now: You came from nowhere" in sde.text
+
+
+async def test_the_palette_offers_what_is_possible_now_and_does_it(open_app, dataset_file):
+    async with open_app(dataset_file) as sde:
+        await sde.press("2", "colon")
+        await sde.type("exact place")
+        assert "Nothing matches." in sde.text
+        await sde.press(*["backspace"] * len("exact place"))
+        await sde.type("invert")
+        await sde.press("enter")
+        assert len(sde.session.records.marks) == 12
+
+
+async def test_the_palette_jumps_to_a_row(open_app, dataset_file):
+    async with open_app(dataset_file) as sde:
+        await sde.press("colon")
+        await sde.type("row 7")
+        await sde.press("enter")
+        assert "▐2 Records▌" in sde.lines[1]
+        assert sde.session.records.row == 7
+        await sde.press("ctrl+p")
+        await sde.type("row 99")
+        assert "There is no row 99: rows go from 0 to 11." in sde.text
+
+
+async def test_a_key_that_does_nothing_says_why_until_the_next_key(open_app, dataset_file):
+    async with open_app(dataset_file) as sde:
+        await sde.press("backspace")
+        assert sde.flashed.startswith("You came from nowhere")
+        assert "You came from nowhere" in sde.lines[22]
+        await sde.press("down")
+        assert sde.flashed == ""
+
+
+async def test_undo_without_a_decision_says_so(open_app, dataset_file):
+    async with open_app(dataset_file) as sde:
+        await sde.press("u")
+        assert sde.flashed == "There is nothing to undo."
+        await sde.press("U")
+        assert sde.flashed == "There is nothing to redo."
+
+
+async def test_copy_leaves_the_text_in_a_file_too(open_app, dataset_file):
+    async with open_app(dataset_file) as sde:
+        await sde.press("2", "down", "y")
+        assert sde.app.clipboard == dataset_file.read_text().splitlines()[1]
+        assert (dataset_file.parent / "tickets.jsonl.sde" / "clip.txt").read_text() == sde.app.clipboard
+        assert "Copied row 1" in sde.flashed
+
+
+async def test_the_command_line_of_a_screen_is_shown_and_copied(open_app, dataset_file):
+    async with open_app(dataset_file) as sde:
+        await sde.press("exclamation_mark")
+        assert sde.app.clipboard == f"sde check {dataset_file}"
+        assert f"$ sde check {dataset_file}"[:40] in sde.lines[22]
+
+
+async def test_themes_are_three(open_app, dataset_file):
+    async with open_app(dataset_file) as sde:
+        seen = []
+        for _ in range(3):
+            await sde.press("ctrl+t")
+            seen.append(sde.app.theme)
+            assert "tickets.jsonl" in sde.lines[0]
+        assert sorted(seen) == ["sde-dark", "sde-light", "sde-terminal"]
+
+
+async def test_quit_leaves_at_once_when_nothing_runs(open_app, dataset_file):
+    async with open_app(dataset_file) as sde:
+        await sde.press("q")
+        assert sde.app._exit
+        assert sde.app.return_value == ""
+
+
+async def test_quit_says_what_keeps_running(open_app, dataset_file):
+    from sde_tui.session_jobs import JobLine
+
+    async with open_app(dataset_file) as sde:
+        sde.session.jobs._lines = (JobLine("j", "train", "t", "running", 812, 3000, 60.0, ""),)
+        await sde.press("q")
+        assert isinstance(sde.app.screen, ConfirmScreen)
+        assert "train 812/3,000" in sde.text
+        await sde.press("n")
+        assert not sde.app._exit
+        await sde.press("q", "y")
+        assert "train 812/3,000 keeps running" in sde.app.return_value
+
+
+async def test_a_second_app_on_the_same_data_reads_only_and_says_so(open_app, dataset_file):
+    async with open_app(dataset_file) as first:
+        await first.press("2", "a")
+        async with open_app(dataset_file) as second:
+            assert "read-only" in second.lines[0]
+            assert "✓1" in second.lines[0]
+            await second.press("2", "x")
+            assert "Read-only" in second.flashed
+            assert second.session.decisions.counts == (1, 0)
+
+
+async def test_letters_after_a_slash_in_one_burst_go_into_the_filter(open_app, dataset_file):
+    async with open_app(dataset_file) as sde:
+        await sde.press("2", "slash", *"xax")
+        await asyncio.sleep(0.2)
+        await sde.settle()
+        assert sde.session.records.view.text == "xax"
+        assert sde.session.decisions.counts == (0, 0)
+
+
+async def test_a_fault_in_a_thread_is_one_sentence_and_the_app_goes_on(open_app, dataset_file, capfd):
+    async with open_app(dataset_file) as sde:
+        sde.session.lanes.thread("boom", "exploding", lambda cancel, progress: 1 / 0, lambda value: None)
+        await sde.settle()
+        assert sde.flashed.startswith("Internal error while exploding: ZeroDivisionError")
+        await sde.press("2")
+        assert "▐2 Records▌" in sde.lines[1]
