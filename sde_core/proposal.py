@@ -114,3 +114,9 @@ def row_features(dataset: Dataset, vectors: npt.NDArray[np.float32], row_quality
 def proposed(features: RowFeatures, params: SelectionParams, cancel: Cancel = NEVER, progress: Progress = silent) -> Selection:
     """`select` over features."""
     return select(features.rows, features.vectors, features.quality, params, cancel, progress, labels=features.labels)
+
+
+def selection_reason(params: SelectionParams) -> str:
+    """The reason of the decision that accepts a proposal."""
+    balance = f", balance {params.balance:g}" if params.method == "dpp" else ""
+    return f"selected by {params.method}: {params.k:,} rows{balance}, seed {params.seed}"

@@ -111,6 +111,26 @@ KEYS: tuple[Key, ...] = (
     Key("rules", "left", "bar_left", "Previous bar", "The bar before, or the column before."),
     Key("rules", "escape", "no_bar", "No bar", "Leave the histogram's bars, or the square."),
     Key("rules", "r", "score", "Score", "Score all rows by all rules, again if texts were edited."),
+    # ---- 7 Select
+    Key("select", "A", "accept_all", "Accept all", "Accept the whole proposal as one decision, after asking.", 1),
+    Key("select", "a", "accept", "Accept", "Accept this row or the marked rows; they stay in the proposal.", 2),
+    Key("select", "x", "reject", "Reject", "Reject this row or the marked rows; they leave the proposal.", 3),
+    Key("select", "l", "lock", "Lock", "Keep this row or the marked rows in every proposal without deciding, or unlock.", 4),
+    Key("select", "b", "ban", "Ban", "Keep this row or the marked rows out of every proposal without deciding, or lift the ban.", 5),
+    Key("select", "c", "clear", "Undecide", "Make this row or the marked rows undecided again."),
+    Key("select", "right", "quality", "Quality", "Weigh quality more against diversity, and solve again."),
+    Key("select", "left", "diversity", "Diversity", "Weigh diversity more against quality, and solve again."),
+    Key("select", "plus,equals_sign", "more", "More", "Propose more rows."),
+    Key("select", "minus", "fewer", "Fewer", "Propose fewer rows."),
+    Key("select", "n", "size", "Size…", "Type how many rows to propose, as a number or a percentage."),
+    Key("select", "v", "list", "List", "Show the proposal, what moved when it was last solved, or what is locked and banned."),
+    Key("select", "i", "figures", "Figures", "Show the shares of classes in place of the figures, then what the figures mean, and back."),
+    Key("select", "enter", "read", "Read", "Read the row in Records, among the rows of this list."),
+    Key("select", "space", "mark", "Mark", "Mark this row, or take the mark off, and go one down."),
+    Key("select", "escape", "unmark", "Unmark", "Take all marks off."),
+    Key("select", "m", "method", "Method…", "Choose how to choose: the DPP (default), at random, by class, the best, or k-center."),
+    Key("select", "s", "sample", "Sample", "Draw again with the next seed, where the method draws."),
+    Key("select", "r", "propose", "Propose", "Embed and score the rows and propose a subset, where that did not start by itself."),
 )
 
 _NAMES = {

@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 
     from sde_tui.app import SdeApp
 
-PARTS: tuple[tuple[str, str], ...] = (("rules", "sde_tui.session_rules:RulesPart"),)
+PARTS: tuple[tuple[str, str], ...] = (
+    ("rules", "sde_tui.session_rules:RulesPart"),
+    ("selection", "sde_tui.session_selection:SelectionPart"),
+)
 """(attribute, "module:Class") of the parts that screens bring; a class takes the session. Imported when first used."""
 
 QualityProvider = Callable[[], "tuple[np.ndarray, np.ndarray]"]
@@ -47,6 +50,7 @@ class Signals:
         findings: Checks ran.
         jobs: A job began, moved on or ended.
         rules: Rows were scored, or other rules chosen: another quality.
+        selection: Another subset is proposed, or its coverage is known.
         work: A thread began, moved on or ended (the status line's business).
     """
 
@@ -57,12 +61,13 @@ class Signals:
         self.findings: Signal[str] = Signal(app, "findings")
         self.jobs: Signal[str] = Signal(app, "jobs")
         self.rules: Signal[str] = Signal(app, "rules")
+        self.selection: Signal[str] = Signal(app, "selection")
         self.work: Signal[str] = Signal(app, "work")
 
     @property
     def all(self) -> tuple[Signal[str], ...]:
         """Every signal."""
-        return (self.dataset, self.view, self.decisions, self.findings, self.jobs, self.rules, self.work)
+        return (self.dataset, self.view, self.decisions, self.findings, self.jobs, self.rules, self.selection, self.work)
 
 
 class Session:

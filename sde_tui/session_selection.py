@@ -105,7 +105,7 @@ class SelectionPart:
         if self.why_not_run():
             return
         rules, dataset = self._session.rules, self._session.dataset
-        if (rules.matrix is None and not rules.refusal or rules.stale) and not rules.running:
+        if ((rules.matrix is None and not rules.refusal) or rules.stale) and not rules.running:
             rules.run()
         if self._embedded is not dataset and self._session.lanes.running("selection-rows") is None:
             cache_dir = self._session.project.cache_dir

@@ -26,6 +26,7 @@ from sde_core.proposal import (
     quality_by_rules,
     quality_from_file,
     row_features,
+    selection_reason,
 )
 from sde_core.select import (
     DEFAULT_BALANCE,
@@ -218,12 +219,6 @@ def _accept(journal: Journal, selection: Selection, quiet: bool) -> None:
         talk(f"#{decision.seq} {visible(decision.summary())}.")
     if others:
         talk(f"{others:,} rows accepted before are not in this subset and stay accepted.")
-
-
-def selection_reason(params: SelectionParams) -> str:
-    """The reason of the decision that accepts a proposal."""
-    balance = f", balance {params.balance:g}" if params.method == "dpp" else ""
-    return f"selected by {params.method}: {params.k:,} rows{balance}, seed {params.seed}"
 
 
 def _list_picks(selection: Selection) -> None:

@@ -57,7 +57,7 @@ class DppObjective:
         self._offsets = offsets
         self._volume = ChosenVolume(vectors.shape[1], ridge)
         self._chosen = GrowingMatrix(vectors.shape[1])
-        self._spread = np.full(len(vectors), 1 / ridge, dtype=np.float32)
+        self._spread = (np.einsum("ij,ij->i", vectors, vectors) > 0.5).astype(np.float32) / np.float32(ridge)
         self._base = self._spread.copy()
         self._last_root: tuple[int, npt.NDArray[np.float32]] | None = None
 
@@ -120,14 +120,18 @@ class QualityDiversityDpp:
     definition: str = "good rows that are unlike each other: greedy MAP of a determinantal point process"
 
     def choose(self, pool: Pool, params: SelectionParams, cancel: Cancel, progress: Progress) -> Choice:
-        """Locked rows first, then whichever row raises log det L most; equal gains in the seed's order."""
+        """Locked rows first, then whichever row raises log det L most; equal gains in the seed's order.
+
+        The locked rows too stand in the order of their gains, so that locking what was chosen changes nothing.
+        """
         if params.balance >= 1:
             return _by_quality(pool, params)
         objective = DppObjective(pool.vectors, quality_offsets(pool.quality, params.balance), params.ridge)
-        for position in pool.locked:
-            objective.add(int(position))
-        greedy = LazyGreedy(pool.vectors, objective, pool.open_positions(), pool.priority, cancel, _repeats_chosen(objective, params.max_similarity))
-        chosen = [*map(int, pool.locked), *greedy.choose(params.k - len(pool.locked), progress, params.k)]
+        locked = LazyGreedy(pool.vectors, objective, pool.locked, pool.priority, cancel)
+        chosen = list(locked.choose(len(pool.locked), progress, params.k))
+        repeats = _repeats_chosen(objective, params.max_similarity)
+        greedy = LazyGreedy(pool.vectors, objective, pool.open_positions(), pool.priority, cancel, repeats)
+        chosen += greedy.choose(params.k - len(chosen), progress, params.k)
         return Choice(np.asarray(chosen, dtype=np.int64), ("",) * len(chosen))
 
 
@@ -139,6 +143,6 @@ def _repeats_chosen(objective: DppObjective, max_similarity: float) -> Callable[
 
 def _by_quality(pool: Pool, params: SelectionParams) -> Choice:
     free = pool.open_positions()
-    ranked = free[np.lexsort((pool.priority[free], -pool.quality[free]))]
-    chosen = np.concatenate([pool.locked, ranked])[: params.k]
+    ranked = [part[np.lexsort((pool.priority[part], -pool.quality[part]))] for part in (pool.locked, free)]
+    chosen = np.concatenate(ranked)[: params.k]
     return Choice(chosen, ("",) * len(chosen))

@@ -78,7 +78,7 @@ def _pick(pool: Pool, choice: Choice, figures: Figures, place: int, *, locked: b
         locked=locked,
     )
     better_than = float(figures.better_than[place])
-    headline = "Locked, so it is always in" if locked else choice.notes[place] or _headline(pick, better_than)
+    headline = "Always in, since it is locked or accepted" if locked else choice.notes[place] or _headline(pick, better_than)
     return replace(pick, reason=f"{headline}: {_figures_in_words(pick, better_than)}.")
 
 

@@ -59,4 +59,5 @@ SCREENS: tuple[ScreenSpec, ...] = (
     ScreenSpec(1, "overview", "Overview", "Over", "sde_tui.screens.overview:OverviewScreen"),
     ScreenSpec(2, "records", "Records", "Recs", "sde_tui.screens.records:RecordsScreen"),
     ScreenSpec(6, "rules", "Rules", "Rules", "sde_tui.screens.rules:RulesScreen"),
+    ScreenSpec(7, "select", "Select", "Sel", "sde_tui.screens.select:SelectScreen"),
 )

@@ -49,7 +49,8 @@ class SdeScreen(Screen[None]):
         """Brings the content up to date.
 
         Args:
-            change: What changed: "shown", or the name of a signal ("dataset", "view", "decisions", "findings", "jobs", "rules", "work").
+            change: What changed: "shown", or the name of a signal ("dataset", "view", "decisions", "findings", "jobs", "rules",
+                "selection", "work").
         """
 
     def what_now(self) -> Line:
@@ -79,7 +80,8 @@ class SdeScreen(Screen[None]):
         return self.sde_app.session
 
     def on_mount(self) -> None:
-        for signal, name in zip(self.session.signals.all, ("dataset", "view", "decisions", "findings", "jobs", "rules", "work"), strict=True):
+        names = ("dataset", "view", "decisions", "findings", "jobs", "rules", "selection", "work")
+        for signal, name in zip(self.session.signals.all, names, strict=True):
             signal.subscribe(self, lambda _how, name=name: self._changed(name))  # type: ignore[misc]
 
     def on_screen_resume(self) -> None:

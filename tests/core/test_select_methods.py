@@ -39,7 +39,7 @@ class TestEverySelector:
 
     def test_locked_first_banned_never(self, method):
         selection = chosen_by(method, 30, locked=(1399, 1003), banned=tuple(range(1100, 1300)))
-        assert selection.rows[:2] == (1003, 1399)
+        assert set(selection.rows[:2]) == {1003, 1399}
         assert [pick.locked for pick in selection.picks[:3]] == [True, True, False]
         assert not set(selection.rows) & set(range(1100, 1300))
         assert selection.candidates == N - 200
