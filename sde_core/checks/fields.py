@@ -8,6 +8,9 @@ from typing import Any, NamedTuple
 from sde_core.dataset import FieldPath, Turns
 from sde_core.dataset.turns import ASSISTANT
 
+UNWANTED = "rejected"
+"""Role of an answer that the model is taught to avoid."""
+
 EVIDENCE_LENGTH = 160
 """Characters of a text that a finding quotes."""
 
@@ -33,14 +36,21 @@ def field_name(path: FieldPath) -> str:
     return name
 
 
-def record_texts(turns: Turns) -> list[RecordText]:
-    """Every text of a record, rejected answers last."""
+def is_unwanted(value: Any, turns: Turns) -> bool:
+    """Whether the record marks its answer as one to avoid, as files for unpaired preference training do."""
+    return turns.label == "false" and isinstance(value, dict) and any(value.get(name) is False for name in ("label", "kto_tag"))
+
+
+def record_texts(turns: Turns, value: Any = None) -> list[RecordText]:
+    """Every text of a record, rejected answers last; answers that are to be avoided have the role `UNWANTED`."""
     found: list[RecordText] = []
+    unwanted = is_unwanted(value, turns)
     for turn in turns.turns:
         pieces = turn.editable
-        found += [RecordText(turn.role, path, text) for path, text in pieces] if pieces else [RecordText(turn.role, (), turn.text)]
+        role = UNWANTED if unwanted and turn.role == ASSISTANT else turn.role
+        found += [RecordText(role, path, text) for path, text in pieces] if pieces else [RecordText(role, (), turn.text)]
     for turn in turns.rejected:
-        found += [RecordText(ASSISTANT, path, text) for path, text in turn.editable]
+        found += [RecordText(UNWANTED, path, text) for path, text in turn.editable]
     return found
 
 

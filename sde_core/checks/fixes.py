@@ -14,10 +14,12 @@ from sde_core.checks.findings import Edit, Finding
 from sde_core.dataset import Dataset, FieldPath
 from sde_core.dataset.layouts.conversation import ROLE_WORDS
 
-ESCAPE_SEQUENCE = re.compile(r"\x1b(?:\][^\x07\x1b]*(?:\x07|\x1b\\)?|[PX^_][^\x1b]*(?:\x1b\\)?|\[[0-?]*[ -/]*[@-~]?|[ -/]*[0-~]?)")
+ESCAPE_SEQUENCE = re.compile(
+    r"\x9b[0-9;]+[A-Za-z]|\x1b(?:\][^\x07\x1b]*(?:\x07|\x1b\\)?|[PX^_][^\x1b]*(?:\x1b\\)?|\[[0-?]*[ -/]*[@-~]?|[ -/]*[0-~]?)"
+)
 """Terminal commands: OSC and other strings with their text, CSI with their parameters, short escapes."""
 
-CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\x9b(?=[0-9;]+[A-Za-z])")
 INVISIBLE = re.compile("[\u00ad\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb\U000e0001-\U000e007f]")
 """Characters that nobody sees and a tokenizer does; joiners (U+200C, U+200D) belong to scripts and emoji and are not among them."""
 
@@ -38,9 +40,12 @@ _MAYBE_MOJIBAKE = re.compile(
 )
 """Every broken encoding puts two unusual characters side by side; where there are none, the repair need not be tried."""
 
+_NEXT_LINE = re.compile(r"(?<=[\w.?!]) ?\x85 ?(?=\w)|\x9b(?=[0-9;]+[A-Za-z])")
+"""U+0085 between words is a line end as some systems write it; elsewhere it is an ellipsis in a broken encoding."""
+
 _TAG_FLAG = "\U0001f3f4"
 _WHITESPACE = " \t\n\r\v\f\xa0\u3000"
-_END_TOKENS = re.compile(
+END_TOKENS = re.compile(
     r"(?:\s*(?:<\|(?:endoftext|im_end|eot_id|end_of_text|eom_id|end|END_OF_TURN_TOKEN)\|>|</s>|<end_of_turn>|<eos>|<｜end▁of▁sentence｜>))+\s*$"
 )
 
@@ -52,7 +57,7 @@ def without_escapes(text: str) -> str:
 
 def with_encoding_repaired(text: str) -> str:
     """Bytes that were decoded with the wrong table, decoded with the right one; typographic quotes stay as they are."""
-    if not _MAYBE_MOJIBAKE.search(text):
+    if not _MAYBE_MOJIBAKE.search(_NEXT_LINE.sub(" ", text)):
         return text
     import ftfy
 
@@ -103,7 +108,7 @@ def without_marker(text: str) -> str:
 
 def without_end_token(text: str) -> str:
     """The text without the token that ends a turn, which the chat template adds by itself."""
-    return _END_TOKENS.sub("", text)
+    return END_TOKENS.sub("", text)
 
 
 def open_fence(text: str) -> str:

@@ -20,12 +20,14 @@ AnyCheck = Any
 
 _UNDERLYING = {
     "odd-answer": ("truncated-answer", "empty-answer", "refusal", "mojibake", "prompt-echo", "repetition-loop", "placeholder", "control-characters"),
-    "truncated-answer": ("empty-answer", "unclosed-fence", "repetition-loop"),
-    "unclosed-fence": ("repetition-loop",),
+    "truncated-answer": ("empty-answer", "repetition-loop"),
+    "unclosed-fence": ("repetition-loop", "truncated-answer"),
     "empty-prompt": ("missing-field", "renamed-field", "changed-type"),
     "empty-answer": ("missing-field", "renamed-field", "changed-type"),
     "empty-turn": ("missing-field", "renamed-field", "changed-type"),
-    "last-turn": ("missing-field", "renamed-field", "unknown-role", "changed-type"),
+    "last-turn": ("missing-field", "renamed-field", "unknown-role", "changed-type", "role-order"),
+    "unknown-role": ("missing-field", "renamed-field"),
+    "invisible-characters": ("mojibake",),
     "role-order": ("missing-field", "renamed-field", "unknown-role", "repeated-turn", "changed-type"),
     "outer-whitespace": ("placeholder",),
 }
@@ -61,15 +63,14 @@ def names_of(check: AnyCheck) -> tuple[str, ...]:
 
 
 def infos_of(checks: Iterable[AnyCheck]) -> tuple[CheckInfo, ...]:
-    """Name, title, screen and advice of checks."""
-    infos = []
+    """Name, title, screen and advice of checks; a name that several checks report comes once."""
+    infos: dict[str, CheckInfo] = {}
     for check in checks:
         titles = getattr(check, "titles", {})
-        infos += [
-            CheckInfo(name, titles.get(name, check.title), getattr(check, "screen", "formats"), getattr(check, "advice", ""))
-            for name in names_of(check)
-        ]
-    return tuple(infos)
+        for name in names_of(check):
+            info = CheckInfo(name, titles.get(name, check.title), getattr(check, "screen", "formats"), getattr(check, "advice", ""))
+            infos.setdefault(name, info)
+    return tuple(infos.values())
 
 
 def run(
@@ -128,7 +129,7 @@ class _Work:
             found.extend(check.inspect(row, value, turns))
 
     def _look_at_texts(self, batch: Sequence[tuple[int, Any, Turns]]) -> None:
-        texts = [(row, *piece) for row, _, turns in batch for piece in record_texts(turns) if piece.text]
+        texts = [(row, *piece) for row, value, turns in batch for piece in record_texts(turns, value) if piece.text]
         for check in self._text_checks:
             self._timed(check.name, lambda check=check: self._scan(check, texts))  # type: ignore[misc]
 
@@ -163,12 +164,12 @@ def _without_consequences(findings: Sequence[Finding]) -> list[Finding]:
     causes: dict[int, set[str]] = {}
     wanted = {cause for several in _UNDERLYING.values() for cause in several}
     for finding in findings:
-        if finding.check in wanted and finding.severity != "info":
-            for row in finding.rows:
-                causes.setdefault(row, set()).add(finding.check)
+        if finding.check in wanted and len(finding.rows) == 1:
+            causes.setdefault(finding.rows[0], set()).add(finding.check)
+    distinct = {(finding.check, finding.rows, finding.field, finding.message if not finding.field else ""): finding for finding in reversed(findings)}
     return [
         finding
-        for finding in findings
+        for finding in reversed(distinct.values())
         if not (finding.check in _UNDERLYING and len(finding.rows) == 1 and causes.get(finding.rows[0], set()) & set(_UNDERLYING[finding.check]))
     ]
 

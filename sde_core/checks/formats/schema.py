@@ -67,7 +67,7 @@ class _UsualFields:
 
     def __init__(self, shapes: RecordShapes, layout: Layout) -> None:
         counts = shapes.counts.tolist()
-        self._total = sum(counts)
+        self._total: int = sum(counts)
         self._having: Counter[str] = Counter()
         self._types: dict[str, Counter[str]] = defaultdict(Counter)
         self._messages: Counter[str] = Counter()

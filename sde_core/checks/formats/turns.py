@@ -14,7 +14,7 @@ from sde_core.dataset.turns import ASSISTANT, SYSTEM, TEXT, TOOL, USER
 
 _KNOWN = (SYSTEM, USER, ASSISTANT, TOOL, TEXT)
 _HABIT = 0.3
-_IN_ORDER = re.compile(r"s*(?:u(?:a+t+)*a?)*(?:u?)")
+_IN_ORDER = re.compile(r"s*(?:u(?:a+t+)*a)*(?:u(?:a+t+)*)?")
 _PAIR = 2
 
 
@@ -160,7 +160,7 @@ class EmptyTexts:
             prompt = []
         last = turns.turns[-1]
         for number, turn in enumerate(turns.turns, start=1):
-            if turn is not last and (turn.role == ASSISTANT or turn in prompt) and not turn.text.strip():
+            if turn is not last and (turn.role in (ASSISTANT, SYSTEM) or turn in prompt) and not turn.text.strip():
                 yield self._finding("empty-turn", row, f"Turn {number}, the {turn.role}'s, is empty.", turn)
 
     def _answers(self, row: int, turns: Turns) -> Iterator[Finding]:

@@ -1,0 +1,80 @@
+"""Answers that say the same over and over."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from sde_core.checks.fields import excerpt
+from sde_core.checks.findings import Fault
+from sde_core.dataset.turns import ASSISTANT
+
+_NEEDLE = 16
+_FEWEST_REPEATS = 4
+_SHORTEST_LOOP = 60
+_FEWEST_SENTENCES = 3
+_SENTENCE = re.compile(r"[^.!?。！？\n]+[.!?。！？]*")
+_LETTERS = re.compile(r"[^\W\d_]{2,}")
+
+
+class RepetitionLoops:
+    """A passage repeated again and again, as a model does that has lost its thread."""
+
+    name = "repetition-loop"
+    title = "Answers caught in a loop"
+    advice = "Cut the repetition or reject them; the model learns to loop."
+
+    def faults(self, text: str, role: str) -> Iterator[Fault]:
+        """One fault an answer."""
+        if role != ASSISTANT or len(text) < _SHORTEST_LOOP or "```" in text:
+            return
+        unit, repeats = tail_loop(text)
+        if not unit:
+            unit, repeats = repeated_sentence(text)
+        if unit:
+            at = text.find(unit)
+            yield Fault("warning", f"The answer says the same {repeats} times in a row.", excerpt(text, at), min(1.0, 0.6 + repeats / 20))
+
+
+def tail_loop(text: str) -> tuple[str, int]:
+    """The passage that the end of a text repeats, and how often; ("", 0) where it does not."""
+    body = text.rstrip()
+    needle = body[-_NEEDLE:]
+    at = body.rfind(needle, 0, len(body) - 1)
+    if at < 0:
+        return "", 0
+    period = len(body) - _NEEDLE - at
+    unit = body[-period:]
+    repeats = 1
+    while body[-(repeats + 1) * period : -repeats * period] == unit:
+        repeats += 1
+    said_enough = repeats >= _FEWEST_REPEATS and repeats * period >= _SHORTEST_LOOP
+    return (unit.strip(), repeats) if said_enough and _says_something(unit) else ("", 0)
+
+
+def _says_something(unit: str) -> bool:
+    """Whether a passage is words, not a rule, a row of numbers or laughter."""
+    return len(set(_LETTERS.findall(unit.casefold()))) >= 2
+
+
+def repeated_sentence(text: str) -> tuple[str, int]:
+    """A sentence or line of four words or more said several times in a row, and how often; ("", 0) where there is none."""
+    previous, repeats = "", 1
+    for match in _SENTENCE.finditer(text):
+        sentence = match.group().strip()
+        if not sentence:
+            continue
+        repeats = repeats + 1 if sentence == previous else 1
+        if repeats >= _FEWEST_SENTENCES and len(sentence.split()) >= 4 and _says_something(sentence):
+            return sentence, _run_length(text, match.end(), sentence, repeats)
+        previous = sentence
+    return "", 0
+
+
+def _run_length(text: str, start: int, sentence: str, repeats: int) -> int:
+    for match in _SENTENCE.finditer(text, start):
+        found = match.group().strip()
+        if found and found != sentence:
+            break
+        repeats += bool(found)
+    return repeats

@@ -1,0 +1,135 @@
+"""Answers that refuse, talk about being a model, or promise what an assistant cannot do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from sde_core.checks.answers.rows import answer_field, wanted_answers
+from sde_core.checks.fields import excerpt, field_name, is_unwanted
+from sde_core.checks.findings import CheckContext, Finding
+from sde_core.dataset import Turns
+from sde_core.dataset.turns import ASSISTANT, TOOL
+from sde_core.features.answer_kind import answer_kinds
+
+_BOILERPLATE = re.compile(
+    r"\bas an? (?:(?:large |helpful |artificial |conversational )*(?:ai|language model|chatbot|llm)|artificial intelligence)"
+    r"(?=[ -](?:language|text|assistant|model|chatbot|program|bot|based|i\b|my\b)|[,.;:]|$)(?:[ -](?:language model|assistant|model|chatbot|bot)\b)*"
+    r"|\b(?:i am|i['’]m) (?:just |only |merely )?an? (?:(?:large )?(?:ai|language model)|artificial intelligence)"
+    r"(?: (?:language )?(?:model|assistant|chatbot))?\b(?=[^.]{0,60}\b(?:and|so|which|but|without|,))"
+    r"|\b(?:my|the) knowledge cut-?off\b|\bmy (?:last|latest) (?:knowledge )?(?:update|training)\b|\bmy training data\b"
+    r"|\bi (?:do(?:n['’]?t| not)) have (?:personal|human|real[- ]time|the ability to (?:feel|experience|access|browse))\b"
+    r"|作为一个(?:人工智能|AI|语言模型|大语言模型)",
+    re.IGNORECASE,
+)
+_BOILERPLATE_WORDS = (
+    "AI", " ai", "anguage model", "nowledge c", "y last", "y latest", "training data", "have personal", "have human", "have real", "have the ability",
+    "作为一个", "rtificial i", "hatbot",
+)  # fmt: skip
+_ABOUT_THE_MODEL = re.compile(
+    r"\b(?:who|what) (?:are|r) (?:you|u)\b|\byour (?:name|purpose|creator|developer|opinion|gender|age|birthday)\b"
+    r"|\byour (?:feelings|thoughts)\b|\byourself\b"
+    r"|\babout you\b|\bare you (?:an? |really|human|real\b|alive|conscious|sentient|chat|gpt|able|better|smart)"
+    r"|\bdo you (?:have|feel|think|know who|like|love|want|dream|sleep|eat|remember)\b|\bcall you\b"
+    r"|\bwho (?:made|created|trained|built|developed|designed|programmed)\b|\bcan you (?:introduce|tell me (?:who|what) you)"
+    r"|\bwhat(?:'s| is) it like\b"
+    r"|(?:language|ai) model|\bchatbot|\bchatgpt|\bassistant\b|你是|你叫|你的名字|自我介绍|介绍一下你",
+    re.IGNORECASE,
+)
+_I_SHALL = (
+    r"\b(?:i['’]ll|i will|i have|i['’]ve|i am going to|i['’]m going to|let me|we will|we['’]ll)"
+    r" (?:now |also |just |already |then |go ahead and |immediately |personally )*"
+)
+_ARRANGE = (
+    r"(?:schedul|book|reserv|order|purchas|ship|cancell?|refund|transferr?|deposit|pa(?:id|y)|arrang)(?:e|ed|ing|y)?\b"
+    r"(?: (?:this|that|it|the|an?|your|you|my|our|for))"
+)
+_SEND = (
+    r"(?:send|sent|e-?mail(?:ed)?|mail(?:ed)?|text(?:ed)?|forward(?:ed)?)"
+    r" (?:you\b|it to you|them to you|this to you|your\b|an? (?:e-?mail|message|text|confirmation|copy|link|reminder|invoice|calendar)\b)"
+)
+_CALL = (
+    r"(?:call(?:ed)?|phoned?|ring|contact(?:ed)?|notif(?:y|ied)|remind(?:ed)?|alert(?:ed)?) (?:you|them|him|her|the|your)\b"
+    r"|(?:check|get|come|circle|report) back (?:to|with|on) you|(?:\w+ ){0,6}get back to you"
+    r"|(?:follow|followed) up with you|keep you (?:posted|updated|informed)"
+)
+_ACT = (
+    r"set (?:an? |your |the )?(?:alarm|reminder|timer|calendar)|meet you|visit you|pick (?:it|you) up|deliver (?:it|this|your)"
+    r"|add(?:ed)? (?:it|this|that|the \w+) to your (?:calendar|list|cart|account)"
+    r"|updat(?:e|ed) your (?:account|profile|record|order|booking|calendar)"
+)
+_PROMISE = re.compile(f"{_I_SHALL}(?:{_ARRANGE}|{_SEND}|{_CALL}|{_ACT})", re.IGNORECASE)
+_OWN_WORDS = re.compile(
+    r"\b(?:write|draft|compose|email|e-mail|letter|message|dialog(?:ue)?|conversation|story|speech|script|reply|respond|response|poem|song|lyrics|tweet|post|"
+    r"role|pretend|imagine|act as|rewrite|rephrase|paraphrase|translate|edit|correct|convert|complete|continue|sentence|"
+    r"summari[sz]e|generate|create|fill)\b",
+    re.IGNORECASE,
+)
+_STAGED = re.compile(r"^(?:\s*(?:subject:|dear |hi |hello |hey )|[\"“‘'])|^\s*[A-Z][\w ]{0,20}:", re.MULTILINE | re.IGNORECASE)
+
+
+class Refusals:
+    """Answers that decline the task."""
+
+    name = "refusal"
+    title = "Answers that refuse"
+    advice = "Keep those that are right to refuse; too many teach the model to refuse."
+    screen = "balance"
+
+    def run(self, context: CheckContext) -> list[Finding]:
+        """One finding a record."""
+        answers = wanted_answers(context)
+        refused = answers.filter(answer_kinds(answers["answer"]) == "refusal")
+        return [
+            Finding(self.name, "info", (row,), "The answer refuses.", excerpt(answer), answer_field(context.dataset, row), 0.9)
+            for row, answer in refused.select("row", "answer").iter_rows()
+        ]
+
+
+class Boilerplate:
+    """Answers in which a model talks about being one, asked about something else."""
+
+    name = "ai-boilerplate"
+    title = 'Answers that say "As an AI"'
+    advice = "The words of another model: edit or reject them."
+
+    def inspect(self, row: int, value: Any, turns: Turns) -> Iterator[Finding]:
+        """One finding a record."""
+        for number, turn in enumerate(turns.turns):
+            if turn.role != ASSISTANT or not any(word in turn.text for word in _BOILERPLATE_WORDS):
+                continue
+            match = _BOILERPLATE.search(turn.text)
+            asked = turns.turns[number - 1].text if number else ""
+            if match and not _ABOUT_THE_MODEL.search(asked) and not is_unwanted(value, turns):
+                field = field_name(turn.editable[-1][0]) if turn.editable else "answer"
+                yield Finding(self.name, "warning", (row,), f'The answer says "{match.group()}".', excerpt(turn.text, match.start()), field, 0.9)
+                return
+
+
+class Promises:
+    """Answers that promise an act in the world; where tools are called the promise may be kept."""
+
+    name = "impossible-promise"
+    title = "Promises that an assistant cannot keep"
+    advice = "The model learns to promise what it cannot do: edit or reject them."
+
+    def inspect(self, row: int, value: Any, turns: Turns) -> Iterator[Finding]:
+        """One finding a record."""
+        said = turns.turns
+        if any(turn.role == TOOL for turn in said) or (isinstance(value, dict) and value.get("tools")) or is_unwanted(value, turns):
+            return
+        for number, turn in enumerate(said):
+            if turn.role != ASSISTANT or not ("I" in turn.text or "We" in turn.text or "we" in turn.text):
+                continue
+            match = _PROMISE.search(turn.text)
+            if match and not self._in_somebodys_name(turn.text, match.start(), said[number - 1].text if number else ""):
+                field = field_name(turn.editable[-1][0]) if turn.editable else "answer"
+                yield Finding(self.name, "warning", (row,), f'The answer promises: "{match.group()}".', excerpt(turn.text, match.start()), field, 0.7)
+                return
+
+    @staticmethod
+    def _in_somebodys_name(answer: str, at: int, prompt: str) -> bool:
+        """Whether the answer writes for somebody else: a letter, a dialogue, a story, quoted words, code."""
+        quoted = answer.count('"', 0, at) % 2 == 1 or answer.count("“", 0, at) > answer.count("”", 0, at)
+        return bool(quoted or "```" in answer or _OWN_WORDS.search(prompt) or _STAGED.search(answer))

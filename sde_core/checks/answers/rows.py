@@ -1,0 +1,32 @@
+"""Which answers are meant to be learnt from, and where they stand."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from sde_core.checks.fields import field_name
+from sde_core.checks.findings import CheckContext
+from sde_core.dataset import Dataset
+from sde_core.dataset.turns import ASSISTANT, TEXT
+
+UNWANTED_LABELS = ("false", "0", "False")
+"""Labels of answers that a preference file marks as bad."""
+
+
+def wanted_answers(context: CheckContext) -> pl.DataFrame:
+    """`context.texts` without rows that have no written answer: labels, plain texts, and answers marked as bad."""
+    layout = context.dataset.layout
+    if layout.name == "classification":
+        return context.texts.clear()
+    answers = context.texts.filter(pl.col("roles").str.contains("a$"), pl.col("answer").str.len_bytes() > 0)
+    if layout.name == "kto":
+        answers = answers.filter(~pl.col("label").is_in(UNWANTED_LABELS))
+    return answers
+
+
+def answer_field(dataset: Dataset, row: int) -> str:
+    """The field in which a record's last answer stands, "answer" where it is composed."""
+    for turn in reversed(dataset.turns(row).turns):
+        if turn.role in (ASSISTANT, TEXT):
+            return field_name(turn.editable[-1][0]) if turn.editable else "answer"
+    return "answer"
