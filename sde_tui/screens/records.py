@@ -56,7 +56,7 @@ class RecordsScreen(RecordVerbs, SdeScreen):
         with Container(id="panes"):
             with Container(id="left"):
                 yield OneLine(id="columns")
-                yield RecordTable(self.session.records.cells, id="table")
+                yield RecordTable(self.session.records.cells, moved=self._moved, id="table")
             yield RecordView(id="record")
         yield FilterBar(id="filter")
 
@@ -101,9 +101,11 @@ class RecordsScreen(RecordVerbs, SdeScreen):
             row = self.session.records.row
             self.record_view.show_record(None if row is None else self.session.records.text_of(row, source=self.show_source, tokens=self.show_tokens))
 
+    def _moved(self, line: int) -> None:
+        self.session.records.cursor = line
+
     def on_line_list_moved(self, event: LineList.Moved) -> None:
-        records = self.session.records
-        records.cursor, records.scroll = event.line, self.table.scroll_offset.y
+        self.session.records.scroll = self.table.scroll_offset.y
         if self._rest_timer is not None:
             self._rest_timer.stop()
         self._rest_timer = self.set_timer(_REST_SECONDS, self._rested)

@@ -42,11 +42,18 @@ class RowCells:
 
 
 class RecordTable(LineList):
-    """Records of a view. Columns: mark, decision, finding, row number, label where there are labels, prompt, answer."""
+    """Records of a view. Columns: mark, decision, finding, row number, label where there are labels, prompt, answer.
 
-    def __init__(self, cells: Callable[[int], RowCells], *, id: str | None = None) -> None:  # noqa: A002
+    Args:
+        cells: What to show of a row.
+        moved: Told of the cursor's new line at once: the next key may act on it before a message about it has arrived.
+        id: The widget's.
+    """
+
+    def __init__(self, cells: Callable[[int], RowCells], *, moved: Callable[[int], None] | None = None, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self._cells_of = cells
+        self._moved = moved
         self._cells: dict[int, RowCells] = {}
         self.rows: Sequence[int] = ()
         self.number_width = 5
@@ -70,6 +77,11 @@ class RecordTable(LineList):
         if scroll is not None:
             self.scroll_to(y=scroll, animate=False, immediate=True)
         self.show_line(cursor)
+
+    def watch_cursor(self, old: int, new: int) -> None:
+        if self._moved is not None:
+            self._moved(new)
+        super().watch_cursor(old, new)
 
     def forget_cells(self) -> None:
         """Fetches every row anew when it is next drawn."""
