@@ -9,7 +9,7 @@ from sde_core.dataset import Turn, Turns
 from sde_core.visible import visible
 from sde_tui.widgets.record_table import SEVERITY_GLYPHS, STATUS_GLYPHS
 from sde_tui.widgets.spans import Line, Span
-from sde_tui.widgets.wrapping import wrapped
+from sde_tui.widgets.wrapping import wrapped, wrapped_spans
 
 CUT_CHARACTERS = 20_000
 """A longer text is cut, and says so: wrapping 150,000 characters takes a third of a second."""
@@ -161,28 +161,11 @@ def _token_lines(record: RecordText, width: int) -> list[Line]:
     lines: list[Line] = [[("tokens", "accent"), (f"  {trained:,} of {len(record.tokens):,} train, between ▸ and ◂", "dim")]]
     if record.token_note:
         lines += [[("  " + line, "dim")] for line in wrapped(visible(record.token_note, 400), width - 2)]
-    current: list[Span] = [("  ", "text")]
-    left = width - 2
+    spans: list[Span] = []
     for piece in _joined(record.tokens):
         text = visible(piece.text, keep_newlines=True)
-        ink = "good" if piece.trained else "dim"
-        for number, paragraph in enumerate((f"▸{text}◂" if piece.trained else text).split("\n")):
-            if number:
-                lines.append(current)
-                current, left = [("  ", "text")], width - 2
-            for chunk in _chunks(paragraph, left, width - 2):
-                if len(chunk) > left:
-                    lines.append(current)
-                    current, left = [("  ", "text")], width - 2
-                current.append((chunk, ink))
-                left -= _cells(chunk)
-    return [*lines, current]
-
-
-def _cells(text: str) -> int:
-    from rich.cells import cell_len
-
-    return cell_len(text)
+        spans.append((f"▸{text}◂", "good") if piece.trained else (text, "dim"))
+    return [*lines, *([("  ", "text"), *line] for line in wrapped_spans(spans, width - 2))]
 
 
 def _joined(tokens: Sequence[TokenPiece]) -> Iterable[TokenPiece]:
@@ -195,14 +178,3 @@ def _joined(tokens: Sequence[TokenPiece]) -> Iterable[TokenPiece]:
         text, trained = text + token.text, token.trained
     if text:
         yield TokenPiece(text, trained)
-
-
-def _chunks(text: str, first: int, width: int) -> Iterable[str]:
-    """A paragraph in pieces: the first fills a line that is begun, the others are lines of their own."""
-    rest = text
-    if first > 0 and rest:
-        head = next(iter(wrapped(rest, max(first, 2))))
-        yield head
-        rest = rest[len(head) :].removeprefix(" ")
-    if rest:
-        yield from wrapped(rest, width)
