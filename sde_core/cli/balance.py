@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import click
 
-from sde_core.checks.balance import DERIVED, BalanceReport, FieldBalance, class_balance
+from sde_core.checks.balance import DERIVED, BalanceReport, FieldBalance, class_balance, class_title
 from sde_core.checks.balance_targets import DropPlan, Target, TargetVerdict, drop_plan, field_of_target, parsed_target, verdict
 from sde_core.cli.common import data_options, emit_json, json_option, stderr_progress
 from sde_core.dataset import Dataset
@@ -88,7 +88,7 @@ def _print_field(balance: FieldBalance, show: int) -> None:
     for counted in balance.classes[:show]:
         bar = "█" * max(round(_BAR * counted.count / largest), 1)
         rare = "  rare" if counted.rare else ""
-        click.echo(f"  {visible(counted.name, 32):<32} {counted.count:>9,} {counted.share:>7.1%}  {bar}{rare}")
+        click.echo(f"  {visible(class_title(counted.name), 32):<32} {counted.count:>9,} {counted.share:>7.1%}  {bar}{rare}")
     if len(balance.classes) > show:
         click.echo(f"  … and {len(balance.classes) - show:,} more classes (--show {len(balance.classes)}, or --json)")
     for usual, *others in balance.variants:

@@ -39,7 +39,7 @@ _PLACEHOLDER = (
     r"|insert (?:answer|text) here)\W{0,3}$|^[.\-–—_?…\s]+$"
 )
 _NUMBER = r"^\s*[-+−]?[$€£¥]?\s?\d[\d,. ]*(?:[eE][-+]?\d+)?\s?(?:%|[°º]?[CFK]?|[a-zA-Zµ/²³]{1,6})?\.?\s*$"
-_JSON = r"(?s)^\s*(?:\{\s*(?:\"|\})|\[\s*(?:[\[{\"\d\]-]|true|false|null)).*[}\]]\s*$"
+_JSON = r"(?s)^\s*(?:\{\s*\}|\[\s*\]|(?:\{\s*\"|\[\s*(?:[\[{\"\d-]|true|false|null)).*[}\]])\s*$"
 _CODE = (
     r"(?m)```|^\s*(?:def \w+\(.*|class \w+.*[:{]\s*$|import [\w.]+(?: as \w+)?\s*$|from [\w.]+ import |#include\s*[<\"]|#!/"
     r"|public (?:static |class |void )|(?:async )?function\s*\w*\s*\(|(?:const|let|var) \w+\s*=|using namespace|package \w+;"
