@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import statistics
+from pathlib import Path
 
 import pytest
 
@@ -54,7 +55,7 @@ def test_select_train_and_load_the_adapter(alpaca, sde, shared_models, tmp_path)
     code, job = sde("train", alpaca, "--model", model, *[word for option in options for word in ("--set", option)], "--attach", "--json")
     assert code == 0
     assert job["status"]["state"] == "done"
-    events = [json.loads(line) for line in open(f"{job['folder']}/events.jsonl")]
+    events = [json.loads(line) for line in (Path(job["folder"]) / "events.jsonl").read_text().splitlines()]
     losses = [event["loss"] for event in events if "loss" in event]
     assert len(losses) == 50
     assert statistics.mean(losses[-10:]) < statistics.mean(losses[:10])
