@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from sde_core.checks.findings import Finding
-    from sde_core.checks.report import Action
+    from sde_core.checks.report import Action, CheckReport
     from sde_tui.session import Session
 
 
@@ -65,6 +65,7 @@ class OverviewPart:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._texts = ""
+        self._problems: tuple[CheckReport, list[Problem]] | None = None
 
     def facts(self, *, bad_lines: int = 0) -> FileFacts:
         """What is known now, with the first few lines that cannot be read."""
@@ -123,13 +124,9 @@ class OverviewPart:
         report = self._session.findings.report
         if report is None:
             return None
-        from sde_tui.screens import SCREENS
-
-        numbers = {spec.name: spec.number for spec in SCREENS}
-        return [
-            Problem(action.check, action.title, action.severity, action.rows, _advice(action), numbers.get(action.screen, 0))
-            for action in report.actions()
-        ]
+        if self._problems is None or self._problems[0] is not report:
+            self._problems = (report, _problems_of(report))
+        return self._problems[1]
 
     def _found(self, check: str) -> list[Finding]:
         report = self._session.findings.report
@@ -173,6 +170,16 @@ class OverviewPart:
                 )
             )
         return steps
+
+
+def _problems_of(report: CheckReport) -> list[Problem]:
+    from sde_tui.screens import SCREENS
+
+    numbers = {spec.name: spec.number for spec in SCREENS}
+    return [
+        Problem(action.check, action.title, action.severity, action.rows, _advice(action), numbers.get(action.screen, 0))
+        for action in report.actions()
+    ]
 
 
 def _advice(action: Action) -> str:

@@ -49,8 +49,6 @@ class OverviewScreen(SdeScreen):
         self.set_focus(self.query_one("#overview"))
 
     def refresh_content(self, change: str) -> None:
-        if change == "work" and not self.session.findings.running and not self.session.lanes.running("read"):
-            return
         shown = self.query_one("#overview", ItemList)
         untouched = shown.cursor == self._cursor
         shown.set_items(self._items(shown.scrollable_content_region.width or 79))

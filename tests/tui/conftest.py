@@ -47,13 +47,18 @@ class Driven:
             if not self.session.lanes.tasks and self.app.keys_are_done:
                 break
 
-    async def press(self, *keys: str) -> None:
-        """Presses keys and waits for what they do, threads included."""
+    async def press_only(self, *keys: str) -> None:
+        """Presses keys and waits until they have done what they do at once; threads may run on."""
         for key in keys:
             self.app.post_message(events.Key(key, _character_of(key)))
         await self.pilot.pause()
         while not self.app.keys_are_done:
             await asyncio.sleep(0.001)
+        await self.pilot.pause()
+
+    async def press(self, *keys: str) -> None:
+        """Presses keys and waits for what they do, threads included."""
+        await self.press_only(*keys)
         await self.settle()
 
     async def type(self, text: str) -> None:
