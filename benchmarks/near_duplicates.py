@@ -14,6 +14,7 @@ import argparse
 import random
 import resource
 import time
+from itertools import pairwise
 
 import numpy as np
 
@@ -61,7 +62,7 @@ def with_datasketch(texts: list[str], near: float) -> Pairs:
     found: Pairs = set()
     for row, text in enumerate(texts):
         words = ["", *text.lower().split(), ""]
-        shingles = {f"{one} {other}".encode() for one, other in zip(words, words[1:], strict=False)}
+        shingles = {f"{one} {other}".encode() for one, other in pairwise(words)}
         sketch = MinHash(num_perm=128)
         sketch.update_batch(list(shingles))
         for other in index.query(sketch):
@@ -104,9 +105,8 @@ def main() -> None:
     if not arguments.ours:
         reference, reference_seconds = measured("datasketch", with_datasketch, texts, arguments.near)
         union = found | reference
-        print(
-            f"of all {len(union):,} pairs either found: sde {len(found) / max(len(union), 1):.4f}, datasketch {len(reference) / max(len(union), 1):.4f}"
-        )
+        shares = [len(part) / max(len(union), 1) for part in (found, reference)]
+        print(f"of all {len(union):,} pairs that either found: sde {shares[0]:.4f}, datasketch {shares[1]:.4f}")
         print(f"datasketch takes {reference_seconds / seconds:.1f} times the CPU time")
 
 
