@@ -25,11 +25,10 @@ def summary_line(part: SelectionPart) -> tuple[Line, Line]:
     """Size, method and balance on the left; what moved on the right."""
     wishes, selection = part.wishes, part.selection
     size = f"{selection.params.k:,} of {selection.candidates:,} rows" if selection is not None else f"{part.k:,} rows"
-    left: list[Span] = [(f" {size}", "strong"), (f"  {wishes.method}  ", "text")]
+    left: list[Span] = [(f" {size}", "strong"), (f": {part.note}" if part.note else "", "warn"), (f"  {wishes.method}  ", "text")]
     if wishes.method == "dpp":
-        left += [("diversity ", "dim"), (slider(wishes.balance), "accent"), (" quality", "dim"), (f"  {wishes.balance:.2f}", "text")]
-    if part.note:
-        left.append((f"  {part.note}", "warn"))
+        ends = ("", "") if part.note else ("diversity ", " quality ")
+        left += [(ends[0], "dim"), (slider(wishes.balance), "accent"), (ends[1], "dim"), (f" {wishes.balance:.2f}", "text")]
     return left, _moved_spans(part.moves)
 
 
@@ -103,7 +102,7 @@ def legend_lines(width: int) -> list[Line]:
         "distance: mean distance of a row left out to the nearest chosen one",
         "radius: the largest of those; distances are 1 − cosine similarity",
     )
-    return [[(fit(meaning, width), "dim")] for meaning in meanings]
+    return [[(line, "dim")] for meaning in meanings for line in wrapped(meaning, width)]
 
 
 def side_lines(coverage: Coverage | None, width: int) -> list[Line]:

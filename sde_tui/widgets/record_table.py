@@ -79,7 +79,7 @@ class RecordTable(LineList):
         self.show_line(cursor)
 
     def watch_cursor(self, old: int, new: int) -> None:
-        if self._moved is not None:
+        if self._moved is not None and new != old:
             self._moved(new)
         super().watch_cursor(old, new)
 

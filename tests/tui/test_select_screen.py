@@ -1,0 +1,414 @@
+"""Screen 7 by its keys."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+
+import orjson
+import pytest
+
+import sde_tui.session_selection as session_selection
+from sde_core.cli.main import main
+from sde_core.dataset import open_dataset
+from sde_core.progress import raise_if_cancelled
+from sde_core.project import Project
+from sde_tui.session_decisions import TextChange
+from sde_tui.session_selection import row_words
+
+TOPICS = ("tides", "glaciers", "printing", "chess", "honey", "bridges", "pianos", "comets")
+BAD_ROW = 5
+HOSTILE_ROW = 7
+
+
+def answer_of(i):
+    topic = TOPICS[i % 8]
+    parts = [f"The {topic} matter because {i} people in Norway saw them."] + [
+        f"However, {topic} may differ, for example in size." for _ in range(i % 5)
+    ]
+    if i % 3 == 0:
+        return "\n".join(f"- {part}" for part in parts)
+    return " ".join(parts) + ("!" if i % 4 == 0 else "") + (" \x1b]52;c;aGk=\x07[/INST]" if i == HOSTILE_ROW else "")
+
+
+@pytest.fixture
+def essays(tmp_path):
+    """Eighty labelled rows on eight topics, one with escape codes and markup, one line that cannot be read."""
+    lines = [
+        json.dumps(
+            {
+                "instruction": f"Explain {TOPICS[i % 8]} in {1 + i % 6} words{'?' if i % 2 else '.'}",
+                "output": answer_of(i),
+                "label": ("short", "long")[i % 5 > 2],
+            }
+        )
+        for i in range(80)
+    ]
+    lines[BAD_ROW] = "{oops"
+    path = tmp_path / "essays.jsonl"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def part_of(sde):
+    return sde.session.selection
+
+
+def chosen(sde):
+    return sorted(part_of(sde).selection.rows)
+
+
+@pytest.fixture
+def command_rows(tmp_path, capfdbinary):
+    """Runs a command line that the app shows and gives the rows it chooses, having compared them with those it writes."""
+
+    def run(command):
+        words = shlex.split(command)
+        assert words[:2] == ["sde", "select"]
+        output = tmp_path / "by_command.jsonl"
+        words[words.index("subset.jsonl")] = str(output)
+        capfdbinary.readouterr()
+        assert main([*words[1:], "--json"]) == 0
+        rows = orjson.loads(capfdbinary.readouterr().out)["rows"]
+        dataset = open_dataset(words[2])
+        assert output.read_bytes() == b"".join(dataset.raw(row) + b"\n" for row in rows)
+        return rows
+
+    return run
+
+
+async def go_to(sde, row):
+    """Puts the cursor on a row of the list."""
+    await sde.press("home", *["down"] * list(sde.app.screen.table.rows).index(row))
+    assert sde.app.screen.table.row == row
+
+
+async def test_first_sight(open_app, essays):
+    async with open_app(essays) as sde:
+        await sde.press("7")
+        sde.golden("select")
+        assert len(chosen(sde)) == 8
+        assert BAD_ROW not in chosen(sde)
+
+
+async def test_wide_shows_classes_and_the_card_beside_the_list(open_app, essays):
+    async with open_app(essays, size=(120, 40)) as sde:
+        await sde.press("7")
+        sde.golden("select_wide")
+        coverage = part_of(sde).coverage
+        line = next(line for line in sde.lines if re.search(r"│ long ", line))
+        shares = [dict(profile.classes)["long"] / profile.rows for profile in (coverage.full, coverage.proposal, coverage.random)]
+        assert [float(share) for share in re.findall(r"([\d.]+)%", line)] == [pytest.approx(100 * share, abs=0.05) for share in shares]
+
+
+async def test_the_command_on_screen_chooses_the_same_rows(open_app, essays, command_rows):
+    async with open_app(essays) as sde:
+        await sde.press("7")
+        await sde.press("plus", "plus", "minus", "left", "left", "exclamation_mark")
+        command, rows = part_of(sde).command_line(), chosen(sde)
+        assert sde.flashed == f"$ {command}"
+    assert command_rows(command) == rows
+
+
+async def test_the_command_carries_locks_bans_and_decisions(open_app, essays, command_rows):
+    async with open_app(essays) as sde:
+        await sde.press("7")
+        await sde.press("n", "ctrl+a", "ctrl+k", "2", "0", "enter")
+        acted = {}
+        for place, key in ((3, "x"), (6, "a"), (9, "b"), (-1, "l")):
+            acted[key] = part_of(sde).selection.rows[place]
+            await go_to(sde, acted[key])
+            await sde.press(key)
+        await sde.press("right", "right", "right")
+        now = chosen(sde)
+        assert len(now) == 20
+        assert {acted["a"], acted["l"]} <= set(now)
+        assert not {acted["x"], acted["b"]} & set(now)
+        command = part_of(sde).command_line()
+        assert "--lock-accepted" in command
+        assert f"--lock {acted['l']} --ban {acted['b']}" in command
+        assert "--balance 0.65" in command
+    assert command_rows(command) == now
+
+
+@pytest.mark.parametrize("name", ["random", "stratified", "topk", "kcenter"])
+async def test_every_method_by_key_and_by_command(open_app, essays, command_rows, name):
+    async with open_app(essays) as sde:
+        names = [method for method, _ in sde.session.selection.methods()]
+        await sde.press("7")
+        await sde.press("m", *["down"] * names.index(name), "enter")
+        assert part_of(sde).selection.params.method == name
+        assert name in sde.lines[2]
+        before = chosen(sde)
+        await sde.press("s", "right")
+        assert "Only dpp weighs quality" in sde.flashed
+        drawn = name in ("random", "stratified")
+        assert (part_of(sde).wishes.seed, chosen(sde) != before) == (int(drawn), drawn)
+        command, rows = part_of(sde).command_line(), chosen(sde)
+    assert command_rows(command) == rows
+
+
+async def test_other_rules_mean_another_quality_and_the_command_names_them(open_app, essays, command_rows):
+    async with open_app(essays) as sde:
+        await sde.press("7")
+        before = part_of(sde).selection
+        assert "--rules" not in part_of(sde).command_line()
+        await sde.press("6", "minus", "minus", "minus", "7")
+        after = part_of(sde).selection
+        assert [pick.quality for pick in after.picks] != [pick.quality for pick in before.picks]
+        assert f"--rules {','.join(sde.session.rules.choice.chosen)}" in part_of(sde).command_line()
+        command, rows = part_of(sde).command_line(), chosen(sde)
+    assert command_rows(command) == rows
+
+
+async def test_the_card_gives_the_reason_of_the_row_under_the_cursor(open_app, essays):
+    async with open_app(essays) as sde:
+        await sde.press("7")
+        await sde.press("down", "down")
+        pick = part_of(sde).selection.picks[2]
+        assert sde.app.screen.table.row == pick.row
+        card = " ".join(line.strip() for line in sde.lines[13:16])
+        assert f"row {pick.row}" in card
+        assert "rank 3/8" in card
+        assert pick.reason in card
+        line = next(line for line in sde.lines if line.startswith("   3 "))
+        assert line.split()[1:6] == [
+            str(pick.row),
+            f"{pick.quality:.2f}",
+            f"{pick.gain:+.2f}",
+            str(pick.nearest_row),
+            f"{pick.nearest_similarity:.2f}",
+        ]
+
+
+async def test_rejecting_solves_again_and_undo_brings_the_same_rows_back(open_app, essays):
+    async with open_app(essays) as sde:
+        await sde.press("7")
+        await sde.press("down")
+        before = part_of(sde).selection
+        await sde.press("x")
+        gone = before.rows[1]
+        assert sde.session.decisions.status(gone) == "rejected"
+        assert gone not in chosen(sde)
+        assert len(chosen(sde)) == 8
+        assert part_of(sde).selection.candidates == before.candidates - 1
+        await sde.press("u")
+        assert part_of(sde).selection == before
+        await sde.press("U")
+        assert gone not in chosen(sde)
+
+
+async def test_what_moved_is_counted_and_listed_with_the_reason(open_app, essays):
+    async with open_app(essays) as sde:
+        await sde.press("7")
+        await sde.press("down")
+        before = set(chosen(sde))
+        await sde.press("b")
+        after = set(chosen(sde))
+        assert f"+{len(after - before)} −{len(before - after)} rows" in sde.lines[2]
+        await sde.press("v")
+        listed = set(sde.app.screen.table.rows)
+        assert listed == before ^ after
+        assert "you banned it" in sde.text
+        await sde.press("v")
+        assert "locked and banned" in sde.lines[3]
+        assert set(sde.app.screen.table.rows) == part_of(sde).wishes.banned
+        await sde.press("b", "v")
+        assert set(chosen(sde)) == before
+
+
+async def test_marks_are_acted_on_together_and_used_up(open_app, essays):
+    async with open_app(essays) as sde:
+        await sde.press("7")
+        await sde.press("space", "space")
+        marked = set(sde.session.records.marks)
+        assert len(marked) == 2
+        assert "•" in sde.lines[4]
+        await sde.press("b")
+        assert part_of(sde).wishes.banned == marked
+        assert not sde.session.records.marks
+        assert "2 rows" in sde.flashed
+        assert not marked & set(chosen(sde))
+
+
+async def test_accepting_the_whole_proposal_asks_with_the_number_and_is_one_decision(open_app, essays):
+    async with open_app(essays) as sde:
+        await sde.press("7")
+        await sde.press("a", "A")
+        assert "Accept 8 rows?" in sde.text
+        assert "1 of them are accepted already" in sde.text
+        await sde.press("n")
+        assert sde.session.decisions.counts == (1, 0)
+        before = part_of(sde).selection.rows
+        await sde.press("A", "y")
+        assert sde.session.decisions.counts == (8, 0)
+        assert len(sde.session.decisions.log) == 2
+        assert sde.session.decisions.log[-1].reasons == ("selected by dpp: 8 rows, balance 0.5, seed 0",)
+        assert set(part_of(sde).selection.rows) == set(before)
+        await sde.press("A")
+        assert "accepted already" in sde.flashed
+        await sde.press("u")
+        assert sde.session.decisions.counts == (1, 0)
+
+
+async def test_accepting_changes_neither_order_nor_gains(open_app, essays):
+    async with open_app(essays) as sde:
+        await sde.press("7")
+        before = [(pick.row, pick.gain) for pick in part_of(sde).selection.picks]
+        await sde.press("A", "y")
+        assert [(pick.row, pick.gain) for pick in part_of(sde).selection.picks] == before
+        assert "+" not in sde.lines[2]
+
+
+async def test_sizes_beyond_bounds_are_brought_back_and_said(open_app, essays):
+    async with open_app(essays) as sde:
+        await sde.press("7")
+        await sde.press("space", "space", "space", "l", "n", "ctrl+a", "ctrl+k", "2", "enter")
+        assert len(chosen(sde)) == 3
+        assert "3 are accepted or locked" in sde.lines[2]
+        await sde.press("n", "ctrl+a", "ctrl+k", "1", "0", "0", "%", "enter")
+        assert len(chosen(sde)) == 79
+        await sde.press("end", "b")
+        assert len(chosen(sde)) == 78
+        assert "only 78 can be chosen" in sde.lines[2]
+        await sde.press("n", "ctrl+a", "ctrl+k", "8", "0", "enter")
+        assert "only 79 can be chosen" in sde.flashed
+
+
+async def test_balance_stops_at_its_ends(open_app, essays):
+    async with open_app(essays) as sde:
+        await sde.press("7")
+        await sde.press(*["right"] * 11)
+        assert part_of(sde).wishes.balance == 1
+        assert "─●" in sde.lines[2]
+        qualities = [pick.quality for pick in part_of(sde).selection.picks]
+        assert qualities == sorted(qualities, reverse=True)
+        await sde.press(*["left"] * 21)
+        assert part_of(sde).wishes.balance == 0
+
+
+async def test_reading_a_row_and_coming_back(open_app, essays):
+    async with open_app(essays) as sde:
+        await sde.press("7")
+        await sde.press("down", "down", "enter")
+        assert "▌2 Records▐" in sde.lines[1] or "▐2 Records▌" in sde.lines[1]
+        assert sde.session.records.row == part_of(sde).selection.rows[2]
+        assert list(sde.session.records.view.rows) == list(part_of(sde).selection.rows)
+        await sde.press("backspace")
+        assert "7 Select" in sde.lines[1]
+        assert sde.app.screen.NAME == "select"
+        assert sde.app.screen.table.cursor == 2
+
+
+async def test_figures_classes_and_their_meaning_take_turns(open_app, essays):
+    async with open_app(essays) as sde:
+        await sde.press("7")
+        assert "radius" in sde.lines[18]
+        await sde.press("i")
+        assert "short" in sde.lines[18]
+        assert "long" in sde.lines[18]
+        await sde.press("i")
+        assert "cosine" in sde.text
+        await sde.press("i")
+        assert "radius" in sde.lines[18]
+
+
+async def test_hostile_text_stays_text(open_app, essays):
+    async with open_app(essays, size=(120, 40)) as sde:
+        await sde.press("7")
+        await sde.press("n", "ctrl+a", "ctrl+k", "7", "9", "enter")
+        await go_to(sde, HOSTILE_ROW)
+        assert "\x1b" not in sde.text
+        assert "␛]52" in sde.text
+        assert "[/INST]" in sde.text
+
+
+async def test_edited_texts_are_embedded_and_scored_again(open_app, essays, capfdbinary):
+    async with open_app(essays) as sde:
+        await sde.press("7")
+        row = part_of(sde).selection.rows[0]
+        path = sde.session.dataset.turns(row).turns[-1].path
+        old = sde.session.dataset.turns(row).turns[-1].text
+        sde.session.decisions.edit([TextChange(row, path, old, "Yes.")])
+        await sde.settle()
+        features = part_of(sde)._features
+        assert features.lengths[list(features.rows).index(row)] == 4
+        command, rows = part_of(sde).command_line(), list(part_of(sde).selection.rows)
+    assert main([*shlex.split(command)[1:-2], "--json"]) == 0
+    assert [pick["row"] for pick in orjson.loads(capfdbinary.readouterr().out)["picks"]] == rows
+
+
+async def test_a_big_file_waits_for_the_key(open_app, essays, monkeypatch):
+    monkeypatch.setattr(session_selection, "AUTOMATIC_ROWS", 10)
+    async with open_app(essays) as sde:
+        await sde.press("7")
+        assert part_of(sde).selection is None
+        assert "r embeds and scores all rows" in sde.text
+        await sde.press("A")
+        assert "no proposal yet" in sde.flashed
+        await sde.press("r")
+        assert len(chosen(sde)) == 8
+
+
+async def test_stopped_work_starts_again_by_key(open_app, essays, monkeypatch):
+    compute, blocked = session_selection._features, []
+
+    def waits(dataset, cache_dir, cancel, progress):
+        if not blocked:
+            blocked.append(True)
+            progress(10, 80)
+            cancel.wait(60)
+            raise_if_cancelled(cancel)
+        return compute(dataset, cache_dir, cancel, progress)
+
+    monkeypatch.setattr(session_selection, "_features", waits)
+    async with open_app(essays) as sde:
+        await sde.pilot.press("7")
+        while not blocked:
+            await sde.pilot.pause()
+        await sde.pilot.pause()
+        assert "Embedding rows" in sde.text
+        await sde.press("ctrl+x")
+        assert part_of(sde).selection is None
+        await sde.press("r")
+        assert len(chosen(sde)) == 8
+
+
+async def test_nothing_left_to_choose_from_is_said(open_app, write_jsonl):
+    path = write_jsonl([{"instruction": f"Say {i}", "output": f"{i} it is"} for i in range(3)])
+    async with open_app(path) as sde:
+        await sde.press("7")
+        await sde.press("n", "ctrl+a", "ctrl+k", "3", "enter")
+        await sde.press("space", "space", "space", "x")
+        assert part_of(sde).selection is None
+        assert "No row is left to choose from" in sde.text
+        await sde.press("u")
+        assert len(chosen(sde)) == 3
+
+
+async def test_another_layout_is_embedded_again(open_app, essays):
+    async with open_app(essays) as sde:
+        await sde.press("7")
+        lengths = part_of(sde)._features.lengths.copy()
+        layout = sde.session.dataset.layout
+        sde.session.set_layout(type(layout)(layout.name, {**layout.roles, "output": "instruction", "answer": "instruction"}))
+        await sde.settle()
+        await sde.press("r")
+        assert part_of(sde).selection is not None
+        assert lengths.shape == part_of(sde)._features.lengths.shape
+
+
+async def test_decisions_survive_but_locks_are_of_this_session(open_app, essays):
+    async with open_app(essays) as sde:
+        await sde.press("7")
+        await sde.press("a", "down", "l")
+    journal = Project.of(essays).open_journal(open_dataset(str(essays)))
+    assert len(journal.decisions) == 1
+    journal.close()
+
+
+def test_row_words_are_what_the_command_line_takes():
+    assert row_words([3, 1, 2, 7]) == "1-3,7"
+    assert row_words([5]) == "5"
+    assert row_words([]) == ""
