@@ -94,6 +94,9 @@ class SdeApp(App[str]):
             renderable = PaintedUpdate(painted) if painted else None
         super()._display(screen, renderable)
 
+    def _set_pointer_shape(self, shape: str) -> None:
+        """Leaves the mouse pointer alone: few terminals can change it, and some print the request."""
+
     def forget_terminal(self, *_: Any) -> None:
         """Draws everything anew: another program may have written to the terminal."""
         if self._painter is not None:

@@ -47,7 +47,15 @@ class PtyApp:
         self._answered: set[bytes] = set()
         master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", self.lines, self.columns, 0, 0))
-        known = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", "PYTHONPATH": str(ROOT), "SSH_CONNECTION": "", "SSH_TTY": "", "TMUX": ""}
+        known = {
+            **os.environ,
+            "TERM": "xterm-256color",
+            "COLORTERM": "truecolor",
+            "PYTHONPATH": str(ROOT),
+            "SSH_CONNECTION": "",
+            "SSH_TTY": "",
+            "TMUX": "",
+        }
         for name in ("NO_COLOR", "COLUMNS", "LINES"):
             known.pop(name, None)
         for name, value in (environ or {}).items():
@@ -61,7 +69,7 @@ class PtyApp:
             self.process = subprocess.Popen(
                 [python, "-m", "sde_tui", *arguments],
                 stdin=slave, stdout=slave, stderr=errors, env=known, cwd=ROOT, close_fds=True,
-                preexec_fn=_lead_session,  # noqa: PLW1509 - the child must own the terminal to be hung up with it
+                preexec_fn=_lead_session,
             )  # fmt: skip
         os.close(slave)
         self.master = master
