@@ -37,7 +37,7 @@ class Project:
         beside = path.parent / f"{path.name}.sde"
         if path.exists() and os.access(beside if beside.exists() else path.parent, os.W_OK | os.X_OK):
             return cls(beside, beside_data=True)
-        return cls(_user_state_folder() / f"{path.name[:80]}-{_digest(str(dataset_path), path)}", beside_data=False)
+        return cls(user_state_folder() / f"{path.name[:80]}-{_digest(str(dataset_path), path)}", beside_data=False)
 
     @property
     def journal_path(self) -> Path:
@@ -130,7 +130,8 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _user_state_folder() -> Path:
+def user_state_folder() -> Path:
+    """Where the state of datasets goes that lie in folders which cannot be written: one folder a dataset."""
     return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "sde"
 
 

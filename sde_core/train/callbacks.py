@@ -12,6 +12,8 @@ from sde_core.jobs import JobContext
 
 COMPLETE = "complete"
 """A file in a checkpoint's folder that says that all of it was written."""
+CHECKPOINT_SECONDS = 600.0
+"""A run on one device saves at least this often, so that no accident costs more."""
 _RATE_WINDOW_SECONDS = 15.0
 _MEMORY_SECONDS = 1.0
 
@@ -67,6 +69,8 @@ def event_callback(context: JobContext, device: str) -> Any:
     rate, memory = TokenRate(), Memory(device)
 
     class EventCallback(TrainerCallback):  # type: ignore[misc]
+        saved = time.monotonic()
+
         def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             rate.add(time.monotonic(), state.num_input_tokens_seen)
             context.event("train", step=state.global_step, steps=state.max_steps)
@@ -75,7 +79,8 @@ def event_callback(context: JobContext, device: str) -> Any:
 
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
             context.report(state.global_step, state.max_steps)
-            if context.is_set():
+            control.should_save |= args.world_size == 1 and time.monotonic() - self.saved > CHECKPOINT_SECONDS
+            if _asked_to_stop(context, args):
                 control.should_save = True
                 control.should_training_stop = True
             return control
@@ -88,11 +93,24 @@ def event_callback(context: JobContext, device: str) -> Any:
                 context.event("eval", step=state.global_step, loss=logs["eval_loss"])
 
         def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            self.saved = time.monotonic()
             if state.is_world_process_zero:
                 (Path(args.output_dir) / f"checkpoint-{state.global_step}" / COMPLETE).touch()
                 context.event("checkpoint", step=state.global_step)
 
     return EventCallback()
+
+
+def _asked_to_stop(context: JobContext, args: Any) -> bool:
+    """Whether to stop after this step; several processes agree on it, or those that saw the wish later would wait for the others for ever."""
+    asked = context.is_set()
+    if args.world_size == 1:
+        return asked
+    import torch
+
+    flag = torch.tensor(int(asked), device=args.device)
+    torch.distributed.all_reduce(flag, torch.distributed.ReduceOp.MAX)
+    return bool(flag.item())
 
 
 def _step_fields(logs: dict[str, Any], state: Any) -> dict[str, Any]:

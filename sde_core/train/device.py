@@ -19,12 +19,14 @@ class DevicePlan:
         precision: "float32", "bf16" or "fp16".
         quantize: "none" or "4bit".
         name: The device in words.
+        processes: Processes that train together.
     """
 
     device: str
     precision: str
     quantize: str
     name: str
+    processes: int = 1
 
 
 def visible_gpus() -> int:
@@ -72,7 +74,7 @@ def plan_device(recipe: Recipe) -> DevicePlan:
         raise UsageError(f"The recipe asks for {device}, and this machine has none that torch can use.", "Set --set device=auto.")
     _refuse_quantize(recipe, device)
     name = torch.cuda.get_device_name() if device == "cuda" else f"{torch.get_num_threads()} CPU threads" if device == "cpu" else "Apple GPU"
-    return DevicePlan(device, _precision(recipe, device), recipe.quantize, name)
+    return DevicePlan(device, _precision(recipe, device), recipe.quantize, name, int(os.environ.get("WORLD_SIZE", "1")))
 
 
 def _precision(recipe: Recipe, device: str) -> str:

@@ -1,4 +1,4 @@
-"""The fine-tuning job: reads its folder, trains, and leaves the adapter; in one process, or in one a GPU through accelerate."""
+"""The fine-tuning job: reads its folder, trains, and leaves the adapter; in one process, or in one a GPU."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def run_training(context: JobContext) -> None:
     recipe = read_recipe(context.folder / "recipe.json")
     processes = process_count(recipe)
     if processes > 1:
-        _run_processes(context, recipe, processes)
+        _run_processes(context, processes)
     else:
         use_one_gpu()
         train_in_this_process(context, recipe)
@@ -72,13 +72,12 @@ def _last_word(context: JobContext) -> str:
     )
 
 
-def _run_processes(context: JobContext, recipe: Recipe, processes: int) -> None:
-    """Let accelerate start the processes, watch them, and pass their progress on."""
+def _run_processes(context: JobContext, processes: int) -> None:
+    """Start the processes, watch them, and pass their progress on."""
     context.say(f"Starting {processes} processes.", unit="steps")
-    where = ["--cpu"] if recipe.device == "cpu" else ["--multi_gpu"]
-    module = ["--module", "sde_core.train.worker", str(context.folder), str(os.getpid())]
-    plain = ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"]
-    command = [sys.executable, "-m", "accelerate.commands.launch", *where, "--num_processes", str(processes), *plain, *module]
+    # This is what accelerate's own launcher starts for GPUs; unlike that launcher it also starts several processes on a CPU.
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+    command = [*launcher, "-m", "sde_core.train.worker", str(context.folder), str(os.getpid())]
     failure = context.folder / "failure.json"
     failure.unlink(missing_ok=True)
     offset = (context.folder / "events.jsonl").stat().st_size
@@ -107,6 +106,7 @@ def _pass_progress_on(context: JobContext, offset: int) -> int:
     events, offset = read_events(context.folder / "events.jsonl", offset)
     steps = [event for event in events if event.get("event") == "step"]
     if steps:
-        context.say("Training.")
+        if context.status.message != "Training.":
+            context.say("Training.", unit="steps")
         context.report(steps[-1]["step"], steps[-1]["steps"])
     return offset

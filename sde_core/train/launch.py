@@ -47,6 +47,7 @@ def launch_training(
         ReadOnlyError: When the job folder cannot be written.
         CancelledError: When stopped; no job was started.
     """
+    rows = [int(row) for row in rows]
     check_before_launch(dataset, rows, recipe, cancel=cancel)
     location = model_location(recipe.model)
     folder = new_job_folder(jobs_dir, "train")

@@ -17,11 +17,15 @@ from sde_core.train.device import DevicePlan
 from sde_core.train.order import EpochSampler
 from sde_core.train.preflight import steps_of
 from sde_core.train.recipe import Recipe, listed
-from sde_core.train.samples import Collator, Samples
+from sde_core.train.samples import Collator, Sample, Samples
 from sde_core.train.tokenizer import EMBEDDED_HINT, Tokenizer, model_location
 
-_PARTS_OF_A_RUN = 10
-"""Evaluations and checkpoints in a run, where the recipe does not say."""
+_CHECKPOINTS = 10
+_EVALUATIONS = 6
+"""Checkpoints and evaluations in a run, where the recipe does not say."""
+_EVALUATED_SHARE = 0.05
+_LEAST_EVALUATED = 16
+"""An evaluation looks at this share of the samples that the run trains on, and at least at so many: all of them then take a tenth of its time."""
 
 
 def load_model(recipe: Recipe, plan: DevicePlan) -> Any:
@@ -108,9 +112,10 @@ def train_adapter(context: JobContext, recipe: Recipe, plan: DevicePlan, samples
     model.config.use_cache = False
     trainable = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
     context.event("model", parameters=model.num_parameters(), trainable=trainable, device=plan.name, precision=plan.precision)
-    trainer = _trainer(context, recipe, plan, samples, tokenizer, model)
+    held_out = evaluated_samples(samples, recipe, plan)
+    trainer = _trainer(context, recipe, plan, samples.train, held_out, tokenizer, model)
     checkpoint = last_checkpoint(context.folder / "checkpoints")
-    wanted = steps_of(len(samples.train), recipe, trainer.args.world_size)
+    wanted = steps_of(len(samples.train), recipe, plan.processes)
     if checkpoint and step_of(checkpoint) >= wanted:
         _restore(trainer, checkpoint)
     else:
@@ -121,10 +126,10 @@ def train_adapter(context: JobContext, recipe: Recipe, plan: DevicePlan, samples
     metrics = {
         "steps": steps,
         "train_loss": _last_losses(trainer.state.log_history),
-        "held_out_loss": _held_out_loss(trainer) if samples.held_out else None,
+        "held_out_loss": _held_out_loss(trainer) if held_out else None,
         "tokens": trainer.state.num_input_tokens_seen,
         "training_rows": len(samples.train),
-        "held_out_rows": len(samples.held_out),
+        "held_out_rows": len(held_out),
     }
     if trainer.is_world_process_zero():
         _save_result(trainer.accelerator.unwrap_model(trainer.model), context, metrics)
@@ -137,22 +142,31 @@ def _held_out_loss(trainer: Any) -> float:
     return loss
 
 
-def _trainer(context: JobContext, recipe: Recipe, plan: DevicePlan, samples: Samples, tokenizer: Tokenizer, model: Any) -> Any:
+def evaluated_samples(samples: Samples, recipe: Recipe, plan: DevicePlan) -> list[Sample]:
+    """The held-out samples that the run evaluates on: all of them, or evenly spaced ones by length where they would cost more than they tell."""
+    trained_on = steps_of(len(samples.train), recipe, plan.processes) * recipe.batch_size * recipe.accumulation * plan.processes
+    count = min(max(round(_EVALUATED_SHARE * trained_on), _LEAST_EVALUATED), len(samples.held_out))
+    return [samples.held_out[i * len(samples.held_out) // count] for i in range(count)]
+
+
+def _trainer(
+    context: JobContext, recipe: Recipe, plan: DevicePlan, train: list[Sample], held_out: list[Sample], tokenizer: Tokenizer, model: Any
+) -> Any:
     from transformers import PrinterCallback, ProgressCallback, Trainer
 
-    lengths = np.array([len(sample.ids) for sample in samples.train])
+    lengths = np.array([len(sample.ids) for sample in train])
 
     class OrderedTrainer(Trainer):  # type: ignore[misc]
         """Draws the order from the seed and the epoch, where the Trainer draws it from the state of a random generator."""
 
         def _get_train_sampler(self, *_: Any, **__: Any) -> EpochSampler:
-            return EpochSampler(lengths, recipe.batch_size, seed=recipe.seed, grouped=recipe.group_by_length)
+            return EpochSampler(lengths, recipe.batch_size * plan.processes, seed=recipe.seed, grouped=recipe.group_by_length)
 
     trainer = OrderedTrainer(
         model=model,
-        args=_arguments(context, recipe, plan, samples),
-        train_dataset=samples.train,
-        eval_dataset=samples.held_out or None,
+        args=_arguments(context, recipe, plan, steps_of(len(train), recipe, plan.processes), evaluates=bool(held_out)),
+        train_dataset=train,
+        eval_dataset=held_out or None,
         data_collator=Collator(tokenizer.pad_id, 8 if plan.device == "cuda" else 1),
         callbacks=[event_callback(context, plan.device)],
     )
@@ -161,11 +175,9 @@ def _trainer(context: JobContext, recipe: Recipe, plan: DevicePlan, samples: Sam
     return trainer
 
 
-def _arguments(context: JobContext, recipe: Recipe, plan: DevicePlan, samples: Samples) -> Any:
+def _arguments(context: JobContext, recipe: Recipe, plan: DevicePlan, steps: int, *, evaluates: bool) -> Any:
     from transformers import TrainingArguments
 
-    steps = steps_of(len(samples.train), recipe)
-    interval = max(math.ceil(steps / _PARTS_OF_A_RUN), 1)
     return TrainingArguments(
         output_dir=str(context.folder / "checkpoints"),
         num_train_epochs=recipe.epochs,
@@ -180,9 +192,9 @@ def _arguments(context: JobContext, recipe: Recipe, plan: DevicePlan, samples: S
         max_grad_norm=recipe.max_grad_norm,
         logging_steps=recipe.log_steps,
         logging_nan_inf_filter=False,
-        eval_strategy="steps" if samples.held_out else "no",
-        eval_steps=recipe.eval_steps or interval,
-        save_steps=recipe.save_steps or interval,
+        eval_strategy="steps" if evaluates else "no",
+        eval_steps=recipe.eval_steps or max(math.ceil(steps / _EVALUATIONS), 1),
+        save_steps=recipe.save_steps or max(math.ceil(steps / _CHECKPOINTS), 1),
         save_total_limit=2,
         seed=recipe.seed,
         data_seed=recipe.seed,
@@ -193,6 +205,7 @@ def _arguments(context: JobContext, recipe: Recipe, plan: DevicePlan, samples: S
         remove_unused_columns=False,
         include_num_input_tokens_seen="non_padding",
         label_names=["labels"],
+        ddp_find_unused_parameters=False,
         disable_tqdm=True,
         report_to=listed(recipe.report_to) or "none",
     )

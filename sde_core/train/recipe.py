@@ -43,8 +43,8 @@ class Recipe:
         lora_alpha: Its scale.
         lora_dropout: Its dropout.
         lora_targets: "all-linear", or names of linear layers separated by commas.
-        held_out: Share of the rows that is only evaluated on, 0 for none.
-        eval_steps: Steps between evaluations, 0 for about ten in a run.
+        held_out: Share of the rows that is only evaluated on, at most 500 rows; 0 for none.
+        eval_steps: Steps between evaluations, 0 for about six in a run.
         save_steps: Steps between checkpoints, 0 for about ten in a run.
         log_steps: Steps between points of the loss curve.
         group_by_length: Whether samples of like length share a batch, which wastes less on padding.

@@ -1,4 +1,4 @@
-"""One of several training processes: `python -m sde_core.train.worker FOLDER PARENT`, started by accelerate."""
+"""One of several training processes: `python -m sde_core.train.worker FOLDER PARENT`, started by torch.distributed.run."""
 
 from __future__ import annotations
 

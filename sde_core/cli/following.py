@@ -1,0 +1,89 @@
+"""Following a job from the command line: one line on a terminal, nothing elsewhere, and the job's own outcome at the end."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+import orjson
+
+from sde_core.cli.common import talk
+from sde_core.jobs import Job, JobStatus
+from sde_core.train.curve import RunCurve
+from sde_core.visible import visible
+
+_POLL_SECONDS = 0.5
+
+
+def follow(job: Job) -> JobStatus:
+    """Draw the job's progress until it ends; interrupting this leaves the job running."""
+    curve, offset, terminal = RunCurve(), 0, sys.stderr.isatty()
+    try:
+        while (status := job.status()).active:
+            events, offset = job.events(offset)
+            curve.add(events)
+            if terminal:
+                sys.stderr.write(f"\r\x1b[K{progress_line(status, curve)}")
+                sys.stderr.flush()
+            if not events:
+                time.sleep(_POLL_SECONDS)
+    except KeyboardInterrupt:
+        if terminal:
+            sys.stderr.write("\r\x1b[K")
+        talk(f"The job goes on. Come back with: sde jobs attach {job.id[-4:]}")
+        return job.status()
+    if terminal:
+        sys.stderr.write("\r\x1b[K")
+    return status
+
+
+def progress_line(status: JobStatus, curve: RunCurve) -> str:
+    """For example "step 12 of 300 · loss 2.310 · held-out 2.402 · 1,050 tokens/s · 4 min left"."""
+    if status.unit != "steps":
+        counted = f" {status.done:,} of {status.total:,} {status.unit}" if status.total else ""
+        return visible(f"{status.message}{counted}", 100)
+    parts = [f"step {status.done:,} of {status.total:,}" if status.total else f"step {status.done:,}"]
+    if curve.train.latest is not None:
+        parts.append(f"loss {curve.train.latest:.3f}")
+    if curve.held_out.latest is not None:
+        parts.append(f"held-out {curve.held_out.latest:.3f}")
+    if curve.latest.get("tokens_s"):
+        parts.append(f"{curve.latest['tokens_s']:,.0f} tokens/s")
+    if status.eta_s is not None:
+        parts.append(f"{duration(status.eta_s)} left")
+    return " · ".join([*parts, *(["stopping"] if status.state == "stopping" else [])])
+
+
+def duration(seconds: float) -> str:
+    """A time span in the two units that matter, such as "4 min 20 s"."""
+    whole = round(seconds)
+    for size, unit, smaller_size, smaller in ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
+        if whole >= size:
+            rest = whole % size // smaller_size
+            return f"{whole // size} {unit} {rest} {smaller}" if rest else f"{whole // size} {unit}"
+    return f"{whole} s"
+
+
+def job_json(job: Job) -> dict[str, Any]:
+    """A job as the command line prints it."""
+    metrics = job.result_dir / "metrics.json"
+    return {
+        "id": job.id,
+        "kind": job.kind,
+        "title": job.title,
+        "folder": str(job.folder),
+        "result": str(job.result_dir),
+        "spec": job.spec,
+        "status": job.status().to_json(),
+        "metrics": orjson.loads(metrics.read_bytes()) if metrics.exists() else None,
+    }
+
+
+def say_outcome(job: Job, status: JobStatus) -> None:
+    """Say on stderr how the job stands and what comes next."""
+    talk(f"{job.id}: {status.state}. {visible(status.message)} {visible(status.hint)}".rstrip())
+    if status.state == "done":
+        talk(f"The result is in {visible(str(job.result_dir))}")
+    elif status.state in ("stopped", "lost", "failed"):
+        talk(f"Go on with: sde jobs resume {job.id[-4:]}    What it printed: {visible(str(job.log_path))}")

@@ -1,0 +1,130 @@
+"""`sde train`: a LoRA fine-tune as a detached job."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sde_core.cli.common import data_options, emit_json, journal_of, json_option, parsed_rows, stderr_progress, talk
+from sde_core.dataset import Dataset
+from sde_core.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from sde_core.train.recipe import Recipe
+
+
+@click.command(
+    "train",
+    epilog="""\b
+Examples:
+  sde train data.jsonl
+  sde train data.jsonl --model ./my-model --set max_steps=200 --set learning_rate=1e-4 --attach
+  sde train data.jsonl --rows picks.json --recipe recipe.yaml --detach --json
+
+Interrupting an attached run leaves it running; stop it with sde jobs stop.""",
+)
+@data_options
+@click.option("--model", help="A model folder or hub name; the base model that comes with sde when omitted.")
+@click.option("--recipe", "recipe_file", type=click.Path(path_type=Path), help="A recipe in JSON or YAML; the dataset's own when omitted.")
+@click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="One value of the recipe; repeatable.")
+@click.option(
+    "--rows",
+    "rows",
+    metavar="FILE|accepted|all",
+    help="Which rows: by default the accepted ones, or all but the rejected ones where none was accepted.",
+)
+@click.option("--attach/--detach", default=None, help="Follow the run, or return at once; follows on a terminal by default.")
+@json_option
+@click.pass_context
+def command(
+    ctx: click.Context,
+    dataset: Dataset,
+    model: str | None,
+    recipe_file: Path | None,
+    settings: tuple[str, ...],
+    rows: str | None,
+    attach: bool | None,
+    as_json: bool,
+) -> None:
+    """Fine-tune a LoRA adapter on the rows of DATA, as a job that outlives this terminal."""
+    from sde_core.cli.following import follow, job_json, say_outcome
+    from sde_core.project import Project
+    from sde_core.train.launch import launch_training
+
+    project = Project.of(dataset.path)
+    recipe = _recipe(project, model, recipe_file, settings)
+    with stderr_progress("preparing") as progress:
+        job = launch_training(dataset, _rows(dataset, rows), recipe, project.created().jobs_dir, progress=progress)
+    status = job.status()
+    if attach if attach is not None else sys.stderr.isatty():
+        talk(f"{job.title}: {job.id}")
+        status = follow(job)
+        say_outcome(job, status)
+    elif not as_json:
+        talk(f"{job.title}: {job.id}\nFollow it with: sde jobs attach {job.id[-4:]}")
+    if as_json:
+        emit_json(job_json(job))
+    if status.state in ("failed", "lost"):
+        ctx.exit(3)
+
+
+def _recipe(project: Any, model: str | None, recipe_file: Path | None, settings: tuple[str, ...]) -> Recipe:
+    from dataclasses import replace
+
+    from sde_core.train.launch import project_recipe
+    from sde_core.train.recipe import read_recipe, with_settings
+
+    recipe = read_recipe(recipe_file) if recipe_file else project_recipe(project)
+    return with_settings(recipe if model is None else replace(recipe, model=model), settings)
+
+
+def _rows(dataset: Dataset, asked: str | None) -> list[int]:
+    """The rows to train on; see the option's help."""
+    from sde_core.decisions import training_rows
+
+    dataset.read_all()
+    if asked == "all":
+        return dataset.texts()["row"].to_list()
+    if asked not in (None, "accepted"):
+        return rows_in_file(Path(asked), len(dataset))
+    with journal_of(dataset) as journal:
+        state = journal.state
+    if asked == "accepted" and not len(state.accepted_rows()):
+        raise UsageError("No row was accepted.", "Accept some, or leave --rows out to train on all that were not rejected.")
+    return training_rows(dataset, state).tolist()  # type: ignore[no-any-return]
+
+
+def rows_in_file(path: Path, count: int) -> list[int]:
+    """Row numbers from a file: JSON (a list, or what `sde select --json` prints), one JSON object with a "row" a line, or words such as 3 or 10-20.
+
+    Raises:
+        InputError: When the file cannot be read.
+        UsageError: When it holds no row numbers of this dataset.
+    """
+    import json
+
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} cannot be read as a list of rows: {error}.", "Write row numbers into it, one a line.") from error
+    try:
+        found = json.loads(text)
+    except ValueError:
+        lines = [line for line in text.splitlines() if line.strip()]
+        if not lines or not lines[0].lstrip().startswith("{"):
+            return parsed_rows(text.replace(",", " ").split(), count)
+        found = [json.loads(line) for line in lines]
+    return parsed_rows([str(row) for row in _row_numbers(found, path)], count)
+
+
+def _row_numbers(found: Any, path: Path) -> list[int]:
+    if isinstance(found, dict):
+        found = next((found[name] for name in ("rows", "picks") if name in found), None)
+    listed = [item.get("row") if isinstance(item, dict) else item for item in found] if isinstance(found, list) else [found]
+    numbers = [number for number in listed if isinstance(number, int) and not isinstance(number, bool)]
+    if not numbers or len(numbers) < len(listed):
+        raise UsageError(f"{path} holds no row numbers.", "Write row numbers into it, one a line, or use the JSON that sde select --json prints.")
+    return numbers
