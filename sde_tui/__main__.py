@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -103,6 +104,7 @@ def run_app(options: AppOptions) -> int:
         raise UsageError(
             reason, f"Without a terminal use the commands: sde check {options.data}, sde select {options.data} -k 10% -o subset.jsonl (sde --help)."
         )
+    gc.disable()  # until the first screen stands
     from sde_core.dataset import open_dataset
 
     dataset = open_dataset(options.data, layout=options.layout, mapping=options.mapping or None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import traceback
 from collections.abc import Callable, Sequence
@@ -80,6 +81,9 @@ class SdeApp(App[str]):
         """Reads on as soon as the first rows stand on the screen, not before."""
         if not self._started and self.is_running and isinstance(self.screen, SdeScreen):
             self._started = True
+            # what has been imported lives as long as the app: looking through it again would only hold up keys
+            gc.freeze()
+            gc.enable()
             self.call_later(self.session.start)
 
     def _display(self, screen: Screen[Any], renderable: Any) -> None:
