@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sde_core.rules import Rule, RuleChoice, ScoreMatrix
     from sde_tui.session import Session
 
-AUTOMATIC_ROWS = 200_000
+AUTOMATIC_ROWS = 50_000
 """Up to so many rows the scoring starts by itself when the screen is first shown."""
 
 DEFAULT_METHOD = "map-correlation"
@@ -106,12 +106,13 @@ class RulesPart:
         self.choose()
 
     def _dataset_changed(self, how: str) -> None:
-        if how == "layout":
+        if how == "layout" and (self._scored is not None or self.running or self.refusal):
             self._session.lanes.stop("rules")
             self._session.lanes.stop("rules-choice")
             self.matrix = self.choice = self._correlation = self._quality = self._scored = None
             self.refusal, self._session.quality_provider = "", None
             self._session.signals.rules.publish("forgotten")
+            self.start()
 
     # ---- choosing
 
@@ -186,6 +187,13 @@ class RulesPart:
         from sde_core.rules import RULES
 
         return next(rule for rule in RULES if rule.name == name)
+
+    @property
+    def names(self) -> list[str]:
+        """Names of all rules of the bank."""
+        from sde_core.rules import RULES
+
+        return [rule.name for rule in RULES]
 
     def reason_out(self, name: str) -> str:
         """Why a rule was no candidate, "" where it was one."""

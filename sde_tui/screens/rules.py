@@ -8,7 +8,7 @@ from textual.containers import Container
 from textual.widget import Widget
 
 from sde_tui.screens.base import SdeScreen
-from sde_tui.screens.rules_drawing import choice_lines, detail_lines, header_line, pair_line, rule_items
+from sde_tui.screens.rules_drawing import choice_lines, detail_lines, header_line, pair_line, rule_items, unscored_items
 from sde_tui.session_rules import RulesPart
 from sde_tui.widgets.bindings import screen_bindings
 from sde_tui.widgets.chrome import OneLine
@@ -46,6 +46,7 @@ class RulesScreen(SdeScreen):
         super().__init__()
         self.bar: int | None = None
         self._map = False
+        self._scored = False
 
     def compose_content(self) -> Iterable[Widget]:
         yield OneLine(id="chosen")
@@ -91,11 +92,8 @@ class RulesScreen(SdeScreen):
     # ---- refreshing
 
     def refresh_content(self, change: str) -> None:
-        if change == "shown":
+        if change in ("shown", "dataset"):
             self.rules.start()
-        elif change == "dataset":
-            if self.app.screen is self:
-                self.rules.start()
         elif change not in ("rules", "work"):
             return
         if change == "work" and self.rules.choice is not None and not self.rules.running:
@@ -115,24 +113,28 @@ class RulesScreen(SdeScreen):
         self.query_one("#chosen", OneLine).show(first)
         self.query_one("#overlap", OneLine).show(second)
         self.rule_list.set_items(rule_items(rules, self.rule_list.size.width or 79))
+        if not self._scored:
+            self._scored = True
+            self.rule_list.action_cursor_top()
         chosen, others, out = rules.sections()
         self.heat_map.show_pairs([*chosen, *others, *(name for name in out if rules.varies(name))], rules.correlation, len(chosen))
         self._show_columns()
         self._show_detail()
 
     def _show_nothing_yet(self) -> None:
+        self._scored = False
         words = self.rules.refusal or self._waiting_for()
         self.query_one("#chosen", OneLine).show([(f" {words}", "warn" if self.rules.refusal else "text")])
-        self.query_one("#overlap", OneLine).show([])
+        self.query_one("#overlap", OneLine).show([(" Every rule gives every row a score from 0 to 1, and 1 is best.", "dim")])
         self.query_one("#columns", OneLine).show([])
-        self.rule_list.set_items([])
-        self.query_one("#detail", ItemList).set_items([])
+        self.rule_list.set_items(unscored_items(self.rules, self.rule_list.size.width or 79))
+        self._show_detail()
 
     def _waiting_for(self) -> str:
         running = self.session.lanes.running("rules")
         if running is not None:
-            return f"{running.shown()}. Every rule gives every row a score from 0 to 1; ctrl+x stops."
-        return self.rules.why_not_run() or "Not scored yet: r gives every row a score by every rule, 0 to 1."
+            return f"{running.shown()} · ctrl+x stops"
+        return self.rules.why_not_run() or "Not scored yet: r scores the rows."
 
     def _show_columns(self) -> None:
         line = self.heat_map.header(self.heat_map.size.width or 79) if self._map else header_line(self.rule_list.size.width or 79)
@@ -143,7 +145,7 @@ class RulesScreen(SdeScreen):
 
     def _show_detail(self) -> None:
         name, detail = self.rule, self.query_one("#detail", ItemList)
-        if self._map or self.rules.matrix is None:
+        if self._map:
             return
         room = detail.scrollable_content_region
         lines = detail_lines(self.rules, name, self.bar, room.width or 78, room.height or _DETAIL_NARROW) if name else []

@@ -57,6 +57,11 @@ def rule_items(rules: RulesPart, width: int) -> list[Item]:
     return items
 
 
+def unscored_items(rules: RulesPart, width: int) -> list[Item]:
+    """One line a rule with its definition, while there are no scores."""
+    return [Item([(f"   {name:<{NAME}} ", "text"), (fit(rules.rule(name).definition, width - NAME - 5), "dim")], name) for name in rules.names]
+
+
 def _rule_line(rules: RulesPart, name: str, width: int) -> Line:
     matrix = rules.matrix
     assert matrix is not None  # noqa: S101
@@ -81,7 +86,7 @@ def _mark(rules: RulesPart, name: str) -> tuple[str, str]:
 def _note(rules: RulesPart, name: str, room: int) -> Span:
     reason = rules.reason_out(name)
     if reason:
-        return (reason if len(reason) <= room else fit(reason.replace(" of the rows score the same", " alike"), room).rstrip(), "dim")
+        return (reason if len(reason) <= room else reason.partition(":")[0] if room < 22 else fit(reason.partition(" of ")[0], room).rstrip()), "dim"
     choice = rules.choice
     if choice is not None and name in choice.chosen:
         gain = round(choice.gains[choice.chosen.index(name)], 3) + 0.0
@@ -113,6 +118,8 @@ def detail_lines(rules: RulesPart, name: str, bin_: int | None, width: int, heig
     """
     short = height <= _SHORT
     lines = _heading(rules, name, width, short)
+    if rules.matrix is None:
+        return lines
     alike = [_alike_line(rules, name)] if short else []
     lines += _histogram(rules, name, bin_, width, max(min(height - len(lines) - len(alike) - 1, 8), 1) if short else 8)
     return [*lines, *(alike or _alike_lines(rules, name, height - len(lines)))][:height]
@@ -121,7 +128,8 @@ def detail_lines(rules: RulesPart, name: str, bin_: int | None, width: int, heig
 def _heading(rules: RulesPart, name: str, width: int, short: bool) -> list[Line]:
     rule, reason = rules.rule(name), rules.reason_out(name)
     if short:
-        title: list[Line] = [[(name, "strong"), (f" · {rule.family} · 1 means: {rule.higher_is}", "dim")]]
+        about = f" · {rule.family} · 1 means: {rule.higher_is}"
+        title: list[Line] = [[(name, "strong"), (about if len(name + about) < width else f" · 1 means: {rule.higher_is}", "dim")]]
         return title + [[(line, "text")] for line in list(wrapped(rule.definition, width - 1))[:3]]
     text = rule.definition + (f" ({rule.source})" if rule.source else "")
     title = [[(name, "strong"), (f" · {rule.family}", "dim")], *([(line, "dim")] for line in wrapped(f"1 means: {rule.higher_is}", width - 1))]

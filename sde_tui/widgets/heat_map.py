@@ -107,4 +107,4 @@ class HeatMap(LineList):
             return ("   · ", "accent" if at == self.column else "dim")
         value = self._value(self.names[y], self.names[at])
         ink = "accent" if at == self.column else "warn" if abs(value) >= 0.5 else "text" if abs(value) >= 0.3 else "dim"
-        return (f"{shade(value)}{signed_hundredths(value)} ", ink)
+        return (f"{shade(round(value, 2))}{signed_hundredths(value)} ", ink)
