@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from sde_core.checks.fields import field_name, string_leaves
 from sde_core.checks.findings import Edit, Finding
-from sde_core.dataset import Dataset, FieldPath
+from sde_core.dataset import Dataset
 from sde_core.dataset.layouts.conversation import ROLE_WORDS
 
 ESCAPE_SEQUENCE = re.compile(
@@ -28,6 +28,7 @@ MARKER = re.compile(
     r"|(?:input|output|answer|text) (?:here|goes here))\s*>",
     re.IGNORECASE,
 )
+_NAMED_MARKER = re.compile(rf"(?:^|\n)[ \t]*(?:input|context|output)\s*:\s*{MARKER.pattern}", re.IGNORECASE)
 WHOLE_MARKER = re.compile(
     r"[<\[({\"']*\s*no[ _-]?(?:input|output|response|answer|content|context)"
     r"(?: (?:needed|required|provided|necessary|given|available|specified|is (?:needed|required|provided|necessary)))?\s*[>\])}\"']*\.?",
@@ -101,7 +102,7 @@ def without_marker(text: str) -> str:
     if not MARKER.search(text):
         return text
     while MARKER.search(text):
-        text = MARKER.sub("", text)
+        text = MARKER.sub("", _NAMED_MARKER.sub("", text))
     text = text.strip()
     return "" if WHOLE_MARKER.fullmatch(text) else text
 
@@ -171,24 +172,38 @@ def fix_edits(dataset: Dataset, findings: Iterable[Finding]) -> list[Edit]:
                 wanted.setdefault(row, {}).setdefault(finding.field, []).append(finding)
     edits: list[Edit] = []
     for row in sorted(wanted):
-        leaves = [(field_name(path), path, text) for path, text in string_leaves(dataset.value(row))]
-        for field, of_field in wanted[row].items():
-            edits += _edits_of(row, of_field, [(path, text) for name, path, text in leaves if name == field])
+        for path, text in string_leaves(dataset.value(row)):
+            after = _fixed(text, wanted[row].get(field_name(path), ()))
+            if after != text:
+                edits.append(Edit(row, path, text, after))
     return edits
 
 
-def _edits_of(row: int, findings: Iterable[Finding], texts: Iterable[tuple[FieldPath, str]]) -> list[Edit]:
-    edits = []
-    for path, before in texts:
-        after = before
-        for finding in _in_fix_order(findings):
-            after = finding.replacement if finding.replacement is not None else FIXES[finding.fix](after)
-        if after != before:
-            edits.append(Edit(row, path, before, after))
-    return edits
+def _fixed(text: str, findings: Iterable[Finding]) -> str:
+    """A text with all these fixes; white space that a removed character leaves behind goes with it."""
+    after = text
+    for finding in _in_fix_order(findings):
+        after = finding.replacement if finding.replacement is not None else FIXES[finding.fix](after)
+    laid_bare = after != text and trimmed(after) != after and trimmed(text) == text
+    return trimmed(after) if laid_bare else after
 
 
 def _in_fix_order(findings: Iterable[Finding]) -> list[Finding]:
-    """Characters first, white space last, so that what a removed character leaves behind is trimmed too."""
+    """Characters first, white space last."""
     order = [*TARGETED_FIXES, *(name for name in FIXES if name != "trim-whitespace"), "trim-whitespace"]
     return sorted(findings, key=lambda finding: order.index(finding.fix))
+
+
+def changed_part(edit: Edit, around: int = 30) -> tuple[str, str]:
+    """What an edit takes away and what it puts there, with a few characters around; "…" where the text goes on."""
+    before, after = edit.before, edit.after
+    shortest = min(len(before), len(after))
+    start = next((i for i in range(shortest) if before[i] != after[i]), shortest)
+    same_end = next((i for i in range(shortest - start) if before[-1 - i] != after[-1 - i]), shortest - start)
+    first = max(0, start - around)
+
+    def cut(text: str) -> str:
+        last = min(len(text), len(text) - same_end + around)
+        return ("…" if first else "") + text[first:last] + ("…" if last < len(text) else "")
+
+    return cut(before), cut(after)

@@ -18,6 +18,7 @@ from sde_core.visible import visible
 
 COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("check", "sde_core.cli.check", "Everything that is wrong with a dataset, worst first."),
+    ("fix", "sde_core.cli.fix", "Safe fixes for what the checks found, with a preview."),
     ("balance", "sde_core.cli.balance", "Classes of every label-like field, refusals and answer kinds."),
     ("dups", "sde_core.cli.dups", "Exact, near and semantic duplicates, as groups with a keeper."),
     ("rules", "sde_core.cli.rules", "Score rows by rules; choose the most independent rules."),

@@ -15,6 +15,7 @@ _NUMBER, _CODE, _WORD = "‹number›", "‹code›", "‹word›"
 _PLACEHOLDERS = (_NUMBER, _CODE, _WORD)
 _FEWEST_WORDS = 3
 _FEWEST_ADDED = 4
+_NEARLY = 0.005
 _TRIVIAL = frozenset(".!?)]}\"'”’。！？,;:`*>\n" + "([{“‘<")
 
 
@@ -50,26 +51,30 @@ class TextFrame:
 
 
 def mine_frame(texts: Sequence[str], *, at_end: bool, fewest_share: float = 0.9) -> TextFrame | None:
-    """The longest pattern with which at least `fewest_share` of the texts begin or end, None where it says nothing.
+    """The pattern with which most of the texts, and at least `fewest_share` of them, begin or end; None where no pattern says anything.
 
-    A pattern says something when it holds a mark other than the usual punctuation beside a word or another mark, or when it holds several words.
+    A pattern says something when it holds a mark other than the usual punctuation beside a word or another mark, or when it holds several words;
+    it may hold one free word. Of those that (nearly) equally many texts have, the longest is taken.
     """
+    needed = fewest_share * len(texts)
     rows = [_tokens(text, at_end) for text in texts]
     pattern: list[str] = []
-    needed = fewest_share * len(rows)
+    found: list[tuple[int, list[str]]] = []
     while len(pattern) < _MOST_TOKENS:
-        token, rows_left = _next_token(rows, len(pattern), needed)
-        if not token:
+        token, rows = _next_token(rows, len(pattern), needed)
+        if not token or (token == _WORD and _WORD in pattern):
             break
         pattern.append(token)
-        rows = rows_left
-    pattern = _without_loose_end(pattern)
-    if not _says_something(pattern, at_end):
+        kept = _without_loose_end(pattern)
+        if _says_something(kept, at_end):
+            found.append((len(rows), kept))
+    if not found:
         return None
-    ordered = tuple(pattern[::-1] if at_end else pattern)
-    frame = TextFrame(at_end, ordered)
+    enough = max(count for count, _ in found) - _NEARLY * len(texts)
+    chosen = next(kept for count, kept in reversed(found) if count >= enough)
+    frame = TextFrame(at_end, tuple(chosen[::-1] if at_end else chosen))
     fitting = [text for text in texts if frame.fits(text)]
-    return replace(frame, share=len(fitting) / len(texts), title=_title(fitting[0], frame)) if fitting else None
+    return replace(frame, share=len(fitting) / len(texts), title=_title(fitting[0], frame))
 
 
 def _title(text: str, frame: TextFrame) -> str:

@@ -20,7 +20,9 @@ _KEEPS_TEXT = re.compile(
 )
 """Words of tasks whose answer may be the given text with little or nothing changed."""
 
-_LEAD = re.compile(r"\W*(?:question|q|prompt|input|task|user|human|you (?:asked|wrote|said)|your question)?\W*", re.IGNORECASE)
+_LEAD = re.compile(
+    r"[\s\"“'>:*]{0,2}(?:question|q|prompt|input|task|user|human|you (?:asked|wrote|said)|your question)?[\s\"“'>:*]{0,3}", re.IGNORECASE
+)
 _LONGEST_LEAD = 40
 _FINISHED = tuple(".?!:。？！：")
 
@@ -63,9 +65,9 @@ def _repeats(answer: str, asked: str) -> bool:
     if len(asked) < _FEWEST_CHARACTERS or (asked.isascii() and len(asked.split()) < _FEWEST_WORDS):
         return False
     at = answer.find(asked, 0, len(asked) + _LONGEST_LEAD)
-    if at < 0 or not _LEAD.fullmatch(answer[:at]):
+    if at < 0 or not _LEAD.fullmatch(answer[:at]) or "'''" in answer[:at] or '"""' in answer[:at]:
         return False
     after = answer[at + len(asked) :]
     if not after.strip():
         return not _KEEPS_TEXT.search(asked) and asked.endswith("?")
-    return asked.endswith(_FINISHED) or after[0] in '\n"”' or (len(asked.split()) >= _MANY_WORDS and not _KEEPS_TEXT.search(asked))
+    return asked.endswith(_FINISHED) or after[0] in ':\n"”' or (len(asked.split()) >= _MANY_WORDS and not _KEEPS_TEXT.search(asked))

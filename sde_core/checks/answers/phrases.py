@@ -120,7 +120,7 @@ class Promises:
         if any(turn.role == TOOL for turn in said) or (isinstance(value, dict) and value.get("tools")) or is_unwanted(value, turns):
             return
         for number, turn in enumerate(said):
-            if turn.role != ASSISTANT or not ("I" in turn.text or "We" in turn.text or "we" in turn.text):
+            if turn.role != ASSISTANT or not any(word in turn.text for word in ("I", "We", "we", "et me")):
                 continue
             match = _PROMISE.search(turn.text)
             if match and not self._in_somebodys_name(turn.text, match.start(), said[number - 1].text if number else ""):

@@ -128,7 +128,7 @@ class OddAnswers:
 
     def _odd_frames(self, context: CheckContext, members: _Members) -> Iterator[Finding]:
         family = members.group.family[0]
-        if len(members.group.rows) < FEWEST_ROWS or family not in ("text", "a list", "code in a block"):
+        if len(members.group.rows) < FEWEST_ROWS or family not in ("text", "a list"):
             return
         for frame in frames_of([answer for _, shape, answer in members if shape[0] != EMPTY]):
             for row, _, answer in members:

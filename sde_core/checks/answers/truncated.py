@@ -16,6 +16,18 @@ from sde_core.checks.findings import CheckContext, Finding
 from sde_core.checks.fixes import open_fence
 from sde_core.progress import raise_if_cancelled
 
+_COMMON_WORDS = frozenset(
+    re.findall(
+        r"\w+",
+        """a about after again all also always am an and any are as at away back be been before best but by can car cat come could day did do dog
+        done down each end even ever far few for from full get give go good had has have he her here him his home how i if in into is it its job just
+        know last less life like line list long look lot love made main man many me men mind more most much must my name near need new next no none
+        not now of off old on once one only or other our out over own part past people per place plan play real red right run said same sea see set
+        she side so some son sun take than that the their them then there they this time to today together too top two under up us use used very was
+        water way we well were what when where which who why will wind with work world year yes you your""",
+    )
+)
+"""Words that a small dataset may not hold and that are whole all the same."""
 _NEVER_ALONE = frozenset(("the", "an", "and", "or", "nor", "because", "unless", "whereas", "whose", "which"))
 _NO_END = _NEVER_ALONE | {
     "a", "but", "although", "their", "its", "our", "your", "of", "to", "into", "from", "that", "is", "are", "was", "were", "have", "such", "as",
@@ -103,9 +115,9 @@ class TruncatedAnswers:
 
 
 def _share_ending(answers: pl.DataFrame, tail: str, stopped: int) -> float:
-    """The share of prose answers that end properly; 0 where they are too few to speak of a habit."""
+    """The share of the other prose answers that end properly; 0 where they are too few to speak of a habit."""
     prose = answers.filter(pl.col("answer").str.contains(tail)).height
-    return 1 - stopped / prose if prose >= _FEWEST_TAILS else 0.0
+    return 1 - max(stopped - 1, 0) / prose if prose >= _FEWEST_TAILS else 0.0
 
 
 def known_words(texts: pl.Series) -> dict[str, int]:
@@ -117,7 +129,7 @@ def known_words(texts: pl.Series) -> dict[str, int]:
 
 def is_fragment(word: str, words: Mapping[str, int]) -> bool:
     """Whether a word is (almost) never written, and is how at least one usual word begins."""
-    if not word or len(word) > _LONGEST_FRAGMENT or (len(word) > _SHORT_WORD and word.lower() in words):
+    if not word or len(word) > _LONGEST_FRAGMENT or word.lower() in _COMMON_WORDS or (len(word) > _SHORT_WORD and word.lower() in words):
         return False
     enough = max(2 if word[0].islower() else _CAPITALISED_SEEN, words.get(word, 0) * _MUCH_RARER)
     return any(count >= enough and len(known) > len(word) and known.startswith(word) for known, count in words.items())
@@ -149,7 +161,7 @@ def _cut_in_prose(answer: str, prompt: str) -> Cut | None:
     last_line = answer.rsplit("\n", 1)[-1]
     words = last_line.split()
     length = len(words) + len(_CJK.findall(last_line)) // 2
-    if length < (3 if len(answer) > len(last_line) + 80 else _FEWEST_WORDS // 2):
+    if last_line[-60:] in prompt or length < (3 if len(answer) > len(last_line) + 80 else _FEWEST_WORDS // 2):
         return None
     if answer.endswith(_OPEN_END):
         closing = answer.endswith(",") and len(words) <= _LETTER_END and (len(words) <= _LETTER_END - 2 or "\n" in answer)
@@ -157,7 +169,7 @@ def _cut_in_prose(answer: str, prompt: str) -> Cut | None:
     last_word = _last_word(last_line)
     if last_word in _NO_END and (last_word in _NEVER_ALONE or length >= _FEWEST_WORDS):
         return Cut(f"after {last_word!r}", 0.9)
-    if not last_word[-1:].isalpha() or _LIST_ITEM.match(last_line) or last_line[-60:] in prompt:
+    if not last_word[-1:].isalpha() or _LIST_ITEM.match(last_line):
         return None
     ends = [match.end() for match in _SENTENCE_END.finditer(last_line)]
     sentence = last_line[ends[-1] :] if ends else last_line

@@ -12,7 +12,7 @@ from sde_core.checks.findings import CheckContext, Finding, Severity
 from sde_core.dataset import Layout
 from sde_core.features.record_shape import RecordShapes, Shape, type_name, typed_paths
 
-_USUAL = 0.95
+_USUAL, _NEARLY_ALL = 0.95, 0.995
 _FEWEST_ROWS = 20
 _RARE = 0.05
 _DEPTH = 1
@@ -57,9 +57,8 @@ class Fields:
         evidence = excerpt(context.dataset.raw(row).decode("utf-8", "replace"))
         if instead:
             return Finding("renamed-field", "error", (row,), f"The field {field!r} is called {instead!r} here.", evidence, instead, share)
-        return Finding(
-            "missing-field", severity, (row,), f"The field {field!r}, which {share:.0%} of the records have, is missing.", evidence, field, share
-        )
+        others = "nearly all records" if share >= _NEARLY_ALL else f"{share:.0%} of the records"
+        return Finding("missing-field", severity, (row,), f"The field {field!r}, which {others} have, is missing.", evidence, field, share)
 
 
 class _UsualFields:
@@ -69,19 +68,24 @@ class _UsualFields:
         counts = shapes.counts.tolist()
         self._total: int = sum(counts)
         self._having: Counter[str] = Counter()
+        record_types: Counter[str] = Counter()
         self._types: dict[str, Counter[str]] = defaultdict(Counter)
         self._messages: Counter[str] = Counter()
         self._messages_field = layout.roles.get("messages", "")
         for shape, count in zip(shapes.shapes, counts, strict=True):
+            record_types[type_name(shape)] += count
             for name, inner in _columns(shape):
                 self._having[name] += count
                 self._types[name][type_name(inner)] += count
             for message in self._message_shapes(shape):
                 self._messages.update({name: count for name, _ in message[1:]})
+        self._record_type = record_types.most_common(1)[0][0] if record_types else ""
         self._required = {layout.roles[role] for role in _REQUIRED if layout.roles.get(role)}
 
     def gaps(self, shape: Shape) -> list[tuple[str, str, float, Severity]]:
-        """(missing field, its name here or "", share of records that have it, severity) for a shape."""
+        """(missing field, its name here or "", share of records that have it, severity) for a shape that is of the usual type."""
+        if type_name(shape) != self._record_type:
+            return []
         here = dict(_columns(shape))
         absent = [name for name, count in self._having.items() if name not in here and self._is_usual(name, count)]
         strangers = [name for name in here if self._having[name] <= _RARE * self._total]
