@@ -40,7 +40,7 @@ class Job:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        self.folder = folder = folder.absolute()
         self.id = folder.name
         try:
             launched = orjson.loads((folder / "spec.json").read_bytes())
@@ -212,7 +212,7 @@ def new_job_folder(jobs_dir: Path, kind: str) -> Path:
         ReadOnlyError: When it cannot be made.
     """
     now = datetime.now(timezone.utc)
-    folder = jobs_dir.absolute() / f"{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03d}-{kind}-{secrets.token_hex(2)}"
+    folder = jobs_dir / f"{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03d}-{kind}-{secrets.token_hex(2)}"
     try:
         (folder / "result").mkdir(parents=True)
     except OSError as error:
@@ -221,10 +221,17 @@ def new_job_folder(jobs_dir: Path, kind: str) -> Path:
 
 
 def list_jobs(jobs_dir: Path) -> list[Job]:
-    """All jobs of a dataset, the latest first; folders still being prepared are left out."""
+    """All jobs of a dataset, the latest first; folders that are still being prepared or are damaged are left out."""
     if not jobs_dir.is_dir():
         return []
-    return [Job(folder) for folder in sorted(jobs_dir.iterdir(), reverse=True) if (folder / "spec.json").is_file()]
+    return [job for folder in sorted(jobs_dir.iterdir(), reverse=True) if (job := _job_in(folder)) is not None]
+
+
+def _job_in(folder: Path) -> Job | None:
+    try:
+        return Job(folder)
+    except JobError:
+        return None
 
 
 def find_job(jobs_dir: Path, name: str) -> Job:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from sde_core.errors import UsageError
 from sde_core.progress import NEVER, Cancel, Progress, silent
 from sde_core.train.encode import VERDICTS, Encoded, Encoder, Verdict
 from sde_core.train.recipe import Recipe
+from sde_core.train.rows import MAX_HELD_OUT
 from sde_core.train.tokenizer import load_tokenizer
 
 _BATCH_ROWS = 256
@@ -32,6 +33,7 @@ class RowCheck:
         truncated: Tokens of it that are cut off or left out.
         verdict: One of `VERDICTS`.
         reason: Why, where the verdict alone does not say.
+        special_text: Whether its own text holds something that the tokenizer takes for a special token.
     """
 
     row: int
@@ -40,6 +42,7 @@ class RowCheck:
     truncated: int
     verdict: Verdict
     reason: str = ""
+    special_text: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,11 @@ class Preflight:
     summary: PreflightSummary
     rows: tuple[RowCheck, ...]
 
+    def of_rows(self, rows: Collection[int], recipe: Recipe) -> Preflight:
+        """The same for some of the rows, without encoding them again."""
+        checks = tuple(check for check in self.rows if check.row in rows)
+        return Preflight(summarize(checks, recipe, self.summary.max_length, self.summary.form), checks)
+
     def to_json(self) -> dict[str, Any]:
         """As the command line prints it."""
         return {"summary": asdict(self.summary), "rows": [asdict(row) for row in self.rows]}
@@ -113,17 +121,17 @@ def preflight(
     """
     encoder = Encoder(load_tokenizer(recipe.model), recipe)
     checks: list[RowCheck] = []
-    special = 0
     for batch in dataset.batches(_BATCH_ROWS, rows=rows, cancel=cancel, progress=progress):
         encoded = encoder.encode_all([turns for _, _, turns in batch])
-        checks += [row_check(row, sample) for (row, _, _), sample in zip(batch, encoded, strict=True)]
-        special += sum(encoder.holds_special_text(turns) for _, _, turns in batch)
-    return Preflight(_summary(checks, special, encoder), tuple(checks))
+        checks += [
+            row_check(row, sample, special_text=encoder.holds_special_text(turns)) for (row, _, turns), sample in zip(batch, encoded, strict=True)
+        ]
+    return Preflight(summarize(checks, recipe, encoder.max_length, encoder.renderer.form), tuple(checks))
 
 
-def row_check(row: int, sample: Encoded) -> RowCheck:
+def row_check(row: int, sample: Encoded, *, special_text: bool = False) -> RowCheck:
     """What one encoded row contributes."""
-    return RowCheck(row, sample.n_tokens, sample.n_trained, sample.n_cut, sample.verdict, sample.reason)
+    return RowCheck(row, sample.n_tokens, sample.n_trained, sample.n_cut, sample.verdict, sample.reason, special_text)
 
 
 def refuse_if_nothing_trains(checks: Sequence[RowCheck]) -> None:
@@ -158,11 +166,18 @@ def _rounded_up(tokens: int) -> int:
     return 1 << max(tokens - 1, 1).bit_length()
 
 
-def _summary(checks: Sequence[RowCheck], special_text_rows: int, encoder: Encoder) -> PreflightSummary:
-    recipe = encoder.recipe
+def summarize(checks: Sequence[RowCheck], recipe: Recipe, max_length: int, form: str) -> PreflightSummary:
+    """What checked rows contribute together.
+
+    Args:
+        checks: The rows.
+        recipe: How they would be trained on.
+        max_length: Tokens a sample may have.
+        form: "chat template" or "plain form".
+    """
     lengths = np.array([check.tokens for check in checks], dtype=np.int64)
     seen = np.array([check.tokens - check.truncated for check in checks if check.trained], dtype=np.int64)
-    held_out = min(round(len(seen) * recipe.held_out), max(len(seen) - 1, 0))
+    held_out = min(round(len(seen) * recipe.held_out), MAX_HELD_OUT, max(len(seen) - 1, 0))
     return PreflightSummary(
         rows=len(checks),
         training_rows=len(seen),
@@ -170,14 +185,14 @@ def _summary(checks: Sequence[RowCheck], special_text_rows: int, encoder: Encode
         trained=sum(check.trained for check in checks),
         truncated=sum(check.truncated for check in checks),
         verdicts=dict(Counter(check.verdict for check in checks).most_common()),
-        special_text_rows=special_text_rows,
-        max_length=encoder.max_length,
+        special_text_rows=sum(check.special_text for check in checks),
+        max_length=max_length,
         longest=int(lengths.max(initial=0)),
         median=int(np.median(lengths)) if len(lengths) else 0,
         padding_share=_padding_share(seen, recipe),
         steps=steps_of(len(seen) - held_out, recipe),
         held_out=held_out,
-        form=encoder.renderer.form,
+        form=form,
         model=recipe.model or "the base model that comes with sde",
         histogram=_histogram(lengths),
     )

@@ -239,6 +239,8 @@ def test_listing_and_finding(tmp_path, start):
     assert list_jobs(tmp_path / "nowhere") == []
     first, second = start(), start()
     (tmp_path / "jobs" / "half-made").mkdir()
+    (tmp_path / "jobs" / "damaged").mkdir()
+    (tmp_path / "jobs" / "damaged" / "spec.json").write_text('{"kind":')
     assert [job.id for job in list_jobs(tmp_path / "jobs")] == sorted([first.id, second.id], reverse=True)
     assert find_job(tmp_path / "jobs", first.id[-4:]).id == first.id
     assert find_job(tmp_path / "jobs", "last").id == list_jobs(tmp_path / "jobs")[0].id
