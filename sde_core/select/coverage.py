@@ -49,7 +49,8 @@ class SubsetProfile:
         length_quantiles: Characters of the answer at 10 %, 50 % and 90 % of the rows.
         length_histogram: Rows in each bin of `LENGTH_EDGES`.
         spread: Mean cosine distance of a chosen row to the nearest other chosen one; None for the whole and for a single row.
-        mean_distance: Mean cosine distance of the rows left out to the nearest chosen one; 0 where none is left out.
+        mean_distance: Mean cosine distance of the rows left out to the nearest chosen one; 0 where none is left out. Rows without a direction
+            (empty texts) are near to nothing and do not count.
         covering_radius: The largest of those distances.
     """
 
@@ -116,6 +117,7 @@ def distances_to_nearest(vectors: npt.NDArray[np.float32], chosen: Positions, ta
 def _profile(features: RowFeatures, subset: Positions, sample: int | None, order: Positions, cancel: Cancel) -> SubsetProfile:
     left_out = np.ones(len(features.rows), dtype=bool)
     left_out[subset] = False
+    left_out &= features.vectors.any(axis=1)
     targets = order[left_out[order]][:sample]
     distances = distances_to_nearest(features.vectors, subset, targets, cancel) if len(targets) else np.zeros(1, dtype=np.float32)
     lengths = np.asarray(features.lengths)[subset]

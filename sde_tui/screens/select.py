@@ -16,6 +16,7 @@ from sde_tui.widgets.chrome import OneLine
 from sde_tui.widgets.lines import Item, ItemList, LineList
 from sde_tui.widgets.pick_table import PickCells, PickTable
 from sde_tui.widgets.spans import Line
+from sde_tui.widgets.wrapping import wrapped
 
 if TYPE_CHECKING:
     from sde_core.select import Coverage
@@ -24,6 +25,11 @@ FIGURES: tuple[tuple[str, Callable[[Coverage | None, int], Sequence[Line]]], ...
     ("figures", coverage_lines),
     ("classes", class_lines),
     ("meaning", lambda _coverage, width: legend_lines(width)),
+)
+WHAT_IT_IS = (
+    "A subset of good rows that are unlike each other is proposed here, with the reason for each.\n"
+    "Good: the mean of the rules chosen on screen 6. Unlike: far apart by embedding.\n"
+    "Accept, reject, lock or ban rows, and it is solved again at once around what you said."
 )
 LISTS = {"proposal": "proposal", "moved": "what moved", "held": "locked and banned"}
 
@@ -124,20 +130,21 @@ class SelectScreen(SdeScreen):
         return [
             [(f" {now[:1].upper()}{now[1:]}", "warn" if why_not or part.note else "accent")],
             [("", "text")],
-            [(" A subset of good rows that are unlike each other is proposed here, with the reason for each.", "dim")],
-            [(" Good: the mean of the rules chosen on screen 6. Unlike: far apart by embedding.", "dim")],
-            [(" Accept, reject, lock or ban rows, and it is solved again at once around what you said.", "dim")],
+            *([(f" {line}", "dim")] for line in wrapped(WHAT_IT_IS, (self.table.size.width or 80) - 2)),
         ]
 
     def _show_side(self) -> None:
+        side, shown = self.query_one("#side"), self.part.selection is not None
+        if side.display != shown:
+            side.display = shown
+            self.call_after_refresh(self._show_side)  # its size is known only then
+            return
         card, coverage = self.query_one("#card", ItemList), self.query_one("#coverage", ItemList)
         card.set_items(self._card(max(card.scrollable_content_region.width, 20), max(card.scrollable_content_region.height, 3)))
         width = max(coverage.scrollable_content_region.width, 20)
         found = self.part.coverage
-        if self.part.selection is None:
-            lines: Sequence[Line] = ()
-        elif self.size.width >= 100:
-            lines = [*side_lines(found, width), [], *legend_lines(width)]
+        if self.size.width >= 100:
+            lines: Sequence[Line] = side_lines(found, width, coverage.scrollable_content_region.height)
         else:
             lines = FIGURES[self._figures_shown][1](found, width)
         coverage.set_items([Item(line) for line in lines])

@@ -80,17 +80,14 @@ def class_lines(coverage: Coverage | None, width: int) -> list[Line]:
     """Shares of as many classes as there is room for, a column each."""
     if coverage is None:
         return [[("measuring…", "dim")]]
-    names = [name for name, _ in coverage.full.classes]
-    if not names:
+    if not coverage.full.classes:
         return [[("These rows have no label; m in Records names the field that is one.", "dim")]]
-    room = max((width - 9) // CLASS_CELLS - 1, 1)
-    shown, rest = names[:room], len(names) - room
-    titles = "".join(fit(visible(name, 40) or NO_CLASS, CLASS_CELLS - 1).rstrip().rjust(CLASS_CELLS) for name in shown)
-    lines: list[Line] = [[(fit(f"{'':<9}{titles}" + (f"{f'{rest} more':>{CLASS_CELLS}}" if rest > 0 else ""), width), "dim")]]
-    for name, profile, ink in arms(coverage):
-        shares = [count / max(profile.rows, 1) for _, count in profile.classes]
-        cells = [*shares[:room], *([sum(shares[room:])] if rest > 0 else [])]
-        lines.append([(fit(f"{name:<9}" + "".join(f"{share:>{CLASS_CELLS}.1%}" for share in cells), width), ink)])
+    columns = _class_shares([profile for _, profile, _ in arms(coverage)], max((width - 9) // CLASS_CELLS, 2))
+    titles = "".join(fit(name, CLASS_CELLS - 1).rstrip().rjust(CLASS_CELLS) for name, _ in columns)
+    lines: list[Line] = [[(fit(f"{'':<9}{titles}", width), "dim")]]
+    for place, (name, _, ink) in enumerate(arms(coverage)):
+        shares = "".join(f"{shares[place]:>{CLASS_CELLS}.1%}" for _, shares in columns)
+        lines.append([(fit(f"{name:<9}{shares}", width), ink)])
     return lines
 
 
@@ -105,8 +102,8 @@ def legend_lines(width: int) -> list[Line]:
     return [[(line, "dim")] for meaning in meanings for line in wrapped(meaning, width)]
 
 
-def side_lines(coverage: Coverage | None, width: int) -> list[Line]:
-    """The same figures with a line each, and the classes below, for a narrow column with many lines."""
+def side_lines(coverage: Coverage | None, width: int, height: int) -> list[Line]:
+    """The same figures with a line each, and below them the classes, or else what the figures mean, as far as there is room."""
     names = max(width - 30, 10)
     head = fit("", names) + "".join(f"{name:>10}" for name in ("all", "proposal", "random"))
     lines: list[Line] = [[(head, "dim")]]
@@ -123,10 +120,21 @@ def side_lines(coverage: Coverage | None, width: int) -> list[Line]:
         ("covering radius", ["–", *(f"{bound}{profile.covering_radius:.3f}" for profile in profiles[1:])]),
     ]
     lines += [_side_line(name, cells, names) for name, cells in figures]
-    for place, (name, _) in enumerate(coverage.full.classes):
-        cells = [f"{profile.classes[place][1] / max(profile.rows, 1):.1%}" for profile in profiles]
-        lines.append(_side_line(visible(name, 40) or NO_CLASS, cells, names))
-    return lines
+    lines += [_side_line(name, [f"{share:.1%}" for share in shares], names) for name, shares in _class_shares(profiles, height - len(lines))]
+    legend = legend_lines(width)
+    return [*lines, [], *legend] if len(lines) + 1 + len(legend) <= height else lines
+
+
+def _class_shares(profiles: Sequence[SubsetProfile], room: int) -> list[tuple[str, list[float]]]:
+    """(name, its share in each profile) of at most `room` classes; the last line sums up those that do not fit."""
+    shares = [
+        (visible(name, 40) or NO_CLASS, [profile.classes[place][1] / max(profile.rows, 1) for profile in profiles])
+        for place, (name, _) in enumerate(profiles[0].classes)
+    ]
+    if len(shares) <= room:
+        return shares
+    kept, rest = shares[: max(room - 1, 0)], shares[max(room - 1, 0) :]
+    return [*kept, (f"{len(rest)} more", [sum(column) for column in zip(*(share for _, share in rest), strict=True)])]
 
 
 def _side_line(name: str, cells: Sequence[str], names: int) -> Line:
@@ -140,7 +148,7 @@ def _side_line(name: str, cells: Sequence[str], names: int) -> Line:
 def card_items(row: int, record: RowCells, line: int, part: SelectionPart, width: int, height: int, nearest: RowCells | None) -> list[Item]:
     """Why the row is in or out, and what it says."""
     pick, rank = part.pick_of(row), part.rank_of(row)
-    title: list[Span] = [(f"row {row:,}", "strong"), (f"  line {line:,}", "dim")]
+    title: list[Span] = [(f"row {row:,}", "strong"), (f"  line {line:,}" if width >= 60 else "", "dim")]
     title += [(f"  class {record.label}", "text")] if record.label else []
     title += [(f"  rank {rank:,}/{part.selection.params.k:,}" if rank and part.selection is not None else "  not in the proposal", "accent")]
     title += [(f"  {record.status or part.hold(row)}", "good" if record.status == "accepted" else "warn")] if record.status or part.hold(row) else []

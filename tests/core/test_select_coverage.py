@@ -99,3 +99,13 @@ def test_distances_can_be_stopped():
 
     with pytest.raises(CancelledError):
         distances_to_nearest(VECTORS, np.arange(10), np.arange(N), Stopped())
+
+
+def test_empty_rows_are_near_to_nothing_and_do_not_count():
+    vectors = VECTORS.copy()
+    selection = proposal()
+    empty = next(i for i in range(N) if i * 2 not in selection.rows)
+    before = coverage_of(FEATURES, selection).proposal
+    vectors[empty] = 0
+    after = coverage_of(RowFeatures(ROWS, vectors, QUALITY, LABELS, LENGTHS), selection).proposal
+    assert after.covering_radius <= before.covering_radius < 1

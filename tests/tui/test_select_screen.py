@@ -87,7 +87,7 @@ async def go_to(sde, row):
 async def test_first_sight(open_app, essays):
     async with open_app(essays) as sde:
         await sde.press("7")
-        sde.golden("select")
+        sde.golden("select", hide={sde.lines[1]: " (tabs)"})
         assert len(chosen(sde)) == 8
         assert BAD_ROW not in chosen(sde)
 
@@ -95,7 +95,7 @@ async def test_first_sight(open_app, essays):
 async def test_wide_shows_classes_and_the_card_beside_the_list(open_app, essays):
     async with open_app(essays, size=(120, 40)) as sde:
         await sde.press("7")
-        sde.golden("select_wide")
+        sde.golden("select_wide", hide={sde.lines[1]: " (tabs)"})
         coverage = part_of(sde).coverage
         line = next(line for line in sde.lines if re.search(r"│ long ", line))
         shares = [dict(profile.classes)["long"] / profile.rows for profile in (coverage.full, coverage.proposal, coverage.random)]
