@@ -178,9 +178,9 @@ class RulesPart:
 
     @property
     def quality_words(self) -> str:
-        """Mean and spread of quality: "mean 0.73 sd 0.07"."""
+        """The mean of every row's quality: "0.73"."""
         values = self._quality
-        return "not computed" if values is None else f"mean {values.mean():.2f} sd {values.std():.2f}"
+        return "not computed" if values is None else f"{values.mean():.2f}"
 
     def rule(self, name: str) -> Rule:
         """The rule of this name."""

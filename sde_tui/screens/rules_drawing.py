@@ -27,7 +27,7 @@ def choice_lines(rules: RulesPart, choice: RuleChoice) -> tuple[Line, Line]:
     """What was chosen how, and how much it overlaps, each in one line."""
     seed = f" · seed {choice.seed}" if rules.samples else ""
     first: Line = [
-        (f" {len(choice.chosen)} chosen", "strong"), (f" · {rules.method_title()}{seed}", "text"), (f" · quality {rules.quality_words}", "dim")
+        (f" {len(choice.chosen)} chosen", "strong"), (f" · {rules.method_title()}{seed}", "text"), (f" · mean quality {rules.quality_words}", "dim")
     ]  # fmt: skip
     random = choice.against_random
     if random is None:
@@ -181,7 +181,7 @@ def _alike_line(rules: RulesPart, name: str) -> Line:
 
 
 def _short(value: float) -> str:
-    return f"{value:+.2f}".replace("0.", ".")
+    return f"{round(value, 2) + 0.0:+.2f}".replace("0.", ".")
 
 
 def _alike_lines(rules: RulesPart, name: str, room: int) -> list[Line]:

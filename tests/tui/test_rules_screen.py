@@ -61,7 +61,7 @@ async def test_choice_is_the_engines_and_is_compared_with_random_sets(open_app, 
     async with open_app(essays, size=(120, 40)) as sde:
         await sde.press("6")
         assert chosen_on(sde) == list(choice.chosen)
-        assert f"{len(choice.chosen)} chosen · greedy on correlation (default) · quality mean {quality(engine, choice.chosen).mean():.2f}" in sde.text
+        assert f"{len(choice.chosen)} chosen · greedy on correlation (default) · mean quality {quality(engine, choice.chosen).mean():.2f}" in sde.text
         random = choice.against_random
         assert f"ρ {choice.rho:.3f} · random sets: median {random.median_rho:.3f}, lowest {random.lowest_rho:.3f} · ✓ below" in sde.text
 
@@ -92,7 +92,7 @@ async def test_detail_states_definition_figures_and_the_most_and_least_alike(ope
         correlations = {engine.rules[i]: np.corrcoef(scores[:, i], engine.column("answer-length"))[0, 1] for i in varied}
         del correlations["answer-length"]
         most = max(correlations, key=lambda name: abs(correlations[name]))
-        assert f"most alike {most} {correlations[most]:+.2f}".replace("0.", ".") in sde.text
+        assert f"most alike {most} {correlations[most]:+.2f}".replace("0.", ".") in sde.text  # two decimals, no leading zero
 
 
 async def test_more_and_fewer_rules_until_there_are_no_more(open_app, essays, engine):
