@@ -157,6 +157,7 @@ class DecisionsPart:
         self._counts = None
         if edits and self._journal is not None:
             self._session.replace_dataset(self._session.dataset.with_edits(self._journal.state.edits), "edits")
+            self._session.findings.texts_changed()
         self._session.signals.decisions.publish(how)
 
 

@@ -64,6 +64,12 @@ class FindingsPart:
         self._session.signals.findings.publish("ran")
         self._session.overview.measure()
 
+    def texts_changed(self) -> None:
+        """Remembers that texts are others now than those that were checked."""
+        if self._report is not None:
+            self.stale = "from before your edits: r checks again"
+            self._session.signals.findings.publish("stale")
+
     def forget(self) -> None:
         """Drops what was found under another layout, and checks again."""
         self._report, self._by_row, self.stale = None, {}, ""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from sde_core.dataset import Turns
+from sde_core.dataset import Dataset, Turns
 from sde_core.errors import BadRecordError
 from sde_core.visible import visible
 from sde_tui.widgets.record_table import RowCells
@@ -94,6 +94,8 @@ class RecordsPart:
         self.places: list[Place] = []
         self.cursor = 0
         self.scroll = 0
+        self._wanted = self.view
+        self._texts_of: Dataset | None = None
 
     # ---- rows
 
@@ -129,12 +131,31 @@ class RecordsPart:
 
     def show(self, **changes: Any) -> None:
         """Shows the base with another filter or order; heavy work goes to a thread, and the last request wins."""
-        wanted = replace(self.view, **changes)
+        wanted = replace(self._wanted if self._session.lanes.running("texts") else self.view, **changes)
         if not wanted.filtered and wanted.order == "file":
             self._session.lanes.stop("view")
             rows = range(len(self._session.dataset)) if wanted.base is None else wanted.base
             self._showing(replace(wanted, rows=rows))
             return
+        self._wanted = wanted
+        if (wanted.text or wanted.order in ("longest", "shortest")) and self._texts_of is not self._session.dataset:
+            self._read_texts()
+        else:
+            self._compute()
+
+    def _read_texts(self) -> None:
+        """Reads all texts once; what is typed meanwhile changes what is wanted, and does not begin the reading anew."""
+        dataset = self._session.dataset
+
+        def read(_: Any) -> None:
+            self._texts_of = dataset
+            self.show(**vars(self._wanted))
+
+        if self._session.lanes.running("texts") is None:
+            self._session.lanes.thread("texts", "reading texts", lambda cancel, progress: dataset.texts(cancel=cancel, progress=progress), read)
+
+    def _compute(self) -> None:
+        wanted = self._wanted
         self._session.lanes.thread("view", "filtering", lambda cancel, progress: self._computed(wanted, cancel, progress), self._showing)
 
     def _computed(self, wanted: View, cancel: Any, progress: Any) -> View:
@@ -159,6 +180,17 @@ class RecordsPart:
 
         found = np.flatnonzero(np.asarray(rows) == row)
         return int(found[0]) if len(found) else 0
+
+    def next_undecided(self, step: int) -> int | None:
+        """The line of the nearest undecided row below (1) or above (-1) the cursor."""
+        state, rows = self._session.decisions.state, self.view.rows
+        lines = range(self.cursor + step, len(rows) if step > 0 else -1, step)
+        if state is None or not len(lines):
+            return lines[0] if len(lines) else None
+        import numpy as np
+
+        undecided = np.flatnonzero(state.statuses[np.asarray(rows)[np.asarray(lines)]] == 0)
+        return lines[int(undecided[0])] if len(undecided) else None
 
     # ---- marks
 

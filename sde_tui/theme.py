@@ -113,7 +113,8 @@ def inks(theme_name: str) -> dict[str, Style]:
     else:
         cursors = {"cursor": on(named["cursor"], named["ink-strong"]), "cursor-blurred": on(named["cursor-blurred"], named["ink-strong"])}
     return {
-        **cursors, "text": ink(theme.foreground), "dim": ink(named["ink-dim"]), "strong": ink(named["ink-strong"], bold=True), "accent": ink(theme.accent),
+        **cursors,
+        "text": ink(theme.foreground), "dim": ink(named["ink-dim"]), "strong": ink(named["ink-strong"], bold=True), "accent": ink(theme.accent),
         "good": ink(theme.success), "warn": ink(theme.warning), "bad": ink(theme.error),
         "header": ink(theme.accent, bold=True),
         "user": ink(named["ink-user"]), "system": ink(named["ink-system"]), "assistant": ink(named["ink-assistant"]), "tool": ink(named["ink-tool"]),

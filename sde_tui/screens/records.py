@@ -41,6 +41,7 @@ class RecordsScreen(RecordVerbs, SdeScreen):
     RecordsScreen.-wide #panes { layout: horizontal; }
     RecordsScreen.-wide #left { width: 1fr; height: 100%; }
     RecordsScreen.-wide #record { width: 1fr; height: 100%; border-top: none; border-left: solid $panel; }
+    RecordsScreen.-wide.-show-record #record { border: none; }
     """
 
     def __init__(self) -> None:

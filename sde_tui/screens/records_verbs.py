@@ -103,14 +103,11 @@ class RecordVerbs(_Base):
         self._to_undecided(-1)
 
     def _to_undecided(self, step: int) -> None:
-        records, table = self.session.records, self.table  # type: ignore[attr-defined]
-        at = records.cursor + step
-        while 0 <= at < len(records.view.rows):
-            if not self.session.decisions.status(int(records.view.rows[at])):
-                table.move_to(at)
-                return
-            at += step
-        self.flash("No undecided row " + ("below." if step > 0 else "above."))
+        line = self.session.records.next_undecided(step)
+        if line is None:
+            self.flash("No undecided row " + ("below." if step > 0 else "above."))
+        else:
+            self.table.move_to(line)  # type: ignore[attr-defined]
 
     # ---- editing
 

@@ -58,6 +58,7 @@ class RecordTable(LineList):
         self.rows: Sequence[int] = ()
         self.number_width = 5
         self.label_width = 0
+        self._shows_prompt = self._shows_answer = True
 
     def show_rows(self, rows: Sequence[int], *, highest: int, cursor: int, scroll: int | None = None) -> None:
         """Shows other rows.
@@ -88,7 +89,10 @@ class RecordTable(LineList):
         self._cells.clear()
         # the widest label in sight decides, so that a file without labels loses no room
         first = [self.cells(int(row)) for row in self.rows[self.scroll_offset.y : self.scroll_offset.y + 40]]
-        self.label_width = min(max((len(cells.label) for cells in first), default=0), 16)
+        widest = max((len(cells.label) for cells in first), default=0)
+        self.label_width = min(max(widest, len("label")), 16) if widest else 0
+        self._shows_prompt = any(cells.prompt for cells in first if not cells.bad) or not first
+        self._shows_answer = not self._shows_prompt or any(cells.answer != cells.label for cells in first if not cells.bad)
         self.refresh()
 
     def update_row(self, row: int) -> None:
@@ -131,14 +135,14 @@ class RecordTable(LineList):
         if self.label_width:
             spans.append((fit(cells.label, self.label_width) + "  ", ink))
             left -= self.label_width + 2
-        prompt, answer = self.text_widths(left)
-        return [*spans, (fit(cells.prompt, prompt) + "  " + fit(cells.answer, answer), ink)]
+        return [*spans, (self._columns(cells.prompt, cells.answer, left), ink)]
 
-    @staticmethod
-    def text_widths(left: int) -> tuple[int, int]:
-        """Cells of the prompt and of the answer."""
-        prompt = max((left - 2) // 2, 1)
-        return prompt, max(left - 2 - prompt, 0)
+    def _columns(self, prompt: str, answer: str, left: int) -> str:
+        """What is asked and what is answered; one of them alone where the other is empty or says the label again."""
+        if not self._shows_prompt or not self._shows_answer:
+            return fit(prompt if self._shows_prompt else answer, left)
+        width = max((left - 2) // 2, 1)
+        return fit(prompt, width) + "  " + fit(answer, max(left - 2 - width, 0))
 
     def header(self, width: int) -> Line:
         """The column titles for this width."""
@@ -147,5 +151,4 @@ class RecordTable(LineList):
         if self.label_width:
             text += fit("label", self.label_width) + "  "
             left -= self.label_width + 2
-        prompt, _ = self.text_widths(left)
-        return [(fit(text + fit("prompt", prompt) + "  answer", width), "dim")]
+        return [(fit(text + self._columns("prompt", "answer" if self._shows_prompt else "text", left), width), "dim")]

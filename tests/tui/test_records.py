@@ -109,9 +109,11 @@ async def test_raw_shows_the_bytes_of_the_file(records):
 async def test_a_long_text_is_cut_and_shown_whole_on_request(open_app, write_jsonl):
     path = write_jsonl([{"instruction": "q", "output": "word " * 5000 + "the very end"}, {"instruction": "a", "output": "b"}])
     async with open_app(path, size=(100, 30)) as sde:
-        await sde.press("2", "enter", "end")
+        await sde.press("2", "enter")
+        await sde.press("end")
         assert "5,012 more characters: w shows all" in sde.text
-        await sde.press("w", "end")
+        await sde.press("w")
+        await sde.press("end")
         assert "the very end" in sde.text
 
 
@@ -134,6 +136,16 @@ async def test_markup_in_a_row_is_shown_as_it_stands(open_app, write_jsonl):
         assert "[/INST] [red]y" in sde.text
         await sde.press("enter")
         assert "[INST] hello [/INST] [bold]x[/]" in sde.text
+
+
+async def test_a_column_that_says_nothing_makes_room(open_app, write_jsonl):
+    async with open_app(write_jsonl([{"text": f"just text {n} " * 8} for n in range(3)])) as sde:
+        await sde.press("2")
+        assert sde.lines[2].split() == ["row", "text"]
+        assert len(sde.lines[3]) > 70
+    async with open_app(write_jsonl([{"text": f"message {n} " * 8, "label": "ham"} for n in range(3)])) as sde:
+        await sde.press("2")
+        assert sde.lines[2].split() == ["row", "label", "prompt"]
 
 
 # ---- filtering
@@ -189,6 +201,29 @@ async def test_a_late_filter_is_dropped_for_the_later_one(records):
         sde.session.records.show(text="day 2")
         await sde.settle()
         assert _rows(sde) == [2]
+
+
+async def test_texts_are_read_once_however_much_is_typed_meanwhile(records, monkeypatch):
+    import threading
+
+    from sde_core.dataset import Dataset
+
+    release, calls, real = threading.Event(), [], Dataset.texts
+
+    def held(self, **options):
+        calls.append(1)
+        assert release.wait(20)
+        return real(self, **options)
+
+    async with records as sde:
+        monkeypatch.setattr(Dataset, "texts", held)
+        for text in ("d", "da", "day 1"):
+            sde.session.records.show(text=text)
+            await sde.pilot.pause()
+        assert len(calls) == 1
+        release.set()
+        await sde.settle()
+        assert _rows(sde) == [1, 10, 11]
 
 
 async def test_only_rows_of_one_state(records):
