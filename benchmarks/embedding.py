@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import json
 import os
 import random
 import sys
@@ -26,17 +25,11 @@ PAIRS = Path(os.environ.get("SDE_SHARED", ROOT.parent / "shared")) / "data/pairs
 
 
 def sample_rows() -> list[str]:
-    """Prompts and answers of the sample dataset, each cut like a row's."""
-    path = ROOT / "sample_data/support.jsonl"
-    texts = []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
-        try:
-            record = json.loads(line)
-        except ValueError:
-            continue
-        turns = record.get("messages") if isinstance(record, dict) else None
-        texts.append("\n".join(str(turn.get("content", "")) for turn in turns if isinstance(turn, dict)) if isinstance(turns, list) else str(record))
-    return list(dict.fromkeys(texts))
+    """Distinct prompts with answers of the sample dataset."""
+    from sde_core.dataset import open_dataset
+
+    texts = open_dataset(ROOT / "sample_data/support.jsonl").texts()
+    return list(dict.fromkeys((texts["prompt"] + "\n" + texts["answer"]).to_list()))
 
 
 def prose(n: int) -> list[str]:
@@ -107,8 +100,7 @@ def main() -> None:
         print("no teacher here: agreement not measured")
         return
     agreement("prose of the sample data", prose(600), teacher)
-    if rows := sample_rows():
-        agreement("sample rows", random.Random(0).sample(rows, min(600, len(rows))), teacher)
+    agreement("sample rows", random.Random(0).sample(sample_rows(), 600), teacher)
     if arguments.pairs.exists():
         paraphrases(arguments.pairs, teacher)
 
