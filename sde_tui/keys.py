@@ -98,6 +98,33 @@ KEYS: tuple[Key, ...] = (
     Key("records", "t", "tokens", "Tokens", "Show which tokens of this record the fine-tune trains on."),
     Key("records", "i", "source", "Raw", "Show the record as it stands in the file, and back."),
     Key("records", "m", "mapping", "Fields", "Correct which field is the prompt, the answer, the label."),
+    # ---- 3 Balance
+    Key("balance", "enter", "open_rows", "Rows", "Show the rows of the class under the cursor.", 1),
+    Key("balance", "right", "next_field", "Field", "The next field.", 2),
+    Key("balance", "left", "previous_field", "Previous field", "The field before."),
+    Key("balance", "t", "target", "Target…", "Say which share this class should have; the rows to drop or to add are worked out.", 3),
+    Key("balance", "escape", "no_targets", "No targets", "Forget the targets of this field."),
+    Key("balance", "v", "which", "Which rows", "Count the rows not rejected, all rows, or the accepted rows.", 4),
+    Key("balance", "s", "sort", "Sort", "Most frequent first, or by name."),
+    Key("balance", "tab", "switch_pane", "Other pane", "Move between the fields and the classes."),
+    Key("balance", "r", "count", "Count", "Count again, after texts were edited.", 5),
+    # ---- 4 Duplicates
+    Key("duplicates", "enter", "open_rows", "Rows", "Show the rows of this group.", 3),
+    Key("duplicates", "a", "keep_one", "Keep one", "Keep one row of this group and reject the others; each reason names the kept row.", 1),
+    Key("duplicates", "A", "keep_one_all", "All groups", "Keep one row of every group shown and reject the others, after asking.", 2),
+    Key("duplicates", "left_square_bracket", "looser", "Looser", "Lower the threshold: more and larger groups.", 4),
+    Key("duplicates", "right_square_bracket", "stricter", "Stricter", "Raise the threshold: fewer and smaller groups.", 5),
+    Key("duplicates", "right", "next_member", "Next row", "Compare the kept row with the next row of its group."),
+    Key("duplicates", "left", "previous_member", "Previous row", "Compare the kept row with the row before."),
+    Key("duplicates", "p", "policy", "Keep which…", "Keep the first row of each group, the one with the longest answer, or the best."),
+    Key("duplicates", "i", "keep_instead", "Keep this one", "Keep the row at the right of this group, whatever the policy."),
+    Key("duplicates", "o", "kind", "Only…", "Show only exact, normalised, near or semantic duplicates."),
+    Key("duplicates", "c", "part", "Compare…", "Compare prompt and answer, prompts alone, or answers alone."),
+    Key("duplicates", "s", "semantic", "By meaning", "Look for semantic duplicates too, by embedding, or leave them out."),
+    Key("duplicates", "w", "whole", "Whole texts", "Show the whole texts, or the differences with some words around them."),
+    Key("duplicates", "v", "layout", "Layout", "The two texts side by side, or one below the other."),
+    Key("duplicates", "tab", "switch_pane", "Other pane", "Move between the groups and the texts."),
+    Key("duplicates", "r", "compare", "Compare", "Compare all rows, again if texts were edited."),
     # ---- 6 Rules
     Key("rules", "enter", "open_rows", "Rows", "Show the rows behind the bar under the cursor, or all rows by this rule, lowest score first.", 1),
     Key("rules", "plus,equals_sign", "more", "More", "Choose one rule more.", 2),
@@ -131,6 +158,12 @@ KEYS: tuple[Key, ...] = (
     Key("select", "m", "method", "Method…", "Choose how to choose: the DPP (default), at random, by class, the best, or k-center."),
     Key("select", "s", "sample", "Sample", "Draw again with the next seed, where the method draws."),
     Key("select", "r", "propose", "Propose", "Embed and score the rows and propose a subset, where that did not start by itself."),
+    # ---- 9 Train
+    Key("train", "enter", "open_line", "Rows", "Show in Records the rows behind the line: those of a kind, or those of a run.", 1),
+    Key("train", "s", "stop", "Stop", "Stop the run shown: it saves a checkpoint first, after asking.", 2),
+    Key("train", "r", "resume", "Resume", "Go on with the run shown, from what it saved last.", 3),
+    Key("train", "e", "recipe", "Recipe…", "Change values of the recipe that the fine-tune uses, such as max_steps=200.", 4),
+    Key("train", "p", "preflight", "Preflight", "Find out what would train, again if texts or decisions changed.", 5),
 )
 
 _NAMES = {

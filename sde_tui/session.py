@@ -30,8 +30,11 @@ if TYPE_CHECKING:
     from sde_tui.app import SdeApp
 
 PARTS: tuple[tuple[str, str], ...] = (
+    ("balance", "sde_tui.session_balance:BalancePart"),
+    ("duplicates", "sde_tui.session_duplicates:DuplicatesPart"),
     ("rules", "sde_tui.session_rules:RulesPart"),
     ("selection", "sde_tui.session_selection:SelectionPart"),
+    ("training", "sde_tui.session_training:TrainingPart"),
 )
 """(attribute, "module:Class") of the parts that screens bring; a class takes the session. Imported when first used."""
 
@@ -49,6 +52,8 @@ class Signals:
         decisions: Something was decided, undone or redone, or the journal opened.
         findings: Checks ran.
         jobs: A job began, moved on or ended.
+        balance: Classes were counted, other rows are counted, or a target was set.
+        duplicates: Rows were compared, or grouped anew.
         rules: Rows were scored, or other rules chosen: another quality.
         selection: Another subset is proposed, or its coverage is known.
         work: A thread began, moved on or ended (the status line's business).
@@ -60,6 +65,8 @@ class Signals:
         self.decisions: Signal[str] = Signal(app, "decisions")
         self.findings: Signal[str] = Signal(app, "findings")
         self.jobs: Signal[str] = Signal(app, "jobs")
+        self.balance: Signal[str] = Signal(app, "balance")
+        self.duplicates: Signal[str] = Signal(app, "duplicates")
         self.rules: Signal[str] = Signal(app, "rules")
         self.selection: Signal[str] = Signal(app, "selection")
         self.work: Signal[str] = Signal(app, "work")
@@ -67,7 +74,8 @@ class Signals:
     @property
     def all(self) -> tuple[Signal[str], ...]:
         """Every signal."""
-        return (self.dataset, self.view, self.decisions, self.findings, self.jobs, self.rules, self.selection, self.work)
+        general = (self.dataset, self.view, self.decisions, self.findings, self.jobs)
+        return (*general, self.balance, self.duplicates, self.rules, self.selection, self.work)
 
 
 class Session:

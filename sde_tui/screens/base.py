@@ -49,8 +49,8 @@ class SdeScreen(Screen[None]):
         """Brings the content up to date.
 
         Args:
-            change: What changed: "shown", or the name of a signal ("dataset", "view", "decisions", "findings", "jobs", "rules",
-                "selection", "work").
+            change: What changed: "shown", or the name of a signal ("dataset", "view", "decisions", "findings", "jobs", "balance",
+                "duplicates", "rules", "selection", "work").
         """
 
     def what_now(self) -> Line:
@@ -80,7 +80,7 @@ class SdeScreen(Screen[None]):
         return self.sde_app.session
 
     def on_mount(self) -> None:
-        names = ("dataset", "view", "decisions", "findings", "jobs", "rules", "selection", "work")
+        names = ("dataset", "view", "decisions", "findings", "jobs", "balance", "duplicates", "rules", "selection", "work")
         for signal, name in zip(self.session.signals.all, names, strict=True):
             signal.subscribe(self, lambda _how, name=name: self._changed(name))  # type: ignore[misc]
 
@@ -106,10 +106,14 @@ class SdeScreen(Screen[None]):
         left, right = status_spans(self.session)
         self.query_one("#status", StatusLine).show(left, right)
         self.query_one("#tabs", TabLine).show_tabs(self.sde_app.tabs, self.NAME)
-        flash = self.sde_app.flashed
-        self.query_one("#flash", FlashLine).show([(f" {flash[0]}", flash[1])] if flash else [(" ", "dim"), *self.what_now()])
+        self.refresh_message()
         keys = footer_keys(self.NAME)
         self.query_one("#keys", KeyFooter).show_keys([(key, not self.why_not(key)) for key in keys])
+
+    def refresh_message(self) -> None:
+        """What just happened, or what to do now."""
+        flash = self.sde_app.flashed
+        self.query_one("#flash", FlashLine).show([(f" {flash[0]}", flash[1])] if flash else [(" ", "dim"), *self.what_now()])
 
     # ---- keys
 

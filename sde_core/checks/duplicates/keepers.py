@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -148,19 +149,22 @@ def _assembled(groups: GroupTable, found: list[_Links]) -> KeptGroups:
     return KeptGroups(groups.kinds[owner], groups.scores[owner], starts, member[order], kinds[order], scores[order])
 
 
-def drop_reasons(kept: KeptGroups, rows: npt.NDArray[np.uint32], policy: KeepPolicy) -> tuple[list[int], list[str]]:
+def drop_reasons(
+    kept: KeptGroups, rows: npt.NDArray[np.uint32], policy: KeepPolicy, *, chosen: Collection[int] = ()
+) -> tuple[list[int], list[str]]:
     """The rows that go, and for each why: what it is to the kept row, which row that is, and why that one is kept.
 
     Args:
         kept: The groups.
         rows: uint32[n], record position of each position.
         policy: Named in the reason.
+        chosen: Rows that the user chose to keep, which is then the reason.
     """
     goes = kept.goes
     stays = rows[np.repeat(kept.keepers, kept.sizes)[goes]].tolist()
     kinds, scores = kept.link_kinds[goes].tolist(), kept.link_scores[goes].tolist()
     reasons = [
-        f"{_RELATION[kind].format(score=score)} of row {stay}, which {POLICY_WORDS[policy]}"
+        f"{_RELATION[kind].format(score=score)} of row {stay}, which {'was chosen' if stay in chosen else POLICY_WORDS[policy]}"
         for kind, score, stay in zip(kinds, scores, stays, strict=True)
     ]
     return rows[kept.dropped].tolist(), reasons

@@ -56,7 +56,7 @@ def compared_texts(dataset: Dataset, part: Part = "row", *, cancel: Cancel = NEV
     if part == "row":
         texts = table.select(pl.concat_str("prompt", "answer", separator="\n")).to_series() + _rejected_texts(dataset, cancel)
         same = _first_positions(table.select("system", "roles", "label", texts.alias("text")))
-        exact = _split_by_other_fields(dataset, rows, same, cancel)
+        exact = _split_by_other_fields(dataset, rows, same, (texts.str.strip_chars() == "").to_numpy(), cancel)
         systems = table["system"]
     else:
         texts = table[part]
@@ -80,9 +80,12 @@ def _rejected_texts(dataset: Dataset, cancel: Cancel) -> pl.Series:
 
 
 def _split_by_other_fields(
-    dataset: Dataset, rows: npt.NDArray[np.uint32], same_texts: npt.NDArray[np.int64], cancel: Cancel
+    dataset: Dataset, rows: npt.NDArray[np.uint32], same_texts: npt.NDArray[np.int64], textless: npt.NDArray[np.bool_], cancel: Cancel
 ) -> npt.NDArray[np.int64]:
-    """Splits classes of equal texts by the other fields that a model could be shown, such as tools."""
+    """Splits classes of equal texts by the other fields that a model could be shown, such as tools.
+
+    Records in which the layout finds no text (`textless`) are compared as a whole: they are of another shape, not copies of each other.
+    """
     shared = np.bincount(same_texts, minlength=len(rows))[same_texts] > 1
     roles = frozenset(dataset.layout.roles.values())
     exact: npt.NDArray[np.int64] = same_texts.copy()
@@ -90,7 +93,7 @@ def _split_by_other_fields(
     for count, position in enumerate(np.flatnonzero(shared).tolist()):
         if count % 1024 == 0:
             raise_if_cancelled(cancel)
-        content = shown_content(dataset.value(int(rows[position])), roles)
+        content = shown_content(dataset.value(int(rows[position])), frozenset() if textless[position] else roles)
         exact[position] = first.setdefault((int(same_texts[position]), content), position)
     return exact
 

@@ -1,0 +1,158 @@
+"""The lines of screen 3: the fields, the classes of one as bars, the class under the cursor."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sde_core.visible import visible
+from sde_tui.session_balance import WHICH
+from sde_tui.widgets.bars import bar_spans
+from sde_tui.widgets.lines import Item
+from sde_tui.widgets.spans import Line, Span, fit, width_of
+from sde_tui.widgets.wrapping import wrapped
+
+if TYPE_CHECKING:
+    from sde_core.checks.balance import ClassCount, FieldBalance
+    from sde_core.checks.balance_targets import DropPlan, TargetVerdict
+    from sde_tui.session_balance import BalancePart
+
+FIELDS = 20
+_NAME_WIDE, _NAME_NARROW = 28, 17
+_SHARE, _LONGEST_NOTE = 7, 22
+_EXACT_FROM = 0.01
+_SOURCES = {"label": "the label", "field": "a field", "derived": "computed"}
+
+
+def class_title(name: str) -> str:
+    """A class as shown: in quotes where white space at its ends would not be seen."""
+    return visible(f"'{name}'" if name != name.strip() else name, 200)
+
+
+def field_items(part: BalancePart) -> list[Item]:
+    """One line a field: its name and how many classes it has, with a sign where something is odd."""
+    items: list[Item] = []
+    for name in part.fields:
+        balance = part.balance(name)
+        sign, ink = _field_sign(balance)
+        count = f"{len(balance.classes):,}"
+        items.append(Item([(f"{sign} ", ink), (fit(visible(name, 60), FIELDS - 5 - len(count)), "text"), (f" {count}", "dim")], name))
+    return items
+
+
+def _field_sign(balance: FieldBalance) -> Span:
+    if balance.variants:
+        return "!", "warn"
+    return ("◆", "accent") if balance.source == "label" else (" ", "text")
+
+
+def summary_lines(part: BalancePart, field: str) -> tuple[tuple[Line, Line], tuple[Line, Line]]:
+    """What the field is and how even it is; then what is odd about it."""
+    balance = part.balance(field)
+    meaning = part.meaning(field) or _SOURCES[balance.source]
+    missing = f", {balance.missing:,} without" if balance.missing else ""
+    first: Line = [
+        (f" {visible(field, 40)}", "strong"),
+        (f" · {meaning}", "dim"),
+        (f" · {_plural(len(balance.classes), 'class', 'classes')}", "text"),
+    ]
+    second: list[Span] = [
+        (f" imbalance {balance.imbalance:,.1f} : 1", "warn" if balance.imbalance >= 20 and balance.source == "label" else "text"),
+        (f" · evenness {balance.evenness:.2f}", "text"), (f" · {balance.entropy:.2f} bits", "dim"),
+    ]  # fmt: skip
+    spelt = {name for names in balance.variants for name in names[1:]}
+    rare = sum(name not in spelt for name in balance.rare)
+    second += [(f" · {rare:,} rare", "warn")] if rare else []
+    second += [(f" · {_plural(len(balance.variants), 'label', 'labels')} respelt", "warn")] if balance.variants else []
+    return (first, [(f"{balance.rows:,} {WHICH[part.which]}{missing} ", "dim")]), (second, [])
+
+
+def _plural(count: int, one: str, several: str) -> str:
+    return f"{count:,} {one if count == 1 else several}"
+
+
+def class_items(part: BalancePart, field: str, width: int) -> list[Item]:
+    """One line a class: name, count, share, bar, and its target's verdict or what is odd about it."""
+    balance, verdicts = part.balance(field), part.verdicts(field)
+    usual = {spelling: names[0] for names in balance.variants for spelling in names[1:]}
+    classes = [*part.classes(field), *_absent(part, field)]
+    notes = [_note(counted, verdicts.get(counted.name), usual.get(counted.name, "")) for counted in classes]
+    name_width = _NAME_WIDE if width >= 84 else _NAME_NARROW
+    count_width = max((len(f"{counted.count:,}") for counted in classes), default=1)
+    note_width = min(max((width_of([note]) for note in notes), default=0), _LONGEST_NOTE)
+    room = max(width - name_width - count_width - _SHARE - note_width - 4, 4)
+    highest = max([counted.share for counted in classes] + [one.target for one in verdicts.values()], default=1.0) or 1.0
+    items = []
+    for counted, (words, ink) in zip(classes, notes, strict=True):
+        target = None if counted.name not in verdicts else verdicts[counted.name].target / highest
+        figures = f" {counted.count:>{count_width},}", f"{share_text(counted.share):>{_SHARE}} "
+        line = [(f" {fit(class_title(counted.name), name_width)}", "text"), (figures[0], "text"), (figures[1], "dim"),
+                *bar_spans(counted.share / highest, room, target=target), (f" {fit(words, note_width)}", ink)]  # fmt: skip
+        items.append(Item(line, counted.name))
+    return items
+
+
+def _absent(part: BalancePart, field: str) -> list[ClassCount]:
+    """Classes with a target and no row."""
+    from sde_core.checks.balance import ClassCount
+
+    present = {counted.name for counted in part.balance(field).classes}
+    return [ClassCount(name, 0, 0.0, True) for name in part.targets.get(field, {}) if name not in present]
+
+
+def share_text(share: float) -> str:
+    """A share as per cent; what is not nothing is not shown as 0."""
+    return "<0.1%" if 0 < share < 0.0005 else f"{share:.1%}"
+
+
+def _note(counted: ClassCount, verdict: TargetVerdict | None, usual: str) -> Span:
+    if verdict is not None:
+        words = {"over": f"▲ drop {verdict.drop:,}", "under": f"▼ add {verdict.add:,}", "met": "✓ on target"}[verdict.verdict]
+        return words, "good" if verdict.verdict == "met" else "warn"
+    if usual:
+        return f"! {class_title(usual)}", "warn"
+    return ("! rare" if counted.rare else ""), "warn"
+
+
+def class_lines(part: BalancePart, field: str, name: str | None, width: int) -> list[Line]:
+    """The class under the cursor in words, and how to meet the field's targets."""
+    if name is None:
+        return [[("No class has a row here.", "dim")]]
+    balance = part.balance(field)
+    verdict = part.verdicts(field).get(name)
+    definition = part.definition(field, name)
+    count = balance.count_of(name)
+    facts = f" · {_plural(count, 'row', 'rows')} · {share_text(count / max(balance.rows, 1))}"
+    usual = next((names[0] for names in balance.variants if name in names[1:]), "")
+    plan = None if usual or (verdict is not None and verdict.verdict == "over" and len(part.targets[field]) == 1) else part.plan(field)
+    words: list[Span] = [(f"That is: {definition}.", "dim")] if definition else []
+    words += [(f"Another spelling of {class_title(usual)}: screen 5 writes all rows alike.", "warn")] if usual else []
+    words += [] if verdict is None else [_verdict_words(verdict)]
+    words += [] if plan is None else [(_plan_words(plan), "text")]
+    lines: list[Line] = [[(class_title(name), "strong"), (facts, "text")]]
+    lines += [[(text, ink)] for sentence, ink in words for text in wrapped(sentence, width - 1)]
+    return lines if verdict or plan or usual else [*lines, [("t", "accent"), (" sets the share that it should have.", "dim")]]
+
+
+def _verdict_words(verdict: TargetVerdict) -> Span:
+    target = f"target {verdict.target:.1%}" if verdict.target >= _EXACT_FROM else f"target {verdict.target:.3%}"
+    if verdict.verdict == "met":
+        return f"✓ {target}: no whole number of rows comes closer.", "good"
+    if verdict.verdict == "over":
+        return f"▲ over its {target}: drop {verdict.drop:,}, all else kept.", "warn"
+    return f"▼ under its {target}: add {verdict.add:,}, all else kept.", "warn"
+
+
+def _plan_words(plan: DropPlan) -> str:
+    drops = ", ".join(f"{count:,} of {class_title(name) if name else 'the other classes'}" for name, count in plan.drop.items() if count)
+    return f"All targets by dropping: keep {plan.keep:,} rows, drop {drops}." if drops else "All targets are met."
+
+
+def waiting_lines(words: str, ink: str) -> list[Line]:
+    """What stands in place of the fields before anything is counted."""
+    return [
+        [(f" {words[:1].upper()}{words[1:]}", ink)],
+        [],
+        [(" Every field that holds classes is listed here, nested ones too, and what kind", "dim")],
+        [(" of answer each row gives: refusals, code, JSON, lists, prose. Each class as a", "dim")],
+        [(" bar with its share; t sets the share that it should have.", "dim")],
+    ]

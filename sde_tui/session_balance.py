@@ -1,0 +1,231 @@
+"""Class balance: counted once in a thread, then of all rows, of those not rejected, or of the accepted ones."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from sde_core.checks.balance import BalanceReport, ClassColumn, ClassCount, FieldBalance
+    from sde_core.checks.balance_targets import DropPlan, TargetVerdict
+    from sde_core.dataset import Dataset
+    from sde_tui.session import Session
+
+AUTOMATIC_ROWS = 300_000
+"""Up to so many rows the counting starts by itself when the screen is first shown."""
+
+LEFT, ALL, ACCEPTED = "left", "all", "accepted"
+WHICH = {LEFT: "rows not rejected", ALL: "all rows", ACCEPTED: "accepted rows"}
+
+
+class BalancePart:
+    """Counts classes, and holds the targets that the user set."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.which = LEFT
+        self.by_name = False
+        self.targets: dict[str, dict[str, float]] = {}
+        self._report: BalanceReport | None = None
+        self._counted: Dataset | None = None
+        self._shown: dict[str, FieldBalance] = {}
+        session.signals.dataset.subscribe(session.app, self._dataset_changed)
+        session.signals.decisions.subscribe(session.app, lambda _how: self._recount())
+
+    # ---- computing
+
+    @property
+    def running(self) -> bool:
+        """Whether classes are being counted now."""
+        return self._session.lanes.running("balance") is not None
+
+    @property
+    def stale(self) -> bool:
+        """Whether texts were edited since classes were counted."""
+        return self._counted is not None and self._counted is not self._session.dataset
+
+    @property
+    def known(self) -> bool:
+        """Whether anything has been counted."""
+        return self._report is not None
+
+    def why_not_run(self) -> str:
+        """Why counting cannot start now, "" where it can."""
+        if not self._session.dataset.complete:
+            return "The file is still being read; counting needs all of it."
+        return "Classes are being counted already." if self.running else ""
+
+    def start(self) -> None:
+        """Counts by itself where nothing was counted yet and the dataset is small enough for that."""
+        if self._report is None and not self.why_not_run() and len(self._session.dataset) <= AUTOMATIC_ROWS:
+            self.run()
+
+    def run(self) -> None:
+        """Finds the label-like fields and counts their classes."""
+        dataset = self._session.dataset
+        self._session.lanes.thread(
+            "balance",
+            "counting classes",
+            lambda cancel, progress: _report(dataset, cancel, progress),
+            lambda report: self._found(dataset, report),
+            ended=lambda: self._publish("stopped"),
+        )
+        self._publish("started")
+
+    def _found(self, dataset: Dataset, report: BalanceReport) -> None:
+        self._report, self._counted = report, dataset
+        self._recount()
+
+    def _recount(self) -> None:
+        self._shown = {}
+        if self._report is not None:
+            self._publish("counted")
+
+    def _dataset_changed(self, how: str) -> None:
+        if how == "layout":
+            self._session.lanes.stop("balance")
+            self._report = self._counted = None
+            self._shown, self.targets = {}, {}
+            self._publish("forgotten")
+
+    def _publish(self, how: str) -> None:
+        self._session.signals.balance.publish(how)
+
+    # ---- which rows
+
+    def show(self, **changes: Any) -> None:
+        """Counts other rows (`which`) or sorts classes by name (`by_name`)."""
+        for name, value in changes.items():
+            setattr(self, name, value)
+        self._recount()
+
+    def _mask(self, column: ClassColumn) -> np.ndarray | None:
+        """Which entries of a column count; None for all."""
+        state = self._session.decisions.state
+        if self.which == ALL or state is None:
+            return None
+        import numpy as np
+
+        if self.which == ACCEPTED:
+            return np.isin(column.rows, state.accepted_rows())
+        rejected = state.rejected_rows()
+        return ~np.isin(column.rows, rejected) if len(rejected) else None
+
+    def rows_counted(self) -> int:
+        """How many readable rows count."""
+        state, report = self._session.decisions.state, self._report
+        if report is None:
+            return 0
+        if self.which == ALL or state is None:
+            return report.rows
+        accepted, rejected = self._session.decisions.counts
+        return accepted if self.which == ACCEPTED else report.rows - rejected
+
+    def _column(self, field: str) -> ClassColumn:
+        assert self._report is not None  # noqa: S101
+        column = self._report.column(field)
+        mask = self._mask(column)
+        return column if mask is None else replace(column, rows=column.rows[mask], codes=column.codes[mask], total=self.rows_counted())
+
+    # ---- answers
+
+    @property
+    def fields(self) -> list[str]:
+        """Names of the label-like fields: the label, other fields, what is computed."""
+        return [] if self._report is None else [balance.field for balance in self._report.fields]
+
+    def balance(self, field: str) -> FieldBalance:
+        """The classes of a field, of the rows that count now."""
+        if field not in self._shown:
+            from sde_core.checks.balance import field_balance
+
+            self._shown[field] = field_balance(self._column(field))
+        return self._shown[field]
+
+    def classes(self, field: str) -> list[ClassCount]:
+        """Its classes in the order shown."""
+        classes = list(self.balance(field).classes)
+        return sorted(classes, key=_by_name) if self.by_name else classes
+
+    def definition(self, field: str, name: str) -> str:
+        """What a computed class means, "" for a class of the data."""
+        assert self._report is not None  # noqa: S101
+        return self._report.column(field).definitions.get(name, "")
+
+    def meaning(self, field: str) -> str:
+        """What a computed field is, "" for a field of the data."""
+        from sde_core.checks.balance import DERIVED
+
+        return DERIVED.get(field, "") if self._report is not None and self._report.column(field).source == "derived" else ""
+
+    def drill(self, field: str, name: str, *, screen: str) -> None:
+        """Shows the rows of a class in Records."""
+        from sde_core.visible import visible
+
+        rows = self._column(field).rows_of(name).astype("int64")
+        self._session.records.drill(rows, f"{visible(field, 24)} is {visible(name, 40)}", screen=screen)
+
+    # ---- targets
+
+    def set_target(self, field: str, name: str, text: str) -> None:
+        """Sets the share that a class should have ("5%" or "0.05"); an empty text takes the target away.
+
+        What makes no sense is said and not kept.
+        """
+        targets = dict(self.targets.get(field, {}))
+        targets.pop(name, None)
+        if text.strip():
+            parsed = self._session.attempt(self._parsed, field, name, text, targets)
+            if parsed is None:
+                return
+            targets[name] = parsed
+        self.targets = {**self.targets, field: targets}
+        self._publish("targets")
+
+    def _parsed(self, field: str, name: str, text: str, others: dict[str, float]) -> float:
+        from sde_core.checks.balance_targets import Target, drop_plan, parsed_target
+
+        share = parsed_target(f"class={text.strip()}").share
+        drop_plan(self.balance(field), [Target(name, share), *(Target(*other) for other in others.items())])
+        return share
+
+    def forget_targets(self, field: str) -> None:
+        """Takes all targets of a field away."""
+        self.targets = {other: targets for other, targets in self.targets.items() if other != field}
+        self._publish("targets")
+
+    def verdicts(self, field: str) -> dict[str, TargetVerdict]:
+        """Classes of a field against their targets."""
+        from sde_core.checks.balance_targets import Target, verdict
+
+        return {name: verdict(self.balance(field), Target(name, share)) for name, share in self.targets.get(field, {}).items()}
+
+    def plan(self, field: str) -> DropPlan | None:
+        """How to meet all targets of a field by dropping alone, None where it has none."""
+        from sde_core.checks.balance_targets import Target, drop_plan
+
+        targets = [Target(name, share) for name, share in self.targets.get(field, {}).items()]
+        return drop_plan(self.balance(field), targets) if targets else None
+
+    def command_line(self, field: str) -> str:
+        """The command that counts this field against its targets."""
+        import shlex
+
+        words = ["sde balance", self._session.command_data, f"--field {shlex.quote(field)}"]
+        words += [f"--target {shlex.quote(f'{name}={share:.6g}')}" for name, share in self.targets.get(field, {}).items()]
+        return " ".join(words)
+
+
+def _by_name(counted: ClassCount) -> tuple[bool, float, str]:
+    """Numbers by value before words."""
+    number = counted.name.replace(" or more", "")
+    return (False, float(number), "") if number.lstrip("-").replace(".", "", 1).isdecimal() else (True, 0.0, counted.name)
+
+
+def _report(dataset: Dataset, cancel: Any, progress: Any) -> BalanceReport:
+    """In a thread: the label-like fields."""
+    from sde_core.checks.balance import class_balance
+
+    return class_balance(dataset, cancel=cancel, progress=progress)
