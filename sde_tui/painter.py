@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
-from rich.color import ColorSystem
+from rich.color import Color, ColorSystem
 from rich.segment import Segment
 from rich.style import Style
 
@@ -26,6 +26,12 @@ _WORTH_ERASING = 9
 _WORTH_SKIPPING = 8
 """So many equal cells at least make moving the cursor shorter than writing them again."""
 _NO_STYLE = Style()
+_CUBE = (0, 95, 135, 175, 215, 255)
+_PALETTE = {
+    **{(red, green, blue): 16 + 36 * r + 6 * g + b for r, red in enumerate(_CUBE) for g, green in enumerate(_CUBE) for b, blue in enumerate(_CUBE)},
+    **{(8 + 10 * step,) * 3: 232 + step for step in range(24)},
+}
+"""Numbers of the colours that are the same on every terminal with 256."""
 _BLANK = " "
 
 
@@ -170,9 +176,18 @@ def _codes(style: Style, colors: ColorSystem) -> tuple[tuple[str, ...], str, str
     """(attributes, foreground, background) as SGR codes."""
     names = {"bold": "1", "dim": "2", "italic": "3", "underline": "4", "blink": "5", "reverse": "7", "conceal": "8", "strike": "9"}
     attributes = tuple(code for name, code in names.items() if getattr(style, name))
-    fore = ";".join(style.color.downgrade(colors).get_ansi_codes()) if style.color else "39"
-    back = ";".join(style.bgcolor.downgrade(colors).get_ansi_codes(foreground=False)) if style.bgcolor else "49"
+    fore = _color_code(style.color, colors, foreground=True) if style.color else "39"
+    back = _color_code(style.bgcolor, colors, foreground=False) if style.bgcolor else "49"
     return attributes, fore, back
+
+
+def _color_code(color: Color, colors: ColorSystem, *, foreground: bool) -> str:
+    """A colour of the 256-colour palette by its number, which is shorter than spelling it out."""
+    shown = color.downgrade(colors)
+    number = _PALETTE.get(shown.triplet) if shown.triplet is not None else None
+    if number is not None:
+        return f"{38 if foreground else 48};5;{number}"
+    return ";".join(shown.get_ansi_codes(foreground=foreground))
 
 
 @lru_cache(maxsize=4096)

@@ -1,4 +1,7 @@
-"""Colours: one accent, and meaning always in a glyph or a word as well."""
+"""Colours: one accent, and meaning always in a glyph or a word as well.
+
+The inks are colours of the 256-colour palette, which take half the bytes of others and look the same over SSH.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,11 @@ from textual.theme import Theme
 
 DARK = Theme(
     name="sde-dark",
-    primary="#7AA2C8",
-    secondary="#7AA2C8",
-    accent="#7AA2C8",
+    primary="#87AFD7",
+    secondary="#87AFD7",
+    accent="#87AFD7",
     warning="#D7AF5F",
-    error="#D7706B",
+    error="#D7875F",
     success="#87AF87",
     foreground="#D0D0D0",
     background="#161A1E",
@@ -22,8 +25,8 @@ DARK = Theme(
     panel="#20262C",
     dark=True,
     variables={
-        "bar": "#3A444E", "ink-dim": "#87919B", "ink-strong": "#F0F0F0", "cursor": "#2E4257", "cursor-blurred": "#232A31", "ink-user": "#9DBBD8",
-        "ink-system": "#A8A08C", "ink-assistant": "#A7C4A0", "ink-tool": "#BFA6C9", "input-selection-background": "#7AA2C8 35%",
+        "bar": "#3A444E", "ink-dim": "#8A8A8A", "ink-strong": "#EEEEEE", "cursor": "#2E4257", "cursor-blurred": "#232A31", "ink-user": "#AFAFD7",
+        "ink-system": "#AFAF87", "ink-assistant": "#AFD7AF", "ink-tool": "#AF87AF", "input-selection-background": "#87AFD7 35%",
     },
 )  # fmt: skip
 LIGHT = Theme(

@@ -14,10 +14,9 @@ from sde_tui.screens.base import SdeScreen
 from sde_tui.screens.records_verbs import RecordVerbs
 from sde_tui.session_records import ONLY, ORDERS
 from sde_tui.widgets.bindings import screen_bindings
-from sde_tui.widgets.chrome import OneLine
 from sde_tui.widgets.filter_bar import FilterBar
 from sde_tui.widgets.lines import LineList
-from sde_tui.widgets.record_table import RecordTable
+from sde_tui.widgets.record_table import RecordTable, TableHeader
 from sde_tui.widgets.record_view import RecordView
 from sde_tui.widgets.spans import Line
 
@@ -56,8 +55,9 @@ class RecordsScreen(RecordVerbs, SdeScreen):
     def compose_content(self) -> Iterable[Widget]:
         with Container(id="panes"):
             with Container(id="left"):
-                yield OneLine(id="columns")
-                yield RecordTable(self.session.records.cells, moved=self._moved, id="table")
+                table = RecordTable(self.session.records.cells, moved=self._moved, id="table")
+                yield TableHeader(table, id="columns")
+                yield table
             yield RecordView(id="record")
         yield FilterBar(id="filter")
 
@@ -94,7 +94,7 @@ class RecordsScreen(RecordVerbs, SdeScreen):
             table.forget_cells()
         else:
             table.show_rows(records.view.rows, highest=len(self.session.dataset), cursor=records.cursor, scroll=records.scroll if not same else None)
-        self.query_one("#columns", OneLine).show(table.header(table.scrollable_content_region.width or 79))
+        self.query_one("#columns", TableHeader).refresh()
 
     def _show_record(self) -> None:
         self._rest_timer = None
@@ -103,7 +103,9 @@ class RecordsScreen(RecordVerbs, SdeScreen):
             self.record_view.show_record(None if row is None else self.session.records.text_of(row, source=self.show_source, tokens=self.show_tokens))
 
     def _moved(self, line: int) -> None:
+        """Takes note at once, and tells the position in the same frame as the table's two lines: one frame is shorter than two."""
         self.session.records.cursor = line
+        self.refresh_message()
 
     def on_line_list_moved(self, event: LineList.Moved) -> None:
         self.session.records.scroll = self.table.scroll_offset.y

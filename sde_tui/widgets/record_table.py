@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from textual.strip import Strip
+from textual.widget import Widget
+
 from sde_tui.widgets.lines import LineList
-from sde_tui.widgets.spans import Line, Span, fit
+from sde_tui.widgets.spans import Line, Span, fit, strip_of
 
 STATUS_GLYPHS = {"accepted": ("✓", "good"), "rejected": ("✗", "bad")}
 SEVERITY_GLYPHS = {"error": ("!", "bad"), "warning": ("▴", "warn"), "info": ("·", "dim")}
@@ -152,3 +155,23 @@ class RecordTable(LineList):
             text += fit("label", self.label_width) + "  "
             left -= self.label_width + 2
         return [(fit(text + self._columns("prompt", "answer" if self._shows_prompt else "text", left), width), "dim")]
+
+
+class TableHeader(Widget):
+    """The column titles over a table.
+
+    Args:
+        table: Whose columns they are.
+        id: The widget's.
+    """
+
+    DEFAULT_CSS = "TableHeader { height: 1; width: 1fr; }"
+    ALLOW_SELECT = False
+
+    def __init__(self, table: RecordTable, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._table = table
+
+    def render_line(self, y: int) -> Strip:
+        header = self._table.header(self._table.scrollable_content_region.width)
+        return strip_of(header, self.size.width, self._table.inks).apply_style(self.rich_style)

@@ -64,7 +64,9 @@ def strip_of(line: Line, width: int, inks: Mapping[str, Style], over: Style | No
 
 
 def _style(inks: Mapping[str, Style], ink: str, over: Style | None) -> Style:
-    return inks[ink] if over is None else inks[ink] + over
+    if over is None:
+        return inks[ink]
+    return over if over.reverse else inks[ink] + over
 
 
 def plain(line: Iterable[Span]) -> str:
