@@ -246,21 +246,15 @@ class SelectionPart:
 
         return [(selector.name, f"{selector.name:<11}{selector.definition}") for selector in SELECTORS]
 
-    @property
-    def chosen_rows(self) -> list[int]:
-        """Rows of the proposal in file order."""
-        return sorted(self._ranks) if self.selection is not None else []
-
     def new_rows(self) -> int:
         """How many rows of the proposal are not accepted yet."""
         return sum(self._session.decisions.status(row) != "accepted" for row in self._ranks)
 
-    def accept_proposal(self) -> bool:
-        """Accepts all rows of the proposal as one decision."""
+    def accept_proposal(self, selection: Selection) -> bool:
+        """Accepts all rows of a proposal as one decision."""
         from sde_core.proposal import selection_reason
 
-        selection = self.selection
-        return selection is not None and self._session.decisions.accept(sorted(selection.rows), selection_reason(selection.params))
+        return self._session.decisions.accept(sorted(selection.rows), selection_reason(selection.params))
 
     def command_line(self) -> str:
         """The command that proposes the same rows."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from textual import events
 from textual.containers import Container
+from textual.message import Message
 from textual.widget import Widget
 
 from sde_tui.screens.base import SdeScreen
@@ -32,6 +34,17 @@ WHAT_IT_IS = (
     "Accept, reject, lock or ban rows, and it is solved again at once around what you said."
 )
 LISTS = {"proposal": "proposal", "moved": "what moved", "held": "locked and banned"}
+
+
+class SidePane(ItemList, can_focus=False):
+    """Lines that depend on how much room there is for them."""
+
+    class Resized(Message):
+        """There is another room."""
+
+    def on_resize(self, event: events.Resize) -> None:
+        super().on_resize(event)
+        self.post_message(self.Resized())
 
 
 class SelectScreen(SdeScreen):
@@ -66,9 +79,7 @@ class SelectScreen(SdeScreen):
             yield PickTable(self._cells, self.session.records.cells, id="picks")
             with Container(id="side"):
                 for name in ("card", "coverage"):
-                    pane = ItemList(id=name)
-                    pane.can_focus = False
-                    yield pane
+                    yield SidePane(id=name)
 
     def on_mount(self) -> None:
         super().on_mount()
@@ -134,11 +145,7 @@ class SelectScreen(SdeScreen):
         ]
 
     def _show_side(self) -> None:
-        side, shown = self.query_one("#side"), self.part.selection is not None
-        if side.display != shown:
-            side.display = shown
-            self.call_after_refresh(self._show_side)  # its size is known only then
-            return
+        self.query_one("#side").display = self.part.selection is not None
         card, coverage = self.query_one("#card", ItemList), self.query_one("#coverage", ItemList)
         card.set_items(self._card(max(card.scrollable_content_region.width, 20), max(card.scrollable_content_region.height, 3)))
         width = max(coverage.scrollable_content_region.width, 20)
@@ -163,6 +170,9 @@ class SelectScreen(SdeScreen):
 
     async def on_line_list_chosen(self, event: LineList.Chosen) -> None:
         await self.action_do("read")
+
+    def on_side_pane_resized(self) -> None:
+        self._show_side()
 
     def on_resize(self) -> None:
         super().on_resize()
@@ -250,10 +260,13 @@ class SelectScreen(SdeScreen):
         return self.session.decisions.why_not() or ("" if self.part.new_rows() else "All rows of the proposal are accepted already.")
 
     def action_accept_all(self) -> None:
-        rows, new = len(self.part.chosen_rows), self.part.new_rows()
+        asked, new = self.part.selection, self.part.new_rows()
+        if asked is None:
+            return
+        rows = len(asked.picks)
         details = [f"{rows - new:,} of them are accepted already."] if new < rows else []
         details.append("They become the training set. u undoes it.")
-        self.ask(f"Accept {rows:,} rows?", lambda: self.part.accept_proposal() and None, details=details)
+        self.ask(f"Accept {rows:,} rows?", lambda: self.part.accept_proposal(asked) and None, details=details)
 
     # ---- wishes
 

@@ -235,7 +235,8 @@ async def test_marks_are_acted_on_together_and_used_up(open_app, essays):
 async def test_accepting_the_whole_proposal_asks_with_the_number_and_is_one_decision(open_app, essays):
     async with open_app(essays) as sde:
         await sde.press("7")
-        await sde.press("a", "A")
+        await sde.press("a")
+        await sde.press("A")
         assert "Accept 8 rows?" in sde.text
         assert "1 of them are accepted already" in sde.text
         await sde.press("n")
