@@ -13,6 +13,7 @@ import os
 import time
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,8 +23,9 @@ import orjson
 import xxhash
 
 from sde_core.dataset.turns import FieldPath
-from sde_core.errors import InputError, ReadOnlyError
+from sde_core.errors import InputError, ReadOnlyError, UsageError
 from sde_core.project import unwritable
+from sde_core.visible import visible
 
 if TYPE_CHECKING:
     from sde_core.dataset import Dataset
@@ -149,27 +151,33 @@ class Journal:
         self._state: DecisionState | None = None
 
     @classmethod
-    def open(cls, path: Path, dataset_keys: np.ndarray) -> Journal:
+    def open(cls, path: Path, dataset_keys: np.ndarray, *, writing: bool = True) -> Journal:
         """Opens or creates the journal.
 
         Args:
             path: The file; its folder must exist.
             dataset_keys: uint64[n], the records' keys in file order.
+            writing: False reads what is there, creates nothing and takes no lock.
 
         Raises:
             InputError: When a line other than the last cannot be read.
             ReadOnlyError: When the file exists and cannot be read.
         """
-        file = _open_locked(path)
+        file = _open_locked(path) if writing else None
         try:
             written = path.read_bytes() if path.exists() else b""
         except OSError as error:
-            raise ReadOnlyError(f"{path} cannot be read: {error.strerror}.", "Check its permissions.") from error
+            raise ReadOnlyError(f"{visible(str(path), 200)} cannot be read: {error.strerror}.", "Check its permissions.") from error
         whole, torn = _without_torn_tail(written)
+        decisions = list(_read(path, whole))
         if torn and file is not None:
-            _set_aside(path, torn)
-            os.ftruncate(file, len(whole))
-        return cls(path, dataset_keys, list(_read(path, whole)), file, torn)
+            try:
+                _set_aside(path, torn)
+                os.ftruncate(file, len(whole))
+            except OSError:  # the tail stays; appending to it would spoil the next line
+                os.close(file)
+                file = None
+        return cls(path, dataset_keys, decisions, file, torn)
 
     @property
     def read_only(self) -> bool:
@@ -243,6 +251,10 @@ class Journal:
 
     def _decide(self, op: str, rows: Iterable[int], reason: str | Sequence[str]) -> Decision:
         positions = np.fromiter(rows, dtype=np.int64)
+        if len(positions) and not 0 <= positions.min() <= positions.max() < len(self._keys):
+            raise UsageError(
+                f"There is no row {positions.min() if positions.min() < 0 else positions.max()}.", f"Rows are 0 to {len(self._keys) - 1}."
+            )
         reasons, reason_of = _distinct_reasons(reason, len(positions))
         return self._append(Decision(self._next(), op, time.time(), self._keys[positions], reasons, reason_of))
 
@@ -280,10 +292,12 @@ class Journal:
                 for row in rows.tolist():
                     state.edits.setdefault(row, {})[path] = after
             return
+        if decision.op not in _STATUS_OF:  # a later version's; it stays in the file
+            return
         found = self._positions_of(decision.keys)
         rows, reason_of = found[found >= 0], decision.reason_of[found >= 0]
         state.missing += int((found < 0).sum())
-        state.statuses[rows] = _STATUS_OF.get(decision.op, UNDECIDED)
+        state.statuses[rows] = _STATUS_OF[decision.op]
         state._reason_index[rows] = reason_of + len(state._reasons)
         state._reasons.extend(decision.reasons or ("",))
 
@@ -349,7 +363,8 @@ def _write_synced(file: int, line: bytes, path: Path) -> None:
             raise OSError(28, "the disk is full")
         os.fsync(file)
     except OSError as error:
-        os.ftruncate(file, size)
+        with suppress(OSError):  # where even this fails, the next opening cuts the torn line
+            os.ftruncate(file, size)
         raise unwritable(path, error) from error
 
 
@@ -405,14 +420,18 @@ def _read(path: Path, written: bytes) -> Iterator[Decision]:
     for number, line in enumerate(written.split(b"\n")[:-1], start=1):
         try:
             yield _decision(parse_json(line))
-        except (ValueError, KeyError, TypeError, zlib.error, InputError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError, AttributeError, zlib.error, InputError) as error:
             raise InputError(
-                f"{path}: line {number} of the decisions cannot be read.", f"Repair or remove that line; the others are fine. ({error})"
+                f"{visible(str(path), 200)}: line {number} of the decisions cannot be read.",
+                f"Repair or remove that line; what it says is lost, the rest is not. ({visible(str(error), 120)})",
             ) from error
 
 
 def _decision(entry: Mapping[str, Any]) -> Decision:
     keys = _unpacked(entry.get("keys", []))
     edits = tuple((int(edit["key"], 16), tuple(edit["path"]), edit["before"], edit["after"]) for edit in entry.get("edits", ()))
+    reasons = tuple(entry.get("reasons", ()))
     reason_of = np.array(entry.get("reason_of") or np.zeros(len(keys)), np.int32)
-    return Decision(entry["seq"], entry["op"], entry["time"], keys, tuple(entry.get("reasons", ())), reason_of, edits, entry.get("of", 0))
+    if len(reason_of) != len(keys) or (len(keys) and reason_of.max() >= max(len(reasons), 1)):
+        raise ValueError("its reasons do not match its keys")
+    return Decision(entry["seq"], entry["op"], entry["time"], keys, reasons, reason_of, edits, entry.get("of", 0))

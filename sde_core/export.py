@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from glob import has_magic
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from sde_core.dataset import Dataset, Turns
-from sde_core.dataset.source_frame import as_json
+from sde_core.dataset.json_text import dumped
+from sde_core.dataset.opening import matching_files
 from sde_core.dataset.source_json import one_line
 from sde_core.dataset.turns import ASSISTANT, SYSTEM, USER
 from sde_core.errors import UsageError
-from sde_core.project import atomic_write
+from sde_core.project import Project, atomic_write
 from sde_core.visible import visible
 
 _SHAREGPT_ROLES = {"user": "human", "assistant": "gpt", "tool": "observation"}
@@ -97,7 +100,7 @@ def export_rows(
         parameters=dict(parameters or {}),
         exported_at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     )
-    atomic_write(manifest_path(path), [orjson.dumps(asdict(manifest), option=orjson.OPT_INDENT_2) + b"\n"])
+    atomic_write(manifest_path(path), [json.dumps(asdict(manifest), indent=2, default=str).encode() + b"\n"])
     return manifest
 
 
@@ -107,14 +110,23 @@ def manifest_path(path: Path) -> Path:
 
 
 def _refuse_source(dataset: Dataset, path: Path) -> None:
-    source = Path(dataset.path).expanduser()
     shown = visible(str(path), 200)
-    if path.exists() and source.exists() and path.samefile(source):
-        raise UsageError(f"{shown} is the dataset itself, and sde never writes the source.", "Choose another name for -o.")
+    for written in (path, manifest_path(path)):
+        if any(written.exists() and file.exists() and written.samefile(file) for file in _own_files(dataset)):
+            raise UsageError(f"{shown} is the dataset itself or its decisions, and sde never writes those.", "Choose another name for -o.")
+    folder = Path(dataset.path).expanduser()
+    if folder.is_dir() and path.absolute().is_relative_to(folder.absolute()):
+        raise UsageError(f"{shown} lies in the dataset's own folder and would become part of it.", "Choose another folder for -o.")
     if path.is_dir():
         raise UsageError(f"{shown} is a folder.", "Give -o a file name.")
     if not path.parent.is_dir():
         raise UsageError(f"The folder {visible(str(path.parent), 200)} does not exist.", "Create it first, or choose another name for -o.")
+
+
+def _own_files(dataset: Dataset) -> list[Path]:
+    source = Path(dataset.path).expanduser()
+    files = [source] if source.exists() else matching_files(dataset.path) if has_magic(dataset.path) else []
+    return [*files, Project.of(dataset.path).journal_path]
 
 
 def _digested(chunks: Iterable[bytes], update: Callable[[bytes], object]) -> Iterator[bytes]:
@@ -152,7 +164,7 @@ def _as_is_lines(dataset: Dataset, rows: list[int]) -> Iterator[bytes]:
         if dataset.format in ("jsonl", "json"):
             yield one_line(dataset.edited_raw(row))
         else:
-            yield as_json(dataset.value(row))
+            yield dumped(dataset.value(row))
 
 
 def _converted_lines(dataset: Dataset, rows: list[int], convert: Callable[[Turns], dict[str, Any]]) -> Iterator[bytes]:
@@ -162,7 +174,7 @@ def _converted_lines(dataset: Dataset, rows: list[int], convert: Callable[[Turns
             raise UsageError(
                 f"Row {row} (line {dataset.line(row)}) has no messages under the layout {dataset.layout.name}.", "Reject it, or export as-is."
             )
-        yield as_json(convert(turns))
+        yield dumped(convert(turns))
 
 
 def _json_list(lines: Iterable[bytes]) -> Iterator[bytes]:

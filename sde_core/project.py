@@ -71,15 +71,20 @@ class Project:
             raise unwritable(self.state_dir, error) from error
         return self
 
-    def open_journal(self, dataset: Dataset) -> Journal:
+    def open_journal(self, dataset: Dataset, *, writing: bool = True) -> Journal:
         """The dataset's decisions; reads all of the dataset for its keys.
 
+        Args:
+            dataset: The records that the decisions are about.
+            writing: False opens them for reading alone, which creates nothing and takes no lock.
+
         Raises:
-            ReadOnlyError: When the folder cannot be created.
+            InputError: When a line of the journal cannot be read.
+            ReadOnlyError: When the folder cannot be created, or the journal cannot be read.
         """
         from sde_core.decisions import Journal
 
-        return Journal.open(self.created().journal_path, dataset.keys())
+        return Journal.open((self.created() if writing else self).journal_path, dataset.keys(), writing=writing)
 
 
 def unwritable(path: Path, error: OSError) -> ReadOnlyError:

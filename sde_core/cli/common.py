@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import functools
+import json
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict, is_dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -14,6 +17,7 @@ import orjson
 
 from sde_core.errors import UsageError
 from sde_core.progress import Progress, silent
+from sde_core.visible import visible
 
 if TYPE_CHECKING:
     from sde_core.dataset import Dataset
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _REDRAW_S = 0.2
+_ROWS = re.compile(r"([0-9]{1,18})(?:-([0-9]{1,18}))?")
 
 
 def data_options(function: _Command) -> _Command:
@@ -60,7 +65,7 @@ def open_data(data: str, layout: str | None = None, mapping: Sequence[str] = ())
 
     dataset = open_dataset(data, layout=layout, mapping=parsed_mapping(mapping))
     if Project.of(data).journal_path.exists():
-        with journal_of(dataset) as journal:
+        with journal_of(dataset, writing=False) as journal:
             return dataset.with_edits(journal.state.edits)
     return dataset
 
@@ -72,18 +77,18 @@ def parsed_mapping(pairs: Sequence[str]) -> Mapping[str, str]:
         UsageError: When a pair has no "=".
     """
     split = [pair.partition("=") for pair in pairs]
-    wrong = next((role for role, equals, field in split if not (role and equals and field)), None)
+    wrong = next((pair for pair, (role, equals, field) in zip(pairs, split, strict=True) if not (role and equals and field)), None)
     if wrong is not None:
-        raise UsageError(f"--map {wrong!r} is not of the form ROLE=FIELD.", "For example: --map prompt=question --map answer=reply.")
+        raise UsageError(f"--map {visible(wrong, 60)!r} is not of the form ROLE=FIELD.", "For example: --map prompt=question --map answer=reply.")
     return {role: field for role, _, field in split}
 
 
 @contextmanager
-def journal_of(dataset: Dataset) -> Iterator[Journal]:
-    """The dataset's journal, closed afterwards."""
+def journal_of(dataset: Dataset, *, writing: bool = True) -> Iterator[Journal]:
+    """The dataset's journal, closed afterwards; one who only reads creates nothing and keeps nobody from writing."""
     from sde_core.project import Project
 
-    journal = Project.of(dataset.path).open_journal(dataset)
+    journal = Project.of(dataset.path).open_journal(dataset, writing=writing)
     try:
         yield journal
     finally:
@@ -92,8 +97,16 @@ def journal_of(dataset: Dataset) -> Iterator[Journal]:
 
 def emit_json(value: Any) -> None:
     """Prints a value as one line of JSON on stdout."""
-    sys.stdout.buffer.write(orjson.dumps(value, default=str, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS) + b"\n")
+    try:
+        written = orjson.dumps(value, default=str, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS)
+    except TypeError:  # lone surrogates and large integers: JSON has them, orjson does not
+        written = json.dumps(value, default=_plain, separators=(",", ":")).encode()
+    sys.stdout.buffer.write(written + b"\n")
     sys.stdout.buffer.flush()
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if hasattr(value, "tolist") else asdict(value) if is_dataclass(value) and not isinstance(value, type) else str(value)
 
 
 def talk(text: str) -> None:
@@ -138,17 +151,20 @@ def progress_text(what: str, unit: str, done: int, total: int | None, elapsed_s:
 
 
 def parsed_rows(texts: Sequence[str], count: int) -> list[int]:
-    """Row numbers from words such as "3", "10-20" or "7,9".
+    """Row numbers from words such as "3", "10-20" or "7,9", each once.
 
     Raises:
         UsageError: When a word is not a row number or lies outside the dataset.
     """
-    rows: list[int] = []
+    rows: dict[int, None] = {}
     for word in ",".join(texts).split(","):
-        first, dash, last = word.strip().partition("-")
-        if not first.isdigit() or (dash and not last.isdigit()):
-            raise UsageError(f"{word.strip()!r} is not a row number.", "Rows are written 3 or 10-20 or 3,7,10-20, counted from 0.")
-        rows.extend(range(int(first), int(last or first) + 1))
-        if rows and rows[-1] >= count:
-            raise UsageError(f"There is no row {rows[-1]}.", f"The dataset has rows 0 to {count - 1}.")
-    return rows
+        match = _ROWS.fullmatch(word.strip())
+        if match is None:
+            raise UsageError(f"{visible(word.strip(), 40)!r} is not a row number.", "Rows are written 3 or 10-20 or 3,7,10-20, counted from 0.")
+        first, last = int(match.group(1)), int(match.group(2) or match.group(1))
+        if last < first:
+            raise UsageError(f"{word.strip()} runs backwards.", f"Write {last}-{first}.")
+        if last >= count:
+            raise UsageError(f"There is no row {last}.", f"The dataset has rows 0 to {count - 1}.")
+        rows.update(dict.fromkeys(range(first, last + 1)))
+    return list(rows)

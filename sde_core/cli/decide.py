@@ -25,7 +25,7 @@ Examples:
 @json_option
 def command(dataset: Dataset, verdict: str, rows: tuple[str, ...], reason: str, as_json: bool) -> None:
     """Accept, reject or clear rows of DATA, given as 3, 10-20 or 3,7,10-20 (counted from 0)."""
-    if verdict == "reject" and not reason:
+    if verdict == "reject" and not reason.strip():
         raise UsageError("A row is rejected for a reason.", 'Add --reason "…".')
     dataset.read_all()
     positions = parsed_rows(rows, len(dataset))

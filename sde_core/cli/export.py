@@ -35,7 +35,7 @@ def command(dataset: Dataset, output: Path, export_layout: str, which: str, as_j
     The source is never changed. Malformed lines are left out and counted.
     """
     readable = dataset.texts()["row"].to_numpy()
-    with journal_of(dataset) as journal:
+    with journal_of(dataset, writing=False) as journal:
         state = journal.state
         chosen = {
             "kept": training_rows(dataset, state),

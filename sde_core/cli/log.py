@@ -17,7 +17,7 @@ from sde_core.visible import visible
 @json_option
 def command(dataset: Dataset, as_json: bool) -> None:
     """All decisions about DATA, oldest first, and what they add up to."""
-    with journal_of(dataset) as journal:
+    with journal_of(dataset, writing=False) as journal:
         state = journal.state
         if as_json:
             emit_json(

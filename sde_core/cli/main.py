@@ -10,6 +10,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 import click
 
@@ -81,6 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; returns the exit code."""
     try:
         returned = command.main(args=None if arguments is None else list(arguments), prog_name="sde", standalone_mode=False)
+        sys.stdout.flush()
     except SdeError as error:
         return _report(error)
     except click.exceptions.Exit as error:
@@ -91,13 +93,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         return _report(CancelledError())
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _close_stdout()
         return 0
+    except OSError as error:
+        _close_stdout()
+        return _report(SdeError(_sentence(error), "Check the disk and the permissions, and try again."))
+    except Exception as error:
+        if os.environ.get("SDE_TRACEBACK"):
+            raise
+        return _report(SdeError(f"This is a fault of sde itself: {type(error).__name__}: {error}", "SDE_TRACEBACK=1 shows where."))
     return returned if isinstance(returned, int) else 0
 
 
+def _close_stdout() -> None:
+    """Nothing more can be written; the interpreter would complain about it at its end."""
+    with suppress(OSError, ValueError):  # it is no real file, as under a test
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _sentence(error: OSError) -> str:
+    about = f"{error.filename}: " if error.filename else ""
+    return f"{about}{error.strerror or error}."
+
+
 def _report(error: SdeError) -> int:
-    click.echo(f"sde: {visible(error.message)}", err=True)
+    click.echo(f"sde: {visible(error.message, 2000)}", err=True)
     if error.hint:
-        click.echo(f"     {visible(error.hint)}", err=True)
+        click.echo(f"     {visible(error.hint, 2000)}", err=True)
     return error.exit_code

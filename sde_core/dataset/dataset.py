@@ -87,6 +87,7 @@ class Dataset:
 
     def read_more(self, max_bytes: int = _SLICE) -> bool:
         """Finds the records of about `max_bytes` more; whether there may be more."""
+        self._source.ensure_whole()
         return self._source.read_more(max_bytes)
 
     def read_all(self, *, cancel: Cancel = NEVER, progress: Progress = silent) -> None:
@@ -103,7 +104,12 @@ class Dataset:
     # ---- one record
 
     def raw(self, row: int) -> bytes:
-        """The record's original bytes, without the line end."""
+        """The record's original bytes, without the line end.
+
+        Raises:
+            InputError: When the file has been cut since it was opened.
+        """
+        self._source.ensure_whole()
         return self._source.raw(row)
 
     def edited_raw(self, row: int) -> bytes:
@@ -111,7 +117,7 @@ class Dataset:
         edits = self.edits.get(row)
         if not edits:
             return self.raw(row)
-        return self._source.edited(self.raw(row), self.original_value(row), tuple(edits.items()))
+        return self._source.edited(row, self.raw(row), tuple(edits.items()))
 
     def original_value(self, row: int) -> Any:
         """The parsed record as it stands in the file.
@@ -121,7 +127,7 @@ class Dataset:
         """
         if row in self._cache:
             return self._cache[row]
-        raw = self._source.raw(row)
+        raw = self.raw(row)
         try:
             value = self._source.parse(row, raw)
         except BadRecordError as error:
@@ -166,9 +172,20 @@ class Dataset:
             excerpt = raw[:_EXCERPT].decode("utf-8", "replace")
             self._shared.bad[row] = BadRecord(row, self.line(row), self._source.offset(row), error.message, excerpt)
 
+    def _note_damage(self) -> None:
+        for row, why in self._source.damages():
+            excerpt = self.raw(row)[:_EXCERPT].decode("utf-8", "replace")
+            message = f"the file is damaged in this record or after it: {why}"
+            self._shared.bad[row] = BadRecord(row, self.line(row), self._source.offset(row), message, excerpt)
+
     @property
     def bad(self) -> Sequence[BadRecord]:
-        """Malformed records met so far, in file order; all of them once `texts` or `batches` has run through."""
+        """Malformed records met so far, in file order; all of them once `bad_known`.
+
+        The last record before a damage of the file is among them, even where it can be read itself.
+        """
+        if self.complete:
+            self._note_damage()
         return [self._shared.bad[row] for row in sorted(self._shared.bad)]
 
     @property
@@ -202,6 +219,7 @@ class Dataset:
 
     def _readable(self, rows: Sequence[int]) -> Iterator[tuple[int, Any, Turns]]:
         source, layout = self._source, self.layout
+        source.ensure_whole()
         for row in rows:
             raw = source.raw(row)
             try:

@@ -5,17 +5,22 @@ from __future__ import annotations
 import codecs
 import gzip
 import mmap
+import os
 import tempfile
 import weakref
 import zlib
 from pathlib import Path
-from typing import IO, Protocol, cast
+from typing import IO, Any, Protocol, cast
 
 from sde_core.errors import InputError
+from sde_core.visible import visible
 
-_UTF16_MARKS = ((b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
+_ENCODING_MARKS = ((b"\xff\xfe\x00\x00", "utf-32"), (b"\x00\x00\xfe\xff", "utf-32"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 UTF8_MARK = b"\xef\xbb\xbf"
-_CHUNK = 1 << 20
+_SMALL = 1 << 16
+_CHUNK = 1 << 16
+_PACKED_PIECE = 1 << 14
+"""Bytes unpacked at a time: when one of them is damaged, at most this much of what comes before is lost."""
 
 
 class Feed(Protocol):
@@ -25,7 +30,6 @@ class Feed(Protocol):
         buffer: What has been fed so far.
         complete: Whether that is all.
         size: Size of the file on disk in bytes.
-        position: How many of them have been read.
         damage: Why the data ends early, "" where it does not.
     """
 
@@ -33,26 +37,48 @@ class Feed(Protocol):
     buffer: mmap.mmap | bytes
     complete: bool
     size: int
-    position: int
 
     def grow(self, max_bytes: int) -> None:
         """Feeds about `max_bytes` more."""
         ...
 
+    def position(self, scanned: int) -> int:
+        """Bytes of the file on disk that have been read when `scanned` bytes of the buffer have been looked at."""
+        ...
+
+    def ensure_whole(self) -> None:
+        """Looks whether the file is still as long as it was.
+
+        Raises:
+            InputError: When it is not; touching the lost bytes would end the process.
+        """
+        ...
+
 
 class MappedFeed:
-    """A plain file, mapped: nothing is read before it is looked at."""
+    """A plain file, mapped: nothing is read before it is looked at. A small one is read, which spares a file descriptor."""
+
+    complete = True
+    damage = ""
 
     def __init__(self, path: Path) -> None:
-        self.size = path.stat().st_size
+        self._path = path
         with path.open("rb") as file:
-            self.buffer: mmap.mmap | bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if self.size else b""
-        self.complete = True
-        self.damage = ""
-        self.position = self.size
+            large = os.fstat(file.fileno()).st_size > _SMALL
+            self.buffer: mmap.mmap | bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if large else file.read()
+        self.size = len(self.buffer)
 
     def grow(self, max_bytes: int) -> None:
         """Does nothing: all of it is there."""
+
+    def position(self, scanned: int) -> int:
+        """As many bytes as have been looked at."""
+        return scanned
+
+    def ensure_whole(self) -> None:
+        """Raises InputError when the file has been cut since it was opened."""
+        if isinstance(self.buffer, mmap.mmap) and self.buffer.size() < self.size:
+            raise InputError(f"{visible(str(self._path), 200)} has become shorter since it was opened.", "Open it again.")
 
 
 class UnpackedFeed:
@@ -62,12 +88,11 @@ class UnpackedFeed:
         self._path = path
         self._packed = path.open("rb")
         self._plain, self._damage_errors = _decompressing(self._packed, compression)
-        self._decoder = codecs.getincrementaldecoder(encoding)() if encoding else None
+        self._decoder = codecs.getincrementaldecoder(encoding)("surrogatepass") if encoding else None
         self._spool = tempfile.TemporaryFile(prefix="sde-")  # noqa: SIM115 - lives as long as the feed
         weakref.finalize(self, _close, self._packed, self._spool)
         self._spooled = 0
         self.size = path.stat().st_size
-        self.position = 0
         self.complete = False
         self.damage = ""
         self.buffer: mmap.mmap | bytes = b""
@@ -79,25 +104,36 @@ class UnpackedFeed:
             InputError: When the compressed data is damaged from the first byte; damage further on ends the data there.
         """
         wanted = self._spooled + max_bytes
-        while not self.complete and self._spooled < wanted:
-            self._spool_chunk()
-        self.position = self._packed.tell()
-        self._spool.flush()
+        try:
+            while not self.complete and self._spooled < wanted:
+                self._spool_chunk()
+            self._spool.flush()
+        except OSError as error:
+            hint = f"Free some space in {tempfile.gettempdir()}, or set TMPDIR to a folder that has more."
+            raise InputError(f"{visible(str(self._path), 200)} cannot be unpacked: {error.strerror or error}.", hint) from error
         if self._spooled:
             self.buffer = mmap.mmap(self._spool.fileno(), self._spooled, access=mmap.ACCESS_READ)
 
     def _spool_chunk(self) -> None:
         try:
-            chunk = self._plain.read(_CHUNK)
+            chunk = self._plain.read1(_CHUNK)
             self.complete = not chunk
             if self._decoder is not None:
                 chunk = self._decoder.decode(chunk, final=self.complete).encode("utf-8", "surrogatepass")
         except self._damage_errors as error:
+            shown = visible(str(self._path), 200)
             if not self._spooled:
-                raise InputError(f"{self._path}: its data is damaged: {error}.", "Unpack it by hand to see how much can be saved.") from error
+                raise InputError(f"{shown}: its data is damaged: {error}.", "Unpack it by hand to see how much can be saved.") from error
             self.damage, self.complete, chunk = str(error), True, b""
         self._spool.write(chunk)
         self._spooled += len(chunk)
+
+    def position(self, scanned: int) -> int:
+        """As much of the packed file as has been unpacked."""
+        return self._packed.tell()
+
+    def ensure_whole(self) -> None:
+        """Nothing can happen: the unpacked bytes are this process's own."""
 
 
 def _close(*files: IO[bytes]) -> None:
@@ -105,15 +141,56 @@ def _close(*files: IO[bytes]) -> None:
         file.close()
 
 
-def _decompressing(packed: IO[bytes], compression: str) -> tuple[IO[bytes], tuple[type[Exception], ...]]:
+class _PlainBytes(Protocol):
+    def read1(self, size: int) -> bytes:
+        """Some bytes, none at the end."""
+        ...
+
+
+class _ZstdReader:
+    """Zstandard frames, unpacked piece by piece: everything before a damage comes out, and a frame that ends early is noticed."""
+
+    def __init__(self, packed: IO[bytes]) -> None:
+        self._packed = packed
+        self._rest = b""
+        self._frame: Any = None
+
+    def read1(self, size: int) -> bytes:
+        """What the next piece of the packed file holds.
+
+        Raises:
+            EOFError: When the file ends inside a frame.
+            ZstdError: When the packed data is damaged.
+        """
+        plain = b""
+        while not plain:
+            piece = self._rest or self._packed.read(_PACKED_PIECE)
+            if not piece:
+                if self._frame is not None:
+                    raise EOFError("the compressed file ends early")
+                break
+            plain = self._unpacked(piece)
+        return plain
+
+    def _unpacked(self, piece: bytes) -> bytes:
+        import zstandard
+
+        self._frame = self._frame or zstandard.ZstdDecompressor().decompressobj()
+        plain: bytes = self._frame.decompress(piece)
+        self._rest = self._frame.unused_data if self._frame.eof else b""
+        self._frame = None if self._frame.eof else self._frame
+        return plain
+
+
+def _decompressing(packed: IO[bytes], compression: str) -> tuple[_PlainBytes, tuple[type[Exception], ...]]:
     """A reader of the plain bytes, and what it raises when the packed ones are damaged."""
     if compression == "gz":
-        return cast("IO[bytes]", gzip.GzipFile(fileobj=packed)), (OSError, EOFError, zlib.error, UnicodeDecodeError)
+        return gzip.GzipFile(fileobj=packed), (OSError, EOFError, zlib.error, UnicodeDecodeError)
     if compression == "zst":
         import zstandard
 
-        return zstandard.ZstdDecompressor().stream_reader(packed, read_across_frames=True), (zstandard.ZstdError, UnicodeDecodeError)
-    return packed, (OSError, UnicodeDecodeError)
+        return _ZstdReader(packed), (zstandard.ZstdError, EOFError, UnicodeDecodeError)
+    return cast("_PlainBytes", packed), (OSError, UnicodeDecodeError)
 
 
 def compression_of(head: bytes) -> str:
@@ -124,14 +201,12 @@ def compression_of(head: bytes) -> str:
 
 
 def encoding_of(head: bytes) -> str:
-    """ "utf-16-le", "utf-16-be" or "" by a file's first bytes."""
-    marked = next((name for mark, name in _UTF16_MARKS if head.startswith(mark)), "")
-    if marked:
-        return "utf-16"
-    sample = head[:512]
-    if len(sample) >= 8 and not any(sample[1::2]) and all(sample[::2]):
-        return "utf-16-le"
-    return "utf-16-be" if len(sample) >= 8 and not any(sample[::2]) and all(sample[1::2]) else ""
+    """The encoding by a file's first bytes, "" for UTF-8. Data begins with two characters of ASCII, which tells UTF-16 without a mark too."""
+    marked = next((name for mark, name in _ENCODING_MARKS if head.startswith(mark)), "")
+    if marked or len(head) < 4:
+        return marked
+    zeros = [byte == 0 for byte in head[:4]]
+    return "utf-16-le" if zeros == [False, True, False, True] else "utf-16-be" if zeros == [True, False, True, False] else ""
 
 
 def open_feed(path: Path) -> tuple[Feed, str]:

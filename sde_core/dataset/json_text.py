@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from json.decoder import scanstring  # type: ignore[attr-defined]
 from typing import Any
 
@@ -15,6 +16,7 @@ from sde_core.errors import BadRecordError
 _WHITESPACE = " \t\n\r"
 _STRING_OR_SPACE = re.compile(r'("(?:[^"\\]|\\.)*")|[ \t\r\n]+', re.DOTALL)
 _DECODER = json.JSONDecoder()
+_LARGEST_INTEGER = float(1 << 63)
 
 
 def parse_json(raw: bytes) -> Any:
@@ -27,9 +29,21 @@ def parse_json(raw: bytes) -> Any:
         BadRecordError: In the parser's words.
     """
     try:
-        return orjson.loads(raw)
+        value = orjson.loads(raw)
+        return _parse_leniently(raw, "") if _has_lost_digits(value) else value
     except orjson.JSONDecodeError as strict_error:
         return _parse_leniently(raw, str(strict_error))
+    except RecursionError as error:
+        raise BadRecordError("nested too deeply to be read") from error
+
+
+def _has_lost_digits(value: Any) -> bool:
+    """Whether orjson may have made a float of an integer: it does so with all that do not fit into 64 bits."""
+    for item in value.values() if type(value) is dict else value if type(value) is list else (value,):
+        kind = type(item)
+        if (kind is float and abs(item) >= _LARGEST_INTEGER) or ((kind is dict or kind is list) and _has_lost_digits(item)):
+            return True
+    return False
 
 
 def _parse_leniently(raw: bytes, strict_words: str) -> Any:
@@ -78,8 +92,41 @@ def spliced(text: str, path: FieldPath, new: str) -> str:
     start, end = value_span(text, skip_space(text, 0), path)
     if text[start] != '"':
         raise KeyError(path)
-    ascii_only = text.isascii() and "\\u" in text
-    return text[:start] + json.dumps(new, ensure_ascii=ascii_only) + text[end:]
+    return text[:start] + _written_string(new, like=text) + text[end:]
+
+
+def spliced_bytes(raw: bytes, edits: Iterable[tuple[FieldPath, str]]) -> bytes:
+    """`raw` with strings replaced; every other byte stays.
+
+    Raises:
+        KeyError: When a path leads nowhere or not to a string.
+    """
+    text = raw.decode("utf-8", "surrogateescape")
+    for path, new in edits:
+        text = spliced(text, path, new)
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _written_string(new: str, *, like: str) -> str:
+    """A JSON string, with characters beyond ASCII escaped where the text around does so, and where they have no UTF-8 form."""
+    escapes = (like.isascii() and "\\u" in like) or any("\ud800" <= character <= "\udfff" for character in new)
+    return json.dumps(new, ensure_ascii=escapes)
+
+
+def dumped(value: Any) -> bytes:
+    """A value as compact JSON: what orjson refuses (large integers, deep nesting, lone surrogates) is tried with the standard library.
+
+    Raises:
+        BadRecordError: When it has no JSON form at all.
+    """
+    try:
+        return orjson.dumps(value, default=str)
+    except TypeError:
+        pass
+    try:
+        return json.dumps(value, separators=(",", ":"), default=str).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise BadRecordError(f"has no JSON form: {error}") from error
 
 
 def value_span(text: str, start: int, path: FieldPath) -> tuple[int, int]:

@@ -21,6 +21,7 @@ def record_keys(source: Source, *, cancel: Cancel, progress: Progress) -> np.nda
     hashes = np.empty(len(source), dtype=np.uint64)
     for start in range(0, len(source), _BATCH):
         raise_if_cancelled(cancel)
+        source.ensure_whole()
         stop = min(start + _BATCH, len(source))
         hashes[start:stop] = [xxhash.xxh3_64_intdigest(source.raw(row)) for row in range(start, stop)]
         progress(stop, len(source))

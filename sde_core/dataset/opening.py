@@ -5,20 +5,24 @@ from __future__ import annotations
 import glob
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from sde_core.dataset.dataset import Dataset
 from sde_core.dataset.feed import Feed, compression_of, open_feed
-from sde_core.dataset.layouts import Layout, corrected_layout, detect_layout
+from sde_core.dataset.layouts import Layout, corrected_layout, detect_layout, ensure_fits, fields_of
 from sde_core.dataset.source import Source
 from sde_core.dataset.source_lines import LineSource, TextSource
 from sde_core.errors import BadRecordError, InputError, LayoutError
 from sde_core.visible import visible
 
 FIRST_BYTES = 1 << 17
+_MORE_BYTES = 16 << 20
 _SAMPLE_ROWS = 200
+_TEXT_BYTES = bytes({*range(0x20, 0x100), *b"\t\n\r\f\b\x1b"} - {0x7F})
+_QUOTED = re.compile(rb'"[^"]*"')
 _PACKED = (".gz", ".zst", ".zstd")
 _FORMATS = {
     ".jsonl": "jsonl", ".ndjson": "jsonl", ".jsonlines": "jsonl", ".json": "json", ".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".txt": "text",
@@ -42,18 +46,25 @@ def open_dataset(source: str | Path, *, layout: str | None = None, mapping: Mapp
         UsageError: When a layout, role or field does not exist.
     """
     name = str(source)
-    try:
+    with _reading(name):
         records = _source_of(name)
         records.read_more(FIRST_BYTES)
         while not len(records) and records.read_more(FIRST_BYTES):
             pass
+    if not len(records):
+        raise InputError(f"{_shown(name)} holds no records.", "Check that it was written to the end.")
+    return Dataset(name, records, _layout_of(name, records, layout, mapping))
+
+
+@contextmanager
+def _reading(name: str) -> Iterator[None]:
+    """Says in one sentence what the system says in a number."""
+    try:
+        yield
     except PermissionError as error:
         raise InputError(f"{_shown(name)} cannot be read: permission denied.", "Ask its owner, or copy it to a place of your own.") from error
     except OSError as error:
         raise InputError(f"{_shown(name)} cannot be read: {error.strerror or error}.", "Check the path.") from error
-    if not len(records):
-        raise InputError(f"{_shown(name)} holds no records.", "Check that it was written to the end.")
-    return Dataset(name, records, _layout_of(name, records, layout, mapping))
 
 
 def _layout_of(name: str, records: Source, layout: str | None, mapping: Mapping[str, str] | None) -> Layout:
@@ -63,13 +74,39 @@ def _layout_of(name: str, records: Source, layout: str | None, mapping: Mapping[
             f"{_shown(name)}: none of its first {len(records)} records can be read: {_first_fault(records)}.",
             f"Is it really {records.format}?",
         )
+    if not (layout or mapping):
+        return detect_layout(sample)
     try:
         detected = detect_layout(sample)
     except LayoutError:
-        if not (layout or mapping):
-            raise
         detected = None
-    return corrected_layout(detected, layout, mapping, sample) if layout or mapping else detected  # type: ignore[return-value]
+    sample += _records_with(records, set((mapping or {}).values()) - fields_of(sample))
+    corrected = corrected_layout(detected, layout, mapping, sample)
+    ensure_fits(corrected, sample)
+    return corrected
+
+
+def _records_with(records: Source, missing: set[str]) -> list[Any]:
+    """The first record that has each of these fields; the rest of the file is read until all are found."""
+    found: list[Any] = []
+    row, more = 0, True
+    while missing and (row < len(records) or more):
+        if row >= len(records):
+            more = records.read_more(_MORE_BYTES)
+            continue
+        value = _parsed(records, row)
+        if missing & fields_of([value]):
+            found.append(value)
+            missing -= fields_of([value])
+        row += 1
+    return found
+
+
+def _parsed(records: Source, row: int) -> Any:
+    try:
+        return records.parse(row, records.raw(row))
+    except BadRecordError:
+        return None
 
 
 def _sample(records: Source) -> list[Any]:
@@ -93,6 +130,8 @@ def _first_fault(records: Source) -> str:
 
 
 def _source_of(name: str) -> Source:
+    if not name or "\x00" in name:
+        raise InputError("No file is named.", "Give a file, a folder, a pattern or a hub name.")
     path = Path(name).expanduser()
     if name.startswith("hf://"):
         return _folder_source(name, _downloaded(name))
@@ -101,7 +140,7 @@ def _source_of(name: str) -> Source:
     if path.exists():
         return open_source(path)
     if glob.has_magic(name):
-        return _many(name, sorted(Path(found) for found in glob.glob(name, recursive=True)))
+        return _many(name, matching_files(name))
     if _HUB_NAME.match(name) and not _FORMATS.get(path.suffix) and not path.parent.is_dir():
         return _folder_source(name, _downloaded(f"hf://datasets/{name}"))
     raise InputError(f"{_shown(name)} does not exist.", _similar(path))
@@ -110,10 +149,22 @@ def _source_of(name: str) -> Source:
 def _similar(path: Path) -> str:
     import difflib
 
+    if path.is_symlink():
+        return f"It is a link to {_shown(os.readlink(path))}, which leads nowhere."  # noqa: PTH115 - as it is written
     if not path.parent.is_dir():
         return f"Nor does the folder {_shown(str(path.parent))}."
     close = difflib.get_close_matches(path.name, os.listdir(path.parent), n=3)  # noqa: PTH208
     return f"Did you mean {', '.join(_shown(name) for name in close)}?" if close else "Check the path."
+
+
+def matching_files(pattern: str) -> list[Path]:
+    """The files that a pattern means; a folder that exists by its literal name may hold brackets and stars."""
+    folder = Path(pattern).expanduser()
+    rest: list[str] = []
+    while not folder.is_dir():
+        rest.insert(0, folder.name)
+        folder = folder.parent
+    return sorted(Path(found) for found in glob.glob(os.path.join(glob.escape(str(folder)), *rest), recursive=True))  # noqa: PTH118
 
 
 def _folder_source(name: str, folder: Path) -> Source:
@@ -139,7 +190,11 @@ def _many(name: str, files: list[Path]) -> Source:
 
 
 def _opener(path: Path) -> Callable[[], Source]:
-    return lambda: open_source(path)
+    def opened() -> Source:
+        with _reading(str(path)):
+            return open_source(path)
+
+    return opened
 
 
 def _format_by_name(path: Path) -> str:
@@ -156,7 +211,9 @@ def open_source(path: Path) -> Source:
         InputError: When it is empty or not data.
         OSError: When it cannot be read.
     """
-    if path.stat().st_size == 0 and path.is_file():
+    if not path.is_file():
+        raise InputError(f"{_shown(str(path))} is a pipe or a device, and sde goes back and forth in what it reads.", "Write it to a file first.")
+    if path.stat().st_size == 0:
         raise InputError(f"{_shown(str(path))} is empty.", "Check that it was written to the end.")
     with path.open("rb") as file:
         head = file.read(8)
@@ -173,12 +230,14 @@ def _text_source(path: Path, feed: Feed, kind: str) -> Source:
     head = bytes(feed.buffer[: 1 << 16])
     if kind in ("parquet", "arrow"):
         raise InputError(f"{_shown(str(path))}: a packed {kind} file cannot be read.", "Unpack it first.")
-    if not head.strip(b" \t\r\n\xef\xbb\xbf"):
+    if not head.strip(b" \t\r\n\xef\xbb\xbf") and feed.complete:
         raise InputError(f"{_shown(str(path))} is empty but for white space.", "Check that it was written to the end.")
-    if b"\x00" in head[:4096]:
+    if _is_binary(head[:4096]):
         raise InputError(
             f"{_shown(str(path))} is binary, not text.", "sde reads JSON Lines, JSON, CSV, TSV, Parquet and Arrow, plain or packed with gzip or zstd."
         )
+    if head.count(b"\r") > 1 and b"\n" not in head:
+        raise InputError(f"{_shown(str(path))} ends its lines with carriage returns alone.", "Convert it:  tr '\\r' '\\n' < OLD > NEW")
     kind = _format_by_content(head.removeprefix(b"\xef\xbb\xbf"), kind)
     if kind == "jsonl":
         return LineSource(feed)
@@ -193,11 +252,17 @@ def _text_source(path: Path, feed: Feed, kind: str) -> Source:
     return TextSource(feed)
 
 
+def _is_binary(head: bytes) -> bool:
+    """Whether one byte in twenty is a control character that no text has; a stray one in text is a finding and no reason to refuse the file."""
+    controls = head.translate(None, _TEXT_BYTES)
+    return len(controls) > max(len(head) // 20, 2)
+
+
 def _format_by_content(head: bytes, named: str) -> str:
     """What a text file is; its name decides where the content leaves it open."""
     start = head.lstrip()[:1]
     if named in ("csv", "tsv"):
-        return named
+        return "jsonl" if start == b"{" and _first_line_is_object(head) else named
     if start == b"{":
         return "jsonl" if named == "jsonl" or _first_line_is_object(head) else "json"
     if start == b"[":
@@ -224,8 +289,10 @@ def _first_line_is_object(head: bytes) -> bool:
 
 
 def _delimiter(head: bytes) -> str:
-    line = head.split(b"\n", 1)[0].decode("utf-8", "replace")
-    return max(",;|\t", key=line.count) if any(mark in line for mark in ",;|\t") else ","
+    """The mark that splits most of the first lines into equally many fields, and the first line into the most."""
+    lines = [_QUOTED.sub(b"", line) for line in head.split(b"\n")[:20] if line.strip()]
+    counts = {mark: [line.count(mark) for line in lines] for mark in (b",", b";", b"|", b"\t")}
+    return max(counts, key=lambda mark: (counts[mark][0] > 0, counts[mark].count(counts[mark][0]), counts[mark][0])).decode()
 
 
 def _downloaded(address: str) -> Path:

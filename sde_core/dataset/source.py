@@ -86,7 +86,19 @@ class Source(Protocol):
         """The split that the record belongs to, "" where there are none."""
         ...
 
-    def edited(self, raw: bytes, value: Any, edits: Sequence[tuple[tuple[str | int, ...], str]]) -> bytes:
+    def damages(self) -> Sequence[tuple[int, str]]:
+        """Where the data breaks off or cannot be followed: the last record before, and why."""
+        ...
+
+    def ensure_whole(self) -> None:
+        """Looks whether the bytes that were found are still there.
+
+        Raises:
+            InputError: When the file has been cut since it was opened.
+        """
+        ...
+
+    def edited(self, row: int, raw: bytes, edits: Sequence[tuple[tuple[str | int, ...], str]]) -> bytes:
         """`raw` with the texts at the given paths replaced and nothing else changed."""
         ...
 

@@ -16,7 +16,10 @@ from sde_core.dataset.turns import FieldPath
 from sde_core.errors import BadRecordError, InputError
 
 _COLUMN_NAME = re.compile(r"(?=.*[^\W\d])[#\w][\w .#/()-]{0,39}$")
+_QUOTED_FIELD = re.compile(rb'"[^"]*(?:""[^"]*)*"')
 _SAMPLE_LINES = 200
+_LONGEST_FIELD = 16 << 20
+"""Bytes after which a quote that stays open is taken for a stray one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,7 @@ class DelimitedSource:
 
     def __init__(self, feed: Feed, delimiter: str) -> None:
         csv.field_size_limit(1 << 30)
+        self._field_end = re.compile(b"[\n%s]" % delimiter.encode())
         self.format = "tsv" if delimiter == "\t" else "csv"
         self._feed = feed
         self._first = len(UTF8_MARK) if feed.buffer[:3] == UTF8_MARK else 0
@@ -62,7 +66,7 @@ class DelimitedSource:
     @property
     def position(self) -> int:
         """Bytes on disk read so far."""
-        return self._feed.position if self._feed.size != len(self._feed.buffer) else self._at
+        return self._feed.position(self._at)
 
     def __len__(self) -> int:
         return len(self._starts)
@@ -77,7 +81,8 @@ class DelimitedSource:
         return not self.complete
 
     def _take_header(self) -> bytes:
-        self._take_record()
+        while not self._starts and self._at < len(self._feed.buffer) and self._take_record():
+            pass
         if not self._starts:
             return b""
         start = self._starts.pop()
@@ -87,24 +92,57 @@ class DelimitedSource:
 
     def _take_record(self) -> bool:
         """Takes the next record; False when its end has not been fed yet."""
-        buffer, start, line = self._feed.buffer, self._at, self._line
-        open_quote, end = False, start
-        while True:
-            newline = buffer.find(b"\n", end)
-            if newline < 0 and not self._feed.complete:
-                return False
-            next_end = newline + 1 if newline >= 0 else len(buffer)
-            if self.dialect.quoted:
-                open_quote ^= buffer[end:next_end].count(b'"') % 2 == 1
-            end, line = next_end, line + 1
-            if not open_quote or end >= len(buffer):
-                break
-        if buffer[start:end].strip(b"\r\n"):
+        start = self._at
+        end = self._record_end(start)
+        if end is None:
+            return False
+        written = self._feed.buffer[start:end]
+        if written.strip(b"\r\n"):
             self._starts.append(start)
             self._ends.append(end)
             self._lines.append(self._line)
-        self._at, self._line = end, line
+        self._at, self._line = end, self._line + max(written.count(b"\n"), 1)
         return True
+
+    def _record_end(self, start: int) -> int | None:
+        """Where the record that begins at `start` ends, None when that has not been fed yet.
+
+        A quoted field may run over several lines. Where that does not make a whole record, a stray quote is at fault: it costs its own line,
+        not all that follow.
+        """
+        buffer, complete = self._feed.buffer, self._feed.complete
+        newline = buffer.find(b"\n", start)
+        if newline < 0 and not complete:
+            return None
+        line_end = newline + 1 if newline >= 0 else len(buffer)
+        if not self.dialect.quoted or buffer.find(b'"', start, line_end) < 0:
+            return line_end
+        end = self._quoted_end(start)
+        if end is None:
+            return line_end if complete or len(buffer) - start > _LONGEST_FIELD else None
+        return end if end <= line_end or self._is_whole(buffer[start:end]) else line_end
+
+    def _quoted_end(self, start: int) -> int | None:
+        """Where the record ends when line ends inside quotes are part of it; None where a quote stays open."""
+        buffer, at = self._feed.buffer, start
+        while True:
+            if buffer[at : at + 1] == b'"':
+                field = _QUOTED_FIELD.match(buffer, at, min(at + _LONGEST_FIELD, len(buffer)))
+                if field is None:
+                    return None
+                at = field.end()
+            mark = self._field_end.search(buffer, at)
+            if mark is None:
+                return len(buffer) if self._feed.complete else None
+            at = mark.end()
+            if mark.group() == b"\n":
+                return at
+
+    def _is_whole(self, raw: bytes) -> bool:
+        try:
+            return len(split_cells(raw.rstrip(b"\r\n").decode("utf-8", "replace"), self.dialect)) == len(self.dialect.columns)
+        except BadRecordError:
+            return False
 
     def raw(self, row: int) -> bytes:
         """The record as it is written, without the line end."""
@@ -133,12 +171,20 @@ class DelimitedSource:
         """There are no splits in a delimited file."""
         return ""
 
-    def edited(self, raw: bytes, value: Any, edits: Sequence[tuple[FieldPath, str]]) -> bytes:
+    def damages(self) -> Sequence[tuple[int, str]]:
+        """The last record, when the file is damaged behind it."""
+        return [(len(self) - 1, self._feed.damage)] if self._feed.damage and len(self) else []
+
+    def ensure_whole(self) -> None:
+        """Raises InputError when the file has been cut since it was opened."""
+        self._feed.ensure_whole()
+
+    def edited(self, row: int, raw: bytes, edits: Sequence[tuple[FieldPath, str]]) -> bytes:
         """The record with the changed fields written anew and the others as they were."""
         cells = raw_cells(raw.decode("utf-8"), self.dialect)
         for path, new in edits:
             cells[self.dialect.columns.index(str(path[0]))] = written_cell(new, self.dialect)
-        return self.dialect.delimiter.join(cells).encode("utf-8", "surrogatepass")
+        return self.dialect.delimiter.join(cells).encode("utf-8", "replace")
 
     def assemble(self, rows: Sequence[int], raw_of: RawOf) -> Iterator[bytes]:
         """The header as it was, then each record with its own line end."""
@@ -168,14 +214,17 @@ def raw_cells(text: str, dialect: Dialect) -> list[str]:
     """The fields of one record as they are written, quotes and all."""
     if not dialect.quoted:
         return text.split(dialect.delimiter)
-    cells, start, inside = [], 0, False
-    for at, character in enumerate(text):
-        if character == '"':
-            inside = not inside
-        elif character == dialect.delimiter and not inside:
-            cells.append(text[start:at])
-            start = at + 1
-    return [*cells, text[start:]]
+    delimiter = re.escape(dialect.delimiter)
+    field = re.compile(rf'((?:"[^"]*(?:""[^"]*)*")?[^{delimiter}]*)(?:{delimiter}|$)', re.DOTALL)
+    cells: list[str] = []
+    at = 0
+    while at <= len(text):
+        match = field.match(text, at)
+        if match is None:
+            return [*cells, text[at:]]
+        cells.append(match.group(1))
+        at = match.end() if match.end() > match.end(1) else len(text) + 1
+    return cells
 
 
 def written_cell(value: str, dialect: Dialect) -> str:
@@ -201,17 +250,25 @@ def sniff_dialect(head: bytes, delimiter: str) -> Dialect:
     text = head.decode("utf-8", "replace")
     quoted = _is_quoted(text, delimiter)
     lines = text.split("\n")[:_SAMPLE_LINES]
-    rows = (
-        list(csv.reader(io.StringIO(text[: 1 << 17], newline=""), delimiter=delimiter))[:_SAMPLE_LINES]
-        if quoted
-        else [x.rstrip("\r").split(delimiter) for x in lines]
-    )
+    rows = _quoted_rows(text[: 1 << 17], delimiter) if quoted else [line.rstrip("\r").split(delimiter) for line in lines]
     rows = [row for row in rows if any(row)]
     if not rows:
         raise InputError("The file holds no records.", "Check that it was written to the end.")
     header = _is_header(rows)
     columns = tuple(_distinct(rows[0])) if header else tuple(f"column_{i + 1}" for i in range(len(rows[0])))
     return Dialect(delimiter, quoted, columns, header)
+
+
+def _quoted_rows(text: str, delimiter: str) -> list[list[str]]:
+    rows: list[list[str]] = []
+    try:
+        for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
+            rows.append(row)
+            if len(rows) >= _SAMPLE_LINES:
+                break
+    except csv.Error:  # what could be read says enough
+        pass
+    return rows
 
 
 def _is_quoted(text: str, delimiter: str) -> bool:
@@ -225,10 +282,18 @@ def _is_quoted(text: str, delimiter: str) -> bool:
 
 def _is_header(rows: list[list[str]]) -> bool:
     first = [cell.strip() for cell in rows[0]]
-    if len(set(first)) != len(first) or not all(_COLUMN_NAME.match(cell) for cell in first):
+    if not all(_COLUMN_NAME.match(cell) for cell in first):
         return False
     return not any(cell in {row[i].strip() for row in rows[1:] if i < len(row)} for i, cell in enumerate(first))
 
 
 def _distinct(names: list[str]) -> list[str]:
-    return [name.strip() or f"column_{i + 1}" for i, name in enumerate(names)]
+    """The names, with a number where one occurs again: two columns of one name would be one field."""
+    distinct: list[str] = []
+    for i, name in enumerate(names):
+        plain = unique = name.strip() or f"column_{i + 1}"
+        number = 2
+        while unique in distinct:
+            unique, number = f"{plain}_{number}", number + 1
+        distinct.append(unique)
+    return distinct

@@ -7,12 +7,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
-from sde_core.dataset.json_text import parse_json
+from sde_core.dataset.json_text import dumped, parse_json
 from sde_core.dataset.source import RawOf
 from sde_core.dataset.turns import FieldPath, replaced_at
-from sde_core.errors import BadRecordError, InputError
+from sde_core.errors import InputError
+from sde_core.visible import visible
 
 if TYPE_CHECKING:
     import polars as pl
@@ -37,7 +36,7 @@ class FrameSource:
 
     def raw(self, row: int) -> bytes:
         """The record as JSON."""
-        return as_json(self._frame.row(row, named=True))
+        return dumped(self._frame.row(row, named=True))
 
     def parse(self, row: int, raw: bytes) -> Any:
         """The record as its JSON form says."""
@@ -55,35 +54,37 @@ class FrameSource:
         """There are no splits in one table."""
         return ""
 
-    def edited(self, raw: bytes, value: Any, edits: Sequence[tuple[FieldPath, str]]) -> bytes:
+    def damages(self) -> Sequence[tuple[int, str]]:
+        """A table is whole or not opened at all."""
+        return []
+
+    def ensure_whole(self) -> None:
+        """Nothing can happen: the table is in memory."""
+
+    def edited(self, row: int, raw: bytes, edits: Sequence[tuple[FieldPath, str]]) -> bytes:
         """The JSON form with texts replaced."""
+        value = parse_json(raw)
         for path, new in edits:
             value = replaced_at(value, path, new)
-        return as_json(value)
+        return dumped(value)
 
     def assemble(self, rows: Sequence[int], raw_of: RawOf) -> Iterator[bytes]:
         """The same columns and types with just these records."""
         import polars as pl
 
-        changed = {i: parse_json(raw_of(row)) for i, row in enumerate(rows) if raw_of(row) != self.raw(row)}
         frame = self._frame[list(rows)] if len(rows) else self._frame.clear()
-        if changed:
-            records = frame.to_dicts()
-            records = [changed.get(i, record) for i, record in enumerate(records)]
-            frame = pl.DataFrame(records, schema=frame.schema)
-        yield _written(frame, self.format)
+        parts, at = [], 0
+        for i, row in enumerate(rows):
+            before, after = self.raw(row), raw_of(row)
+            if after != before:
+                parts += [frame[at:i], pl.DataFrame([self._changed(row, before, after)], schema=frame.schema)]
+                at = i + 1
+        yield _written(pl.concat([*parts, frame[at:]]) if parts else frame, self.format)
 
-
-def as_json(value: Any) -> bytes:
-    """A record as compact JSON; dates and other types without a JSON form become strings.
-
-    Raises:
-        BadRecordError: When it has none at all.
-    """
-    try:
-        return orjson.dumps(value, default=str)
-    except (orjson.JSONEncodeError, TypeError) as error:
-        raise BadRecordError(str(error)) from error
+    def _changed(self, row: int, before: bytes, after: bytes) -> dict[str, Any]:
+        """The record with the fields that changed; the others keep types that JSON does not have."""
+        old, new = parse_json(before), parse_json(after)
+        return {name: new[name] if new[name] != old[name] else value for name, value in self._frame.row(row, named=True).items()}
 
 
 def _read_frame(path: Path, kind: str) -> pl.DataFrame:
@@ -91,12 +92,14 @@ def _read_frame(path: Path, kind: str) -> pl.DataFrame:
 
     try:
         if kind == "parquet":
-            return pl.read_parquet(path)
-        with path.open("rb") as file:
+            return pl.read_parquet(path, glob=False)
+        with path.open("rb", buffering=0) as file:
             is_file_format = file.read(6) == b"ARROW1"
-        return pl.read_ipc(path) if is_file_format else pl.read_ipc_stream(path)
-    except (pl.exceptions.PolarsError, OSError, ValueError) as error:
-        raise InputError(f"{path}: not a readable {kind} file: {error}.", "Check that it was copied whole.") from error
+            file.seek(0)
+            return pl.read_ipc(file) if is_file_format else pl.read_ipc_stream(file)
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError) as error:
+        words = visible(str(error).split("\n", 1)[0], 160)
+        raise InputError(f"{visible(str(path), 200)}: not a readable {kind} file: {words}.", "Check that it was copied whole.") from error
 
 
 def _written(frame: pl.DataFrame, kind: str) -> bytes:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sde_core.dataset.feed import UTF8_MARK, Feed
-from sde_core.dataset.json_text import parse_json, spliced
+from sde_core.dataset.json_text import parse_json, spliced_bytes
 from sde_core.dataset.source import RawOf
 from sde_core.dataset.turns import FieldPath
 from sde_core.errors import BadRecordError
@@ -127,7 +127,15 @@ class LineSource:
     @property
     def position(self) -> int:
         """Bytes on disk read so far."""
-        return self._feed.position if isinstance(self._feed.buffer, bytes) or self._feed.size != len(self._feed.buffer) else self._index.scanned
+        return self._feed.position(self._index.scanned)
+
+    def damages(self) -> Sequence[tuple[int, str]]:
+        """The last record, when the file is damaged behind it."""
+        return [(len(self) - 1, self._feed.damage)] if self._feed.damage and len(self) else []
+
+    def ensure_whole(self) -> None:
+        """Raises InputError when the file has been cut since it was opened."""
+        self._feed.ensure_whole()
 
     def __len__(self) -> int:
         return len(self._index.starts)
@@ -160,12 +168,9 @@ class LineSource:
         """There are no splits in a file of lines."""
         return ""
 
-    def edited(self, raw: bytes, value: Any, edits: Sequence[tuple[FieldPath, str]]) -> bytes:
+    def edited(self, row: int, raw: bytes, edits: Sequence[tuple[FieldPath, str]]) -> bytes:
         """The line with its strings spliced."""
-        text = raw.decode("utf-8")
-        for path, new in edits:
-            text = spliced(text, path, new)
-        return text.encode("utf-8", "surrogatepass")
+        return spliced_bytes(raw, edits)
 
     def assemble(self, rows: Sequence[int], raw_of: RawOf) -> Iterator[bytes]:
         """The mark if there was one, then each line with its own line end."""
@@ -198,6 +203,6 @@ class TextSource(LineSource):
         except UnicodeDecodeError as error:
             raise BadRecordError(f"not UTF-8: byte 0x{raw[error.start]:02x} at byte {error.start} of the line") from error
 
-    def edited(self, raw: bytes, value: Any, edits: Sequence[tuple[FieldPath, str]]) -> bytes:
-        """The new line; line feeds in it would make two records and become spaces."""
-        return edits[-1][1].replace("\n", " ").encode("utf-8", "surrogatepass")
+    def edited(self, row: int, raw: bytes, edits: Sequence[tuple[FieldPath, str]]) -> bytes:
+        """The new line; line ends in it would make two records and become spaces."""
+        return " ".join(edits[-1][1].splitlines()).encode("utf-8", "replace")

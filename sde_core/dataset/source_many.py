@@ -6,8 +6,8 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from sde_core.dataset.json_text import dumped
 from sde_core.dataset.source import RawOf, Source
-from sde_core.dataset.source_frame import as_json
 from sde_core.dataset.source_json import one_line
 from sde_core.dataset.turns import FieldPath
 
@@ -80,13 +80,23 @@ class ManySource:
         inner = source.split(local)
         return f"{name}/{inner}" if inner else name
 
-    def edited(self, raw: bytes, value: Any, edits: Sequence[tuple[FieldPath, str]]) -> bytes:
-        """Files of one folder share a notation; the first one's is taken."""
-        return self._open[0][1].edited(raw, value, edits)
+    def damages(self) -> Sequence[tuple[int, str]]:
+        """Those of all files."""
+        return [(first + row, why) for first, (_, source) in zip(self._firsts, self._open, strict=True) for row, why in source.damages()]
+
+    def ensure_whole(self) -> None:
+        """Raises InputError when a file has been cut since it was opened."""
+        for _, source in self._open:
+            source.ensure_whole()
+
+    def edited(self, row: int, raw: bytes, edits: Sequence[tuple[FieldPath, str]]) -> bytes:
+        """The edited record in its file's notation."""
+        _, source, local = self._at(row)
+        return source.edited(local, raw, edits)
 
     def assemble(self, rows: Sequence[int], raw_of: RawOf) -> Iterator[bytes]:
         """The records as JSON Lines: files of a folder may differ in format."""
         for row in rows:
             _, source, local = self._at(row)
             raw = raw_of(row)
-            yield (one_line(raw) if source.format in ("jsonl", "json") else as_json(source.parse(local, raw))) + b"\n"
+            yield (one_line(raw) if source.format in ("jsonl", "json") else dumped(source.parse(local, raw))) + b"\n"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sde_core.dataset.layouts.alpaca import AlpacaLayout
@@ -16,6 +16,7 @@ from sde_core.dataset.layouts.text import TextLayout
 from sde_core.dataset.layouts.trees import TreeLayout
 from sde_core.dataset.turns import Turns
 from sde_core.errors import LayoutError, UsageError
+from sde_core.visible import visible
 
 LAYOUTS: tuple[LayoutFamily, ...] = (
     PreferenceLayout(),
@@ -43,7 +44,7 @@ def family(name: str) -> LayoutFamily:
     found = _FAMILIES.get(name)
     if found is not None:
         return found
-    raise UsageError(f"There is no layout named {name!r}.", "Known layouts: " + ", ".join(known.name for known in LAYOUTS) + ".")
+    raise UsageError(f"There is no layout named {shortened(name)}.", "Known layouts: " + ", ".join(known.name for known in LAYOUTS) + ".")
 
 
 def detect_layout(sample: Sequence[Any]) -> Layout:
@@ -56,9 +57,8 @@ def detect_layout(sample: Sequence[Any]) -> Layout:
         roles = candidate.detect(sample)
         if roles is not None:
             return Layout(candidate.name, dict(roles))
-    fields = sorted({str(name) for value in sample if isinstance(value, dict) for name in value})
     raise LayoutError(
-        f"No field of these records holds text to train on (fields: {', '.join(fields[:12]) or 'none'}).",
+        f"No field of these records holds text to train on (fields: {', '.join(sorted(fields_of(sample))[:12]) or 'none'}).",
         "Say which field plays which role, for example: --map prompt=question --map answer=reply.",
     )
 
@@ -72,24 +72,52 @@ def corrected_layout(detected: Layout | None, name: str | None, mapping: Mapping
     mapping = dict(mapping or {})
     for role, field in mapping.items():
         _validate_role(role, field, sample)
-    chosen = name or _layout_for(mapping) or (detected.name if detected else "text")
+    chosen = name or _layout_for(mapping, detected) or (detected.name if detected else "text")
     found = family(chosen).detect(sample) if not detected or detected.name != chosen else detected.roles
     return Layout(chosen, {**(found or {}), **mapping})
 
 
+def ensure_fits(layout: Layout, sample: Sequence[Any]) -> None:
+    """Looks whether at least one record of the sample has messages under the layout.
+
+    Raises:
+        LayoutError: When none has.
+    """
+    if not any(turns_of(value, layout).turns for value in sample):
+        raise LayoutError(
+            f"No record can be read by the layout {layout.name} (fields: {', '.join(sorted(fields_of(sample))[:12]) or 'none'}).",
+            "Leave --layout out, or say which field plays which role, for example: --map prompt=question --map answer=reply.",
+        )
+
+
+def fields_of(values: Iterable[Any]) -> set[str]:
+    """Names of all fields of these records; a list's are its positions."""
+    names: set[str] = set()
+    for value in values:
+        names.update(map(str, value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()))
+    return names
+
+
 def _validate_role(role: str, field: str, sample: Sequence[Any]) -> None:
     if role not in ROLES:
-        raise UsageError(f"There is no role named {role!r}.", "Known roles: " + ", ".join(ROLES) + ".")
-    fields = sorted({str(name) for value in sample if isinstance(value, dict) for name in value})
+        raise UsageError(f"There is no role named {shortened(role)}.", "Known roles: " + ", ".join(ROLES) + ".")
+    fields = fields_of(sample)
     if field not in fields:
-        raise UsageError(f"No record has a field named {field!r}.", "Fields seen: " + ", ".join(fields[:20]) + ".")
+        raise UsageError(f"No record has a field named {shortened(field)}.", "Fields seen: " + ", ".join(sorted(fields)[:20]) + ".")
 
 
-def _layout_for(mapping: Mapping[str, str]) -> str | None:
+def shortened(word: str) -> str:
+    """A word of the user's in quotes, cut where it is long."""
+    return repr(visible(word, 60))
+
+
+def _layout_for(mapping: Mapping[str, str], detected: Layout | None) -> str | None:
     """The layout that mapped roles imply."""
     if "chosen" in mapping or "rejected" in mapping:
         return "preference"
-    if "prompt" in mapping and "answer" in mapping:
+    if "messages" in mapping and not (detected and "messages" in detected.roles):
+        return "messages"
+    if {"prompt", "answer"} <= mapping.keys() or ("answer" in mapping and (detected is None or detected.name in ("text", "classification"))):
         return "prompt-response"
     return "classification" if "text" in mapping and "label" in mapping else "text" if "text" in mapping else None
 

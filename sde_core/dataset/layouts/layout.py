@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from sde_core.dataset.json_text import dumped
 from sde_core.dataset.turns import ASSISTANT, Turn, Turns
+from sde_core.errors import BadRecordError
 
 LABEL_NAMES = ("label", "labels", "category", "intent", "class", "topic", "sentiment", "Quality")
 ROLES = ("prompt", "input", "answer", "system", "label", "chosen", "rejected", "messages", "text", "history")
@@ -79,9 +81,10 @@ def text_of(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, int | float):
         return str(value)
-    import orjson
-
-    return orjson.dumps(value, default=str).decode()
+    try:
+        return dumped(value).decode()
+    except BadRecordError:
+        return "(nested too deeply to be shown)"
 
 
 def label_of(value: Any, roles: Mapping[str, str]) -> str | None:
