@@ -60,7 +60,7 @@ def train(data: Path) -> None:
     summary = sde("preflight", data)["summary"]
     print(f"  preflight: {json.dumps(summary)[:300]}")
     job = sde("train", data, *[word for option in _RECIPE for word in ("--set", option)], "--attach")
-    losses = [event["loss"] for event in map(json.loads, (Path(job["folder"]) / "events.jsonl").read_text("utf-8").splitlines()) if "loss" in event]
+    losses = [event["loss"] for event in map(json.loads, (Path(job["folder"]) / "events.jsonl").read_text("utf-8").splitlines()) if event["event"] == "step"]
     first, last = statistics.mean(losses[:10]), statistics.mean(losses[-10:])
     print(f"  {job['status']['message']}")
     print(f"  loss {first:.3f} over the first ten steps, {last:.3f} over the last ten")

@@ -24,7 +24,8 @@ def command_table() -> str:
 def with_tables(text: str) -> str:
     """README's text with its generated parts made anew."""
     for name, table in (("commands", command_table()), ("keys", markdown_table([(spec.name, f"{spec.number} {spec.title}") for spec in SCREENS]))):
-        text, found = re.subn(rf"(<!-- {name} -->\n).*?(\n<!-- /{name} -->)", lambda match, table=table: match[1] + table.strip() + match[2], text, flags=re.DOTALL)
+        pattern = rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)"
+        text, found = re.subn(pattern, lambda match, table=table: f"{match[1]}{table.strip()}\n{match[2]}", text, flags=re.DOTALL)
         if not found:
             raise ValueError(f"README.md lacks the markers for {name}")
     return text

@@ -56,7 +56,7 @@ def test_select_train_and_load_the_adapter(alpaca, sde, shared_models, tmp_path)
     assert code == 0
     assert job["status"]["state"] == "done"
     events = [json.loads(line) for line in (Path(job["folder"]) / "events.jsonl").read_text().splitlines()]
-    losses = [event["loss"] for event in events if "loss" in event]
+    losses = [event["loss"] for event in events if event["event"] == "step"]
     assert len(losses) == 50
     assert statistics.mean(losses[-10:]) < statistics.mean(losses[:10])
 

@@ -51,5 +51,5 @@ def _encodable(text: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        return text.encode("utf-8", "replace").decode()
+        return "".join("\ufffd" if 0xD800 <= ord(character) <= 0xDFFF else character for character in text)
     return text
