@@ -96,7 +96,7 @@ class OverviewPart:
     def _holds(self) -> str:
         dataset = self._session.dataset
         count = len(dataset)
-        known = f"{count:,} row{'s' if count != 1 else ''}" if dataset.complete else f"≥ {count:,} rows, {self._session.read_share:.0%} read"
+        known = f"{count:,} row{'s' if count != 1 else ''}" if dataset.complete else f"≥ {count:,} rows, {int(self._session.read_share * 100)} % read"
         if dataset.bad:
             known += f", {len(dataset.bad):,} cannot be read"
         elif not dataset.bad_known:

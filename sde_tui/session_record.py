@@ -42,6 +42,7 @@ def record_text(session: Session, row: int, *, source: bool, tokens: bool) -> Re
         pieces, note = _tokens(session, row)
         if pieces:
             return RecordText(**known, tokens=pieces, token_note=note)
+        known["notes"] = ([("the tokens stand here once the tokenizer has been read", "dim")],)
     return RecordText(**known, turns=turns, facts=_facts(dataset, value))
 
 
@@ -51,7 +52,7 @@ def _tokens(session: Session, row: int) -> tuple[tuple[TokenPiece, ...], str]:
     except SdeError as error:
         session.failed(error)
         return (), ""
-    return tuple(TokenPiece(text, trained) for text, trained in pieces), note
+    return tuple(TokenPiece(text, state) for text, state in pieces), note
 
 
 def _facts(dataset: Dataset, value: Any) -> tuple[tuple[str, str], ...]:

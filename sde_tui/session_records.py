@@ -274,8 +274,11 @@ class RecordsPart:
     def why_no_tokens(self) -> str:
         """Why trained tokens cannot be shown, "" where they can."""
         training = self._session.part("training")
-        why_not = getattr(training, "why_no_tokens", None)
-        return why_not() if why_not is not None else "This build cannot show tokens."
+        if training is None:
+            return "This build cannot show tokens."
+        if self.row is None:
+            return "There is no row here."
+        return training.why_no_tokens() if hasattr(training, "why_no_tokens") else ""
 
     def command_line(self) -> str:
         """The command that does the same as this view, as far as there is one."""

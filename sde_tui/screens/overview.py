@@ -60,7 +60,7 @@ class OverviewScreen(SdeScreen):
     def what_now(self) -> Line:
         report = self.session.findings.report
         if not self.session.dataset.complete:
-            return [(f"{rows_read(self.session)} so far; reading {self.session.read_share:.0%}. 2 shows them already.", "dim")]
+            return [(f"{rows_read(self.session)} so far; reading {int(self.session.read_share * 100)} %. 2 shows them already.", "dim")]
         if report is None:
             running = self.session.lanes.running("check")
             return [(f"{running.shown()}. 2 shows the rows meanwhile." if running else "Not checked yet: r runs all checks.", "dim")]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -20,10 +22,10 @@ _INKS = {"text": "assistant", "system": "system", "user": "user", "assistant": "
 
 @dataclass(frozen=True, slots=True)
 class TokenPiece:
-    """A token as text, and whether the fine-tune trains on it."""
+    """A token as text, and what becomes of it: "trained", "masked" (read, carries no loss) or "cut" (never seen)."""
 
     text: str
-    trained: bool
+    state: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,26 +157,26 @@ def _fact_lines(record: RecordText, width: int) -> list[Line]:
     return lines
 
 
+_TOKEN_MARKS = {"trained": ("▸", "◂", "good"), "masked": ("", "", "dim"), "cut": ("«", "»", "bad")}
+"""What stands around tokens of each state, so that the mask is seen without colours too."""
+
+
 def _token_lines(record: RecordText, width: int) -> list[Line]:
-    """Trained tokens stand between ▸ and ◂, so that the mask is seen without colours too."""
-    trained = sum(piece.trained for piece in record.tokens)
-    lines: list[Line] = [[("tokens", "accent"), (f"  {trained:,} of {len(record.tokens):,} train, between ▸ and ◂", "dim")]]
+    counts = Counter(piece.state for piece in record.tokens)
+    heading = f"  {counts['trained']:,} of {len(record.tokens):,} train, between ▸ and ◂"
+    lines: list[Line] = [
+        [("tokens", "accent"), (heading, "dim"), (f"; {counts['cut']:,} are cut off, between « and »" if counts["cut"] else "", "bad")]
+    ]
     if record.token_note:
         lines += [[("  " + line, "dim")] for line in wrapped(visible(record.token_note, 400), width - 2)]
     spans: list[Span] = []
     for piece in _joined(record.tokens):
-        text = visible(piece.text, keep_newlines=True)
-        spans.append((f"▸{text}◂", "good") if piece.trained else (text, "dim"))
+        before, after, ink = _TOKEN_MARKS.get(piece.state, ("", "", "dim"))
+        spans.append((before + visible(piece.text, keep_newlines=True) + after, ink))
     return [*lines, *([("  ", "text"), *line] for line in wrapped_spans(spans, width - 2))]
 
 
 def _joined(tokens: Sequence[TokenPiece]) -> Iterable[TokenPiece]:
-    """Neighbours of the same kind as one piece."""
-    text, trained = "", False
-    for token in tokens:
-        if token.trained != trained and text:
-            yield TokenPiece(text, trained)
-            text = ""
-        text, trained = text + token.text, token.trained
-    if text:
-        yield TokenPiece(text, trained)
+    """Neighbours of the same state as one piece."""
+    for state, pieces in itertools.groupby(tokens, key=lambda token: token.state):
+        yield TokenPiece("".join(piece.text for piece in pieces), state)

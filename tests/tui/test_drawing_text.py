@@ -125,15 +125,17 @@ def test_a_long_text_is_cut_and_says_how_much_is_missing():
     assert "more characters" not in _text(record, whole=True)
 
 
-def test_trained_tokens_are_marked_without_colour():
-    tokens = [TokenPiece("<user>", False), TokenPiece("hi", False), TokenPiece("good", True), TokenPiece(" day", True), TokenPiece("</s>", True)]
+def test_trained_and_cut_tokens_are_marked_without_colour():
+    states = {"<user>": "masked", "hi": "masked", "good": "trained", " day": "trained", "</s>": "trained", " lost": "cut"}
+    tokens = [TokenPiece(piece, state) for piece, state in states.items()]
     text = _text(RecordText(0, 1, turns=Turns(()), tokens=tokens, token_note="made by the chat template"))
-    assert "3 of 5 train" in text
-    assert "<user>hi▸good day</s>◂" in text.replace("\n", "").replace("  ", "")
+    assert "3 of 6 train" in text
+    assert "1 are cut off" in text
+    assert "<user>hi▸good day</s>◂« lost»" in text.replace("\n", "").replace("  ", "")
 
 
 @pytest.mark.parametrize("width", [20, 31, 78])
 def test_tokens_wrap_within_the_width(width):
-    tokens = [TokenPiece("word ", bool(number % 3)) for number in range(60)]
+    tokens = [TokenPiece("word ", "trained" if number % 3 else "masked") for number in range(60)]
     text = _text(RecordText(0, 1, turns=Turns(()), tokens=tokens), width)
     assert text.count("word") == 60
