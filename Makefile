@@ -38,6 +38,7 @@ test: lint
 
 readme: setup
 	$(BIN)/python -m tests.readme
+	$(BIN)/python docs/make_picture.py
 
 clean:
 	rm -rf $(VENV) $(DEMO) .pytest_cache .mypy_cache .ruff_cache

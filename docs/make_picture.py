@@ -6,6 +6,7 @@ Run from the root of a checkout: python docs/make_picture.py
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import shutil
 import tempfile
@@ -22,8 +23,9 @@ _SIZE = (100, 30)
 async def picture() -> str:
     """The app's screen as SVG, once its checks are done."""
     with tempfile.TemporaryDirectory() as folder:
-        data = Path(shutil.copy(embedded_path("dataset"), folder))
-        app = SdeApp(open_dataset(data.name if Path.cwd() == Path(folder) else data), Project(Path(folder) / "state", beside_data=False))
+        shutil.copy(embedded_path("dataset"), folder)
+        os.chdir(folder)
+        app = SdeApp(open_dataset("support.jsonl"), Project(Path(folder) / "state", beside_data=False))
         async with app.run_test(size=_SIZE) as pilot:
             for _ in range(8):
                 await pilot.pause(0.2)
@@ -37,4 +39,5 @@ def without_web_fonts(svg: str) -> str:
 
 
 if __name__ == "__main__":
-    Path(__file__).with_name("overview.svg").write_text(without_web_fonts(asyncio.run(picture())), encoding="utf-8")
+    target = Path(__file__).resolve().with_name("overview.svg")
+    target.write_text(without_web_fonts(asyncio.run(picture())), encoding="utf-8")
