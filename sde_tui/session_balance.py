@@ -85,10 +85,12 @@ class BalancePart:
 
     def _dataset_changed(self, how: str) -> None:
         if how == "layout":
-            self._session.lanes.stop("balance")
+            wanted = self._session.lanes.stop("balance") or self.known
             self._report = self._counted = None
             self._shown, self.targets = {}, {}
             self._publish("forgotten")
+            if wanted:
+                self.start()
 
     def _publish(self, how: str) -> None:
         self._session.signals.balance.publish(how)

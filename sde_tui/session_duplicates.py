@@ -47,6 +47,9 @@ class DuplicateWishes:
     keepers: frozenset[int] = frozenset()
 
 
+_USUAL = DuplicateWishes()
+
+
 @dataclass(frozen=True, slots=True)
 class Member:
     """A row of a group.
@@ -166,12 +169,14 @@ class DuplicatesPart:
 
     def _dataset_changed(self, how: str) -> None:
         if how == "layout":
-            for purpose in ("duplicates", "duplicates-groups"):
-                self._session.lanes.stop(purpose)
+            wanted = self._session.lanes.stop("duplicates") or self.index is not None
+            self._session.lanes.stop("duplicates-groups")
             self.index = self.grouping = self._compared = None
             self.wishes = replace(self.wishes, semantic=None, keepers=frozenset())
             self._diff.cache_clear()
             self._publish("forgotten")
+            if wanted:
+                self.start()
 
     def _publish(self, how: str) -> None:
         self._session.signals.duplicates.publish(how)
@@ -327,10 +332,10 @@ class DuplicatesPart:
     def command_line(self) -> str:
         """The command that gives the same groups."""
         wishes, words = self.wishes, ["sde dups", self._session.command_data]
-        words += [f"--near {wishes.near:g}"] if wishes.near != DuplicateWishes.near else []
+        words += [f"--near {wishes.near:g}"] if wishes.near != _USUAL.near else []
         words += [f"--semantic {wishes.semantic:g}"] if wishes.semantic is not None else []
-        words += [f"--part {wishes.part}"] if wishes.part != DuplicateWishes.part else []
-        words += [f"--keep {wishes.policy}"] if wishes.policy != DuplicateWishes.policy else []
+        words += [f"--part {wishes.part}"] if wishes.part != _USUAL.part else []
+        words += [f"--keep {wishes.policy}"] if wishes.policy != _USUAL.policy else []
         return " ".join(words)
 
 

@@ -116,10 +116,12 @@ def _side(segments: Sequence[Segment], change: str) -> list[Span]:
 
 
 def signed(text: str, sign: str) -> str:
-    """A changed stretch with its sign before the first word; blanks alone are made visible."""
-    words = text.lstrip()
-    blanks = text[: len(text) - len(words)]
-    return blanks + sign + words if words else sign + text.replace(" ", "·").replace("\n", "⏎\n")
+    """A changed stretch in brackets behind its sign, so that it is told by more than its colour; blanks alone are made visible."""
+    words = text.strip()
+    if not words:
+        return f"[{sign}{text.replace(' ', '·')}]".replace("\n", "⏎\n")
+    start = len(text) - len(text.lstrip())
+    return f"{text[:start]}[{sign}{words}]{text[start + len(words) :]}"
 
 
 def shortened(segments: Sequence[Segment]) -> Iterator[Segment]:
