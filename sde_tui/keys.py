@@ -125,6 +125,14 @@ KEYS: tuple[Key, ...] = (
     Key("duplicates", "v", "layout", "Layout", "The two texts side by side, or one below the other."),
     Key("duplicates", "tab", "switch_pane", "Other pane", "Move between the groups and the texts."),
     Key("duplicates", "r", "compare", "Compare", "Compare all rows, again if texts were edited."),
+    # ---- 5 Formats
+    Key("formats", "enter", "open_rows", "Rows", "Show the rows behind the check, the group, or the shape under the cursor.", 1),
+    Key("formats", "f", "fix", "Fix", "Apply the safe fix to this finding; the lines - and + show what it changes.", 2),
+    Key("formats", "A", "fix_all", "Fix all", "Apply the safe fix to all rows of this check, after asking.", 3),
+    Key("formats", "x", "reject", "Reject", "Reject the row of this finding; the finding is the reason.", 4),
+    Key("formats", "X", "reject_all", "Reject all", "Reject all rows of this check, after asking."),
+    Key("formats", "tab", "switch_pane", "Other pane", "Move between the checks and groups, and what was found.", 5),
+    Key("formats", "r", "check", "Check", "Run all checks again, and group the answers again."),
     # ---- 6 Rules
     Key("rules", "enter", "open_rows", "Rows", "Show the rows behind the bar under the cursor, or all rows by this rule, lowest score first.", 1),
     Key("rules", "plus,equals_sign", "more", "More", "Choose one rule more.", 2),

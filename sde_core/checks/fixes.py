@@ -13,6 +13,7 @@ from sde_core.checks.fields import field_name, string_leaves
 from sde_core.checks.findings import Edit, Finding
 from sde_core.dataset import Dataset
 from sde_core.dataset.layouts.conversation import ROLE_WORDS
+from sde_core.progress import NEVER, Cancel, Progress, raise_if_cancelled, silent
 
 ESCAPE_SEQUENCE = re.compile(
     r"\x9b[0-9;]+[A-Za-z]|\x1b(?:\][^\x07\x1b]*(?:\x07|\x1b\\)?|[PX^_][^\x1b]*(?:\x1b\\)?|\[[0-?]*[ -/]*[@-~]?|[ -/]*[0-~]?)"
@@ -157,13 +158,14 @@ TARGETED_FIXES: Mapping[str, str] = {"canonical-label": "replace the label by th
 """Fixes whose result cannot be known from the text alone: the finding carries it in `Finding.replacement`."""
 
 
-def fix_edits(dataset: Dataset, findings: Iterable[Finding]) -> list[Edit]:
-    """What the fixes of these findings would change, in row order, several fixes of one text folded into one edit.
+def fix_edits(dataset: Dataset, findings: Iterable[Finding], *, cancel: Cancel = NEVER, progress: Progress = silent) -> list[Edit]:
+    """What the fixes of these findings would change, in row order, several fixes of one text folded into one edit; progress in rows.
 
     Findings without a fix are passed over, and so is a text that is as the fix wants it already.
 
     Raises:
         BadRecordError: When a finding names a row that cannot be read.
+        CancelledError: When stopped.
     """
     wanted: dict[int, dict[str, list[Finding]]] = {}
     for finding in findings:
@@ -171,7 +173,10 @@ def fix_edits(dataset: Dataset, findings: Iterable[Finding]) -> list[Edit]:
             for row in finding.rows:
                 wanted.setdefault(row, {}).setdefault(finding.field, []).append(finding)
     edits: list[Edit] = []
-    for row in sorted(wanted):
+    for number, row in enumerate(sorted(wanted)):
+        if number % 256 == 0:
+            raise_if_cancelled(cancel)
+            progress(number, len(wanted))
         for path, text in string_leaves(dataset.value(row)):
             after = _fixed(text, wanted[row].get(field_name(path), ()))
             if after != text:

@@ -212,6 +212,10 @@ class ShapeGroup:
         """The commonest shape."""
         return self.shapes[0][0]
 
+    def rows_of(self, shape: tuple[str, str], report: ShapeReport) -> npt.NDArray[np.uint32]:
+        """The rows of this group whose answer has a shape."""
+        return self.rows[report.shape_ids[self.positions] == report.shapes.index(shape)]
+
     @property
     def families(self) -> Mapping[str, int]:
         """Family -> rows, most first."""

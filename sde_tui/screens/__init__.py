@@ -60,6 +60,7 @@ SCREENS: tuple[ScreenSpec, ...] = (
     ScreenSpec(2, "records", "Records", "Recs", "sde_tui.screens.records:RecordsScreen"),
     ScreenSpec(3, "balance", "Balance", "Bal", "sde_tui.screens.balance:BalanceScreen"),
     ScreenSpec(4, "duplicates", "Duplicates", "Dups", "sde_tui.screens.duplicates:DuplicatesScreen"),
+    ScreenSpec(5, "formats", "Formats", "Form", "sde_tui.screens.formats:FormatsScreen"),
     ScreenSpec(6, "rules", "Rules", "Rules", "sde_tui.screens.rules:RulesScreen"),
     ScreenSpec(7, "select", "Select", "Sel", "sde_tui.screens.select:SelectScreen"),
     ScreenSpec(9, "train", "Train", "Train", "sde_tui.screens.train:TrainScreen"),

@@ -13,6 +13,7 @@ from sde_core.checks.answers.rows import answer_field, wanted_answers
 from sde_core.checks.fields import ending, excerpt
 from sde_core.checks.findings import CheckContext, Finding
 from sde_core.checks.fixes import END_TOKENS
+from sde_core.dataset import Dataset
 from sde_core.features.answer_shape import (
     BROKEN_JSON,
     CODE,
@@ -32,9 +33,9 @@ from sde_core.features.answer_shape import (
     mine_shapes,
     shape_of_answer,
 )
-from sde_core.features.fields import ScalarFields
+from sde_core.features.fields import ScalarFields, scalar_fields
 from sde_core.features.text_frame import TextFrame, mine_frame
-from sde_core.progress import raise_if_cancelled
+from sde_core.progress import NEVER, Cancel, Progress, raise_if_cancelled, silent
 
 _SHARES = {
     "JSON": 0.85, "JSON in a code block": 0.85, "code in a block": 0.9, "code without a block": 0.95, "a list": 0.9, "a table": 0.9, "a number": 0.97,
@@ -49,6 +50,7 @@ _OPEN = {
 }  # fmt: skip
 """Families beside which only these are odd: text may be as long or as ordered as it likes. Beside the others everything else is odd."""
 _END_HABIT, _BEGINNING_HABIT, _LABEL_HABIT = 0.9, 0.97, 0.9
+_ALWAYS_FEW = 4
 _FEWEST_LABEL_ROWS, _RARE_KEYS, _SAME_WORDS, _CERTAIN_KEYS = 3, 0.01, 0.5, 0.95
 _CUT = re.compile(r"[^\W\d_][,(£$€-]?$|[£$€]$")
 
@@ -146,8 +148,23 @@ class OddAnswers:
         return Finding(name, "warning", (row,), said, evidence, answer_field(context.dataset, row), round(share, 3))
 
 
+def answer_groups(dataset: Dataset, *, cancel: Cancel = NEVER, progress: Progress = silent) -> ShapeReport:
+    """The groups of rows whose answers belong together, as `OddAnswers` compares them; progress in records.
+
+    Raises:
+        CancelledError: When stopped.
+    """
+    fields = scalar_fields(dataset, cancel=cancel, progress=progress)
+    return mine_shapes(_shown_answers(CheckContext(dataset, dataset.texts(cancel=cancel))), dataset.layout, fields, cancel=cancel)
+
+
+def _shown_answers(context: CheckContext) -> pl.DataFrame:
+    """The answers to learn from, without the tokens that end them."""
+    return wanted_answers(context).with_columns(pl.col("answer").str.replace(END_TOKENS.pattern, ""))
+
+
 def _groups(context: CheckContext) -> Iterator[_Members]:
-    texts = wanted_answers(context).with_columns(pl.col("answer").str.replace(END_TOKENS.pattern, ""))
+    texts = _shown_answers(context)
     if texts.height < FEWEST_ROWS:
         return
     survey: ScalarFields | None = context.surveys.get(ScalarFields)
@@ -174,7 +191,7 @@ def closed_set(answers: Sequence[str]) -> Mapping[str, int]:
         for label, count in counts.items()
         if count >= max(_FEWEST_LABEL_ROWS, 0.01 * len(answers)) or (count >= _FEWEST_LABEL_ROWS and shape_of_answer(label)[0] == LABEL)
     }
-    small = len(labels) <= max(2, len(answers) / 20)
+    small = len(labels) <= max(_ALWAYS_FEW, len(answers) / 20)
     return labels if small and sum(labels.values()) >= _LABEL_HABIT * len(answers) else {}
 
 

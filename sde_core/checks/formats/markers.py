@@ -117,7 +117,7 @@ class OuterWhitespace:
         if not clean or clean == text:
             return
         where = "both ends" if clean[0] != text[0] and clean[-1] != text[-1] else "the end" if text.startswith(clean) else "the beginning"
-        evidence = repr(ending(text, 40)) if where == "the end" else repr(text[:40])
+        evidence = repr(ending(text, 24)) if where == "the end" else repr(excerpt(text, 0, 40))
         yield Fault("info" if role == USER else "warning", f"The text has white space at {where}.", evidence, fix="trim-whitespace")
 
     def settle(self, findings: Sequence[Finding], context: CheckContext) -> list[Finding]:

@@ -1,0 +1,153 @@
+"""The lines of screen 5: checks and groups at the left, findings or shapes at the right, the one under the cursor in full."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from sde_core.visible import visible
+from sde_tui.widgets.bars import bar_spans
+from sde_tui.widgets.lines import Item
+from sde_tui.widgets.record_table import SEVERITY_GLYPHS
+from sde_tui.widgets.spans import Line, Span, fit
+from sde_tui.widgets.wrapping import wrapped
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sde_core.checks.findings import Finding
+    from sde_tui.session_formats import CheckEntry, FormatsPart, GroupEntry
+
+STATES = {"fixed": ("✎", "good"), "rejected": ("✗", "bad"), "": (" ", "text")}
+_COUNT = 7
+_QUOTED = re.compile(r'"([^"]*)"$')
+
+
+def waiting_lines(words: str, ink: str) -> list[Line]:
+    """What is shown before anything is known."""
+    return [[], [(f"  {words}", ink)], [], [("  Then: what is wrong with fields, turns, characters and answers, the shapes that answers", "dim")],
+            [("  have in each group of rows, the answers that break the habit, and safe fixes.", "dim")]]  # fmt: skip
+
+
+# ---- the left list
+
+
+def left_items(part: FormatsPart, width: int) -> list[Item]:
+    """Checks that found something, worst first, then the groups of answers."""
+    items = [Item([(" Findings", "header"), (fit("", 1), "text"), (_findings_words(part), "dim")])]
+    items += [Item(_check_line(entry, width), ("check", entry.name)) for entry in part.entries]
+    if part.checked and not part.entries:
+        items.append(Item([("   nothing found", "good")]))
+    items += [Item([]), Item([(" Answers by group", "header"), (f" {_groups_words(part)}", "dim")])]
+    items += [Item(_group_line(group, width), ("group", number)) for number, group in enumerate(part.groups)]
+    return items
+
+
+def _findings_words(part: FormatsPart) -> str:
+    return "by damage" if part.checked else "not checked"
+
+
+def _groups_words(part: FormatsPart) -> str:
+    if part.grouping:
+        return "grouping…"
+    return "" if part.grouped else "not known yet"
+
+
+def _check_line(entry: CheckEntry, width: int) -> Line:
+    glyph, ink = SEVERITY_GLYPHS[entry.severity]
+    fix: Span = ("f", "accent") if entry.fixes else (" ", "text")
+    return [(f"{glyph} ", ink), (f"{entry.rows:>{_COUNT - 2},} ", "text"), (fit(entry.name, width - _COUNT - 4), "text"), (" ", "text"), fix]
+
+
+def _group_line(group: GroupEntry, width: int) -> Line:
+    """Rows, the share of the commonest family, what the group is, and how many answers are odd."""
+    odd = f" ▴{group.odd}" if group.odd else ""
+    left = width - _COUNT - 6 - len(odd)
+    return [(f"{group.rows:>{_COUNT},} ", "text"), (f"{group.share:>4.0%} ", "dim"), (fit(short_title(group.title), left), "text"), (odd, "warn")]
+
+
+def short_title(title: str) -> str:
+    """The last value that a group's title names, since that is what tells it from its neighbours."""
+    quoted = _QUOTED.search(title)
+    return f"“{quoted.group(1)}”" if quoted and quoted.group(1) else title
+
+
+# ---- the right pane
+
+
+def check_head(entry: CheckEntry) -> tuple[Line, Line]:
+    """What the check finds; how much of it can be fixed."""
+    glyph, ink = SEVERITY_GLYPHS[entry.severity]
+    first: Line = [(f" {visible(entry.title)}", "strong")]
+    count = len(entry.findings)
+    found = f", {count:,} findings" if count != entry.rows else ""
+    second: list[Span] = [(f" {glyph} ", ink), (f"{entry.rows:,} row{'s' if entry.rows != 1 else ''}{found}", "text")]
+    if entry.fixes:
+        second.append((f" · fix {', '.join(entry.fixes)}", "accent"))
+    return first, second
+
+
+def finding_line(part: FormatsPart, finding: Finding, width: int) -> Line:
+    """State, row, field and the evidence of one finding."""
+    glyph, ink = STATES[part.state(finding)]
+    rows = f"{len(finding.rows):,} rows" if len(finding.rows) > 1 else f"{finding.rows[0]:,}" if finding.rows else "file"
+    left = width - 13
+    text = visible(finding.evidence, width)
+    return [(f"{glyph} ", ink), (f"{rows:>9}  ", "dim"), (fit(text, left), "dim" if ink == "bad" else "text")]
+
+
+def finding_lines(part: FormatsPart, finding: Finding, width: int, height: int) -> list[Line]:
+    """One finding in full: what it says, where, the evidence, and the fix as before and after."""
+    lines: list[Line] = [[(text, "strong")] for text in wrapped(visible(finding.message, 400), width)]
+    where = f"row {finding.rows[0]:,}" if len(finding.rows) == 1 else f"{len(finding.rows):,} rows" if finding.rows else "the file"
+    sure = f" · score {finding.score:.2f}" if finding.score is not None and finding.score < 1 else ""
+    lines.append([(where, "dim"), (f" · {visible(finding.field, 60)}" if finding.field else "", "dim"), (sure, "dim")])
+    edit = part.preview(finding)
+    if edit is not None:
+        return lines + _diff_lines(*part.changed_part(edit), width, height - len(lines))
+    if finding.fix:
+        return [*lines, [("fixed; u takes it back", "good")]]
+    room = max(height - len(lines), 1)
+    return lines + [[(text, "text")] for text in list(wrapped(visible(finding.evidence, 1000), width))[:room]]
+
+
+def _diff_lines(before: str, after: str, width: int, room: int) -> list[Line]:
+    each = max(room // 2, 1)
+    lines: list[Line] = []
+    for sign, text, ink in (("- ", before, "bad"), ("+ ", after or "(empty)", "good")):
+        lines += [[(sign if number == 0 else "  ", ink), (piece, ink)] for number, piece in enumerate(list(wrapped(text, width - 2))[:each])]
+    return lines
+
+
+def group_head(group: GroupEntry) -> tuple[Line, Line]:
+    """What the rows have in common; their habit."""
+    odd = f" · {group.odd:,} break it" if group.odd else ""
+    return [(f" {group.rows:,} answers: {group.title}", "strong")], [(f" {group.share:.0%} are {group.family}", "text"), (odd, "warn")]
+
+
+def shape_line(group: GroupEntry, number: int, width: int) -> Line:
+    """Rows, share, bar and name of one shape."""
+    kind, detail, count = group.shapes[number]
+    share = count / group.rows
+    bar = 8 if width < 60 else 16
+    name = f"{kind} ({detail})" if detail else kind
+    shown = f"{share:>4.0%} " if share >= 0.005 else " <1% "
+    return [
+        (f"{count:>{_COUNT},} ", "text"),
+        (shown, "dim"),
+        *bar_spans(share, bar),
+        (" ", "text"),
+        (fit(visible(name, 200), width - _COUNT - bar - 8), "text"),
+    ]
+
+
+def shape_lines(part: FormatsPart, group: GroupEntry, rows: Sequence[int], number: int, width: int, height: int) -> list[Line]:
+    """One shape in full, with an example."""
+    kind, detail, count = group.shapes[number]
+    title = f"{count:,} × {kind}" + (f": {detail}" if detail else "")
+    lines: list[Line] = [[(text, "strong")] for text in list(wrapped(visible(title, 300), width))[:2]]
+    if rows:
+        lines.append([(f"row {rows[0]:,}, for example", "dim")])
+        room = max(height - len(lines), 1)
+        lines += [[(text, "assistant")] for text in list(wrapped(part.example(rows[0]), width))[:room]]
+    return lines
