@@ -27,7 +27,7 @@ def palette_entries(screen: SdeScreen) -> list[Entry]:
 
 
 def _action_entry(key: Key) -> Entry:
-    return Entry([(key.shown.ljust(KEY_CELLS), "accent"), (key.label.ljust(LABEL_CELLS), "text"), (key.help, "dim")], ("do", key.action))
+    return Entry([(key.shown.ljust(KEY_CELLS), "accent"), (key.label.ljust(LABEL_CELLS), "text"), (key.help, "dim")], ("do", key.action), key.help)
 
 
 def _screen_entry(spec: ScreenSpec) -> Entry:
@@ -73,4 +73,5 @@ def _help_entry(screen: SdeScreen, key: Key) -> Entry:
     spans = [(fit(keys, KEY_CELLS - 1) + " ", "dim" if reason else "accent"), (key.help, "dim" if reason else "text")]
     if reason:
         spans.append((f"  Not now: {reason}", "warn"))
-    return Entry(spans, ("do", key.action) if key.scope not in SCOPE_TITLES else ("nothing", 0))
+    note = key.help + (f" Not now: {reason}" if reason else "")
+    return Entry(spans, ("do", key.action) if key.scope not in SCOPE_TITLES else ("nothing", 0), note)

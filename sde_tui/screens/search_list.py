@@ -23,10 +23,12 @@ class Entry:
     Attributes:
         line: What is shown.
         value: What choosing it gives; None for a heading, which stays only while it has lines under it.
+        note: The whole of what the line may have no room for; shown below while the cursor is on it.
     """
 
     line: Line
     value: Any = None
+    note: str = ""
 
 
 class SearchListScreen(Dialog[Any]):
@@ -40,8 +42,9 @@ class SearchListScreen(Dialog[Any]):
     """
 
     DEFAULT_CSS = """
-    SearchListScreen > Vertical { height: 90%; width: 96%; max-width: 110; }
+    SearchListScreen > Vertical { height: 90%; width: 100%; max-width: 110; }
     SearchListScreen ItemList { height: 1fr; max-height: 100%; }
+    SearchListScreen #note { height: 2; color: $accent; }
     """
     BINDINGS = [
         Binding("down", "move(1)", show=False),
@@ -66,12 +69,24 @@ class SearchListScreen(Dialog[Any]):
             field.cursor_blink = False
             yield field
             yield ItemList(self._items(""))
+            yield Static("", id="note", markup=False)
             yield Static(Content(self._hint), classes="hint")
 
     def on_mount(self) -> None:
         self.set_focus(self.query_one(Input))
         shown = self.query_one(ItemList)
         shown.can_focus, shown.bright = False, True
+        self._show_note()
+
+    def _show_note(self) -> None:
+        shown = self.query_one(ItemList)
+        line = shown.items[shown.cursor].line if shown.cursor < len(shown.items) else ()
+        note = next((entry.note for entry in self._entries if entry.line is line), "")
+        self.query_one("#note", Static).update(Content(note))
+
+    def on_line_list_moved(self, event: LineList.Moved) -> None:
+        event.stop()
+        self._show_note()
 
     def _items(self, typed: str) -> list[Item]:
         words = typed.lower().split()
@@ -93,6 +108,7 @@ class SearchListScreen(Dialog[Any]):
         shown.lines_changed()
         shown.move_to(0)
         shown.scroll_to(y=0, animate=False, immediate=True)
+        self._show_note()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
