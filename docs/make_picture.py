@@ -6,7 +6,6 @@ Run from the root of a checkout: python docs/make_picture.py
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 import shutil
 import tempfile
@@ -22,10 +21,11 @@ _SIZE = (100, 30)
 
 async def picture() -> str:
     """The app's screen as SVG, once its checks are done."""
-    with tempfile.TemporaryDirectory() as folder:
-        shutil.copy(embedded_path("dataset"), folder)
-        os.chdir(folder)
-        app = SdeApp(open_dataset("support.jsonl"), Project(Path(folder) / "state", beside_data=False))
+    folder = Path(tempfile.gettempdir()) / "data"
+    folder.mkdir(exist_ok=True)
+    data = Path(shutil.copy(embedded_path("dataset"), folder))
+    with tempfile.TemporaryDirectory() as state:
+        app = SdeApp(open_dataset(data), Project(Path(state), beside_data=False))
         async with app.run_test(size=_SIZE) as pilot:
             for _ in range(8):
                 await pilot.pause(0.2)

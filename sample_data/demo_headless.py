@@ -26,7 +26,7 @@ _RECIPE = (f"max_steps={_STEPS}", "batch_size=8", "learning_rate=2e-3", "held_ou
 def sde(*arguments: str | Path, fine: tuple[int, ...] = (0,)) -> Any:
     """Runs a command with --json and returns what it printed."""
     words = [str(argument) for argument in arguments]
-    print(f"\n$ sde {' '.join(words)}", flush=True)
+    print(f"\n$ sde {' '.join(word if len(word) < 80 else word[:60] + '…' for word in words)}", flush=True)
     started = time.monotonic()
     done = subprocess.run([sys.executable, "-m", "sde_core.cli", *words, "--json"], stdout=subprocess.PIPE, check=False)
     if done.returncode not in fine:
@@ -42,10 +42,22 @@ def look(data: Path) -> None:
     print(f"  {dataset['rows']:,} rows, {dataset['bad_lines']} of them malformed, layout {dataset['layout']}; {len(report['findings']):,} findings:")
     for name, count in sorted(report["counts"].items(), key=lambda item: -item[1])[:12]:
         print(f"    {count:>5}  {name}")
+    reject_errors(data, report["findings"])
     groups = sde("dups", data, "--apply")["groups"]
     print(f"  {len(groups)} groups of duplicates; one row of each was kept")
     chosen = sde("rules", "choose", data, "-r", "8")
     print(f"  8 independent rules, rho {chosen['rho']:.3f}: {', '.join(chosen['chosen'])}")
+
+
+def reject_errors(data: Path, findings: list[dict[str, Any]]) -> None:
+    """Every row with an error is rejected, for the error's reason."""
+    rows_of: dict[str, set[int]] = {}
+    for finding in findings:
+        if finding["severity"] == "error":
+            rows_of.setdefault(finding["check"], set()).update(finding["rows"])
+    for check, rows in rows_of.items():
+        sde("decide", data, "reject", ",".join(map(str, sorted(rows))), "--reason", check)
+    print(f"  {len(set().union(*rows_of.values()))} rows with errors rejected, each for its reason")
 
 
 def pick(data: Path) -> None:
@@ -60,7 +72,9 @@ def train(data: Path) -> None:
     summary = sde("preflight", data)["summary"]
     print(f"  preflight: {json.dumps(summary)[:300]}")
     job = sde("train", data, *[word for option in _RECIPE for word in ("--set", option)], "--attach")
-    losses = [event["loss"] for event in map(json.loads, (Path(job["folder"]) / "events.jsonl").read_text("utf-8").splitlines()) if event["event"] == "step"]
+    losses = [
+        event["loss"] for event in map(json.loads, (Path(job["folder"]) / "events.jsonl").read_text("utf-8").splitlines()) if event["event"] == "step"
+    ]
     first, last = statistics.mean(losses[:10]), statistics.mean(losses[-10:])
     print(f"  {job['status']['message']}")
     print(f"  loss {first:.3f} over the first ten steps, {last:.3f} over the last ten")
