@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -9,15 +10,17 @@ from typing import TYPE_CHECKING, Any
 from sde_core.visible import visible
 
 if TYPE_CHECKING:
-    from sde_core.checks.findings import Edit, Finding
+    from sde_core.checks.findings import Finding
     from sde_core.checks.report import CheckReport
-    from sde_core.dataset import Dataset
+    from sde_core.dataset import Dataset, Edit
     from sde_core.features.answer_shape import ShapeGroup, ShapeReport
     from sde_tui.session import Session
 
 AUTOMATIC_ROWS = 300_000
 """Up to so many rows the answers are grouped by themselves when the screen is first shown."""
 _REASON, _SAMPLES = 120, 3
+_HABIT = re.compile(r"^(\d+%) of [\d,]+ answers \(.*\) (.*)$")
+"""A habit without the group that it is of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,7 @@ class GroupEntry:
         family: What most answers are, in words.
         share: How many are that.
         odd: How many rows are reported as odd.
+        habits: What those break, in words.
         shapes: (kind, detail, rows), most first.
     """
 
@@ -61,6 +65,7 @@ class GroupEntry:
     family: str
     share: float
     odd: int
+    habits: tuple[str, ...]
     shapes: tuple[tuple[str, str, int], ...]
 
 
@@ -152,7 +157,7 @@ class FormatsPart:
         report = self._session.findings.report
         if self._groups is None or self._groups[0] is not report:
             entry = self.entry("odd-answer")
-            odd = {row for finding in entry.findings for row in finding.rows} if entry else set()
+            odd = {row: finding.message for finding in entry.findings for row in finding.rows} if entry else {}
             self._groups = report, tuple(_group_entry(group, odd) for group in self._shapes.groups)
         return self._groups[1]
 
@@ -247,7 +252,9 @@ def _entry(report: CheckReport, action: Any) -> CheckEntry:
     return CheckEntry(action.check, action.title, advice, action.severity, action.rows, findings, fixes)
 
 
-def _group_entry(group: ShapeGroup, odd: set[int]) -> GroupEntry:
+def _group_entry(group: ShapeGroup, odd: dict[int, str]) -> GroupEntry:
     family, share = group.family
     shapes = tuple((kind, detail, count) for (kind, detail), count in group.shapes)
-    return GroupEntry(visible(group.title, 160), len(group.rows), family, share, len(odd.intersection(group.rows.tolist())), shapes)
+    breakers = [odd[row] for row in group.rows.tolist() if row in odd]
+    habits = tuple(dict.fromkeys(visible(_HABIT.sub(r"\1 \2", message.split(";")[0]), 120) for message in breakers))
+    return GroupEntry(visible(group.title, 160), len(group.rows), family, share, len(breakers), habits, shapes)

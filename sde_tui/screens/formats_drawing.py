@@ -121,8 +121,9 @@ def _diff_lines(before: str, after: str, width: int, room: int) -> list[Line]:
 
 def group_head(group: GroupEntry) -> tuple[Line, Line]:
     """What the rows have in common; their habit."""
-    odd = f" · {group.odd:,} break it" if group.odd else ""
-    return [(f" {group.rows:,} answers: {group.title}", "strong")], [(f" {group.share:.0%} are {group.family}", "text"), (odd, "warn")]
+    broken = f" ▴ {group.odd:,} break{'s' if group.odd == 1 else ''} this: " if group.odd else " "
+    habit = "; ".join(group.habits) or f"{group.share:.0%} are {group.family}"
+    return [(f" {group.rows:,} answers: {group.title}", "strong")], [(broken, "warn"), (habit, "text")]
 
 
 def shape_line(group: GroupEntry, number: int, width: int) -> Line:

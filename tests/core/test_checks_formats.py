@@ -8,7 +8,7 @@ import pytest
 
 from sde_core.checks import run_checks
 from sde_core.checks.formats.schema import similar_names
-from sde_core.dataset import open_dataset
+from sde_core.dataset import LAYOUTS, Layout, open_dataset
 from tests.core.checked import chat, clean_chats, findings_in, opened, rows_found, turns
 
 ESC = "\x1b"
@@ -333,10 +333,12 @@ def test_every_layout_goes_through_all_checks(tmp_path):
     """Rows of every form that the checks may meet, odd ones too: nothing raises and nothing is unreadable."""
     rows = [None, 3, "text", [], ["a", "b"], {}, {"messages": None}, {"messages": [None, 1, "x"]}, {"messages": [{"role": None, "content": {"a": 1}}]},
             {"messages": [{"content": "x"}]}, {"text": ["a", 1]}, {"a": {"b": {"c": {"d": {"e": {"f": {"g": 1}}}}}}}]  # fmt: skip
-    for layout in ("messages", "sharegpt", "alpaca", "prompt-completion", "preference", "classification", "text", "kto", "reply-tree"):
-        path = tmp_path / f"{layout}.jsonl"
-        path.write_text("\n".join(json.dumps(row) for row in rows) + "\n")
-        report = run_checks(open_dataset(path, layout=layout))
+    path = tmp_path / "odd.jsonl"
+    rows += clean_chats(20)
+    path.write_text("\n".join(json.dumps(row) for row in rows) + "\n")
+    dataset = open_dataset(path)
+    for family in LAYOUTS:
+        report = run_checks(dataset.with_layout(Layout(family.name, {})))
         assert report.rows == len(rows)
         assert all(finding.evidence for finding in report.findings)
 

@@ -103,7 +103,7 @@ async def test_groups_of_answers_with_their_habit_and_an_example(open_app, desk)
         await on_group(sde, '"label"')
         shown = " ".join(" ".join(right(sde)).split())
         assert '50 answers: task is "label"' in shown
-        assert "98% are one short label · 1 break it" in shown
+        assert "▴ 1 breaks this: 98% are one short label" in shown
         assert "short label" in shown
         await sde.press("tab", "down")
         assert "I would say that this is about loans" in " ".join(" ".join(right(sde)).split())
