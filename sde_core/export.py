@@ -11,10 +11,8 @@ from glob import has_magic
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from sde_core.dataset import Dataset, Turns
-from sde_core.dataset.json_text import dumped
+from sde_core.dataset.json_text import dumped, parse_json
 from sde_core.dataset.opening import matching_files
 from sde_core.dataset.source_json import one_line
 from sde_core.dataset.turns import ASSISTANT, SYSTEM, USER
@@ -111,14 +109,14 @@ def manifest_path(path: Path) -> Path:
 
 def _refuse_source(dataset: Dataset, path: Path) -> None:
     shown = visible(str(path), 200)
+    if path.is_dir():
+        raise UsageError(f"{shown} is a folder.", "Give -o a file name.")
     for written in (path, manifest_path(path)):
         if any(written.exists() and file.exists() and written.samefile(file) for file in _own_files(dataset)):
             raise UsageError(f"{shown} is the dataset itself or its decisions, and sde never writes those.", "Choose another name for -o.")
     folder = Path(dataset.path).expanduser()
     if folder.is_dir() and path.absolute().is_relative_to(folder.absolute()):
         raise UsageError(f"{shown} lies in the dataset's own folder and would become part of it.", "Choose another folder for -o.")
-    if path.is_dir():
-        raise UsageError(f"{shown} is a folder.", "Give -o a file name.")
     if not path.parent.is_dir():
         raise UsageError(f"The folder {visible(str(path.parent), 200)} does not exist.", "Create it first, or choose another name for -o.")
 
@@ -190,7 +188,11 @@ def _parquet(lines: Iterable[bytes]) -> Iterator[bytes]:
     import polars as pl
 
     buffer = io.BytesIO()
-    pl.DataFrame([orjson.loads(line) for line in lines], infer_schema_length=None, strict=False).write_parquet(buffer)
+    try:
+        pl.DataFrame([parse_json(line) for line in lines], infer_schema_length=None, strict=False).write_parquet(buffer)
+    except (pl.exceptions.PolarsError, TypeError, ValueError, OverflowError) as error:
+        words = visible(str(error).split("\n", 1)[0], 160)
+        raise UsageError(f"These rows fit into no table: {words}.", "A field holds values of several kinds; export as .jsonl instead.") from error
     yield buffer.getvalue()
 
 

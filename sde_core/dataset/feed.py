@@ -17,7 +17,7 @@ from sde_core.visible import visible
 
 _ENCODING_MARKS = ((b"\xff\xfe\x00\x00", "utf-32"), (b"\x00\x00\xfe\xff", "utf-32"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 UTF8_MARK = b"\xef\xbb\xbf"
-_SMALL = 1 << 16
+_SMALL = 1 << 18
 _CHUNK = 1 << 16
 _PACKED_PIECE = 1 << 14
 """Bytes unpacked at a time: when one of them is damaged, at most this much of what comes before is lost."""

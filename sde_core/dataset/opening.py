@@ -168,6 +168,7 @@ def matching_files(pattern: str) -> list[Path]:
 
 
 def _folder_source(name: str, folder: Path) -> Source:
+    os.scandir(folder).close()  # a folder that may not be read would look like an empty one
     files = sorted(path for path in folder.rglob("*") if path.is_file() and _format_by_name(path) and not _is_aside(path, folder))
     return _many(name, files)
 

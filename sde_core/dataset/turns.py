@@ -78,6 +78,23 @@ class Turns:
         return "".join([_LETTERS.get(turn.role, "?") for turn in self.turns])
 
 
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One text of one record replaced.
+
+    Attributes:
+        row: Record position.
+        path: Where the text stands in the parsed record.
+        before: The text as it is, so that a stale edit is noticed.
+        after: The text as it should be.
+    """
+
+    row: int
+    path: FieldPath
+    before: str
+    after: str
+
+
 def value_at(value: Any, path: FieldPath) -> Any:
     """The value that `path` leads to.
 
