@@ -11,7 +11,8 @@ _REGRET = r"\b(?:sorry|afraid|apologi[sz]e|apologies|unfortunately|regret)\b"
 _MACHINE = r"(?:ai|artificial intelligence|language model|llm|virtual assistant|digital assistant|chatbot)\b"
 _AI = rf"\b(?:as|i(?:'m| am)) (?:just |only |merely )?an? (?:\w+[- ]){{0,3}}?{_MACHINE}"
 _NOT_ABLE = r"(?:unable|not able|not allowed|not permitted|not programmed|not designed|not capable)(?: to| of)"
-_FACULTY = r"(?:ability|abilities|capability|capabilities|functionality|permission|access|means|data|personal|emotions|feelings|senses|a physical)"
+_POWER = r"(?:ability|abilities|capability|capabilities|functionality|permission|access|means|data)"
+_FACULTY = rf"(?:{_POWER}|personal|emotions|feelings|senses|a physical)"
 _ADVERB = r"(?:currently |also |really |simply |still |therefore )?"
 _CANNOT = (
     rf"\b(?:(?:i|and|so|but) {_ADVERB}(?:can(?:not|'t| not)|could(?: not|n't)|won't|will not|must decline to|refuse to|(?:am |'m )?{_NOT_ABLE}"
@@ -26,8 +27,8 @@ _DO = (
     r"|make (?:purchas|reserv|phone|booking|transact|appoint|a (?:reserv|purchas|booking)))"
 )
 _REFUSAL = (
-    rf"(?is)^.{{0,40}}{_AI}.{{0,100}}?{_CANNOT}"
-    rf"|^.{{0,20}}?{_REGRET}.{{0,80}}?(?:{_CANNOT}{_DO}|\bi {_ADVERB}do(?: not|n't) have (?:the |any )?{_FACULTY})"
+    rf"(?is)^.{{0,40}}{_AI}.{{0,100}}?(?:{_CANNOT}{_DO}|\bdo(?: not|n't) {_ADVERB}(?:have|possess) (?:the |any |direct |real-time )?{_POWER})"
+    rf"|^.{{0,20}}?{_REGRET}.{{0,80}}?(?:{_CANNOT}{_DO}|\bi {_ADVERB}do(?: not|n't) have (?:the |any )?{_POWER})"
     rf"|^\W{{0,4}}{_CANNOT}{_DO}"
     r"|^\W{0,4}it (?:is|would be) (?:not (?:appropriate|possible|ethical) for me|inappropriate for me|unethical for me|against my)"
     r"|^\W{0,4}(?:抱歉|对不起|很抱歉|非常抱歉|不好意思).{0,40}?(?:无法|不能|没有能力|没有办法|没办法)"

@@ -71,7 +71,7 @@ def member_line(group: Group, shown: Member, diff: WordDiff, fields: Sequence[st
     place = [member.row for member in group.members].index(shown.row)
     same = {"exact": "exact copy", "normalised": "same but for form"}.get(shown.kind)
     how = same or f"{shown.kind} {shown.score:.2f}, {diff.same_words:.0%} of the words"
-    also = f" · {', '.join(fields[:3])}{' …' if len(fields) > 3 else ''} differ{'s' if len(fields) == 1 else ''}" if fields else ""
+    also = f" · {', '.join(fields[:2])}{' …' if len(fields) > 2 else ''} differ{'s' if len(fields) == 1 else ''}" if fields else ""
     left: Line = [
         ("✓ keep ", "good"), (f"{group.keeper:,}", "strong"), ("  ✗ drop ", "bad"), (f"{shown.row:,}", "strong"),
         (f" · {how}", "text"), (also, "dim"),
