@@ -22,7 +22,7 @@ import numpy as np
 import orjson
 import xxhash
 
-from sde_core.dataset.turns import FieldPath
+from sde_core.dataset.turns import Edit, FieldPath
 from sde_core.errors import InputError, ReadOnlyError, UsageError
 from sde_core.project import unwritable
 from sde_core.visible import visible
@@ -36,16 +36,6 @@ _STATUS_NAMES = {ACCEPTED: "accepted", UNDECIDED: "", REJECTED: "rejected"}
 _STATUS_OF = {"accept": ACCEPTED, "reject": REJECTED, "clear": UNDECIDED}
 _PACKED_FROM = 64
 """From so many keys on they are packed rather than spelled out."""
-
-
-@dataclass(frozen=True, slots=True)
-class TextEdit:
-    """A text of a record replaced: where it stands, what it was, what it is now."""
-
-    row: int
-    path: FieldPath
-    before: str
-    after: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,8 +206,8 @@ class Journal:
         """Makes rows undecided again."""
         return self._decide("clear", rows, reason)
 
-    def edit(self, edits: Sequence[Any], reason: str = "") -> Decision:
-        """Replaces texts; `edits` have row, path, before and after (see `TextEdit`)."""
+    def edit(self, edits: Sequence[Edit], reason: str = "") -> Decision:
+        """Replaces texts; where a text was edited before, the later edit stands."""
         named = tuple((int(self._keys[edit.row]), tuple(edit.path), edit.before, edit.after) for edit in edits)
         empty = np.empty(0, np.uint64)
         return self._append(Decision(self._next(), "edit", time.time(), empty, (reason,), np.empty(0, np.int32), named))

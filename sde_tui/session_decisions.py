@@ -3,25 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sde_core.errors import SdeError
 
 if TYPE_CHECKING:
-    from sde_core.dataset import FieldPath
+    from sde_core.dataset import Edit
     from sde_core.decisions import Decision, DecisionState, Journal
     from sde_tui.session import Session
-
-
-@dataclass(frozen=True, slots=True)
-class TextChange:
-    """A text that the user replaced, as the journal takes it."""
-
-    row: int
-    path: FieldPath
-    before: str
-    after: str
 
 
 class DecisionsPart:
@@ -118,9 +107,9 @@ class DecisionsPart:
         """Makes rows undecided again."""
         return self._decide(lambda journal: journal.clear(rows, reason))
 
-    def edit(self, changes: Sequence[Any], reason: str = "edited by hand") -> bool:
-        """Replaces texts; changes have row, path, before and after."""
-        return self._decide(lambda journal: journal.edit(changes, reason), edits=True)
+    def edit(self, edits: Sequence[Edit], reason: str = "edited by hand") -> bool:
+        """Replaces texts; False where that failed and was said."""
+        return self._decide(lambda journal: journal.edit(edits, reason), edits=True)
 
     def undo(self) -> None:
         """Takes the last decision back and says which."""

@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from sde_core.dataset import Dataset, Turns
+from sde_core.dataset import Dataset, Edit, Turns
 from sde_core.errors import BadRecordError
 from sde_core.visible import visible
 from sde_tui.widgets.record_table import RowCells
 
 if TYPE_CHECKING:
     from sde_tui.session import Session
-    from sde_tui.session_decisions import TextChange
     from sde_tui.session_record import EditableText
     from sde_tui.widgets.record_text import RecordText
 
@@ -266,7 +265,7 @@ class RecordsPart:
 
         return editable_texts(self._session.dataset, row)
 
-    def save_edit(self, edited: TextChange | None) -> None:
+    def save_edit(self, edited: Edit | None) -> None:
         """Saves a changed text as a decision that can be undone."""
         if edited is not None:
             self._session.decisions.edit([edited])

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from sde_core.dataset import Dataset, FieldPath, Turns
+from sde_core.dataset import Dataset, Turns
 from sde_core.progress import NEVER, Cancel, Progress, silent
 
 if TYPE_CHECKING:
@@ -15,23 +15,6 @@ if TYPE_CHECKING:
 Severity = Literal["error", "warning", "info"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
 """Worst first."""
-
-
-@dataclass(frozen=True, slots=True)
-class Edit:
-    """One text of one record, before and after.
-
-    Attributes:
-        row: Record position.
-        path: Where the text stands in the parsed record.
-        before: The text as it is, so that a stale edit is noticed.
-        after: The text as it should be.
-    """
-
-    row: int
-    path: FieldPath
-    before: str
-    after: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 
 from sde_core.checks.fields import field_name, string_leaves
-from sde_core.checks.findings import Edit, Finding
-from sde_core.dataset import Dataset
+from sde_core.checks.findings import Finding
+from sde_core.dataset import Dataset, Edit
 from sde_core.dataset.layouts.conversation import ROLE_WORDS
 from sde_core.progress import NEVER, Cancel, Progress, raise_if_cancelled, silent
 

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import click
 
 from sde_core.checks import run_checks
-from sde_core.checks.findings import Edit, Finding
+from sde_core.checks.findings import Finding
 from sde_core.checks.fixes import FIXES, TARGETED_FIXES, changed_part, fix_edits
 from sde_core.cli.common import data_options, emit_json, journal_of, json_option, stderr_progress, talk
-from sde_core.dataset import Dataset
+from sde_core.dataset import Dataset, Edit
 from sde_core.errors import UsageError
 from sde_core.visible import visible
 

@@ -8,14 +8,14 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static, TextArea
 
+from sde_core.dataset import Edit
 from sde_core.visible import visible
 from sde_tui.screens.dialogs import Dialog
-from sde_tui.session_decisions import TextChange
 from sde_tui.session_record import EditableText
 from sde_tui.widgets.shown_controls import hidden_again, shown_controls
 
 
-class EditTurnScreen(Dialog[TextChange]):
+class EditTurnScreen(Dialog[Edit]):
     """The text in an editor. What cannot be seen is shown by symbols, and is there again when it is saved."""
 
     DEFAULT_CSS = """
@@ -45,4 +45,4 @@ class EditTurnScreen(Dialog[TextChange]):
 
     def action_save(self) -> None:
         after = hidden_again(self.query_one(TextArea).text, self._symbols)
-        self.dismiss(None if after == self._text.text else TextChange(self._text.row, self._text.path, self._text.text, after))
+        self.dismiss(None if after == self._text.text else Edit(self._text.row, self._text.path, self._text.text, after))

@@ -27,7 +27,8 @@ from sde_tui.widgets.lines import Item, ItemList, LineList
 from sde_tui.widgets.spans import Line
 
 if TYPE_CHECKING:
-    from sde_core.checks.findings import Edit, Finding
+    from sde_core.checks.findings import Finding
+    from sde_core.dataset import Edit
 
 LEFT, LEFT_WIDE = 30, 38
 _DETAIL = 8

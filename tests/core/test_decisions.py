@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sde_core.dataset import open_dataset
-from sde_core.decisions import Journal, TextEdit, training_rows
-from sde_core.errors import InputError, ReadOnlyError
+from sde_core.dataset import Edit, open_dataset
+from sde_core.decisions import Journal, training_rows
+from sde_core.errors import InputError, ReadOnlyError, UsageError
 from sde_core.project import Project, atomic_write
 
 KEYS = np.arange(100, 120, dtype=np.uint64)
@@ -36,7 +36,7 @@ def test_verdicts_reasons_and_edits_survive_a_restart(path):
     journal = Journal.open(path, KEYS)
     journal.accept([1, 2], "good")
     journal.reject([3, 4], ["copy of row 1", "cut off"])
-    journal.edit([TextEdit(5, ("messages", 1, "content"), "a", "b")], "fixed spelling")
+    journal.edit([Edit(5, ("messages", 1, "content"), "a", "b")], "fixed spelling")
     journal = reopened(journal)
     assert statuses(journal)[1:6] == ["accepted", "accepted", "rejected", "rejected", ""]
     assert [journal.state.reason(row) for row in (1, 3, 4, 5)] == ["good", "copy of row 1", "cut off", ""]
@@ -126,7 +126,7 @@ def test_a_full_disk_decides_nothing(path, monkeypatch):
 
 def test_lone_surrogates_in_edits_are_kept(path):
     journal = Journal.open(path, KEYS)
-    journal.edit([TextEdit(0, ("t",), "\ud800", "ok \ud800")])
+    journal.edit([Edit(0, ("t",), "\ud800", "ok \ud800")])
     assert reopened(journal).state.edits == {0: {("t",): "ok \ud800"}}
 
 
@@ -168,7 +168,7 @@ def test_the_fold_equals_a_stack_of_snapshots(tmp_path_factory, actions):
                     edits[row] = {("t",): str(number)}
                 else:
                     status[row] = {"accept": "accepted", "reject": "rejected", "clear": ""}[op]
-            journal.edit([TextEdit(row, ("t",), "", str(number)) for row in rows]) if op == "edit" else getattr(journal, op)(rows, f"r{number}")
+            journal.edit([Edit(row, ("t",), "", str(number)) for row in rows]) if op == "edit" else getattr(journal, op)(rows, f"r{number}")
             past.append((status, edits))
             future.clear()
         assert (statuses(journal), journal.state.edits) == past[-1]
@@ -269,3 +269,53 @@ def test_json_lines_of_the_journal_can_be_read_by_anything(path):
     assert entry["op"] == "reject"
     assert entry["keys"] == [f"{101:016x}"]
     assert entry["reasons"] == ["späte Antwort"]
+
+
+def test_reading_alone_creates_nothing_and_keeps_nobody_from_writing(path):
+    assert not Journal.open(path, KEYS, writing=False).decisions
+    assert not path.exists()
+    writer = Journal.open(path, KEYS)
+    writer.accept([1])
+    reader = Journal.open(path, KEYS, writing=False)
+    assert statuses(reader)[1] == "accepted"
+    with pytest.raises(ReadOnlyError):
+        reader.accept([2])
+    writer.close()
+    still_reading = Journal.open(path, KEYS, writing=False)
+    assert not Journal.open(path, KEYS).read_only
+    assert still_reading.read_only
+
+
+def test_an_action_of_a_later_version_changes_no_verdict(path):
+    journal = Journal.open(path, KEYS)
+    line = journal.accept([1, 2])
+    journal.close()
+    written = json.loads(path.read_bytes())
+    path.write_bytes(path.read_bytes() + json.dumps({**written, "v": 2, "seq": line.seq + 1, "op": "star"}).encode() + b"\n")
+    assert statuses(Journal.open(path, KEYS))[1:3] == ["accepted", "accepted"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"[1]",
+        b'"x"',
+        b'{"seq": 1, "op": "accept", "time": 0, "keys": ["fffffffffffffffff"]}',
+        b'{"seq": 1, "op": "accept", "time": 0, "keys": ["1", "2"], "reasons": ["a"], "reason_of": [0]}',
+        b'{"seq": 1, "op": "accept", "time": 0, "keys": ["1"], "reasons": ["a"], "reason_of": [4]}',
+        b'{"seq": 1, "op": "edit", "time": 0, "edits": [7]}',
+    ],
+)
+def test_a_line_that_makes_no_sense_is_named(path, line):
+    path.write_bytes(line + b"\n")
+    with pytest.raises(InputError, match="line 1 of the decisions"):
+        Journal.open(path, KEYS)
+
+
+@pytest.mark.parametrize("row", [-1, len(KEYS)])
+def test_a_row_that_does_not_exist_is_decided_by_nobody(path, row):
+    journal = Journal.open(path, KEYS)
+    with pytest.raises(UsageError, match=f"no row {row}"):
+        journal.accept([0, row])
+    assert not journal.decisions
+    assert path.read_bytes() == b""

@@ -9,9 +9,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sde_core.checks import run_checks
-from sde_core.checks.findings import Edit, Finding
+from sde_core.checks.findings import Finding
 from sde_core.checks.fixes import FIXES, changed_part, fix_edits
-from sde_core.dataset import replaced_at, value_at
+from sde_core.dataset import Edit, replaced_at, value_at
 from tests.core.checked import chat, clean_chats, opened, turns
 
 FRAGMENTS = st.sampled_from(

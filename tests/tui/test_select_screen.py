@@ -11,10 +11,9 @@ import pytest
 
 import sde_tui.session_selection as session_selection
 from sde_core.cli.main import main
-from sde_core.dataset import open_dataset
+from sde_core.dataset import Edit, open_dataset
 from sde_core.progress import raise_if_cancelled
 from sde_core.project import Project
-from sde_tui.session_decisions import TextChange
 from sde_tui.session_selection import row_words
 
 TOPICS = ("tides", "glaciers", "printing", "chess", "honey", "bridges", "pianos", "comets")
@@ -331,7 +330,7 @@ async def test_edited_texts_are_embedded_and_scored_again(open_app, essays, capf
         row = part_of(sde).selection.rows[0]
         path = sde.session.dataset.turns(row).turns[-1].path
         old = sde.session.dataset.turns(row).turns[-1].text
-        sde.session.decisions.edit([TextChange(row, path, old, "Yes.")])
+        sde.session.decisions.edit([Edit(row, path, old, "Yes.")])
         await sde.settle()
         features = part_of(sde)._features
         assert features.lengths[list(features.rows).index(row)] == 4
