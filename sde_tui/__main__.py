@@ -55,7 +55,7 @@ def _is_command(word: str) -> bool:
         return False
     from sde_core.cli.main import COMMANDS
 
-    return any((command if isinstance(command, str) else command[0]) == word for command in COMMANDS)
+    return any(name == word for name, *_ in COMMANDS)
 
 
 def parsed(arguments: Sequence[str]) -> AppOptions:

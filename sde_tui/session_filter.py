@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from sde_core.errors import UsageError
 from sde_core.progress import raise_if_cancelled
 
 if TYPE_CHECKING:
@@ -57,18 +58,21 @@ def _holds(column: str, text: str) -> pl.Expr:
 
 def only_rows(session: Session, only: str, cancel: Any, progress: Any) -> np.ndarray:
     """Rows of one state."""
-    state = session.decisions.state
-    if only in ("accepted", "rejected"):
-        chosen = state.accepted_rows() if only == "accepted" else state.rejected_rows()
-        return np.asarray(chosen if state is not None else [], dtype=np.int64)
-    if only == "undecided":
-        decided = np.concatenate([state.accepted_rows(), state.rejected_rows()])
-        return np.setdiff1d(np.arange(len(session.dataset)), decided)
+    if only in ("accepted", "rejected", "undecided"):
+        return _decided_rows(session, only)
     if only == "unreadable":
         session.dataset.texts(cancel=cancel, progress=progress)
         return np.array([bad.row for bad in session.dataset.bad], dtype=np.int64)
     rows: Sequence[int] = {"marked": sorted(session.records.marks), "found": session.findings.rows, "edited": sorted(session.dataset.edits)}[only]
     return np.asarray(rows, dtype=np.int64)
+
+
+def _decided_rows(session: Session, only: str) -> np.ndarray:
+    state = session.decisions.state
+    if state is None:
+        raise UsageError(session.decisions.why_not(), "Try again in a moment.")
+    wanted = {"accepted": 1, "rejected": -1, "undecided": 0}[only]
+    return np.flatnonzero(state.statuses == wanted)
 
 
 def _order(session: Session, rows: np.ndarray, order: str, cancel: Any, progress: Any) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from sde_core.visible import visible
@@ -43,7 +43,7 @@ class RecordVerbs(_Base):
     def action_clear(self) -> None:
         self._verb(lambda rows: self.session.decisions.clear(rows))
 
-    def _verb(self, decide) -> None:  # noqa: ANN001
+    def _verb(self, decide: Callable[[list[int]], bool]) -> None:
         marked = bool(self.session.records.marks)
         if decide(self.session.records.targets()):
             self._decided(marked)

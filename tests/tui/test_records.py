@@ -246,6 +246,15 @@ async def test_only_rows_of_one_state(records):
         assert len(_rows(sde)) == 12
 
 
+async def test_decisions_that_are_not_open_yet_cannot_be_filtered_by(records, monkeypatch):
+    async with records as sde:
+        monkeypatch.setattr(sde.session.decisions, "_journal", None)
+        sde.session.records.show(only="accepted")
+        await sde.settle()
+        assert sde.flashed.startswith("Decisions open once the whole file has been read.")
+        assert len(_rows(sde)) == 12
+
+
 async def test_sorting_by_length_puts_what_cannot_be_read_last(records):
     async with records as sde:
         await sde.press("s", "down", "enter")
