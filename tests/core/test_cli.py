@@ -119,3 +119,57 @@ def test_help_and_opening_load_neither_polars_nor_numpy(sample_dataset):
     assert not _modules_after("from sde_core.cli.main import main; main(['--help'])") & {*HEAVY, "polars", "numpy", "textual"}
     opened = f"from sde_core.dataset import open_dataset; dataset = open_dataset({str(sample_dataset)!r}); dataset.turns(5)"
     assert not _modules_after(opened) & {*HEAVY, "polars", "numpy", "textual"}
+
+
+@pytest.mark.parametrize("word", ["5-3", "0-99999999999", "²", "-1", "", "1--2", "9" * 30])
+def test_rows_that_make_no_sense_are_refused(word):
+    with pytest.raises(UsageError) as caught:
+        parsed_rows([word], 10)
+    assert caught.value.hint
+
+
+def test_a_row_named_twice_is_decided_once():
+    assert parsed_rows(["3", "2-4", "3"], 10) == [3, 2, 4]
+
+
+def test_reasons_that_are_no_text_reach_json_and_the_screen(run, data):
+    reason = "\x1b[31m\udcff"
+    assert run("decide", data, "reject", "0", "--reason", reason)[0] == 0
+    assert json.loads(run("log", data, "--json")[1])["reasons"] == {reason: 1}
+    _, out, err = run("log", data)
+    assert "\x1b" not in out + err
+
+
+def test_looking_at_the_log_and_exporting_create_no_state(run, data, tmp_path):
+    assert run("log", data)[0] == 0
+    assert run("export", data, "-o", tmp_path / "out.jsonl")[0] == 0
+    assert not (data.parent / "data.jsonl.sde").exists()
+
+
+def test_a_reason_of_spaces_is_none(run, data):
+    code, _, err = run("decide", data, "reject", "0", "--reason", "  ")
+    assert (code, "for a reason" in err) == (2, True)
+
+
+def test_a_long_option_is_cut_in_what_is_said_about_it(run, data):
+    for arguments in (["--map", "x" * 50_000], ["--map", "prompt=" + "x" * 50_000], ["--layout", "x" * 50_000]):
+        code, _, err = run("log", data, *arguments)
+        assert (code, len(err) < 600) == (2, True)
+
+
+@pytest.mark.parametrize("arguments", [["log", "DATA"], ["log", "DATA", "--json"], ["--help"]])
+def test_a_full_or_closed_stdout_is_one_sentence(data, arguments):
+    command_line = [sys.executable, "-m", "sde_core.cli", *[str(data) if argument == "DATA" else argument for argument in arguments]]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(command_line, stdout=full, stderr=subprocess.PIPE, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("sde: No space left on device.")
+    assert "Traceback" not in done.stderr
+
+
+def test_a_fault_of_sde_itself_is_a_sentence_too(run, data, monkeypatch):
+    monkeypatch.setattr("sde_core.dataset.open_dataset", lambda *_, **__: 1 / 0)
+    code, _, err = run("log", data)
+    assert code == 2
+    assert "fault of sde itself: ZeroDivisionError" in err
+    assert "SDE_TRACEBACK" in err

@@ -1,7 +1,9 @@
 import errno
 import hashlib
 import json
+import math
 import os
+from datetime import date
 
 import polars as pl
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from sde_core.dataset import open_dataset
 from sde_core.errors import ReadOnlyError, UsageError
 from sde_core.export import export_rows, manifest_path
+from sde_core.project import Project
 
 ROWS = [{"instruction": f"Say {i}", "input": "x" if i % 2 else "", "output": f"{i} – it is.", "n": 1.50} for i in range(12)]
 
@@ -103,3 +106,82 @@ def test_a_full_disk_leaves_nothing_behind(dataset, tmp_path, monkeypatch):
     with pytest.raises(ReadOnlyError, match="disk is full"):
         export_rows(dataset, [0], tmp_path / "out.jsonl")
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["data.jsonl"]
+
+
+def test_no_file_of_the_dataset_and_no_journal_is_overwritten(tmp_path, write_jsonl):
+    folder = tmp_path / "rows"
+    folder.mkdir()
+    for name in ("a.jsonl", "b.jsonl"):
+        (folder / name).write_text('{"prompt": "p", "completion": "c"}\n')
+    single = write_jsonl([{"prompt": "p", "completion": "c"}], "out.jsonl.manifest.json")
+    alone = write_jsonl([{"prompt": "p", "completion": "c"}], "alone.jsonl")
+    journal = Project.of(alone).created().journal_path
+    journal.write_text("")
+    (tmp_path / "hard.jsonl").hardlink_to(alone)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    for source, target in [
+        (folder, folder / "a.jsonl"),
+        (folder, folder / "new.jsonl"),
+        (folder / "*.jsonl", folder / "b.jsonl"),
+        (single, tmp_path / "out.jsonl"),
+        (alone, journal),
+        (alone, tmp_path / "hard.jsonl"),
+    ]:
+        dataset = open_dataset(source)
+        with pytest.raises(UsageError):
+            export_rows(dataset, [0], target)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_edited_and_reordered_rows_of_a_table_keep_types_that_json_does_not_have(tmp_path):
+    frame = pl.DataFrame(
+        {
+            "prompt": ["a", "b"],
+            "completion": ["x", "y"],
+            "day": [date(2020, 1, 1)] * 2,
+            "blob": [b"\xff\x00", b"b"],
+            "nest": [{"n": [1], "t": "q"}] * 2,
+        }
+    )
+    for name, write, read in (("a.parquet", frame.write_parquet, pl.read_parquet), ("a.arrow", frame.write_ipc, pl.read_ipc)):
+        write(tmp_path / name)
+        edited = open_dataset(tmp_path / name).with_edits({1: {("completion",): "new", ("nest", "t"): "deep"}})
+        export_rows(edited, [1, 0], tmp_path / f"out_{name}")
+        out = read(tmp_path / f"out_{name}")
+        assert out.schema == frame.schema
+        assert out.rows(named=True) == [{**frame.row(1, named=True), "completion": "new", "nest": {"n": [1], "t": "deep"}}, frame.row(0, named=True)]
+
+
+def test_rows_that_fit_into_no_table_are_refused_with_a_way_out(tmp_path, write_jsonl):
+    dataset = open_dataset(write_jsonl([{"prompt": "a", "completion": "b", "m": value} for value in (1, "s", {"a": 1})]))
+    with pytest.raises(UsageError, match=r"fit into no table.*\.jsonl"):
+        export_rows(dataset, range(3), tmp_path / "out.parquet")
+    assert not (tmp_path / "out.parquet").exists()
+
+
+def test_numbers_that_json_does_not_know_go_into_a_table(tmp_path, write_jsonl):
+    dataset = open_dataset(write_jsonl([b'{"prompt": "a", "completion": "b", "score": NaN}']))
+    export_rows(dataset, [0], tmp_path / "out.parquet")
+    assert math.isnan(pl.read_parquet(tmp_path / "out.parquet")["score"][0])
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json", "a.csv"])
+def test_reordered_rows_are_the_same_bytes(tmp_path, name):
+    rows = [{"prompt": f"p{i}", "completion": "1, 2" * i} for i in range(4)]
+    path = tmp_path / name
+    if name == "a.csv":
+        pl.DataFrame(rows).write_csv(path)
+    else:
+        path.write_text(json.dumps(rows, indent=2) if name == "a.json" else "".join(json.dumps(row) + "\n" for row in rows))
+    dataset = open_dataset(path)
+    export_rows(dataset, [3, 0, 2], tmp_path / f"out_{name}")
+    out = open_dataset(tmp_path / f"out_{name}")
+    out.read_all()
+    assert [out.raw(row) for row in range(3)] == [dataset.raw(row) for row in (3, 0, 2)]
+
+
+def test_a_path_with_bytes_that_are_no_text_goes_into_the_manifest(tmp_path):
+    path = tmp_path / os.fsdecode(b"odd\xff.jsonl")
+    path.write_text('{"prompt": "p", "completion": "c"}\n')
+    export_rows(open_dataset(path), [0], tmp_path / "out.jsonl")
+    assert json.loads(manifest_path(tmp_path / "out.jsonl").read_text())["source"] == str(path)
