@@ -79,10 +79,10 @@ class FormatsPart:
         self._entries: tuple[CheckReport, tuple[CheckEntry, ...]] | None = None
         self._groups: tuple[Any, tuple[GroupEntry, ...]] | None = None
         self._previews: dict[tuple[str, tuple[int, ...], str], Edit | None] = {}
+        self._previewed: Dataset | None = None
         session.signals.dataset.subscribe(session.app, self._dataset_changed)
 
     def _dataset_changed(self, how: str) -> None:
-        self._previews = {}
         if how == "layout":
             self._session.lanes.stop("shapes")
             self._shapes = self._grouped = self._groups = None
@@ -182,6 +182,8 @@ class FormatsPart:
         """What the finding's fix would change in its first row, None where it has none or is done."""
         if not finding.fix or not finding.rows:
             return None
+        if self._previewed is not self._session.dataset:
+            self._previewed, self._previews = self._session.dataset, {}
         key = (finding.check, finding.rows[:1], finding.field)
         if key not in self._previews:
             from dataclasses import replace
