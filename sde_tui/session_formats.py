@@ -75,7 +75,6 @@ class FormatsPart:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._shapes: ShapeReport | None = None
-        self._grouped: Dataset | None = None
         self._entries: tuple[CheckReport, tuple[CheckEntry, ...]] | None = None
         self._groups: tuple[Any, tuple[GroupEntry, ...]] | None = None
         self._previews: dict[tuple[str, tuple[int, ...], str], Edit | None] = {}
@@ -85,7 +84,7 @@ class FormatsPart:
     def _dataset_changed(self, how: str) -> None:
         if how == "layout":
             self._session.lanes.stop("shapes")
-            self._shapes = self._grouped = self._groups = None
+            self._shapes = self._groups = None
 
     # ---- what was found
 
@@ -143,10 +142,10 @@ class FormatsPart:
 
             return answer_groups(dataset, cancel=cancel, progress=progress)
 
-        self._session.lanes.thread("shapes", "grouping answers", work, lambda report: self._were_grouped(dataset, report))
+        self._session.lanes.thread("shapes", "grouping answers", work, self._were_grouped)
 
-    def _were_grouped(self, dataset: Dataset, report: ShapeReport) -> None:
-        self._shapes, self._grouped, self._groups = report, dataset, None
+    def _were_grouped(self, report: ShapeReport) -> None:
+        self._shapes, self._groups = report, None
         self._session.signals.findings.publish("shapes")
 
     @property
