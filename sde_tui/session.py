@@ -73,10 +73,9 @@ class Signals:
         self.work: Signal[str] = Signal(app, "work")
 
     @property
-    def all(self) -> tuple[Signal[str], ...]:
+    def by_name(self) -> dict[str, Signal[str]]:
         """Every signal."""
-        general = (self.dataset, self.view, self.decisions, self.findings, self.jobs)
-        return (*general, self.balance, self.duplicates, self.rules, self.selection, self.work)
+        return vars(self)
 
 
 class Session:

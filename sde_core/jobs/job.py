@@ -164,8 +164,8 @@ class Job:
             lines = self.log_path.read_bytes()[-4096:].decode("utf-8", "replace").split("\n")
         except OSError:
             lines = []
-        last = next((line.strip() for line in reversed(lines) if line.strip()), "")
-        return "Its process is gone." + (f" The log ends: {last[:200]}" if last else "")
+        told = [line for line in lines if line.strip() and not line.startswith(" ") and "Warning" not in line]
+        return "Its process is gone." + (f" The log ends: {told[-1][:200]}" if told else " It was killed, or the machine went down.")
 
     def _signal(self, number: signal.Signals) -> None:
         identity = self.status().identity
@@ -258,7 +258,12 @@ def _command(folder: Path) -> list[str]:
 
 def _environment() -> dict[str, str]:
     """The environment of a job: quiet libraries, and this very copy of the engine also where it is not installed."""
-    quiet = {"PYTHONUNBUFFERED": "1", "TOKENIZERS_PARALLELISM": "false", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
+    quiet = {
+        "PYTHONUNBUFFERED": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+        "PYTHONWARNINGS": "ignore::FutureWarning",
+    }
     home = Path(__file__).resolve().parents[2]
     if home.name not in ("site-packages", "dist-packages"):
         quiet["PYTHONPATH"] = os.pathsep.join(filter(None, [str(home), os.environ.get("PYTHONPATH", "")]))

@@ -12,7 +12,7 @@ from sde_core.jobs import JobContext
 
 COMPLETE = "complete"
 """A file in a checkpoint's folder that says that all of it was written."""
-CHECKPOINT_SECONDS = 600.0
+CHECKPOINT_SECONDS = 120.0
 """A run on one device saves at least this often, so that no accident costs more."""
 _RATE_WINDOW_SECONDS = 15.0
 _MEMORY_SECONDS = 1.0

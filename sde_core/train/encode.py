@@ -24,8 +24,8 @@ VERDICTS: dict[Verdict, str] = {
     "cut": "trains, but part of an answer is cut off",
     "empty": "trains on the end token only: its answers are empty",
     "nothing": "trains on nothing",
-    "dropped": "left out: longer than max_length",
-    "template": "left out: the chat template refuses it",
+    "dropped": "is left out: longer than max_length",
+    "template": "is left out: the chat template refuses it",
 }
 """What can be said of a row, best first after "ok"."""
 TokenState = Literal["trained", "masked", "cut"]

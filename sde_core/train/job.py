@@ -45,7 +45,7 @@ def train_in_this_process(context: JobContext, recipe: Recipe) -> None:
     context.say("Reading the rows.", unit="rows")
     tokenizer = load_tokenizer(recipe.model)
     samples = _samples(context, recipe, tokenizer)
-    context.say("Loading torch.")
+    context.say("Loading torch.", unit="steps")
     from sde_core.train.device import plan_device
     from sde_core.train.lora import train_adapter
 

@@ -98,6 +98,13 @@ def read_snapshot(folder: Path) -> Iterator[SnapshotRow]:
             yield SnapshotRow(kept["row"], int(kept["key"], 16), kept["split"], turns_of(kept["record"], layout))
 
 
+def read_row_keys(folder: Path) -> Iterator[int]:
+    """The keys of a run's rows in the order they were written."""
+    with (folder / "rows.jsonl").open("rb") as file:
+        for line in file:
+            yield int(_parsed(line)["key"], 16)
+
+
 def choose_held_out(dataset: Dataset, rows: Sequence[int], *, share: float, seed: int, cancel: Cancel = NEVER) -> frozenset[int]:
     """The rows to evaluate on: those of the data's own test splits where it has any, else about `share` of them, at most `MAX_HELD_OUT`.
 

@@ -1,0 +1,34 @@
+"""One row as training sees it, token by token."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sde_core.dataset import Turns
+from sde_core.train.encode import VERDICTS, Encoder, TokenState
+
+
+@dataclass(frozen=True, slots=True)
+class TokenView:
+    """A row's tokens.
+
+    Attributes:
+        tokens: Every token as (text, what becomes of it); a character that takes several tokens stands with the first of them.
+        note: How they were made and what follows, in one sentence or two.
+    """
+
+    tokens: tuple[tuple[str, TokenState], ...]
+    note: str
+
+
+def token_view(encoder: Encoder, turns: Turns) -> TokenView:
+    """The row's tokens; where the chat template refuses it there are none, and the note says why."""
+    encoded = encoder.encode(turns)
+    backend, specials = encoder.tokenizer.backend, set(encoder.tokenizer.special_texts)
+    tokens = []
+    for token, (begin, end), (text, state) in zip(encoded.full_ids.tolist(), encoded.offsets.tolist(), encoded.tokens(), strict=True):
+        added = backend.id_to_token(token) if begin == end else ""
+        tokens.append((added if added in specials else text, state))
+    reason = "" if encoded.verdict == "ok" else f" It {VERDICTS[encoded.verdict]}{': ' + encoded.reason if encoded.reason else ''}."
+    cut = f" {encoded.n_cut:,} of {encoded.n_tokens:,} tokens are cut at {encoder.max_length:,}." if encoded.n_cut and encoded.verdict == "ok" else ""
+    return TokenView(tuple(tokens), f"{encoder.renderer.form} of {encoder.tokenizer.name.rsplit('/', 1)[-1]}.{reason}{cut}")

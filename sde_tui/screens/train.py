@@ -1,0 +1,175 @@
+"""9 Train: what would train, the runs, and the loss of one of them while it trains."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from textual.containers import Container
+from textual.widget import Widget
+
+from sde_tui.screens.base import SdeScreen
+from sde_tui.screens.train_drawing import curve_points, figure_lines, list_items, result_words
+from sde_tui.session_training import TrainingPart
+from sde_tui.widgets.bindings import screen_bindings
+from sde_tui.widgets.chrome import OneLine
+from sde_tui.widgets.lines import ItemList, LineList
+from sde_tui.widgets.loss_chart import LossChart
+from sde_tui.widgets.spans import Line
+
+_HINTS = {
+    "running": "s stops it · you may leave, it goes on",
+    "queued": "s stops it",
+    "stopping": "it saves and stops at its next step · s again is harsher",
+}
+
+
+class TrainScreen(SdeScreen):
+    """A list with the set and the runs, two lines of figures, and the chart."""
+
+    NAME = "train"
+    BINDINGS = screen_bindings("train")
+    DEFAULT_CSS = """
+    TrainScreen #things { height: 8; }
+    TrainScreen.-tall #things { height: 12; }
+    TrainScreen #run { height: 1fr; layout: vertical; border-top: solid $panel; }
+    TrainScreen #chart { height: 1fr; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._begun = False
+
+    def compose_content(self) -> Iterable[Widget]:
+        yield ItemList(id="things")
+        with Container(id="run"):
+            yield OneLine(id="losses")
+            yield OneLine(id="rates")
+            yield LossChart(id="chart")
+
+    def on_mount(self) -> None:
+        self.set_focus(self.things)
+
+    @property
+    def part(self) -> TrainingPart:
+        """The engine's side of this screen."""
+        part: TrainingPart = self.session.part("training")
+        return part
+
+    @property
+    def things(self) -> ItemList:
+        """The set and the runs."""
+        return self.query_one("#things", ItemList)
+
+    # ---- refreshing
+
+    def refresh_content(self, change: str) -> None:
+        if not self._begun and not self.part.why_not_look():
+            self._begun = True
+            self.part.start()
+        if change not in ("view", "findings"):
+            self._show_things()
+            self._show_run()
+
+    def _show_things(self) -> None:
+        first_run = not any(item.value and item.value[0] == "run" for item in self.things.items)
+        self.things.set_items(list_items(self.part, self.things.scrollable_content_region.width or 79))
+        shown = self.part.shown
+        if first_run and shown is not None:
+            self._stand_on(shown.id)
+
+    def _stand_on(self, identifier: str) -> None:
+        y = next((y for y, item in enumerate(self.things.items) if item.value == ("run", identifier)), None)
+        if y is not None:
+            self.things.move_to(y)
+
+    def _show_run(self) -> None:
+        width = self.size.width
+        for name, line in zip(("losses", "rates"), figure_lines(self.part, width), strict=True):
+            self.query_one(f"#{name}", OneLine).show(line, [])
+        chart = self.query_one("#chart", LossChart)
+        chart.show(curve_points(self.part, chart.size.width))
+
+    def on_line_list_moved(self, event: LineList.Moved) -> None:
+        kind, value = self.things.value or ("", "")
+        if kind == "run":
+            self.part.show(value)
+            self._show_run()
+        self.refresh_frame()
+
+    async def on_line_list_chosen(self, event: LineList.Chosen) -> None:
+        await self.action_do("open_line")
+
+    def what_now(self) -> Line:
+        part = self.part
+        if part.stage:
+            return [(f"{part.stage}…", "accent")]
+        status = part.shown_status
+        if status is not None and status.state in _HINTS:
+            return [(_HINTS[status.state], "dim")]
+        if status is not None and status.state in ("stopped", "lost", "failed"):
+            return [("r", "accent"), (" goes on from what it saved · ", "dim"), ("F", "accent"), (" starts another", "dim")]
+        return list(result_words(part)) or [
+            ("F", "accent"),
+            (" starts it as a job that outlives the app · ", "dim"),
+            ("e", "accent"),
+            (" changes the recipe", "dim"),
+        ]
+
+    def command_line(self) -> str:
+        status, shown = self.part.shown_status, self.part.shown
+        if status is not None and shown is not None and status.active:
+            return f"sde jobs attach {shown.id[-4:]} --data {self.session.command_data}"
+        return self.part.command_line()
+
+    def copied(self) -> tuple[str, str]:
+        shown = self.part.shown
+        if shown is None:
+            return super().copied()
+        status = self.part.shown_status
+        done = status is not None and status.state == "done"
+        return ("the adapter's folder", str(shown.result_dir / "adapter")) if done else ("the run's folder", str(shown.folder))
+
+    # ---- keys
+
+    def action_open_line(self) -> None:
+        kind, value = self.things.value or ("", "")
+        if kind == "rows":
+            self.session.records.drill(self.part.row_numbers(value), f"rows that {value}", screen=self.NAME)
+        elif kind == "run":
+            self.part.drill_run(self.NAME)
+
+    def why_not_open_line(self) -> str:
+        kind, value = self.things.value or ("", "")
+        if kind == "rows" and not self.part.rows_with(value):
+            return "There are no such rows."
+        return "" if kind else "There is nothing here to open."
+
+    def action_stop(self) -> None:
+        status = self.part.shown_status
+        if status is not None and status.state == "stopping":
+            ways = [("terminate", "Break it off where it stands; it resumes from its last checkpoint"), ("kill", "Kill it, and all it started")]
+            self.choose("It was asked to stop at its next step, and has not yet.", ways, self.part.stop)
+        else:
+            self.ask("Stop this run?", self.part.stop, details=["It saves a checkpoint at its next step; r goes on from there."])
+
+    def why_not_stop(self) -> str:
+        return self.part.why_not_stop()
+
+    def action_resume(self) -> None:
+        self.part.resume()
+
+    def why_not_resume(self) -> str:
+        return self.part.why_not_resume()
+
+    def action_recipe(self) -> None:
+        self.prompt(
+            "Change the recipe: name=value, several with spaces",
+            self.part.change_recipe,
+            placeholder="max_steps=200 learning_rate=1e-4 model=./my-model",
+        )
+
+    def action_preflight(self) -> None:
+        self.part.look()
+
+    def why_not_preflight(self) -> str:
+        return self.part.why_not_look() or self.part.stage

@@ -1,0 +1,190 @@
+"""The lines of screen 9: what would train, the runs, the figures of the one shown."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from sde_core.visible import visible
+from sde_tui.widgets.histogram import sparkline
+from sde_tui.widgets.lines import Item
+from sde_tui.widgets.loss_chart import CurvePoints, plot_columns
+from sde_tui.widgets.spans import Line, Span, fit, width_of
+
+if TYPE_CHECKING:
+    from sde_core.train.preflight import PreflightSummary
+    from sde_tui.session_jobs import JobLine
+    from sde_tui.session_training import TrainingPart
+
+_VERDICT_LINES = (
+    ("ok", "✓", "good", "train whole"),
+    ("cut", "!", "warn", "lose part of an answer at {max_length:,} tokens"),
+    ("empty", "!", "warn", "have empty answers and teach only to stop"),
+    ("nothing", "✗", "bad", "train on nothing: left out"),
+    ("dropped", "✗", "bad", "are longer than {max_length:,} tokens: left out"),
+    ("template", "✗", "bad", "are refused by the chat template: left out"),
+)
+_STATES = {
+    "queued": ("…", "accent"), "running": ("▶", "accent"), "stopping": ("▷", "warn"), "done": ("✓", "good"),
+    "stopped": ("■", "warn"), "failed": ("✗", "bad"), "lost": ("✗", "bad"),
+}  # fmt: skip
+
+
+# ---- what would train, and the runs
+
+
+def list_items(part: TrainingPart, width: int) -> list[Item]:
+    """The recipe, what each kind of row contributes, and the runs; kinds of rows and runs can be chosen."""
+    return [
+        Item([(" Recipe  ", "header"), (fit(part.recipe_words(), width - 10).rstrip(), "text")]),
+        *_set_items(part, width),
+        *_run_items(part, width),
+    ]
+
+
+def _set_items(part: TrainingPart, width: int) -> list[Item]:
+    found = part.training_set
+    if part.refusal:
+        return [Item([(" Set     ", "header"), (fit(part.refusal, width - 10).rstrip(), "bad")])]
+    if found is None:
+        words = part.why_not_look() or part.stage or "not looked at yet: p finds out what would train"
+        return [Item([(" Set     ", "header"), (words, "dim")])]
+    kind = "accepted rows" if found.accepted else "rows: none accepted, so all not rejected"
+    steps = f" · about {found.report.summary.steps:,} steps" if found.report is not None else ""
+    head = Item([(" Set     ", "header"), (f"{len(found.rows):,} {kind}", "text"), (steps, "dim")])
+    return [head, *(_verdict_items(found.report.summary, width) if found.report is not None else [])]
+
+
+def _verdict_items(summary: PreflightSummary, width: int) -> list[Item]:
+    items = []
+    for verdict, glyph, ink, words in _VERDICT_LINES:
+        count = summary.verdicts.get(verdict, 0)
+        if count or verdict == "ok":
+            line: list[Span] = [(f" {glyph} {count:>9,} ", ink), (words.format(max_length=summary.max_length), "text")]
+            items.append(Item([*line, *(_tokens_words(summary, width - width_of(line)) if verdict == "ok" else [])], ("rows", verdict)))
+    return items
+
+
+def _tokens_words(summary: PreflightSummary, room: int) -> list[Span]:
+    share = summary.trained / summary.tokens if summary.tokens else 0.0
+    words = f" · {summary.trained:,} of {summary.tokens:,} tokens carry loss ({share:.0%})"
+    lengths = f"  0 {sparkline([count for _, _, count in summary.histogram])} {summary.longest:,} tokens"
+    if len(words) > room:
+        return [(f" · {share:.0%} of tokens carry loss", "dim")]
+    return [(words, "dim"), *([(lengths, "dim")] if len(words + lengths) <= room else [])]
+
+
+def _run_items(part: TrainingPart, width: int) -> list[Item]:
+    runs = part.runs
+    if not runs:
+        return [Item([(" Runs    ", "header"), ("none yet", "dim")])]
+    return [Item([(f" Runs {len(runs):,}", "header")]), *(Item(_run_line(line, part.short_title(line), width), ("run", line.id)) for line in runs)]
+
+
+def _run_line(line: JobLine, title: str, width: int) -> Line:
+    glyph, ink = _STATES.get(line.state, ("?", "dim"))
+    steps = f"{line.done:,}/{line.total:,}" if line.total else ""
+    left = f"{duration(line.eta_s)} left" if line.eta_s is not None and line.active else when(line.id)
+    head: list[Span] = [(f" {glyph} {line.state:<8} ", ink), (f"{line.id[-4:]} ", "dim"), (f"{steps:>11} ", "text"), (f"{left:<16}", "dim")]
+    return [*head, (fit(visible(title, 80), width - width_of(head) - 1).rstrip(), "text")]
+
+
+# ---- the run that is shown
+
+
+def figure_lines(part: TrainingPart, width: int) -> tuple[Line, Line]:
+    """The shown run's figures in two lines; where it has none yet, or failed, what it says."""
+    status, curve = part.shown_status, part.curve
+    if status is None:
+        return [(" A run's loss is drawn here while it trains.", "dim")], []
+    if status.state in ("failed", "lost", "stopped"):
+        ink = "warn" if status.state == "stopped" else "bad"
+        return [(fit(f" {visible(status.message, 300)}", width), ink)], [(fit(f" {visible(status.hint, 300)}", width), "text")]
+    latest = curve.latest if curve is not None else {}
+    if curve is None or not latest:
+        counted = f" {status.done:,} of {status.total:,} {status.unit}" if status.total else ""
+        return [(f" {visible(status.message, 100)}{counted}", "accent")], []
+    starting = status.active and status.message != "Training."
+    return _loss_line(curve, latest), [(f" {visible(status.message, 100)}", "accent")] if starting else _rate_line(part, latest)
+
+
+def _loss_line(curve: Any, latest: dict[str, Any]) -> Line:
+    loss = latest.get("loss")
+    spans: list[Span] = [(f" step {latest['step']:,}", "strong"), (f" of {curve.steps:,}" if curve.steps else "", "dim")]
+    spans += [("  ⣀ loss ", "accent"), (_number(loss) if loss is not None else "not a number", "strong" if loss is not None else "bad")]
+    first = curve.train.mean_of(10, 0)
+    spans += [(f" (first ten {_number(first)})", "dim")] if first is not None and curve.train.count > 10 else []
+    spans += [("  ◆ held-out ", "warn"), (_number(curve.held_out.latest), "strong")] if curve.held_out.latest is not None else []
+    return [*spans, *([(f"  grad {latest['grad_norm']:.2g}", "dim")] if latest.get("grad_norm") is not None else [])]
+
+
+def _rate_line(part: TrainingPart, latest: dict[str, Any]) -> Line:
+    status = part.shown_status
+    assert status is not None  # noqa: S101
+    words = [f"{status.rate:.2g} steps/s"] if status.rate and status.active else []
+    words += [f"{latest['tokens_s']:,.0f} tokens/s"] if latest.get("tokens_s") else []
+    words += [f"{duration(status.eta_s)} left"] if status.eta_s is not None and status.active else []
+    words += [f"lr {latest['lr']:.2e}"] if latest.get("lr") is not None else []
+    words += [f"memory {size(latest['memory'])}"] if latest.get("memory") else []
+    words += [f"GPU {size(latest['gpu_memory'])} of {size(latest['gpu_total'])}"] if latest.get("gpu_total") else []
+    words += [f"took {duration(status.ended - status.started)}"] if status.ended is not None and status.started is not None else []
+    return [(" " + " · ".join(words), "text")]
+
+
+def curve_points(part: TrainingPart, width: int) -> CurvePoints:
+    """The shown run's curve for a chart of this many cells."""
+    curve = part.curve
+    if curve is None or (not curve.train.count and not curve.held_out.count):
+        return CurvePoints()
+    steps = max(curve.steps or 0, curve.train.last_step, curve.held_out.last_step, 1)
+    low, high = curve.train.columns(plot_columns(width), steps)
+    at, losses = curve.held_out.points()
+    return CurvePoints(low.tolist(), high.tolist(), list(zip(at.tolist(), losses.tolist(), strict=True)), steps)
+
+
+def result_words(part: TrainingPart) -> Sequence[Span]:
+    """What came of the shown run, in one line."""
+    status, shown = part.shown_status, part.shown
+    if status is None or shown is None or status.state != "done":
+        return ()
+    return [
+        ("✓ done · ", "good"),
+        ("y", "accent"),
+        (" copies the adapter's folder · ", "dim"),
+        ("enter", "accent"),
+        (" shows the rows it saw", "dim"),
+    ]
+
+
+# ---- words
+
+
+def duration(seconds: float) -> str:
+    """A time span in short words: "4 min 20 s"."""
+    whole = max(round(seconds), 0)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s" if whole < 600 else f"{whole // 60} min"
+    return f"{whole // 3600} h {whole % 3600 // 60} min" if whole < 86400 else f"{whole // 86400} d {whole % 86400 // 3600} h"
+
+
+def when(identifier: str) -> str:
+    """When a run was launched, from its id, in local time: "21 Nov 13:05"."""
+    import calendar
+
+    try:
+        launched = calendar.timegm(time.strptime(identifier[:15], "%Y%m%dT%H%M%S"))
+    except ValueError:
+        return ""
+    return time.strftime("%d %b %H:%M", time.localtime(launched))
+
+
+def size(count: float) -> str:
+    """Bytes in short words: "1.2 GB"."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+
+
+def _number(loss: float) -> str:
+    return f"{loss:.3f}" if loss < 1000 else f"{loss:.3g}"
