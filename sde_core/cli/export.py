@@ -43,9 +43,8 @@ def command(dataset: Dataset, output: Path, export_layout: str, which: str, as_j
             "rejected": np.intersect1d(state.rejected_rows(), readable),
             "all": readable,
         }[which]
-        left_out = (
-            _left_out(dataset, state.counts_by_reason(), len(readable) - len(chosen) - len(state.rejected_rows())) if which != "rejected" else {}
-        )
+        undecided = len(readable) - len(chosen) - len(state.rejected_rows())
+        left_out = _left_out(len(dataset) - len(readable), state.counts_by_reason(), undecided) if which != "rejected" else {}
         manifest = export_rows(dataset, chosen.tolist(), output, layout=export_layout, left_out=left_out, decisions_head=journal.head,
                                parameters={"rows": which})  # fmt: skip
     if as_json:
@@ -55,6 +54,5 @@ def command(dataset: Dataset, output: Path, export_layout: str, which: str, as_j
         talk(f"Why the others were not: {visible(str(manifest_path(output)))}")
 
 
-def _left_out(dataset: Dataset, by_reason: dict[str, int], undecided: int) -> dict[str, int]:
-    malformed = {"malformed": len(dataset.bad)} if dataset.bad else {}
-    return {**by_reason, **({"not accepted": undecided} if undecided > 0 else {}), **malformed}
+def _left_out(malformed: int, by_reason: dict[str, int], undecided: int) -> dict[str, int]:
+    return {**by_reason, **({"not accepted": undecided} if undecided > 0 else {}), **({"malformed": malformed} if malformed else {})}

@@ -82,7 +82,7 @@ def command(ctx: click.Context) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; returns the exit code."""
     if sys.stdout is None:  # closed by the caller
-        sys.stdout = Path(os.devnull).open("w")
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - lives as long as the process
     try:
         returned = command.main(args=None if arguments is None else list(arguments), prog_name="sde", standalone_mode=False)
         sys.stdout.flush()

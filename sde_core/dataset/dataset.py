@@ -209,6 +209,18 @@ class Dataset:
         Raises:
             CancelledError: When stopped.
         """
+        layout = self.layout
+        for batch in self.value_batches(size, rows=rows, cancel=cancel, progress=progress):
+            yield [(row, value, turns_of(value, layout)) for row, value in batch]
+
+    def value_batches(
+        self, size: int = 2048, *, rows: Sequence[int] | None = None, cancel: Cancel = NEVER, progress: Progress = silent
+    ) -> Iterator[list[tuple[int, Any]]]:
+        """Readable records in batches of (row, value), as `batches`, for work that needs no turns.
+
+        Raises:
+            CancelledError: When stopped.
+        """
         self.read_all(cancel=cancel)
         wanted: Sequence[int] = range(len(self)) if rows is None else rows
         for start in range(0, len(wanted), size):
@@ -217,8 +229,8 @@ class Dataset:
             progress(min(start + size, len(wanted)), len(wanted))
         self._shared.validated |= rows is None
 
-    def _readable(self, rows: Sequence[int]) -> Iterator[tuple[int, Any, Turns]]:
-        source, layout = self._source, self.layout
+    def _readable(self, rows: Sequence[int]) -> Iterator[tuple[int, Any]]:
+        source = self._source
         source.ensure_whole()
         for row in rows:
             raw = source.raw(row)
@@ -229,7 +241,7 @@ class Dataset:
                 continue
             if row in self.edits:
                 value = self._with_edits(row, value)
-            yield row, value, turns_of(value, layout)
+            yield row, value
 
     def texts(self, *, cancel: Cancel = NEVER, progress: Progress = silent) -> pl.DataFrame:
         """One line a readable record: row u32, system, prompt, answer, label (null where there is none), roles, n_turns u16, split.

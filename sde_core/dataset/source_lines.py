@@ -149,8 +149,9 @@ class LineSource:
 
     def raw(self, row: int) -> bytes:
         """The line without its end."""
-        start, end = self._span(row)
-        return self._feed.buffer[start:end].rstrip(b"\r\n")
+        buffer, start = self._feed.buffer, self._index.starts[row]
+        newline = buffer.find(b"\n", start)
+        return (buffer[start:newline] if newline >= 0 else buffer[start:]).rstrip(b"\r\n")
 
     def parse(self, row: int, raw: bytes) -> Any:
         """The parsed JSON of the line."""

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from sde_core.dataset.turns import Turns
+from sde_core.dataset.layouts import texts_of
 from sde_core.progress import Cancel, Progress
 
 if TYPE_CHECKING:
     from sde_core.dataset.dataset import Dataset
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 TEXT_SCHEMA: dict[str, Any] = {
     "row": pl.UInt32,
@@ -30,26 +34,19 @@ def text_table(dataset: Dataset, *, cancel: Cancel, progress: Progress) -> pl.Da
     Raises:
         CancelledError: When stopped.
     """
-    frames = [_frame(dataset, batch) for batch in dataset.batches(cancel=cancel, progress=progress)]
+    frames = [_frame(dataset, batch) for batch in dataset.value_batches(cancel=cancel, progress=progress)]
     return pl.concat(frames) if frames else pl.DataFrame(schema=TEXT_SCHEMA)
 
 
-def _frame(dataset: Dataset, batch: list[tuple[int, Any, Turns]]) -> pl.DataFrame:
-    columns = list(zip(*(_line(dataset, row, turns) for row, _, turns in batch), strict=True)) or [()] * len(TEXT_SCHEMA)
-    return pl.DataFrame({name: pl.Series(name, column, kind) for (name, kind), column in zip(TEXT_SCHEMA.items(), columns, strict=True)})
+def _frame(dataset: Dataset, batch: list[tuple[int, Any]]) -> pl.DataFrame:
+    layout = dataset.layout
+    lines = [(row, *texts_of(value, layout), dataset.split(row)) for row, value in batch]
+    columns = list(zip(*lines, strict=True)) or [()] * len(TEXT_SCHEMA)
+    return pl.DataFrame([_series(name, column, kind) for (name, kind), column in zip(TEXT_SCHEMA.items(), columns, strict=True)])
 
 
-def _line(dataset: Dataset, row: int, turns: Turns) -> tuple[Any, ...]:
-    label = turns.label if turns.label is None else _encodable(turns.label)
-    texts = (_encodable(turns.system), _encodable(turns.prompt), _encodable(turns.answer))
-    return (row, *texts, label, turns.roles, min(len(turns.turns), 65535), dataset.split(row))
-
-
-def _encodable(text: str) -> str:
-    if text.isascii():
-        return text
+def _series(name: str, column: Sequence[Any], kind: Any) -> pl.Series:
     try:
-        text.encode()
+        return pl.Series(name, column, kind)
     except UnicodeEncodeError:
-        return "".join("\ufffd" if 0xD800 <= ord(character) <= 0xDFFF else character for character in text)
-    return text
+        return pl.Series(name, [None if text is None else _SURROGATE.sub("\ufffd", text) for text in column], kind)

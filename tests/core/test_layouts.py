@@ -1,7 +1,9 @@
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sde_core.dataset import open_dataset
-from sde_core.dataset.layouts import LAYOUTS, corrected_layout, detect_layout, turns_of
+from sde_core.dataset.layouts import LAYOUTS, Layout, corrected_layout, detect_layout, texts_of, turns_of
 from sde_core.dataset.turns import replaced_at, value_at
 from sde_core.errors import LayoutError
 
@@ -137,3 +139,19 @@ def test_real_files_come_out_byte_for_byte(shared_data, name):
     dataset = open_dataset(shared_data / name)
     dataset.read_all()
     assert b"".join(dataset.assemble(range(len(dataset)))) == (shared_data / name).read_bytes()
+
+
+_VALUES = st.one_of(st.text(max_size=4), st.none(), st.booleans(), st.integers(), st.lists(st.text(max_size=2), max_size=2))
+_FIELDS = st.sampled_from(["instruction", "input", "output", "prompt", "completion", "system", "label", "messages"])
+
+
+@settings(max_examples=300)
+@given(
+    st.sampled_from(["alpaca", "prompt-completion", "prompt-response", "messages", "classification", "text"]),
+    st.dictionaries(st.sampled_from(["prompt", "input", "answer", "label", "system", "messages"]), _FIELDS, max_size=4),
+    st.one_of(st.dictionaries(_FIELDS, _VALUES, max_size=6), _VALUES),
+)
+def test_texts_say_what_turns_say(name, roles, value):
+    layout = Layout(name, roles)
+    turns = turns_of(value, layout)
+    assert texts_of(value, layout) == (turns.system, turns.prompt, turns.answer, turns.label, turns.roles, len(turns.turns))

@@ -508,3 +508,12 @@ def test_a_lone_surrogate_in_an_edit_stays_readable(write_jsonl):
     dataset = open_dataset(write_jsonl([{"prompt": "ü", "completion": "b"}])).with_edits({0: {("completion",): "x\ud800"}})
     assert json.loads(dataset.edited_raw(0)) == {"prompt": "ü", "completion": "x\ud800"}
     assert "ü".encode() in dataset.edited_raw(0)
+
+
+def test_lone_surrogates_become_replacement_characters_in_the_table_alone(write_jsonl):
+    dataset = open_dataset(
+        write_jsonl([b'{"prompt": "a\\ud800b", "completion": "c", "label": "\\udfff"}', {"prompt": "ü", "completion": "d", "label": "x"}])
+    )
+    assert dataset.texts()["prompt"].to_list() == ["a\ufffdb", "ü"]
+    assert dataset.texts()["label"].to_list() == ["\ufffd", "x"]
+    assert dataset.turns(0).prompt == "a\ud800b"

@@ -10,7 +10,7 @@ from sde_core.dataset.layouts.classification import ClassificationLayout
 from sde_core.dataset.layouts.completion import CompletionLayout
 from sde_core.dataset.layouts.conversation import ConversationLayout
 from sde_core.dataset.layouts.kto import KtoLayout
-from sde_core.dataset.layouts.layout import ROLES, Layout, LayoutFamily
+from sde_core.dataset.layouts.layout import ROLES, Layout, LayoutFamily, Texts, plain_texts
 from sde_core.dataset.layouts.preference import PreferenceLayout
 from sde_core.dataset.layouts.text import TextLayout
 from sde_core.dataset.layouts.trees import TreeLayout
@@ -31,6 +31,9 @@ LAYOUTS: tuple[LayoutFamily, ...] = (
     TextLayout(),
 )
 """A new layout is one file and one line here."""
+
+_PROMPT_AND_ANSWER = {"alpaca": ("instruction", "output"), "prompt-completion": ("prompt", "completion"), "prompt-response": ("prompt", "completion")}
+"""Layouts that are mostly two fields, and what these are called where nothing else is said."""
 
 _FAMILIES = {known.name: known for known in LAYOUTS}
 
@@ -127,4 +130,16 @@ def turns_of(value: Any, layout: Layout) -> Turns:
     return family(layout.name).turns(value, layout.roles)
 
 
-__all__ = ["LAYOUTS", "ROLES", "Layout", "LayoutFamily", "corrected_layout", "detect_layout", "family", "turns_of"]
+def texts_of(value: Any, layout: Layout) -> Texts:
+    """What `turns_of` says, as texts alone."""
+    plain = _PROMPT_AND_ANSWER.get(layout.name)
+    texts = plain_texts(value, layout.roles, *plain) if plain else None
+    if texts is not None:
+        return texts
+    turns = turns_of(value, layout)
+    return turns.system, turns.prompt, turns.answer, turns.label, turns.roles, min(len(turns.turns), 65535)
+
+
+__all__ = [
+    "LAYOUTS", "ROLES", "Layout", "LayoutFamily", "corrected_layout", "detect_layout", "ensure_fits", "family", "fields_of", "texts_of", "turns_of",
+]  # fmt: skip

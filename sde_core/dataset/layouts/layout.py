@@ -13,6 +13,7 @@ from sde_core.errors import BadRecordError
 LABEL_NAMES = ("label", "labels", "category", "intent", "class", "topic", "sentiment", "Quality")
 ROLES = ("prompt", "input", "answer", "system", "label", "chosen", "rejected", "messages", "text", "history")
 """Roles that a field may have."""
+_FEW_ROLES = {"prompt", "input", "answer", "label"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,24 @@ class LayoutFamily(Protocol):
     def turns(self, value: Any, roles: Mapping[str, str]) -> Turns:
         """The record's messages; no messages where it does not have this shape. Never raises."""
         ...
+
+
+Texts = tuple[str, str, str, "str | None", str, int]
+"""System, prompt, answer, label, roles (one letter a turn) and number of turns of a record."""
+
+
+def plain_texts(value: Any, roles: Mapping[str, str], prompt_field: str, answer_field: str) -> Texts | None:
+    """The texts of a record that is a prompt with or without an input and an answer, all of them strings; None where it is anything else.
+
+    Most rows of most files are that, and need no turns to be made.
+    """
+    if type(value) is not dict or not _FEW_ROLES.issuperset(roles):
+        return None
+    prompt, answer = value.get(roles.get("prompt", prompt_field)), value.get(roles.get("answer", answer_field))
+    added = value.get(roles["input"], "") if "input" in roles else ""
+    if not (type(prompt) is type(answer) is type(added) is str):
+        return None
+    return "", f"{prompt}\n\n{added}" if added else prompt, answer, label_of(value, roles), "ua", 2
 
 
 def share_with(sample: Sequence[Any], *fields: str) -> float:
