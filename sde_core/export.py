@@ -113,7 +113,7 @@ def _refuse_source(dataset: Dataset, path: Path) -> None:
         raise UsageError(f"{shown} is a folder.", "Give -o a file name.")
     for written in (path, manifest_path(path)):
         if any(written.exists() and file.exists() and written.samefile(file) for file in _own_files(dataset)):
-            raise UsageError(f"{shown} is the dataset itself or its decisions, and sde never writes those.", "Choose another name for -o.")
+            raise UsageError(f"{shown} is the dataset itself or holds its decisions, and sde never writes the source.", "Choose another name for -o.")
     folder = Path(dataset.path).expanduser()
     if folder.is_dir() and path.absolute().is_relative_to(folder.absolute()):
         raise UsageError(f"{shown} lies in the dataset's own folder and would become part of it.", "Choose another folder for -o.")
