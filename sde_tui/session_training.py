@@ -168,12 +168,6 @@ class TrainingPart:
         report = self.training_set.report if self.training_set is not None else None
         return [check.row for check in report.rows if check.verdict == verdict] if report is not None else []
 
-    def row_numbers(self, verdict: str) -> np.ndarray:
-        """The same as int64[k]."""
-        import numpy as np
-
-        return np.array(self.rows_with(verdict), dtype=np.int64)
-
     # ---- starting
 
     def why_not_fine_tune(self) -> str:
@@ -399,13 +393,11 @@ def _whole_curve(job: Job, cancel: Any) -> tuple[RunCurve, int]:
     return curve, offset
 
 
-def _rows_of_run(folder: Any, dataset: Dataset) -> np.ndarray:
-    import numpy as np
-
+def _rows_of_run(folder: Any, dataset: Dataset) -> list[int]:
     from sde_core.train.rows import read_row_keys
 
     found = [dataset.row_of_key(key) for key in read_row_keys(folder)]
-    return np.array([row for row in found if row is not None], dtype=np.int64)
+    return [row for row in found if row is not None]
 
 
 def _encoder(recipe: Recipe) -> Encoder:

@@ -134,7 +134,7 @@ class TrainScreen(SdeScreen):
     def action_open_line(self) -> None:
         kind, value = self.things.value or ("", "")
         if kind == "rows":
-            self.session.records.drill(self.part.row_numbers(value), f"rows that {value}", screen=self.NAME)
+            self.session.records.drill(self.part.rows_with(value), f"rows that {value}", screen=self.NAME)
         elif kind == "run":
             self.part.drill_run(self.NAME)
 
