@@ -16,6 +16,8 @@ _PLACEHOLDERS = (_NUMBER, _CODE, _WORD)
 _FEWEST_WORDS = 3
 _FEWEST_ADDED = 4
 _NEARLY = 0.005
+_SAMPLE = 2000
+"""Texts that a pattern is looked for in; all are then held against it."""
 _TRIVIAL = frozenset(".!?)]}\"'”’。！？,;:`*>\n" + "([{“‘<")
 
 
@@ -56,8 +58,8 @@ def mine_frame(texts: Sequence[str], *, at_end: bool, fewest_share: float = 0.9)
     A pattern says something when it holds a mark other than the usual punctuation beside a word or another mark, or when it holds several words;
     it may hold one free word. Of those that (nearly) equally many texts have, the longest is taken.
     """
-    needed = fewest_share * len(texts)
-    rows = [_tokens(text, at_end) for text in texts]
+    rows = [_tokens(text, at_end) for text in texts[:: -(-len(texts) // _SAMPLE)]] if texts else []
+    needed, nearly = fewest_share * len(rows), _NEARLY * len(rows)
     pattern: list[str] = []
     found: list[tuple[int, list[str]]] = []
     while len(pattern) < _MOST_TOKENS:
@@ -70,10 +72,12 @@ def mine_frame(texts: Sequence[str], *, at_end: bool, fewest_share: float = 0.9)
             found.append((len(rows), kept))
     if not found:
         return None
-    enough = max(count for count, _ in found) - _NEARLY * len(texts)
+    enough = max(count for count, _ in found) - nearly
     chosen = next(kept for count, kept in reversed(found) if count >= enough)
     frame = TextFrame(at_end, tuple(chosen[::-1] if at_end else chosen))
     fitting = [text for text in texts if frame.fits(text)]
+    if len(fitting) < fewest_share * len(texts):
+        return None
     return replace(frame, share=len(fitting) / len(texts), title=_title(fitting[0], frame))
 
 

@@ -310,6 +310,41 @@ def test_white_space_that_all_rows_have_is_a_habit(tmp_path):
     assert [(finding.severity, len(finding.rows), finding.fix) for finding in found] == [("info", 30, "trim-whitespace")]
 
 
+def test_slots_that_several_rows_leave_open(tmp_path):
+    rows = clean_chats(40)
+    for n in (3, 5):
+        rows[n]["messages"][1]["content"] = "I am {{name}}, made by {{author}}."
+    rows[9]["messages"][1]["content"] = "Type {{pericarditis}} into the box."
+    rows[11]["messages"][1]["content"] = "Use <b>{{name}}</b> or ${{name}} in `{{name}}`."
+    found = findings_in(tmp_path, rows, "unfilled-slot")
+    assert rows_found(found) == [3, 5]
+    assert "{{name}}" in found[0].message
+
+
+# ---- prompts
+
+
+def with_system(count, system="Be kind."):
+    return [turns(("system", system), ("user", f"What about {n}?"), ("assistant", f"It is {n}.")) for n in range(count)]
+
+
+def test_a_system_prompt_that_nearly_all_have(tmp_path):
+    rows = [*with_system(60), chat("What about 61?", "It is so.")]
+    assert rows_found(findings_in(tmp_path, rows, "missing-system")) == [60]
+    assert findings_in(tmp_path, [*with_system(30), *clean_chats(30)], "missing-system") == []
+    assert findings_in(tmp_path, with_system(60), "missing-system") == []
+    assert findings_in(tmp_path, clean_chats(60), "missing-system") == []
+
+
+def test_words_that_nearly_all_prompts_have(tmp_path):
+    rows = [chat(f"Text: number {n} is near.\n\nIs it good or bad? Answer:", "good") for n in range(60)]
+    rows[7]["messages"][0]["content"] = "Number 7 is near. What do you think of it?"
+    found = findings_in(tmp_path, rows, "odd-prompt")
+    assert [(finding.rows, finding.field) for finding in found] == [((7,), "messages[0].content")]
+    assert "98.3% of the prompts" in found[0].message
+    assert findings_in(tmp_path, clean_chats(60), "odd-prompt") == []
+
+
 def test_a_word_like_none_is_a_gap_only_where_it_is_rare(tmp_path):
     rare = [{"instruction": f"Do {n}", "input": "none" if n == 3 else f"item {n}", "output": f"Done {n}."} for n in range(200)]
     often = [{"instruction": f"Do {n}", "input": "none" if n % 3 else f"item {n}", "output": f"Done {n}."} for n in range(200)]

@@ -26,7 +26,7 @@ FORMATS: dict[str, dict[str, int]] = {
     "dpo_zh_demo.json": {"lost-characters": 6, "invisible-characters": 1, "unclosed-fence": 1, "ai-boilerplate": 5, "refusal": 4},
     "glaive_toolcall_en_demo.json": {"unclosed-fence": 1, "truncated-answer": 1, "ai-boilerplate": 16, "refusal": 44},
     "glaive_toolcall_zh_demo.json": {"unclosed-fence": 1, "ai-boilerplate": 23, "refusal": 45},
-    "identity.json": {"ai-boilerplate": 1, "refusal": 1},
+    "identity.json": {"unfilled-slot": 90, "ai-boilerplate": 1, "refusal": 1},
     "kto_en_demo.json": {"mojibake": 2, "special-token": 1, "unclosed-fence": 4, "outer-whitespace": 1, "truncated-answer": 2, "ai-boilerplate": 2,
                          "refusal": 1},
     "mllm_audio_demo.json": {},
@@ -38,7 +38,7 @@ FORMATS: dict[str, dict[str, int]] = {
     "sharegpt_dummy_conversation.json": {"ai-boilerplate": 3},
     "v1_dpo_demo.jsonl": {"outer-whitespace": 2},
     "v1_multimodal_demo.jsonl": {},
-    "v1_sft_demo.jsonl": {"unclosed-fence": 1, "truncated-answer": 1, "ai-boilerplate": 14, "refusal": 13},
+    "v1_sft_demo.jsonl": {"unfilled-slot": 50, "unclosed-fence": 1, "truncated-answer": 1, "ai-boilerplate": 14, "refusal": 13},
 }  # fmt: skip
 """File -> check -> the most findings that were right."""
 

@@ -115,8 +115,10 @@ class OddAnswers:
         if total < FEWEST_ROWS or share < _SHARES["JSON"]:
             return
         for row, shape, answer in members:
+            if shape[0] != JSON_OBJECT or shape[1] in usual:
+                continue
             nearest = max(usual, key=lambda detail: _overlap(detail, shape[1]))
-            if shape[0] == JSON_OBJECT and shape[1] not in usual and (share >= _CERTAIN_KEYS or _overlap(nearest, shape[1]) >= _SAME_WORDS):
+            if share >= _CERTAIN_KEYS or _overlap(nearest, shape[1]) >= _SAME_WORDS:
                 yield self._finding(
                     context, row, f"{members.said(share, _keys_said(usual))}; {_difference(shape[1], nearest)}.", excerpt(answer), share
                 )

@@ -15,6 +15,7 @@ _TOKEN = re.compile(
     r"<\|[\w▁-]{1,40}\|>|<｜[^｜\n]{1,40}｜>|\[/?INST\]|<</?SYS>>|\[/?(?:AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|BOS|EOS|PAD|UNK|CLS|SEP|MASK)\]"
     r"|</?(?:bos|eos|pad|start_of_turn|end_of_turn|end_of_utterance)>"
 )
+_SLOT = re.compile(r"(?<![$\w{])\{\{\s?[a-z_]{2,30}\s?\}\}(?!\})")
 _SENTENCE_START, _SENTENCE_END = re.compile(r"\s*<s>"), re.compile(r"</s>\s*$")
 _NO_TEXT = re.compile(r"(?:n/?a|none|null|nan|nil|tbd|todo|undefined|-+|\.{2,}|\?+)\.?", re.IGNORECASE)
 _NO_TEXT_COMMON = 0.01
@@ -83,6 +84,27 @@ class Placeholders:
         common = _NO_TEXT_COMMON * context.texts.height
         counts = Counter((finding.field, finding.evidence.strip().casefold()) for finding in findings if finding.score is not None)
         return [finding for finding in findings if finding.score is None or counts[finding.field, finding.evidence.strip().casefold()] <= common]
+
+
+class UnfilledSlots:
+    """Slots of a template, such as {{name}}, that nobody filled."""
+
+    name = "unfilled-slot"
+    title = "Slots of a template that were never filled"
+    advice = "Fill them in, or the model learns to print them."
+
+    def faults(self, text: str, role: str) -> Iterator[Fault]:
+        """One fault a text; code and markup have such signs of their own."""
+        if "{{" not in text or any(sign in text for sign in "`<;"):
+            return
+        match = _SLOT.search(text)
+        if match:
+            yield Fault("warning", f"The slot {match.group()} was never filled.", excerpt(text, match.start()))
+
+    def settle(self, findings: Sequence[Finding], context: CheckContext) -> list[Finding]:
+        """A slot that one row alone has is something the row talks about."""
+        rows = Counter(message for message, _ in {(finding.message, finding.rows) for finding in findings})
+        return [finding for finding in findings if rows[finding.message] > 1]
 
 
 class UnclosedFences:
