@@ -8,7 +8,7 @@ from textual.containers import Container
 from textual.widget import Widget
 
 from sde_tui.screens.base import SdeScreen
-from sde_tui.screens.train_drawing import curve_points, figure_lines, list_items, result_words
+from sde_tui.screens.train_drawing import DRILL_TITLES, curve_points, figure_lines, list_items, result_words
 from sde_tui.session_training import TrainingPart
 from sde_tui.widgets.bindings import screen_bindings
 from sde_tui.widgets.chrome import OneLine
@@ -134,7 +134,7 @@ class TrainScreen(SdeScreen):
     def action_open_line(self) -> None:
         kind, value = self.things.value or ("", "")
         if kind == "rows":
-            self.session.records.drill(self.part.rows_with(value), f"rows that {value}", screen=self.NAME)
+            self.session.records.drill(self.part.rows_with(value), DRILL_TITLES[value], screen=self.NAME)
         elif kind == "run":
             self.part.drill_run(self.NAME)
 

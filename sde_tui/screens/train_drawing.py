@@ -25,6 +25,11 @@ _VERDICT_LINES = (
     ("dropped", "✗", "bad", "are longer than {max_length:,} tokens: left out"),
     ("template", "✗", "bad", "are refused by the chat template: left out"),
 )
+DRILL_TITLES = {
+    "ok": "rows that train whole", "cut": "rows whose answer is cut", "empty": "rows with empty answers", "nothing": "rows that train on nothing",
+    "dropped": "rows that are too long", "template": "rows that the chat template refuses",
+}  # fmt: skip
+"""What a list of rows is called in Records, by verdict."""
 _STATES = {
     "queued": ("…", "accent"), "running": ("▶", "accent"), "stopping": ("▷", "warn"), "done": ("✓", "good"),
     "stopped": ("■", "warn"), "failed": ("✗", "bad"), "lost": ("✗", "bad"),
