@@ -81,12 +81,12 @@ def test_no_screen_lets_an_escape_sequence_of_the_data_through(hostile_file, siz
         app.wait_for("2 Records")
         app.quiet(1.0)
         for spec in SCREENS:
-            app.press(str(spec.number), 0.8)
-            for _ in range(3):
-                app.press(DOWN, 0.15)
-            app.press(ENTER, 0.4)
-            app.press(ESCAPE, 0.3)
             app.press(str(spec.number), 0.3)
+            for _ in range(3):
+                app.press(DOWN, 0.05)
+            app.press(ENTER, 0.2)
+            app.press(ESCAPE, 0.15)
+            app.press(str(spec.number), 0.1)
         app.press("2", 0.5)
         for _ in range(len(ATTACKS)):
             app.press(DOWN, 0.05)
@@ -114,7 +114,8 @@ def test_no_screen_lets_an_escape_sequence_of_the_data_through(hostile_file, siz
             ":",
             ESCAPE,
         ):
-            app.press(keys, 0.25)
+            app.press(keys, 0.12)
+        app.quiet(1.0)
         assert app.process.poll() is None, app.text
         _assert_harmless(bytes(app.output))
         assert "PWNED" in app.text

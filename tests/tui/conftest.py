@@ -61,6 +61,14 @@ class Driven:
         await self.press_only(*keys)
         await self.settle()
 
+    async def until(self, true: Callable[[], bool], longest: float = 20.0) -> None:
+        """Waits until something is so: for what a timer starts."""
+        end = asyncio.get_running_loop().time() + longest
+        while not true():
+            assert asyncio.get_running_loop().time() < end, f"it never came; the screen:\n{self.text}"
+            await self.pilot.pause(0.02)
+        await self.settle()
+
     async def type(self, text: str) -> None:
         """Types characters."""
         await self.press(*text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 
 import pytest
@@ -36,9 +35,11 @@ def _rows(sde) -> list[int]:
 
 async def _typed(sde, text: str) -> None:
     """Types into the filter and waits for the pause after which it filters."""
+    from textual.widgets import Input
+
     await sde.type(text)
-    await asyncio.sleep(0.2)
-    await sde.settle()
+    wanted = sde.app.screen.query_one("#filter Input", Input).value
+    await sde.until(lambda: sde.session.records.view.text == wanted)
 
 
 # ---- reading
@@ -81,9 +82,7 @@ async def test_enter_reads_the_record_in_full_and_goes_back(records):
 async def test_side_by_side_from_a_hundred_columns_and_the_record_follows_the_cursor(open_app, dataset_file):
     async with open_app(dataset_file, size=(120, 40)) as sde:
         await sde.press("2", "down", "down")
-        await asyncio.sleep(0.15)
-        await sde.settle()
-        assert "row 2  line 3" in sde.text
+        await sde.until(lambda: "row 2  line 3" in sde.text)
         assert "It arrives on day 2." in sde.text
         await sde.press("v")
         assert "row 2  line 3" not in sde.text
