@@ -48,7 +48,6 @@ class BalanceScreen(SdeScreen):
         yield waiting
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.set_focus(self.class_list)
 
     @property
@@ -84,15 +83,11 @@ class BalanceScreen(SdeScreen):
     def refresh_content(self, change: str) -> None:
         if change in ("shown", "dataset"):
             self.part.start()
-        elif change not in ("balance", "work"):
+        elif change not in ("balance", "work", "resized"):
             return
         if change == "work" and self.part.known:
             return
         self._show_all()
-
-    def on_resize(self) -> None:
-        super().on_resize()
-        self.call_after_refresh(self._show_all)
 
     def _show_all(self) -> None:
         empty = not self.part.known

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 
 class SdeScreen(Screen[None]):
-    """A screen with a number key. See `sde_tui.screens` for how to write one."""
+    """A screen with a number key. See `sde_tui.screens` for how to write one.
+
+    Textual calls `on_mount` and `on_resize` of every class in the line: a screen's own must not call them again.
+    """
 
     NAME: ClassVar[str] = ""
     AUTO_FOCUS = ""
@@ -49,8 +52,7 @@ class SdeScreen(Screen[None]):
         """Brings the content up to date.
 
         Args:
-            change: What changed: "shown", or the name of a signal ("dataset", "view", "decisions", "findings", "jobs", "balance",
-                "duplicates", "rules", "selection", "work").
+            change: What changed: "shown" (the screen came up), "resized", or the name of a signal (see `sde_tui.session.Signals`).
         """
 
     def what_now(self) -> Line:
@@ -80,15 +82,14 @@ class SdeScreen(Screen[None]):
         return self.sde_app.session
 
     def on_mount(self) -> None:
-        names = ("dataset", "view", "decisions", "findings", "jobs", "balance", "duplicates", "rules", "selection", "work")
-        for signal, name in zip(self.session.signals.all, names, strict=True):
+        for name, signal in self.session.signals.by_name.items():
             signal.subscribe(self, lambda _how, name=name: self._changed(name))  # type: ignore[misc]
 
     def on_screen_resume(self) -> None:
         self.refresh_all("shown")
 
     def on_resize(self) -> None:
-        self.call_after_refresh(self.refresh_frame)
+        self.call_after_refresh(self.refresh_all, "resized")
 
     def _changed(self, name: str) -> None:
         if self.app.screen is self or self.app.screen_stack[0] is self:

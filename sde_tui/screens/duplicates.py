@@ -94,7 +94,6 @@ class DuplicatesScreen(SdeScreen):
                 yield ItemList(id="diff")
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.group_list.part = self.part
         self.set_focus(self.group_list)
 
@@ -125,15 +124,11 @@ class DuplicatesScreen(SdeScreen):
     def refresh_content(self, change: str) -> None:
         if change in ("shown", "dataset", "decisions"):
             self.part.start()
-        elif change not in ("duplicates", "work"):
+        elif change not in ("duplicates", "work", "resized"):
             return
         if change == "work" and self.part.grouping is not None:
             return
         self._show_all()
-
-    def on_resize(self) -> None:
-        super().on_resize()
-        self.call_after_refresh(self._show_all)
 
     def _show_all(self) -> None:
         empty = not len(self.part)

@@ -92,7 +92,6 @@ class FormatsScreen(SdeScreen):
         yield waiting
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.found.part = self.part
         self.set_focus(self.left)
 
@@ -142,15 +141,11 @@ class FormatsScreen(SdeScreen):
     def refresh_content(self, change: str) -> None:
         if change in ("shown", "dataset", "findings"):
             self.part.start()
-        elif change not in ("decisions", "work"):
+        elif change not in ("decisions", "work", "resized"):
             return
         if change == "work" and self.part.grouped and self.part.checked:
             return
         self._show_all()
-
-    def on_resize(self) -> None:
-        super().on_resize()
-        self.call_after_refresh(self._show_all)
 
     def _show_all(self) -> None:
         empty = not (self.part.checked or self.part.grouped)

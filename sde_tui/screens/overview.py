@@ -45,7 +45,6 @@ class OverviewScreen(SdeScreen):
         yield ItemList(id="overview")
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.set_focus(self.query_one("#overview"))
 
     def refresh_content(self, change: str) -> None:

@@ -62,7 +62,6 @@ class RecordsScreen(RecordVerbs, SdeScreen):
         yield FilterBar(id="filter")
 
     def on_mount(self) -> None:
-        super().on_mount()
         self._arrange()
 
     @property
@@ -80,7 +79,7 @@ class RecordsScreen(RecordVerbs, SdeScreen):
     def refresh_content(self, change: str) -> None:
         if change == "work":
             return
-        if change in ("shown", "view", "dataset"):
+        if change in ("shown", "resized", "view", "dataset"):
             self._show_rows()
         else:
             self.table.forget_cells()
@@ -136,15 +135,6 @@ class RecordsScreen(RecordVerbs, SdeScreen):
         for name in LAYOUTS:
             self.set_class(layout == name, f"-show-{name}")
         self.set_focus(self.record_view if layout == "record" else self.table)
-
-    def on_resize(self) -> None:
-        super().on_resize()
-        self.call_after_refresh(self._resized)
-
-    def _resized(self) -> None:
-        self._arrange()
-        self._show_rows()
-        self._show_record()
 
     def action_zoom(self) -> None:
         self._zoomed = not self._zoomed

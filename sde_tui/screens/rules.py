@@ -62,7 +62,6 @@ class RulesScreen(SdeScreen):
         yield OneLine(id="map-pair")
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.set_focus(self.rule_list)
 
     @property
@@ -94,15 +93,11 @@ class RulesScreen(SdeScreen):
     def refresh_content(self, change: str) -> None:
         if change in ("shown", "dataset"):
             self.rules.start()
-        elif change not in ("rules", "work"):
+        elif change not in ("rules", "work", "resized"):
             return
         if change == "work" and self.rules.choice is not None and not self.rules.running:
             return
         self._show_all()
-
-    def on_resize(self) -> None:
-        super().on_resize()
-        self.call_after_refresh(self._show_all)
 
     def _show_all(self) -> None:
         rules = self.rules

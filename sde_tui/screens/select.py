@@ -43,7 +43,6 @@ class SidePane(ItemList, can_focus=False):
         """There is another room."""
 
     def on_resize(self, event: events.Resize) -> None:
-        super().on_resize(event)
         self.post_message(self.Resized())
 
 
@@ -82,7 +81,6 @@ class SelectScreen(SdeScreen):
                     yield SidePane(id=name)
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.set_focus(self.table)
 
     @property
@@ -173,10 +171,6 @@ class SelectScreen(SdeScreen):
 
     def on_side_pane_resized(self) -> None:
         self._show_side()
-
-    def on_resize(self) -> None:
-        super().on_resize()
-        self.call_after_refresh(self.refresh_all, "shown")
 
     def what_now(self) -> Line:
         part = self.part

@@ -104,7 +104,8 @@ async def test_wide_shows_classes_and_the_card_beside_the_list(open_app, essays)
 async def test_the_command_on_screen_chooses_the_same_rows(open_app, essays, command_rows):
     async with open_app(essays) as sde:
         await sde.press("7")
-        await sde.press("plus", "plus", "minus", "left", "left", "exclamation_mark")
+        await sde.press("plus", "plus", "minus", "left", "left")
+        await sde.press("exclamation_mark")
         command, rows = part_of(sde).command_line(), chosen(sde)
         assert sde.flashed == f"$ {command}"
     assert command_rows(command) == rows

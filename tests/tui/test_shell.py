@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
 from sde_tui.keys import keys_of
@@ -32,6 +30,20 @@ async def test_every_screen_shows_status_tabs_message_and_keys(open_app, dataset
             assert sde.lines[-1].lstrip().startswith("? Keys"), spec.name
             assert len(sde.lines) == size[1]
             assert max(map(len, sde.lines)) <= size[0]
+
+
+@pytest.mark.parametrize("spec", SCREENS, ids=lambda spec: spec.name)
+async def test_one_change_is_shown_once(open_app, dataset_file, spec, monkeypatch):
+    async with open_app(dataset_file) as sde:
+        await sde.press(str(spec.number))
+        changes = []
+        monkeypatch.setattr(sde.app.screen, "refresh_content", changes.append)
+        sde.session.signals.jobs.publish("moved")
+        await sde.settle()
+        assert changes == ["jobs"]
+        await sde.pilot.resize_terminal(90, 30)
+        await sde.settle()
+        assert set(changes) == {"jobs", "resized"}
 
 
 async def test_help_lists_the_keys_of_the_screen_and_of_the_focused_widget_and_is_searched(open_app, dataset_file):
@@ -154,9 +166,7 @@ async def test_a_second_app_on_the_same_data_reads_only_and_says_so(open_app, da
 async def test_letters_after_a_slash_in_one_burst_go_into_the_filter(open_app, dataset_file):
     async with open_app(dataset_file) as sde:
         await sde.press("2", "slash", *"xax")
-        await asyncio.sleep(0.2)
-        await sde.settle()
-        assert sde.session.records.view.text == "xax"
+        await sde.until(lambda: sde.session.records.view.text == "xax")
         assert sde.session.decisions.counts == (0, 0)
 
 
