@@ -161,8 +161,8 @@ def _dividers(texts: pl.DataFrame, fields: Sequence[FieldColumn], layout: Layout
         "the turns are": pl.col("roles").str.slice(0, 12),
         "the split is": pl.col("split"),
     }
-    for title, column in columns.items():
-        codes, values = _coded(texts.select(column.fill_null("")).to_series())
+    for title, expression in columns.items():
+        codes, values = _coded(texts.select(expression.fill_null("")).to_series())
         if len(values) > 1 or (codes < 0).any():
             yield _Divider(title, codes, values)
 
@@ -214,7 +214,9 @@ class ShapeGroup:
 
     def rows_of(self, shape: tuple[str, str], report: ShapeReport) -> npt.NDArray[np.uint32]:
         """The rows of this group whose answer has a shape."""
-        return self.rows[report.shape_ids[self.positions] == report.shapes.index(shape)]
+        has_shape: npt.NDArray[np.bool_] = report.shape_ids[self.positions] == report.shapes.index(shape)
+        rows: npt.NDArray[np.uint32] = self.rows[has_shape]
+        return rows
 
     @property
     def families(self) -> Mapping[str, int]:
