@@ -40,6 +40,8 @@ def left_items(part: FormatsPart, width: int) -> list[Item]:
         items.append(Item([("   nothing found", "good")]))
     items += [Item([]), Item([(" Answers by group", "header"), (f" {_groups_words(part)}", "dim")])]
     items += [Item(_group_line(group, width), ("group", number)) for number, group in enumerate(part.groups)]
+    if part.grouped and not part.groups:
+        items.append(Item([("   no written answers", "dim")]))
     return items
 
 

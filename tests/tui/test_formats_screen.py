@@ -143,6 +143,16 @@ async def test_a_clean_file_says_that_nothing_was_found(open_app, tmp_path):
         assert "Answers by group" in sde.text
 
 
+async def test_labels_are_no_answers_to_group(open_app, tmp_path):
+    path = tmp_path / "labels.jsonl"
+    path.write_text("\n".join(json.dumps({"text": f"message {n}", "label": LABELS[n % 3]}) for n in range(30)) + "\n")
+    async with open_app(path, checks=True) as sde:
+        await sde.press("5")
+        assert "no written answers" in sde.text
+        await sde.press("enter")
+        assert "nothing to show" in sde.flashed
+
+
 # ---- fixing
 
 
