@@ -76,7 +76,7 @@ class TrainingPart:
             InputError: When its file cannot be read.
         """
         if self._recipe is None:
-            from sde_core.train.launch import project_recipe
+            from sde_core.train.recipe import project_recipe
 
             self._recipe = project_recipe(self._session.project)
         return self._recipe

@@ -60,11 +60,11 @@ def command(
         job = launch_training(dataset, _rows(dataset, rows), recipe, project.created().jobs_dir, progress=progress)
     status = job.status()
     if attach if attach is not None else sys.stderr.isatty():
-        talk(f"{job.title}: {job.id}")
+        talk(f"{visible(job.title)}: {job.id}")
         status = follow(job)
         say_outcome(job, status)
     elif not as_json:
-        talk(f"{job.title}: {job.id}\nFollow it with: sde jobs attach {job.id[-4:]}")
+        talk(f"{visible(job.title)}: {job.id}\nFollow it with: sde jobs attach {job.id[-4:]}")
     if as_json:
         emit_json(job_json(job))
     if status.state in ("failed", "lost"):
@@ -74,8 +74,7 @@ def command(
 def _recipe(project: Any, model: str | None, recipe_file: Path | None, settings: tuple[str, ...]) -> Recipe:
     from dataclasses import replace
 
-    from sde_core.train.launch import project_recipe
-    from sde_core.train.recipe import read_recipe, with_settings
+    from sde_core.train.recipe import project_recipe, read_recipe, with_settings
 
     recipe = read_recipe(recipe_file) if recipe_file else project_recipe(project)
     return with_settings(recipe if model is None else replace(recipe, model=model), settings)

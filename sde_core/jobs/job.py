@@ -64,6 +64,7 @@ class Job:
         """How far the job is; "lost" when its process is gone without a final word."""
         status = self._written_status()
         if status.state in FINAL_STATES:
+            self._child_ended()
             return status
         if self._process_is_gone(status):
             # Its last act may have been to write the final status after it was read above.
@@ -147,16 +148,20 @@ class Job:
         return read_status(self.folder / "status.json") or JobStatus(created=self.folder.stat().st_mtime, beat=self.folder.stat().st_mtime)
 
     def _process_is_gone(self, status: JobStatus) -> bool:
-        child = _children.get(self.folder)
-        if child is not None:
-            if child.poll() is None:
-                return False
-            del _children[self.folder]
-            return True
+        if self.folder in _children:
+            return self._child_ended()
         if status.identity is None:
             return time.time() - status.beat > _UNBORN_SECONDS
         liveness = status.identity.liveness()
         return liveness == "gone" or (liveness == "elsewhere" and time.time() - status.beat > _SILENT_SECONDS)
+
+    def _child_ended(self) -> bool:
+        """Whether the process was launched from here and has ended; lets go of it then."""
+        child = _children.get(self.folder)
+        if child is None or child.poll() is None:
+            return False
+        del _children[self.folder]
+        return True
 
     def _last_words(self) -> str:
         """The end of the log, where a process that died without a status may have said why."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 
@@ -16,12 +16,9 @@ from sde_core.jobs.job import new_job_folder
 from sde_core.progress import NEVER, Cancel, Progress, raise_if_cancelled, silent
 from sde_core.train.encode import Encoder
 from sde_core.train.preflight import RowCheck, refuse_if_nothing_trains, row_check
-from sde_core.train.recipe import Recipe, read_recipe
+from sde_core.train.recipe import Recipe
 from sde_core.train.rows import write_snapshot
 from sde_core.train.tokenizer import EMBEDDED_HINT, load_tokenizer, model_location
-
-if TYPE_CHECKING:
-    from sde_core.project import Project
 
 _LOOK_ROWS = 256
 
@@ -80,15 +77,6 @@ def check_before_launch(dataset: Dataset, rows: Sequence[int], recipe: Recipe, *
         if any(check.trained for check in checks):
             return
     refuse_if_nothing_trains(checks)
-
-
-def project_recipe(project: Project) -> Recipe:
-    """The recipe that one key launches: the project's own, or the defaults where it has none.
-
-    Raises:
-        InputError: When the project's recipe cannot be read.
-    """
-    return read_recipe(project.recipe_path) if project.recipe_path.exists() else Recipe()
 
 
 def _check_weights(location: str) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sde_core.dataset import Turns
 from sde_core.train.encode import VERDICTS, Encoder, TokenState
+
+SHOWN_CHARACTERS = 50_000
+"""Of each text: a view is drawn while somebody waits, and no model here reads as much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +26,9 @@ class TokenView:
 
 def token_view(encoder: Encoder, turns: Turns) -> TokenView:
     """The row's tokens; where the chat template refuses it there are none, and the note says why."""
-    encoded = encoder.encode(turns)
+    shown = tuple(replace(turn, text=turn.text[:SHOWN_CHARACTERS]) for turn in turns.turns)
+    long = " Only the beginning of its long texts is looked at here." if shown != turns.turns else ""
+    encoded = encoder.encode(replace(turns, turns=shown))
     backend, specials = encoder.tokenizer.backend, set(encoder.tokenizer.special_texts)
     tokens = []
     for token, (begin, end), (text, state) in zip(encoded.full_ids.tolist(), encoded.offsets.tolist(), encoded.tokens(), strict=True):
@@ -31,4 +36,4 @@ def token_view(encoder: Encoder, turns: Turns) -> TokenView:
         tokens.append((added if added in specials else text, state))
     reason = "" if encoded.verdict == "ok" else f" It {VERDICTS[encoded.verdict]}{': ' + encoded.reason if encoded.reason else ''}."
     cut = f" {encoded.n_cut:,} of {encoded.n_tokens:,} tokens are cut at {encoder.max_length:,}." if encoded.n_cut and encoded.verdict == "ok" else ""
-    return TokenView(tuple(tokens), f"{encoder.renderer.form} of {encoder.tokenizer.name.rsplit('/', 1)[-1]}.{reason}{cut}")
+    return TokenView(tuple(tokens), f"{encoder.renderer.form} of {encoder.tokenizer.name.rsplit('/', 1)[-1]}.{reason}{cut}{long}")

@@ -14,6 +14,9 @@ from typing import Any, Literal
 
 from sde_core.errors import InputError, UsageError
 
+if typing.TYPE_CHECKING:
+    from sde_core.project import Project
+
 DEFAULT_MAX_LENGTH = 1024
 """Tokens a sample may have where neither the recipe nor the model says otherwise."""
 
@@ -144,6 +147,15 @@ def read_recipe(path: Path) -> Recipe:
     if not isinstance(values, dict):
         raise InputError(f"{path} holds no recipe.", "A recipe is a JSON or YAML file of names and values.")
     return recipe_from(values)
+
+
+def project_recipe(project: Project) -> Recipe:
+    """The recipe that one key launches: the project's own, or the defaults where it has none.
+
+    Raises:
+        InputError: When the project's recipe cannot be read.
+    """
+    return read_recipe(project.recipe_path) if project.recipe_path.exists() else Recipe()
 
 
 def with_settings(recipe: Recipe, settings: Iterable[str]) -> Recipe:

@@ -38,6 +38,7 @@ class TrainScreen(SdeScreen):
     def __init__(self) -> None:
         super().__init__()
         self._begun = False
+        self._stood_on = ""
 
     def compose_content(self) -> Iterable[Widget]:
         yield ItemList(id="things")
@@ -71,15 +72,15 @@ class TrainScreen(SdeScreen):
             self._show_run()
 
     def _show_things(self) -> None:
-        first_run = not any(item.value and item.value[0] == "run" for item in self.things.items)
         self.things.set_items(list_items(self.part, self.things.scrollable_content_region.width or 79))
         shown = self.part.shown
-        if first_run and shown is not None:
+        if shown is not None and shown.id != self._stood_on:
             self._stand_on(shown.id)
 
     def _stand_on(self, identifier: str) -> None:
         y = next((y for y, item in enumerate(self.things.items) if item.value == ("run", identifier)), None)
         if y is not None:
+            self._stood_on = identifier
             self.things.move_to(y)
 
     def _show_run(self) -> None:
@@ -92,6 +93,7 @@ class TrainScreen(SdeScreen):
     def on_line_list_moved(self, event: LineList.Moved) -> None:
         kind, value = self.things.value or ("", "")
         if kind == "run":
+            self._stood_on = value
             self.part.show(value)
             self._show_run()
         self.refresh_frame()

@@ -21,6 +21,7 @@ from sde_core.dataset.turns import Turn, Turns
 from sde_core.errors import ModelError
 from sde_core.train.chat_template import ChatTemplate, TemplateError
 from sde_core.train.encode import IGNORED, Encoder
+from sde_core.train.preview import SHOWN_CHARACTERS, token_view
 from sde_core.train.recipe import Recipe
 from sde_core.train.tokenizer import load_tokenizer, model_location
 
@@ -231,6 +232,27 @@ def test_labels_are_ids_where_trained_whatever_the_row(tokenizers, data):
     assert (encoded.verdict in ("ok", "cut", "empty")) == (encoded.n_trained > 0)
     if recipe.completion_only and not any(turn.role in ("assistant", "text") for turn in turns.turns):
         assert encoded.n_trained == 0
+
+
+# ---- the view of one row
+
+
+def test_the_view_shows_every_token_and_says_what_becomes_of_it(tokenizers):
+    encoder = Encoder(tokenizers[""], Recipe(max_length=20))
+    seen = token_view(encoder, conversation("the cat", "sat on the old red barn"))
+    assert seen.tokens[0] == ("<s>", "masked")
+    assert {state for _, state in seen.tokens} == {"trained", "masked", "cut"}
+    assert "part of an answer is cut off" in seen.note
+    assert "".join(text for text, _ in seen.tokens) == "<s>User:\nthe cat\n\nAssistant:\nsat on the old red barn</s>"
+
+
+def test_the_view_of_a_refused_row_says_why_and_a_long_text_is_not_read_to_its_end(tokenizers):
+    refused = token_view(Encoder(tokenizers["turns"], Recipe()), conversation("a", "b", system="c"))
+    assert refused.tokens == ()
+    assert "System role not supported" in refused.note
+    long = token_view(Encoder(tokenizers[""], Recipe()), conversation("a" * 10, "b" * (2 * SHOWN_CHARACTERS)))
+    assert "Only the beginning" in long.note
+    assert len(long.tokens) <= SHOWN_CHARACTERS + 40
 
 
 # ---- tokenizers

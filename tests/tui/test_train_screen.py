@@ -118,13 +118,15 @@ async def test_decisions_change_the_set_at_once_and_rows_can_be_shown(open_app, 
 
 
 async def test_one_key_trains_and_the_curve_is_on_the_screen(open_app, dataset_file, project):
+    made_run(project, name="20200102T030405678-train-ab12")
     async with open_app(dataset_file) as sde:
         sde.session.decisions.accept(range(5))
         sde.session.decisions.accept(range(6, 12))
         await sde.press("F")
         await until(sde, lambda: sde.session.jobs.lines and not sde.session.jobs.active)
         assert "▐9 Train▌" in sde.lines[1]
-        (job,) = list_jobs(project.jobs_dir)
+        job, _ = list_jobs(project.jobs_dir)
+        assert sde.app.screen.things.value == ("run", job.id)
         assert job.status().state == "done", job.status().message
         assert "✓ done" in sde.text
         assert "step 6 of 6" in sde.text
