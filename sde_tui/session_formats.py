@@ -35,6 +35,7 @@ class CheckEntry:
         rows: Rows it touches.
         findings: What it found, worst first.
         fixes: The safe fixes that its findings have.
+        fixable: Rows that these fixes would change.
     """
 
     name: str
@@ -44,6 +45,7 @@ class CheckEntry:
     rows: int
     findings: tuple[Finding, ...]
     fixes: tuple[str, ...]
+    fixable: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +252,8 @@ def _entry(report: CheckReport, action: Any) -> CheckEntry:
     findings = report.of(action.check)
     advice = next(info.advice for info in report.checks if info.name == action.check)
     fixes = tuple(dict.fromkeys(finding.fix for finding in findings if finding.fix))
-    return CheckEntry(action.check, action.title, advice, action.severity, action.rows, findings, fixes)
+    fixable = len({row for finding in findings if finding.fix for row in finding.rows})
+    return CheckEntry(action.check, action.title, advice, action.severity, action.rows, findings, fixes, fixable)
 
 
 def _group_entry(group: ShapeGroup, odd: dict[int, str]) -> GroupEntry:

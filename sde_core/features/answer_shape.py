@@ -195,7 +195,7 @@ class ShapeGroup:
     """Rows that belong together by what divides them, and the shapes of their answers.
 
     Attributes:
-        title: What the rows have in common, "all rows" for the whole.
+        title: What the rows have in common; "all rows" for the whole, "all other rows" for those that nothing sets apart.
         rows: uint32[n], record positions in file order.
         shapes: (kind, detail) -> rows, most first.
         habit: The commonest (kind, detail).
@@ -274,7 +274,8 @@ def mine_shapes(texts: pl.DataFrame, layout: Layout, fields: Sequence[FieldColum
     dividers = list(_dividers(texts, fields, layout))
     leaves = _divided(np.arange(texts.height), _class_ids(ids, named), dividers, (), _DEEPEST) if texts.height else []
     rows = texts["row"].to_numpy()
-    groups = [_group(leaf, title, rows, ids, named) for leaf, title in leaves]
+    whole = "all rows" if len(leaves) == 1 else "all other rows"
+    groups = [_group(leaf, title or whole, rows, ids, named) for leaf, title in leaves]
     return ShapeReport(tuple(sorted(groups, key=lambda group: -len(group.rows))), named, ids)
 
 
@@ -299,7 +300,7 @@ def _divided(
             if saving > best_saving:
                 best, best_saving = divider, saving
     if best is None:
-        return [(positions, " and ".join(titles) or "all rows")]
+        return [(positions, " and ".join(titles))]
     leaves: list[Leaf] = []
     for code, part in _parts(best.codes[positions]):
         title = (f"{best.title} {_quoted(best.values[code])}",) if code >= 0 else ()

@@ -199,7 +199,7 @@ class FormatsScreen(SdeScreen):
         if entry is None:
             return [("enter", "accent"), (" shows the rows, ", "dim"), ("tab", "accent"), (" moves to the shapes", "dim")] if self.shown else []
         if entry.fixes:
-            return [("f", "accent"), (" fixes this, ", "dim"), ("A", "accent"), (f" all {entry.rows:,} rows: ", "dim"), (entry.advice, "text")]
+            return [("f", "accent"), (" fixes this, ", "dim"), ("A", "accent"), (f" all {entry.fixable:,}: ", "dim"), (entry.advice, "text")]
         return [(visible(entry.advice), "text")]
 
     def command_line(self) -> str:
