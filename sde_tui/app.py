@@ -16,6 +16,7 @@ from textual.binding import Binding
 from textual.screen import Screen
 
 from sde_core.dataset import Dataset
+from sde_core.visible import visible
 from sde_tui import terminal
 from sde_tui.screens import SCREENS
 from sde_tui.screens.base import SdeScreen
@@ -125,7 +126,8 @@ class SdeApp(App[str]):
         """Leaves and says what keeps running."""
         active = self.session.jobs.active
         self.session.close()
-        running = "".join(f"{line.shown()} keeps running: sde {self.session.command_data} shows it again.\n" for line in active)
+        again = f"keeps running: sde {visible(self.session.command_data)} shows it again."
+        running = "".join(f"{line.shown()} {again}\n" for line in active)
         self.exit(running)
 
     def _fatal_error(self) -> None:
@@ -191,8 +193,8 @@ class SdeApp(App[str]):
     # ---- the message line
 
     def flash(self, message: str, ink: str = "text") -> None:
-        """Shows one line, safe to show, until the next key."""
-        self.flashed = (message, ink)
+        """Shows one line until the next key."""
+        self.flashed = (visible(message), ink)
         self._refresh_frame()
 
     def _refresh_frame(self) -> None:

@@ -11,6 +11,7 @@ import click
 from sde_core.cli.common import data_options, emit_json, journal_of, json_option, parsed_rows, stderr_progress, talk
 from sde_core.dataset import Dataset
 from sde_core.errors import InputError, UsageError
+from sde_core.visible import visible
 
 if TYPE_CHECKING:
     from sde_core.train.recipe import Recipe

@@ -146,7 +146,7 @@ class SdeScreen(Screen[None]):
             if yes:
                 then()
 
-        self.app.push_screen(ConfirmScreen(question, details), answered)
+        self.app.push_screen(ConfirmScreen(visible(question), [visible(detail) for detail in details]), answered)
 
     def choose(self, title: str, options: Sequence[tuple[Any, str]], then: Callable[[Any], None], *, current: Any = None) -> None:
         """Offers (value, words) and calls `then` with the value chosen."""

@@ -152,6 +152,17 @@ async def test_quit_says_what_keeps_running(open_app, dataset_file):
         assert "train 812/3,000 keeps running" in sde.app.return_value
 
 
+async def test_a_hostile_name_in_a_command_or_a_question_is_only_text(open_app, dataset_file):
+    hostile = dataset_file.rename(dataset_file.with_name("a\x1b]52;c;x\x07b.jsonl"))
+    async with open_app(hostile) as sde:
+        await sde.press("exclamation_mark")
+        assert "a␛]52;c;x␇b.jsonl" in sde.flashed
+        sde.app.screen.ask(f"Leave {hostile.name}?", sde.app.leave, details=[hostile.name])
+        await sde.settle()
+        assert sde.text.count("a␛]52;c;x␇b.jsonl") >= 2
+        assert not set(sde.text) & {"\x1b", "\x07"}
+
+
 async def test_a_second_app_on_the_same_data_reads_only_and_says_so(open_app, dataset_file):
     async with open_app(dataset_file) as first:
         await first.press("2", "a")
