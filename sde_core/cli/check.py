@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import click
 import orjson
 
 from sde_core.checks import run_checks
-from sde_core.checks.findings import SEVERITIES, Finding
+from sde_core.checks.findings import SEVERITIES, Finding, Severity
 from sde_core.checks.report import Action, CheckReport, finding_json
 from sde_core.cli.common import data_options, emit_json, json_option, stderr_progress, talk
 from sde_core.dataset import Dataset
@@ -16,6 +17,7 @@ from sde_core.project import atomic_write
 from sde_core.visible import visible
 
 _MESSAGE, _EVIDENCE = 150, 120
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _EPILOG = """\b
 Severities: error harms training, warning likely does, info is worth a look.
 Row numbers count records from 0, malformed ones included; line numbers count from 1.
@@ -52,7 +54,7 @@ def _print_checks(ctx: click.Context, _parameter: click.Parameter, wanted: bool)
 @click.option("--fail-on", type=click.Choice(["error", "warning"]), help="Exit with code 1 if there is a finding this bad or worse.")
 @click.option("--list", is_flag=True, is_eager=True, expose_value=False, callback=_print_checks, help="List all checks and leave.")
 @json_option
-def command(dataset: Dataset, only: str | None, output: Path | None, fail_on: str | None, as_json: bool) -> int:
+def command(dataset: Dataset, only: str | None, output: Path | None, fail_on: Severity | None, as_json: bool) -> int:
     """Check DATA: fields, turns, characters, answers, duplicates, labels."""
     names = [name.strip() for name in (only or "").split(",") if name.strip()]
     with stderr_progress("checking") as progress:
@@ -67,16 +69,16 @@ def command(dataset: Dataset, only: str | None, output: Path | None, fail_on: st
     return 1 if fails(report, fail_on) else 0
 
 
-def fails(report: CheckReport, fail_on: str | None) -> bool:
+def fails(report: CheckReport, fail_on: Severity | None) -> bool:
     """Whether a finding is as bad as `fail_on` or worse."""
     worst = report.worst()
-    return fail_on is not None and worst is not None and [*SEVERITIES].index(worst) <= [str(name) for name in SEVERITIES].index(fail_on)
+    return fail_on is not None and worst is not None and SEVERITIES.index(worst) <= SEVERITIES.index(fail_on)
 
 
 def _encodable(value: object) -> object:
     """Lone surrogates have no UTF-8 form; what is printed carries U+FFFD in their place."""
     if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode() if not value.isascii() else value
+        return value if value.isascii() else _SURROGATE.sub("\ufffd", value)
     if isinstance(value, dict):
         return {_encodable(key): _encodable(inner) for key, inner in value.items()}
     return [_encodable(inner) for inner in value] if isinstance(value, list) else value

@@ -93,7 +93,9 @@ def test_lone_surrogates_survive_the_json(run, tmp_path):
     ).path
     code, out, _ = run("check", path, "--json")
     assert code == 0
-    assert json.loads(out)["counts"] == {"lost-characters": 1}
+    shown = json.loads(out)
+    assert shown["counts"] == {"lost-characters": 1}
+    assert shown["findings"][0]["evidence"] == "half \ufffd"
 
 
 # ---- fix
