@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
 
 AUTOMATIC_ROWS = 20_000
 """Up to so many rows preflight runs by itself; larger datasets wait for a key."""
-
-NEEDED = ("torch", "transformers", "peft", "accelerate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +169,9 @@ class TrainingPart:
 
     def why_not_fine_tune(self) -> str:
         """Why no fine-tune can be started now, "" where it can."""
-        missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+        from sde_core.train.device import missing_packages
+
+        missing = missing_packages()
         if missing:
             return f"Training needs {', '.join(missing)}: pip install 'sde[ml]'."
         return self.why_not_look() or ("A fine-tune is being prepared already." if self.preparing else "")

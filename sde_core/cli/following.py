@@ -12,6 +12,7 @@ from sde_core.cli.common import talk
 from sde_core.jobs import Job, JobStatus
 from sde_core.train.curve import RunCurve
 from sde_core.visible import visible
+from sde_core.wording import duration
 
 _POLL_SECONDS = 0.5
 
@@ -55,16 +56,6 @@ def progress_line(status: JobStatus, curve: RunCurve) -> str:
     return " · ".join([*parts, *(["stopping"] if status.state == "stopping" else [])])
 
 
-def duration(seconds: float) -> str:
-    """A time span in the two units that matter, such as "4 min 20 s"."""
-    whole = round(seconds)
-    for size, unit, smaller_size, smaller in ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
-        if whole >= size:
-            rest = whole % size // smaller_size
-            return f"{whole // size} {unit} {rest} {smaller}" if rest else f"{whole // size} {unit}"
-    return f"{whole} s"
-
-
 def job_json(job: Job) -> dict[str, Any]:
     """A job as the command line prints it."""
     metrics = job.result_dir / "metrics.json"
@@ -85,5 +76,7 @@ def say_outcome(job: Job, status: JobStatus) -> None:
     talk(f"{job.id}: {status.state}. {visible(status.message)} {visible(status.hint)}".rstrip())
     if status.state == "done":
         talk(f"The result is in {visible(str(job.result_dir))}")
-    elif status.state in ("stopped", "lost", "failed"):
-        talk(f"Go on with: sde jobs resume {job.id[-4:]}    What it printed: {visible(str(job.log_path))}")
+    elif status.state in ("stopped", "lost"):
+        talk(f"Go on with: sde jobs resume {job.id[-4:]}")
+    elif status.state == "failed":
+        talk(f"What it printed: {visible(str(job.log_path))}")

@@ -29,6 +29,11 @@ class DevicePlan:
     processes: int = 1
 
 
+def missing_packages() -> list[str]:
+    """Packages that training needs and that are not installed; found without loading them."""
+    return [name for name in ("torch", "transformers", "peft", "accelerate") if importlib.util.find_spec(name) is None]
+
+
 def visible_gpus() -> int:
     """NVIDIA GPUs that this process may use, found without loading torch."""
     listed = os.environ.get("CUDA_VISIBLE_DEVICES")

@@ -10,10 +10,11 @@ from typing import Any
 import orjson
 
 from sde_core.dataset import Dataset
-from sde_core.errors import ModelError, SdeError, UsageError
+from sde_core.errors import MissingExtraError, ModelError, SdeError, UsageError
 from sde_core.jobs import Job, launch
 from sde_core.jobs.job import new_job_folder
 from sde_core.progress import NEVER, Cancel, Progress, raise_if_cancelled, silent
+from sde_core.train.device import missing_packages
 from sde_core.train.encode import Encoder
 from sde_core.train.preflight import RowCheck, refuse_if_nothing_trains, row_check
 from sde_core.train.recipe import Recipe
@@ -64,7 +65,11 @@ def check_before_launch(dataset: Dataset, rows: Sequence[int], recipe: Recipe, *
     Raises:
         UsageError: When there are no rows, or nothing in them would train.
         ModelError: When the model or its tokenizer cannot be used.
+        MissingExtraError: When a package is not installed.
     """
+    missing = missing_packages()
+    if missing:
+        raise MissingExtraError(f"Training needs {', '.join(missing)}.", "pip install 'sde[ml]'")
     if not len(rows):
         raise UsageError("There are no rows to train on.", "Accept some rows, or take back some rejections.")
     _check_weights(model_location(recipe.model))

@@ -18,7 +18,7 @@ from sde_core.train.order import EpochSampler
 from sde_core.train.preflight import steps_of
 from sde_core.train.recipe import Recipe, listed
 from sde_core.train.samples import Collator, Sample, Samples
-from sde_core.train.tokenizer import EMBEDDED_HINT, Tokenizer, model_location
+from sde_core.train.tokenizer import EMBEDDED_HINT, Tokenizer, hub_is_reachable, model_location
 
 _CHECKPOINTS = 10
 _EVALUATIONS = 6
@@ -43,7 +43,8 @@ def load_model(recipe: Recipe, plan: DevicePlan) -> Any:
     location = model_location(recipe.model)
     # LoRA's own weights stay in float32 (peft casts them up); the frozen base may be as small as the device computes with.
     dtype = {"float32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[plan.precision]
-    options = {"quantization_config": _four_bit(dtype), "device_map": {"": 0}} if plan.quantize == "4bit" else {}
+    options: dict[str, Any] = {"quantization_config": _four_bit(dtype), "device_map": {"": 0}} if plan.quantize == "4bit" else {}
+    options["local_files_only"] = not Path(location).is_dir() and not hub_is_reachable()
     try:
         return AutoModelForCausalLM.from_pretrained(location, dtype=dtype, use_safetensors=True, trust_remote_code=False, **options)
     except (OSError, ValueError, KeyError, RuntimeError) as error:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from sde_core.embedded import embedded_path
 from sde_core.errors import MissingExtraError, ModelError
@@ -16,6 +19,7 @@ _GENERIC_CLASSES = ("PreTrainedTokenizerFast", "TokenizersBackend")
 """Classes that add nothing to `tokenizer.json`; all others change it while loading and need transformers."""
 _UNLIMITED = 1 << 20
 """Context lengths above this are a tokenizer's way to say that it has none."""
+_PATIENCE_SECONDS = 3.0
 EMBEDDED_HINT = "Leave --model out to use the base model that comes with sde."
 
 
@@ -98,6 +102,20 @@ def model_location(model: str) -> str:
     return model
 
 
+def hub_is_reachable() -> bool:
+    """Whether models can be fetched; asked before the hub's own client, which tries for most of a minute."""
+    if os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on"):
+        return False
+    if any(os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")):
+        return True
+    address = urlsplit(os.environ.get("HF_ENDPOINT") or "https://huggingface.co")
+    try:
+        socket.create_connection((address.hostname or "huggingface.co", address.port or 443), timeout=_PATIENCE_SECONDS).close()
+    except OSError:
+        return False
+    return True
+
+
 def load_tokenizer(model: str) -> Tokenizer:
     """The tokenizer of a model.
 
@@ -139,10 +157,13 @@ def _from_transformers(location: str) -> Tokenizer:
         from transformers import AutoConfig, AutoTokenizer
     except ImportError as error:
         raise MissingExtraError(f"Loading the tokenizer of {location} needs transformers.", "pip install 'sde[ml]'") from error
+    options = {"trust_remote_code": False, "local_files_only": not Path(location).is_dir() and not hub_is_reachable()}
     try:
-        loaded = AutoTokenizer.from_pretrained(location, trust_remote_code=False)
-        positions = getattr(AutoConfig.from_pretrained(location, trust_remote_code=False), "max_position_embeddings", None)
+        loaded = AutoTokenizer.from_pretrained(location, **options)
+        positions = getattr(AutoConfig.from_pretrained(location, **options), "max_position_embeddings", None)
     except (OSError, ValueError, KeyError, TypeError) as error:
+        if options["local_files_only"]:
+            raise ModelError(f"{location} is no folder and not in this machine's cache, and the hub cannot be reached.", EMBEDDED_HINT) from error
         raise ModelError(f"The tokenizer of {location} cannot be loaded: {_first_sentence(error)}.", EMBEDDED_HINT) from error
     backend = getattr(loaded, "backend_tokenizer", None)
     if backend is None:
