@@ -26,6 +26,7 @@ from sde_core.dataset.turns import Edit, FieldPath
 from sde_core.errors import InputError, ReadOnlyError, UsageError
 from sde_core.project import unwritable
 from sde_core.visible import visible
+from sde_core.wording import count_of
 
 if TYPE_CHECKING:
     from sde_core.dataset import Dataset
@@ -72,7 +73,7 @@ class Decision:
         if self.of:
             return f"{self.op} #{self.of}"
         reason = self.reasons[0] if len(self.reasons) == 1 else f"{len(self.reasons)} reasons"
-        return f"{self.op} {self.count:,} row{'s' if self.count != 1 else ''}" + (f": {reason}" if reason else "")
+        return f"{self.op} {count_of(self.count, 'row')}" + (f": {reason}" if reason else "")
 
 
 @dataclass(slots=True)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from sde_core.errors import CancelledError, SdeError
 from sde_core.progress import Progress
+from sde_core.wording import duration
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -53,13 +54,8 @@ class Task:
             return f"{self.title}…"
         share = min(self.done / self.total, 1.0)
         passed = time.monotonic() - self.started
-        left = f", {_duration(passed / share - passed)} left" if share > 0.02 and passed > 3 else ""
+        left = f", {duration(max(passed / share - passed, 1), units=1)} left" if share > 0.02 and passed > 3 else ""
         return f"{self.title} {int(share * 100)} %{left}"
-
-
-def _duration(seconds: float) -> str:
-    seconds = max(int(seconds), 1)
-    return f"{seconds} s" if seconds < 90 else f"{seconds // 60} min" if seconds < 5400 else f"{seconds // 3600} h"
 
 
 class Lanes:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from sde_core.errors import SdeError
+from sde_core.errors import BadRecordError, SdeError
+from sde_core.wording import count_of
 
 if TYPE_CHECKING:
     from sde_core.dataset import Edit
@@ -93,9 +95,24 @@ class DecisionsPart:
 
     # ---- verbs
 
-    def accept(self, rows: Iterable[int], reason: str | Sequence[str] = "by hand") -> bool:
+    def accept(self, rows: Iterable[int], reason: str = "by hand") -> bool:
         """Accepts rows for the training set; False where that failed and was said."""
-        return self._decide(lambda journal: journal.accept(rows, reason))
+        wanted = list(rows)
+        accepted = self.readable(wanted)
+        if wanted and not accepted:
+            which = f"Row {wanted[0]:,}" if len(wanted) == 1 else "None of these rows"
+            self._session.flash(f"{which} can{'' if len(wanted) > 1 else 'not'} be read, so there is nothing to accept; x rejects.", "warn")
+            return False
+        return self._decide(lambda journal: journal.accept(accepted, reason))
+
+    def readable(self, rows: Sequence[int]) -> Sequence[int]:
+        """Those of the rows that can be read, as far as that is known: no other row can train."""
+        dataset = self._session.dataset
+        for row in () if dataset.bad_known else rows[:_PARSED_AT_ONCE]:
+            with suppress(BadRecordError):
+                dataset.value(row)
+        unreadable = {record.row for record in dataset.bad}
+        return [row for row in rows if row not in unreadable] if unreadable else rows
 
     def reject(self, rows: Iterable[int], reason: str | Sequence[str] | None = None) -> bool:
         """Rejects rows; without a reason, what was found on each row is its reason."""
@@ -127,7 +144,7 @@ class DecisionsPart:
         decision = self._session.attempt(act, self._journal)
         if decision is not None:
             self._changed("decided", edits=edits)
-            self._session.flash(f"{_past(decision)}   u undoes it.", "good")
+            self._session.flash(f"{_past(decision, self._session.app.size.width - len(_UNDO) - 1)}{_UNDO}", "good")
         return decision is not None
 
     def _step(self, act: Callable[[Journal], Decision | None], done: str, nothing: str) -> None:
@@ -150,14 +167,20 @@ class DecisionsPart:
         self._session.signals.decisions.publish(how)
 
 
+_PARSED_AT_ONCE = 1_000
+_UNDO = "   u undoes it."
 _PAST = {"accept": "Accepted", "reject": "Rejected", "clear": "Undecided again:", "edit": "Edited"}
+_UNSAID = ("", "by hand", "edited by hand")
 
 
-def _past(decision: Decision) -> str:
-    """ "Rejected 12 rows: empty answer."."""
+def _past(decision: Decision, room: int) -> str:
+    """ "Rejected 12 rows: empty answer.", cut to `room` characters."""
     from sde_core.visible import visible
 
-    rows = f"{decision.count:,} row{'s' if decision.count != 1 else ''}"
-    reasons = [reason for reason in decision.reasons if reason and reason != "by hand"]
-    why = f": {visible(reasons[0], 60)}" if len(reasons) == 1 else f", for {len(reasons)} reasons" if reasons else ""
-    return f"{_PAST[decision.op]} {rows}{why}."
+    said = f"{_PAST[decision.op]} {count_of(decision.count, 'row')}"
+    reasons = [reason for reason in decision.reasons if reason not in _UNSAID]
+    if len(reasons) == 1:
+        said = visible(f"{said}: {reasons[0].rstrip('.')}", max(room - 1, 20))
+    elif reasons:
+        said += f", for {len(reasons):,} reasons"
+    return said if said.endswith("…") else f"{said}."

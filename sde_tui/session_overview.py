@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sde_core.visible import visible
+from sde_core.wording import count_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -96,7 +97,7 @@ class OverviewPart:
     def _holds(self) -> str:
         dataset = self._session.dataset
         count = len(dataset)
-        known = f"{count:,} row{'s' if count != 1 else ''}" if dataset.complete else f"≥ {count:,} rows, {int(self._session.read_share * 100)} % read"
+        known = count_of(count, "row") if dataset.complete else f"≥ {count:,} rows, {int(self._session.read_share * 100)} % read"
         if dataset.bad:
             known += f", {len(dataset.bad):,} cannot be read"
         elif not dataset.bad_known:
@@ -184,7 +185,7 @@ def _problems_of(report: CheckReport) -> list[Problem]:
 
 def _advice(action: Action) -> str:
     """The action's sentence without the count and title that stand before it on the line."""
-    rows = f"{action.rows:,} row{'s' if action.rows != 1 else ''}: "
+    rows = f"{count_of(action.rows, 'row')}: "
     return action.sentence.removeprefix(f"{rows}{action.title[:1].lower()}{action.title[1:]}.").strip()
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from sde_core.checks.findings import SEVERITIES, Finding, Severity
 from sde_core.dataset import Dataset
+from sde_core.wording import count_of
 
 _HARM: dict[Severity, float] = {"error": 1.0, "warning": 0.4, "info": 0.05}
 """What a row with a finding of this severity costs, relative to a row that must not be trained on."""
@@ -138,5 +139,5 @@ def _action(info: CheckInfo, findings: Sequence[Finding]) -> Action:
 
 def _sentence(info: CheckInfo, findings: Sequence[Finding], rows: int) -> str:
     heading = f"{info.title[:1].lower()}{info.title[1:]}"
-    said = findings[0].message if len(findings) == 1 else f"{rows:,} row{'s' if rows != 1 else ''}: {heading}."
+    said = findings[0].message if len(findings) == 1 else f"{count_of(rows, 'row')}: {heading}."
     return f"{said} {info.advice}".strip()

@@ -15,6 +15,7 @@ from sde_core.cli.common import data_options, emit_json, json_option, stderr_pro
 from sde_core.dataset import Dataset
 from sde_core.project import atomic_write
 from sde_core.visible import visible
+from sde_core.wording import count_of
 
 _MESSAGE, _EVIDENCE = 150, 120
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -98,7 +99,7 @@ def _print(report: CheckReport, dataset: Dataset) -> None:
 
 
 def _print_check(action: Action, findings: tuple[Finding, ...], dataset: Dataset) -> None:
-    count = f"{action.rows:,} row{'s' if action.rows != 1 else ''}" if action.rows else "the file"
+    count = count_of(action.rows, "row") if action.rows else "the file"
     click.echo(f"{action.severity:<8} {action.check:<22} {count:>12}  {visible(action.title)}")
     shown = findings[0]
     where = f"row {shown.rows[0]}, line {dataset.line(shown.rows[0])}: " if shown.rows else ""

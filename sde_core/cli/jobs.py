@@ -7,10 +7,11 @@ from pathlib import Path
 import click
 
 from sde_core.cli.common import emit_json, json_option, talk
-from sde_core.cli.following import duration, follow, job_json, progress_line, say_outcome
+from sde_core.cli.following import follow, job_json, progress_line, say_outcome
 from sde_core.errors import UsageError
 from sde_core.jobs import Job, find_job, list_jobs
 from sde_core.visible import visible
+from sde_core.wording import duration
 
 _ACTIONS = ("list", "show", "attach", "stop", "resume")
 

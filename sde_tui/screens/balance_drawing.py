@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sde_core.visible import visible
+from sde_core.wording import count_of
 from sde_tui.session_balance import WHICH
 from sde_tui.widgets.bars import bar_spans
 from sde_tui.widgets.lines import Item
@@ -53,7 +54,7 @@ def summary_lines(part: BalancePart, field: str) -> tuple[tuple[Line, Line], tup
     first: Line = [
         (f" {visible(field, 40)}", "strong"),
         (f" · {meaning}", "dim"),
-        (f" · {_plural(len(balance.classes), 'class', 'classes')}", "text"),
+        (f" · {count_of(len(balance.classes), 'class', 'classes')}", "text"),
     ]
     second: list[Span] = [
         (f" imbalance {balance.imbalance:,.1f} : 1", "warn" if balance.imbalance >= 20 and balance.source == "label" else "text"),
@@ -62,12 +63,8 @@ def summary_lines(part: BalancePart, field: str) -> tuple[tuple[Line, Line], tup
     spelt = {name for names in balance.variants for name in names[1:]}
     rare = sum(name not in spelt for name in balance.rare)
     second += [(f" · {rare:,} rare", "warn")] if rare else []
-    second += [(f" · {_plural(len(balance.variants), 'label', 'labels')} respelt", "warn")] if balance.variants else []
+    second += [(f" · {count_of(len(balance.variants), 'label')} respelt", "warn")] if balance.variants else []
     return (first, [(f"{balance.rows:,} {WHICH[part.which]}{missing} ", "dim")]), (second, [])
-
-
-def _plural(count: int, one: str, several: str) -> str:
-    return f"{count:,} {one if count == 1 else several}"
 
 
 def class_items(part: BalancePart, field: str, width: int) -> list[Item]:
@@ -121,7 +118,7 @@ def class_lines(part: BalancePart, field: str, name: str | None, width: int) -> 
     verdict = part.verdicts(field).get(name)
     definition = part.definition(field, name)
     count = balance.count_of(name)
-    facts = f" · {_plural(count, 'row', 'rows')} · {share_text(count / max(balance.rows, 1))}"
+    facts = f" · {count_of(count, 'row')} · {share_text(count / max(balance.rows, 1))}"
     usual = next((names[0] for names in balance.variants if name in names[1:]), "")
     plan = None if usual or (verdict is not None and verdict.verdict == "over" and len(part.targets[field]) == 1) else part.plan(field)
     words: list[Span] = [(f"That is: {definition}.", "dim")] if definition else []

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from textual.containers import Container
 from textual.widget import Widget
 
+from sde_core.wording import count_of
 from sde_tui.screens.base import SdeScreen
 from sde_tui.screens.duplicates_drawing import (
     GLYPHS,
@@ -140,8 +142,8 @@ class DuplicatesScreen(SdeScreen):
         if empty:
             self.query_one("#waiting", ItemList).set_items([Item(line) for line in waiting_lines(*self._waiting_words())])
             return
-        self._follow_keeper()
         self.group_list.lines_changed()
+        self._follow_keeper()
         self._show_pair()
 
     def _waiting_words(self) -> tuple[str, str]:
@@ -157,6 +159,7 @@ class DuplicatesScreen(SdeScreen):
         """Keeps the cursor on the same group when the groups change, or else where it was."""
         number = None if self._keeper is None else self.part.number_of(self._keeper)
         self.group_list.move_to(self.group_list.cursor if number is None else number)
+        self.group_list.show_line(self.group_list.cursor)
         group = self.group
         self._keeper = None if group is None else group.keeper
 
@@ -262,8 +265,7 @@ class DuplicatesScreen(SdeScreen):
     def action_keep_one_all(self) -> None:
         part, wishes = self.part, self.part.wishes
         kinds = f"{wishes.kind} " if wishes.kind else ""
-        rows, groups = (f"{count:,} {noun}{'s' if count != 1 else ''}" for count, noun in ((part.to_drop, "row"), (len(part), f"{kinds}group")))
-        question = f"Reject {rows}, keeping one row of each of {groups}?"
+        question = f"Reject {count_of(part.to_drop, 'row')}, keeping one row of each of {count_of(len(part), f'{kinds}group')}?"
         self.ask(
             question,
             lambda: part.keep_one(None) and None,
@@ -298,7 +300,11 @@ class DuplicatesScreen(SdeScreen):
             self.flash(f"Row {member.row:,} is kept of its group instead of row {group.keeper:,}.")
 
     def action_policy(self) -> None:
-        self.choose("Of each group, keep", list(POLICIES.items()), lambda policy: self.part.wish(policy=policy), current=self.part.wishes.policy)
+        def chosen(policy: Any) -> None:
+            if policy != "quality" or self.session.attempt(self.session.quality) is not None:
+                self.part.wish(policy=policy)
+
+        self.choose("Of each group, keep", list(POLICIES.items()), chosen, current=self.part.wishes.policy)
 
     def action_kind(self) -> None:
         kinds = [(kind, f"{GLYPHS.get(kind, ' ')} {words}") for kind, words in _KIND_WORDS.items() if kind != "semantic" or self.part.wishes.semantic]

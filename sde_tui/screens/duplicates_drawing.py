@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from sde_core.wording import count_of
 from sde_tui.widgets.spans import Line, Span, width_of
 from sde_tui.widgets.wrapping import wrapped_spans
 
@@ -39,7 +40,7 @@ def counts_line(part: DuplicatesPart) -> tuple[Line, Line]:
 def keeping_line(part: DuplicatesPart) -> tuple[Line, Line]:
     """What keeping one of each group does; at the right the threshold that the brackets move."""
     wishes, total = part.wishes, len(part.index.rows) if part.index is not None else 0
-    groups = f"{len(part):,} {wishes.kind + ' ' if wishes.kind else ''}group{'s' if len(part) != 1 else ''}"
+    groups = count_of(len(part), f"{wishes.kind} group".lstrip())
     by_hand = f" ({len(wishes.keepers):,} by hand)" if wishes.keepers else ""
     left: Line = [(f" {groups}", "strong"), (f" · keeping {POLICIES[wishes.policy]}{by_hand} drops ", "text"), (f"{part.to_drop:,}", "strong"),
                   (f" of {total:,} rows", "text")]  # fmt: skip

@@ -9,6 +9,7 @@ from textual.containers import Container
 from textual.widget import Widget
 
 from sde_core.visible import visible
+from sde_core.wording import count_of
 from sde_tui.screens.base import SdeScreen
 from sde_tui.screens.formats_drawing import (
     check_head,
@@ -281,7 +282,7 @@ class FormatsScreen(SdeScreen):
             self.flash("All of this is fixed already.")
             return
         rows = len({edit.row for edit in edits})
-        texts = f"{len(edits):,} text{'s' if len(edits) != 1 else ''} in {rows:,} row{'s' if rows != 1 else ''}"
+        texts = f"{count_of(len(edits), 'text')} in {count_of(rows, 'row')}"
         self.ask(f"Change {texts} by {', '.join(fixes)}?", lambda: self._apply(edits, fixes), details=self.part.samples(edits))
 
     def _apply(self, edits: Sequence[Edit], fixes: Sequence[str]) -> None:
@@ -315,8 +316,7 @@ class FormatsScreen(SdeScreen):
 
     def _ask_to_reject(self, findings: Sequence[Finding]) -> None:
         reasons = self.part.rows_to_reject(findings)
-        count = len(reasons)
-        self.ask(f"Reject {count:,} row{'s' if count != 1 else ''}? The finding is each row's reason.", lambda: self._reject(reasons))
+        self.ask(f"Reject {count_of(len(reasons), 'row')}? The finding is each row's reason.", lambda: self._reject(reasons))
 
     def _reject(self, reasons: dict[int, str]) -> None:
         self.part.reject(reasons)

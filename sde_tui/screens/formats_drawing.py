@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from sde_core.visible import visible
+from sde_core.wording import count_of
 from sde_tui.widgets.bars import bar_spans
 from sde_tui.widgets.lines import Item
 from sde_tui.widgets.record_table import SEVERITY_GLYPHS
@@ -83,7 +84,7 @@ def check_head(entry: CheckEntry) -> tuple[Line, Line]:
     first: Line = [(f" {visible(entry.title)}", "strong")]
     count = len(entry.findings)
     found = f", {count:,} findings" if count != entry.rows else ""
-    second: list[Span] = [(f" {glyph} ", ink), (f"{entry.rows:,} row{'s' if entry.rows != 1 else ''}{found}", "text")]
+    second: list[Span] = [(f" {glyph} ", ink), (f"{count_of(entry.rows, 'row')}{found}", "text")]
     if entry.fixes:
         second.append((f" · fix {', '.join(entry.fixes)}", "accent"))
     return first, second

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sde_core.visible import visible
+from sde_core.wording import count_of
 from sde_tui.widgets.spans import Span
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def status_spans(session: Session) -> tuple[list[Span], list[Span]]:
 def rows_read(session: Session) -> str:
     """ "2,000 rows", or "≥ 312,000 rows" while the file is being read."""
     count = len(session.dataset)
-    rows = f"{count:,} row{'s' if count != 1 else ''}"
+    rows = count_of(count, "row")
     return rows if session.dataset.complete else f"≥ {rows}"
 
 

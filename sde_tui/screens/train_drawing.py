@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from sde_core.visible import visible
+from sde_core.wording import duration
 from sde_tui.widgets.histogram import sparkline
 from sde_tui.widgets.lines import Item
 from sde_tui.widgets.loss_chart import CurvePoints, plot_columns
@@ -163,16 +164,6 @@ def result_words(part: TrainingPart) -> Sequence[Span]:
 
 
 # ---- words
-
-
-def duration(seconds: float) -> str:
-    """A time span in short words: "4 min 20 s"."""
-    whole = max(round(seconds), 0)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s" if whole < 600 else f"{whole // 60} min"
-    return f"{whole // 3600} h {whole % 3600 // 60} min" if whole < 86400 else f"{whole // 86400} d {whole % 86400 // 3600} h"
 
 
 def when(identifier: str) -> str:

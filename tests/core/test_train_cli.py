@@ -10,7 +10,7 @@ from tiny_model import make_tiny_model
 
 import sde_core.train.job as training_job
 from sde_core.cli.common import journal_of
-from sde_core.cli.following import duration, progress_line
+from sde_core.cli.following import progress_line
 from sde_core.cli.main import main
 from sde_core.cli.train import rows_in_file
 from sde_core.dataset import open_dataset
@@ -157,11 +157,6 @@ def test_the_progress_line():
     curve.add([{"event": "step", "step": 12, "loss": 2.31, "tokens_s": 1050.2}, {"event": "eval", "step": 10, "loss": 2.5}])
     status = JobStatus(state="stopping", message="Training.", done=12, total=300, unit="steps", eta_s=260)
     assert progress_line(status, curve) == "step 12 of 300 · loss 2.310 · held-out 2.500 · 1,050 tokens/s · 4 min 20 s left · stopping"
-
-
-@pytest.mark.parametrize(("seconds", "words"), [(0.2, "0 s"), (59, "59 s"), (60, "1 min"), (3725, "1 h 2 min"), (90000, "1 d 1 h")])
-def test_durations(seconds, words):
-    assert duration(seconds) == words
 
 
 def test_help_of_all_three():

@@ -1,0 +1,27 @@
+"""How counts and times are said, the same on every screen and in every command."""
+
+from __future__ import annotations
+
+_SPANS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+
+
+def count_of(count: int, noun: str, several: str = "") -> str:
+    """A number with its noun: "1 row", "2,000 rows", "3 classes".
+
+    Args:
+        count: How many.
+        noun: The word for one.
+        several: The word for any other number, where it is not the noun with an s.
+    """
+    return f"{count:,} {noun if count == 1 else several or f'{noun}s'}"
+
+
+def duration(seconds: float, units: int = 2) -> str:
+    """A time span in its largest units, such as "4 min 20 s" or, in one unit, "4 min"; below a second "0 s"."""
+    whole = max(round(seconds), 0)
+    place = next((place for place, (size, _) in enumerate(_SPANS) if whole >= size), len(_SPANS) - 1)
+    words: list[str] = []
+    for size, unit in _SPANS[place : place + units]:
+        words += [f"{whole // size} {unit}"] if whole >= size or not words else []
+        whole %= size
+    return " ".join(words)

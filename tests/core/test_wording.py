@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+import pytest
+
+from sde_core.wording import count_of, duration
+
+
+@pytest.mark.parametrize(
+    ("count", "noun", "several", "words"),
+    [(0, "row", "", "0 rows"), (1, "row", "", "1 row"), (2000, "row", "", "2,000 rows"), (1, "class", "classes", "1 class"), (3, "class", "classes", "3 classes")],
+)
+def test_counts(count, noun, several, words):
+    assert count_of(count, noun, several) == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words", "shortly"),
+    [
+        (-3, "0 s", "0 s"), (0.2, "0 s", "0 s"), (59, "59 s", "59 s"), (59.6, "1 min", "1 min"), (75, "1 min 15 s", "1 min"), (1200, "20 min", "20 min"),
+        (3600, "1 h", "1 h"), (3605, "1 h", "1 h"), (3725, "1 h 2 min", "1 h"), (86399.7, "1 d", "1 d"), (90000, "1 d 1 h", "1 d"),
+    ],
+)  # fmt: skip
+def test_durations(seconds, words, shortly):
+    assert duration(seconds) == words
+    assert duration(seconds, units=1) == shortly
