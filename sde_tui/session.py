@@ -153,13 +153,6 @@ class Session:
         """How much of the file has been read, 0-1."""
         return 1.0 if self.dataset.complete else self.dataset.position / max(self.dataset.size, 1)
 
-    @property
-    def over_slow_link(self) -> bool:
-        """Whether bytes to the screen are dear."""
-        from sde_tui.terminal import over_ssh
-
-        return over_ssh()
-
     # ---- changes to the dataset
 
     def set_layout(self, layout: Layout) -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from sde_core.checks.findings import Finding
-    from sde_core.checks.report import Action, CheckReport
+    from sde_core.checks.report import CheckReport
     from sde_tui.session import Session
 
 
@@ -178,15 +178,8 @@ def _problems_of(report: CheckReport) -> list[Problem]:
 
     numbers = {spec.name: spec.number for spec in SCREENS}
     return [
-        Problem(action.check, action.title, action.severity, action.rows, _advice(action), numbers.get(action.screen, 0))
-        for action in report.actions()
+        Problem(action.check, action.title, action.severity, action.rows, action.advice, numbers.get(action.screen, 0)) for action in report.actions()
     ]
-
-
-def _advice(action: Action) -> str:
-    """The action's sentence without the count and title that stand before it on the line."""
-    rows = f"{count_of(action.rows, 'row')}: "
-    return action.sentence.removeprefix(f"{rows}{action.title[:1].lower()}{action.title[1:]}.").strip()
 
 
 def _layout_words(session: Session) -> str:

@@ -9,7 +9,6 @@ from typing import Any
 
 from sde_core.checks.findings import SEVERITIES, Finding, Severity
 from sde_core.dataset import Dataset
-from sde_core.wording import count_of
 
 _HARM: dict[Severity, float] = {"error": 1.0, "warning": 0.4, "info": 0.05}
 """What a row with a finding of this severity costs, relative to a row that must not be trained on."""
@@ -42,7 +41,7 @@ class Action:
         rows: How many rows it touches.
         severity: The worst among its findings.
         screen: The app's screen that deals with it.
-        sentence: What was found and what to do about it, in plain words.
+        advice: What to do about it, in plain words; after what was found, where that is one finding.
         damage: Rows touched × severity × certainty, what the list is sorted by.
         fix: Name of the safe fix that most of its findings have, empty where there is none.
     """
@@ -52,7 +51,7 @@ class Action:
     rows: int
     severity: Severity
     screen: str
-    sentence: str
+    advice: str
     damage: float
     fix: str = ""
 
@@ -134,10 +133,8 @@ def _action(info: CheckInfo, findings: Sequence[Finding]) -> Action:
         damage += max(len(fresh), 0 if finding.rows else 1) * _HARM[finding.severity] * (1.0 if finding.score is None else finding.score)
     severity = min((finding.severity for finding in findings), key=SEVERITIES.index)
     fixes = Counter(finding.fix for finding in findings)
-    return Action(info.title, info.name, len(rows), severity, info.screen, _sentence(info, findings, len(rows)), damage, fixes.most_common(1)[0][0])
+    return Action(info.title, info.name, len(rows), severity, info.screen, _advice(info, findings), damage, fixes.most_common(1)[0][0])
 
 
-def _sentence(info: CheckInfo, findings: Sequence[Finding], rows: int) -> str:
-    heading = f"{info.title[:1].lower()}{info.title[1:]}"
-    said = findings[0].message if len(findings) == 1 else f"{count_of(rows, 'row')}: {heading}."
-    return f"{said} {info.advice}".strip()
+def _advice(info: CheckInfo, findings: Sequence[Finding]) -> str:
+    return f"{findings[0].message} {info.advice}".strip() if len(findings) == 1 else info.advice

@@ -14,9 +14,6 @@ from sde_core.dataset.turns import ASSISTANT, TEXT, Turn
 from sde_core.train.chat_template import ChatTemplate, TemplateError
 from sde_core.train.tokenizer import Tokenizer
 
-PLAIN_FORM = "Role:\\ntext, turns separated by a blank line, answers closed by the end token"
-"""The plain form in words, for screens and reports."""
-
 
 @dataclass(frozen=True, slots=True)
 class Answer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from textual import events
 from textual.containers import Container
@@ -245,11 +245,6 @@ class RecordsScreen(RecordVerbs, SdeScreen):
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
-
-    def call_after_rest(self, work: Callable[[], None]) -> None:
-        """For tests: does at once what waits for the cursor to rest."""
-        self._rested()
-        work()
 
 
 def _same_rows(shown: Sequence[int], wanted: Sequence[int]) -> bool:

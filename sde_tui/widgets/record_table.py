@@ -13,7 +13,6 @@ from sde_tui.widgets.spans import Line, Span, fit, strip_of
 
 STATUS_GLYPHS = {"accepted": ("✓", "good"), "rejected": ("✗", "bad")}
 SEVERITY_GLYPHS = {"error": ("!", "bad"), "warning": ("▴", "warn"), "info": ("·", "dim")}
-_GLYPH_CELLS = 5
 _CACHED_ROWS = 512
 
 
@@ -97,14 +96,6 @@ class RecordTable(LineList):
         self._shows_prompt = any(cells.prompt for cells in first if not cells.bad) or not first
         self._shows_answer = not self._shows_prompt or any(cells.answer != cells.label for cells in first if not cells.bad)
         self.refresh()
-
-    def update_row(self, row: int) -> None:
-        """Draws one row anew, where it is in sight."""
-        self._cells.pop(row, None)
-        top = self.scroll_offset.y
-        for y, seen in enumerate(self.rows[top : top + self.size.height], start=top):
-            if seen == row:
-                self.refresh_line(y)
 
     def cells(self, row: int) -> RowCells:
         """The cells of a row."""

@@ -151,7 +151,7 @@ def test_actions_are_ranked_by_damage():
     ]
     assert actions[0].damage == pytest.approx(2.0)
     assert actions[1].damage == pytest.approx(1.5)
-    assert actions[0].sentence == "4 rows: faults of kind A. Mend them."
+    assert actions[0].advice == "Mend them."
 
 
 def test_rows_found_twice_count_once_and_the_whole_file_counts_as_one():
@@ -159,7 +159,7 @@ def test_rows_found_twice_count_once_and_the_whole_file_counts_as_one():
     assert (twice.rows, twice.damage) == (3, 3.0)
     whole = report_of(Finding("a", "warning", (), "The file is odd.", "shown")).actions()[0]
     assert (whole.rows, whole.damage) == (0, pytest.approx(0.4))
-    assert whole.sentence == "The file is odd. Mend them."
+    assert whole.advice == "The file is odd. Mend them."
 
 
 def test_counts_worst_and_rows():
