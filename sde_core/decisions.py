@@ -7,73 +7,29 @@ sorted or added to. A torn last line (the machine lost power while writing) is c
 
 from __future__ import annotations
 
-import base64
-import fcntl
 import os
 import time
-import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import orjson
 import xxhash
 
 from sde_core.dataset.turns import Edit, FieldPath
-from sde_core.errors import InputError, ReadOnlyError, UsageError
-from sde_core.project import unwritable
+from sde_core.errors import ReadOnlyError, UsageError
+from sde_core.journal_file import Decision, decisions_in, line_of, open_locked, set_aside, without_torn_tail, write_synced
 from sde_core.visible import visible
-from sde_core.wording import count_of
 
 if TYPE_CHECKING:
     from sde_core.dataset import Dataset
 
-VERSION = 1
+__all__ = ["ACCEPTED", "REJECTED", "UNDECIDED", "Decision", "DecisionState", "Journal", "training_rows"]
+
 ACCEPTED, UNDECIDED, REJECTED = 1, 0, -1
 _STATUS_NAMES = {ACCEPTED: "accepted", UNDECIDED: "", REJECTED: "rejected"}
 _STATUS_OF = {"accept": ACCEPTED, "reject": REJECTED, "clear": UNDECIDED}
-_PACKED_FROM = 64
-"""From so many keys on they are packed rather than spelled out."""
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """One action of the user.
-
-    Attributes:
-        seq: Number of the line in the journal, from 1.
-        op: "accept", "reject", "clear", "edit", "undo" or "redo".
-        time: Seconds since the epoch.
-        keys: uint64[n], the records concerned.
-        reasons: The distinct reasons given.
-        reason_of: Index into `reasons` for each key; all 0 where there is one reason for all.
-        edits: For "edit": key, path, before, after.
-        of: For "undo" and "redo": the decision taken back or restored.
-    """
-
-    seq: int
-    op: str
-    time: float
-    keys: np.ndarray
-    reasons: tuple[str, ...]
-    reason_of: np.ndarray
-    edits: tuple[tuple[int, FieldPath, str, str], ...] = ()
-    of: int = 0
-
-    @property
-    def count(self) -> int:
-        """How many records it concerns."""
-        return len({key for key, *_ in self.edits}) if self.edits else len(self.keys)
-
-    def summary(self) -> str:
-        """One line for people: what, how many, why."""
-        if self.of:
-            return f"{self.op} #{self.of}"
-        reason = self.reasons[0] if len(self.reasons) == 1 else f"{len(self.reasons)} reasons"
-        return f"{self.op} {count_of(self.count, 'row')}" + (f": {reason}" if reason else "")
 
 
 @dataclass(slots=True)
@@ -154,16 +110,16 @@ class Journal:
             InputError: When a line other than the last cannot be read.
             ReadOnlyError: When the file exists and cannot be read.
         """
-        file = _open_locked(path) if writing else None
+        file = open_locked(path) if writing else None
         try:
             written = path.read_bytes() if path.exists() else b""
         except OSError as error:
             raise ReadOnlyError(f"{visible(str(path), 200)} cannot be read: {error.strerror}.", "Check its permissions.") from error
-        whole, torn = _without_torn_tail(written)
-        decisions = list(_read(path, whole))
+        whole, torn = without_torn_tail(written)
+        decisions = list(decisions_in(path, whole))
         if torn and file is not None:
             try:
-                _set_aside(path, torn)
+                set_aside(path, torn)
                 os.ftruncate(file, len(whole))
             except OSError:  # the tail stays; appending to it would spoil the next line
                 os.close(file)
@@ -183,7 +139,7 @@ class Journal:
     @property
     def head(self) -> str:
         """Names the state of the journal: number of lines and a hash over them."""
-        lines = b"".join(_line(decision) for decision in self._decisions)
+        lines = b"".join(line_of(decision) for decision in self._decisions)
         return f"{len(self._decisions)}-{xxhash.xxh3_64_hexdigest(lines)}"
 
     @property
@@ -260,7 +216,7 @@ class Journal:
                 f"Decisions cannot be written to {self.path}.", "Another sde has this dataset open, or the folder is read-only; close the other one."
             )
         state = self.state
-        _write_synced(self._file, _line(decision), self.path)
+        write_synced(self._file, line_of(decision), self.path)
         self._decisions.append(decision)
         _stand(decision, self._active, self._undone)
         if decision.of:
@@ -328,101 +284,3 @@ def _distinct_reasons(reason: str | Sequence[str], count: int) -> tuple[tuple[st
         return (reason,), np.zeros(count, np.int32)
     distinct = {text: index for index, text in enumerate(dict.fromkeys(reason))}
     return tuple(distinct), np.array([distinct[text] for text in reason], np.int32)
-
-
-# ---- the file
-
-
-def _open_locked(path: Path) -> int | None:
-    try:
-        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
-    except OSError:
-        return None
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(file)
-        return None
-    return file
-
-
-def _write_synced(file: int, line: bytes, path: Path) -> None:
-    size = os.fstat(file).st_size
-    try:
-        written = os.write(file, line)
-        if written < len(line):
-            raise OSError(28, "the disk is full")
-        os.fsync(file)
-    except OSError as error:
-        with suppress(OSError):  # where even this fails, the next opening cuts the torn line
-            os.ftruncate(file, size)
-        raise unwritable(path, error) from error
-
-
-def _without_torn_tail(written: bytes) -> tuple[bytes, bytes]:
-    end = written.rfind(b"\n") + 1
-    return written[:end], written[end:]
-
-
-def _set_aside(path: Path, torn: bytes) -> None:
-    with (path.parent / f"{path.name}.torn").open("ab") as file:
-        file.write(torn + b"\n")
-
-
-def _line(decision: Decision) -> bytes:
-    entry: dict[str, Any] = {"v": VERSION, "seq": decision.seq, "op": decision.op, "time": decision.time}
-    if decision.of:
-        entry["of"] = decision.of
-    else:
-        entry["reasons"] = decision.reasons
-    if len(decision.keys):
-        entry["keys"] = _packed(decision.keys)
-    if len(decision.reasons) > 1:
-        entry["reason_of"] = decision.reason_of.tolist()
-    if decision.edits:
-        entry["edits"] = [{"key": f"{key:016x}", "path": path, "before": before, "after": after} for key, path, before, after in decision.edits]
-    return _dumped(entry) + b"\n"
-
-
-def _dumped(entry: Mapping[str, Any]) -> bytes:
-    try:
-        return orjson.dumps(entry)
-    except TypeError:  # lone surrogates have no UTF-8 form; JSON can still escape them
-        import json
-
-        return json.dumps(entry).encode()
-
-
-def _packed(keys: np.ndarray) -> list[str] | str:
-    if len(keys) < _PACKED_FROM:
-        return [f"{key:016x}" for key in keys.tolist()]
-    return base64.b64encode(zlib.compress(keys.astype("<u8").tobytes(), 1)).decode()
-
-
-def _unpacked(keys: list[str] | str) -> np.ndarray:
-    if isinstance(keys, str):
-        return np.frombuffer(zlib.decompress(base64.b64decode(keys)), "<u8").astype(np.uint64)
-    return np.array([int(key, 16) for key in keys], np.uint64)
-
-
-def _read(path: Path, written: bytes) -> Iterator[Decision]:
-    from sde_core.dataset.json_text import parse_json
-
-    for number, line in enumerate(written.split(b"\n")[:-1], start=1):
-        try:
-            yield _decision(parse_json(line))
-        except (ValueError, KeyError, TypeError, OverflowError, AttributeError, zlib.error, InputError) as error:
-            raise InputError(
-                f"{visible(str(path), 200)}: line {number} of the decisions cannot be read.",
-                f"Repair or remove that line; what it says is lost, the rest is not. ({visible(str(error), 120)})",
-            ) from error
-
-
-def _decision(entry: Mapping[str, Any]) -> Decision:
-    keys = _unpacked(entry.get("keys", []))
-    edits = tuple((int(edit["key"], 16), tuple(edit["path"]), edit["before"], edit["after"]) for edit in entry.get("edits", ()))
-    reasons = tuple(entry.get("reasons", ()))
-    reason_of = np.array(entry.get("reason_of") or np.zeros(len(keys)), np.int32)
-    if len(reason_of) != len(keys) or (len(keys) and reason_of.max() >= max(len(reasons), 1)):
-        raise ValueError("its reasons do not match its keys")
-    return Decision(entry["seq"], entry["op"], entry["time"], keys, reasons, reason_of, edits, entry.get("of", 0))

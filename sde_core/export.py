@@ -17,7 +17,8 @@ from sde_core.dataset.opening import matching_files
 from sde_core.dataset.source_json import one_line
 from sde_core.dataset.turns import ASSISTANT, SYSTEM, USER
 from sde_core.errors import UsageError
-from sde_core.project import Project, atomic_write
+from sde_core.files import atomic_write
+from sde_core.project import Project
 from sde_core.visible import visible
 
 _SHAREGPT_ROLES = {"user": "human", "assistant": "gpt", "tool": "observation"}

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import errno
 import os
-import tempfile
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sde_core.errors import ReadOnlyError
-from sde_core.visible import visible
+from sde_core.files import unwritable
 
 if TYPE_CHECKING:
     from sde_core.dataset import Dataset
@@ -85,54 +81,6 @@ class Project:
         from sde_core.decisions import Journal
 
         return Journal.open((self.created() if writing else self).journal_path, dataset.keys(), writing=writing)
-
-
-def unwritable(path: Path, error: OSError) -> ReadOnlyError:
-    """The error to raise when `path` cannot be written."""
-    shown = visible(str(path), 200)
-    if error.errno == errno.ENOSPC:
-        return ReadOnlyError(f"{shown} cannot be written: the disk is full.", "Free some space and try again; nothing was lost.")
-    return ReadOnlyError(f"{shown} cannot be written: {error.strerror or error}.", "Choose a folder that you may write to, or set XDG_STATE_HOME.")
-
-
-def atomic_write(path: Path, chunks: Iterable[bytes]) -> None:
-    """Writes a file whole or not at all: into a temporary file beside it, synced, then renamed.
-
-    Raises:
-        ReadOnlyError: When it cannot be written; what was at `path` is untouched.
-    """
-    temporary = ""
-    try:
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name[:40]}.", dir=path.parent)
-        with os.fdopen(descriptor, "wb") as file:
-            file.writelines(chunks)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())  # noqa: PTH101
-        os.replace(temporary, path)  # noqa: PTH105
-        temporary = ""
-        _sync_folder(path.parent)
-    except OSError as error:
-        raise unwritable(path, error) from error
-    finally:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    except OSError:  # some network file systems refuse it; the rename is done all the same
-        pass
-    finally:
-        os.close(descriptor)
 
 
 def user_state_folder() -> Path:

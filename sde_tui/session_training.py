@@ -85,7 +85,7 @@ class TrainingPart:
     def _change_recipe(self, settings: str) -> None:
         import orjson
 
-        from sde_core.project import atomic_write
+        from sde_core.files import atomic_write
         from sde_core.train.recipe import with_settings
 
         changed = with_settings(self.recipe, settings.replace(",", " ").split())
@@ -93,6 +93,11 @@ class TrainingPart:
         self._recipe, self._encoder = changed, None
         self._set_changed()
         self._publish("recipe")
+
+    def recipe_settings(self) -> list[str]:
+        """All settings of the recipe as they stand, "name=value"; none where the recipe cannot be read."""
+        recipe = self._session.attempt(lambda: self.recipe)
+        return [] if recipe is None else [visible(f"{name}={value}", 60) for name, value in recipe.to_json().items()]
 
     def recipe_words(self) -> str:
         """The recipe in one line."""

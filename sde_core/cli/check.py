@@ -13,7 +13,7 @@ from sde_core.checks.findings import SEVERITIES, Finding, Severity
 from sde_core.checks.report import Action, CheckReport, finding_json
 from sde_core.cli.common import data_options, emit_json, json_option, stderr_progress, talk
 from sde_core.dataset import Dataset
-from sde_core.project import atomic_write
+from sde_core.files import atomic_write
 from sde_core.visible import visible
 from sde_core.wording import count_of
 

@@ -140,7 +140,7 @@ def _scored(dataset: Dataset) -> ScoreMatrix:
 def _write_scores(matrix: ScoreMatrix, row_quality: Any, output: Path) -> None:
     import polars as pl
 
-    from sde_core.project import atomic_write
+    from sde_core.files import atomic_write
 
     columns = {"row": matrix.rows, "quality": row_quality} | {name: matrix.scores[:, i] for i, name in enumerate(matrix.rules)}
     frame, written = pl.DataFrame(columns), io.BytesIO()

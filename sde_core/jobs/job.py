@@ -16,7 +16,8 @@ from typing import Any
 
 import orjson
 
-from sde_core.errors import JobError, ReadOnlyError, UsageError
+from sde_core.errors import JobError, UsageError
+from sde_core.files import unwritable
 from sde_core.jobs.event_log import CHUNK_BYTES, read_events
 from sde_core.jobs.kinds import JOB_KINDS
 from sde_core.jobs.status import FINAL_STATES, JobState, JobStatus, read_status, write_status
@@ -204,9 +205,7 @@ def launch(jobs_dir: Path, kind: str, spec: dict[str, Any], *, title: str, folde
         job = Job(folder)
         job._start(JobStatus(created=time.time(), message="Starting."))
     except OSError as error:
-        raise ReadOnlyError(
-            f"The job folder {folder} cannot be written: {error.strerror}.", "Free some space, or work on a copy of the data."
-        ) from error
+        raise unwritable(folder, error) from error
     return job
 
 
@@ -221,7 +220,7 @@ def new_job_folder(jobs_dir: Path, kind: str) -> Path:
     try:
         (folder / "result").mkdir(parents=True)
     except OSError as error:
-        raise _unwritable(jobs_dir, error) from error
+        raise unwritable(jobs_dir, error) from error
     return folder
 
 
@@ -251,10 +250,6 @@ def find_job(jobs_dir: Path, name: str) -> Job:
         found = "No job" if not matching else f"{len(matching)} jobs"
         raise UsageError(f"{found} of this dataset match {name!r}.", "sde jobs lists them; the end of an id is enough, and so is the word last.")
     return matching[0]
-
-
-def _unwritable(folder: Path, error: OSError) -> ReadOnlyError:
-    return ReadOnlyError(f"No job can be started: {folder} cannot be written ({error.strerror}).", "Free some space, or work on a copy of the data.")
 
 
 def _command(folder: Path) -> list[str]:

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from sde_core.dataset import Edit, open_dataset
 from sde_core.decisions import Journal, training_rows
 from sde_core.errors import InputError, ReadOnlyError, UsageError
-from sde_core.project import Project, atomic_write
+from sde_core.files import atomic_write
+from sde_core.project import Project
 
 KEYS = np.arange(100, 120, dtype=np.uint64)
 

@@ -254,7 +254,7 @@ def test_unknown_kind_and_unwritable_folder(tmp_path):
     with pytest.raises(UsageError, match="no kind of job"):
         launch(tmp_path, "dance", {}, title="")
     (tmp_path / "file").touch()
-    with pytest.raises(ReadOnlyError, match="No job can be started"):
+    with pytest.raises(ReadOnlyError, match="cannot be written"):
         launch(tmp_path / "file", "count", {}, title="")
     with pytest.raises(JobError, match="not a job folder"):
         Job(tmp_path)
