@@ -225,7 +225,7 @@ async def test_a_live_run_moves_and_only_its_new_events_are_read(open_app, datas
         assert "train 4/10" in sde.lines[0]
         await sde.press("exclamation_mark")
         assert sde.app.clipboard == f"sde jobs attach ab12 --data {dataset_file}"
-        await sde.press("s")
+        await sde.press("escape", "s")
         assert "Stop this run?" in sde.text
         await sde.press("y")
         assert (folder / "STOP").exists()
