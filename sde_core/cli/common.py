@@ -8,20 +8,21 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, is_dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 import orjson
 
-from sde_core.errors import UsageError
+from sde_core.errors import ReadOnlyError, UsageError
 from sde_core.progress import Progress, silent
 from sde_core.visible import visible
 
 if TYPE_CHECKING:
     from sde_core.dataset import Dataset
-    from sde_core.decisions import Journal
+    from sde_core.decisions import Decision, Journal
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _REDRAW_S = 0.2
@@ -61,13 +62,10 @@ def open_data(data: str, layout: str | None = None, mapping: Sequence[str] = ())
         UsageError: When the layout or the mapping makes no sense.
     """
     from sde_core.dataset import open_dataset
-    from sde_core.project import Project
 
     dataset = open_dataset(data, layout=layout, mapping=parsed_mapping(mapping))
-    if Project.of(data).journal_path.exists():
-        with journal_of(dataset, writing=False) as journal:
-            return dataset.with_edits(journal.state.edits)
-    return dataset
+    with journal_if_any(dataset, writing=False) as journal:
+        return dataset if journal is None else dataset.with_edits(journal.state.edits)
 
 
 def parsed_mapping(pairs: Sequence[str]) -> Mapping[str, str]:
@@ -95,6 +93,23 @@ def journal_of(dataset: Dataset, *, writing: bool = True) -> Iterator[Journal]:
         journal.close()
 
 
+def journal_if_any(dataset: Dataset, *, writing: bool) -> AbstractContextManager[Journal | None]:
+    """The journal to write to, or to read where there is one; one who only reads leaves no journal behind."""
+    from sde_core.project import Project
+
+    return journal_of(dataset, writing=writing) if writing or Project.of(dataset.path).journal_path.exists() else nullcontext()
+
+
+def cache_folder(dataset: Dataset) -> Path | None:
+    """Where the dataset's features are cached, None where nothing can be written."""
+    from sde_core.project import Project
+
+    try:
+        return Project.of(dataset.path).created().cache_dir
+    except ReadOnlyError:
+        return None
+
+
 def emit_json(value: Any) -> None:
     """Prints a value as one line of JSON on stdout."""
     try:
@@ -112,6 +127,21 @@ def _plain(value: Any) -> Any:
 def talk(text: str) -> None:
     """Says something on stderr; whatever came from data must have passed `visible`."""
     click.echo(text, err=True)
+
+
+def talk_of_decision(decision: Decision, dataset: Dataset) -> None:
+    """Says what was decided and how it is taken back."""
+    talk(f"#{decision.seq} {visible(decision.summary())}. Take it back with: sde undo {visible(dataset.path)}")
+
+
+def talk_of_step(word: str, dataset: Dataset, step: Callable[[Journal], Decision | None], as_json: bool) -> None:
+    """Does a step back or forth in the journal and says which decision it took back or restored."""
+    with journal_of(dataset) as journal:
+        decision = step(journal)
+        if as_json:
+            emit_json({word: decision.seq if decision else None, "head": journal.head})
+        else:
+            talk(f"{word} #{decision.seq}: {visible(decision.summary())}" if decision else f"There is nothing to {word}.")
 
 
 @contextmanager

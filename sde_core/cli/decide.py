@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import click
 
-from sde_core.cli.common import data_options, emit_json, journal_of, json_option, parsed_rows, talk
+from sde_core.cli.common import data_options, emit_json, journal_of, json_option, parsed_rows, talk_of_decision
 from sde_core.dataset import Dataset
 from sde_core.errors import UsageError
-from sde_core.visible import visible
 
 
 @click.command(
@@ -34,4 +33,4 @@ def command(dataset: Dataset, verdict: str, rows: tuple[str, ...], reason: str, 
         if as_json:
             emit_json({"seq": decision.seq, "op": decision.op, "rows": positions, "reason": reason, "head": journal.head})
         else:
-            talk(f"#{decision.seq} {visible(decision.summary())}. Take it back with: sde undo {visible(dataset.path)}")
+            talk_of_decision(decision, dataset)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -28,10 +26,8 @@ from sde_core.checks.duplicates import (
     find_duplicates,
     semantic_duplicates,
 )
-from sde_core.cli.common import data_options, emit_json, journal_of, json_option, stderr_progress, talk
+from sde_core.cli.common import cache_folder, data_options, emit_json, journal_if_any, json_option, stderr_progress, talk, talk_of_decision
 from sde_core.dataset import Dataset
-from sde_core.errors import ReadOnlyError
-from sde_core.project import Project
 from sde_core.visible import visible
 
 if TYPE_CHECKING:
@@ -96,10 +92,9 @@ def command(
         index = find_duplicates(dataset, params, progress=progress)
     if semantic is not None:
         with stderr_progress("embedding and comparing") as progress:
-            index = semantic_duplicates(index, dataset, encoder, cache_dir=_cache_dir(dataset), progress=progress)
+            index = semantic_duplicates(index, dataset, encoder, cache_dir=cache_folder(dataset), progress=progress)
     table = index.groups(near, semantic)
-    with ExitStack() as stack:
-        journal = stack.enter_context(journal_of(dataset)) if apply_ or Project.of(dataset.path).journal_path.exists() else None
+    with journal_if_any(dataset, writing=apply_) as journal:
         keeping = _Keeping(index, policy, _quality(dataset, policy), journal)
         table = keeping.undecided(table)
         outer = keeping.groups(table.outer())
@@ -136,13 +131,6 @@ def _quality(dataset: Dataset, policy: KeepPolicy) -> npt.NDArray[np.float32] | 
     with stderr_progress("scoring") as progress:
         values = quality_by_rules(dataset.texts(), progress=progress).values
     return np.zeros(dataset.texts().height, np.float32) if values is None else values
-
-
-def _cache_dir(dataset: Dataset) -> Path | None:
-    try:
-        return Project.of(dataset.path).created().cache_dir
-    except ReadOnlyError:
-        return None
 
 
 def _listed(index: DuplicateIndex, kept: KeptGroups) -> list[dict[str, Any]]:
@@ -189,4 +177,4 @@ def _apply(journal: Journal, index: DuplicateIndex, outer: KeptGroups, policy: K
         talk("Nothing to drop.")
         return
     decision = journal.reject(rows, reasons)
-    talk(f"#{decision.seq} {visible(decision.summary())}. Take it back with: sde undo {visible(dataset.path)}")
+    talk_of_decision(decision, dataset)

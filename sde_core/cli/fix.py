@@ -10,7 +10,7 @@ import click
 from sde_core.checks import run_checks
 from sde_core.checks.findings import Finding
 from sde_core.checks.fixes import FIXES, TARGETED_FIXES, changed_part, fix_edits
-from sde_core.cli.common import data_options, emit_json, journal_of, json_option, stderr_progress, talk
+from sde_core.cli.common import data_options, emit_json, journal_of, json_option, stderr_progress, talk, talk_of_decision
 from sde_core.dataset import Dataset, Edit
 from sde_core.errors import UsageError
 from sde_core.visible import visible
@@ -75,4 +75,4 @@ def _apply(dataset: Dataset, edits: Sequence[Edit], findings: Sequence[Finding])
     names = ", ".join(dict.fromkeys(finding.fix for finding in findings))
     with journal_of(dataset) as journal:
         decision = journal.edit(edits, f"fix: {names}")
-    talk(f"#{decision.seq} {visible(decision.summary())}. Take it back with: sde undo {visible(dataset.path)}")
+    talk_of_decision(decision, dataset)

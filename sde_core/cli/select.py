@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from sde_core.cli.common import data_options, emit_json, journal_of, json_option, parsed_rows, stderr_progress, talk
+from sde_core.cli.common import cache_folder, data_options, emit_json, journal_if_any, json_option, parsed_rows, stderr_progress, talk
 from sde_core.dataset import Dataset
-from sde_core.errors import ReadOnlyError, UsageError
+from sde_core.errors import UsageError
 from sde_core.export import export_rows, manifest_path
 from sde_core.features.embedding import PARTS, Part, embed_rows
-from sde_core.project import Project
 from sde_core.proposal import (
     COVERAGE_SAMPLE,
     NO_QUALITY,
@@ -127,7 +125,7 @@ def command(
     """
     with stderr_progress("reading", "rows" if dataset.complete else "bytes") as progress:
         dataset.texts(progress=progress)
-    with _journal(dataset, accept) as journal:
+    with journal_if_any(dataset, writing=accept) as journal:
         quality = _quality(dataset, quality_source, tuple(name for name in rule_names.split(",") if name))
         proposal = _propose(dataset, _Request(**asked), quality, encoder, part, journal)
         if output is not None:
@@ -149,24 +147,12 @@ def command(
 
 def _propose(dataset: Dataset, request: _Request, quality: RowQuality, encoder: str, part: Part, journal: Journal | None) -> _Proposal:
     with stderr_progress("embedding", "texts") as progress:
-        matrix = embed_rows(dataset, encoder, part=part, cache_dir=_cache_dir(dataset), progress=progress)
+        matrix = embed_rows(dataset, encoder, part=part, cache_dir=cache_folder(dataset), progress=progress)
     features = row_features(dataset, matrix.vectors, quality)
     params = _params(request, dataset, features, journal)
     with stderr_progress("choosing") as progress:
         selection = proposed(features, params, progress=progress)
     return _Proposal(selection, coverage_of(features, selection, sample=COVERAGE_SAMPLE), matrix.encoder, quality, len(features.rows))
-
-
-def _journal(dataset: Dataset, accept: bool) -> AbstractContextManager[Journal | None]:
-    """The decisions, where there are any or one is to be made; merely proposing leaves no journal behind."""
-    return journal_of(dataset) if accept or Project.of(dataset.path).journal_path.exists() else nullcontext()
-
-
-def _cache_dir(dataset: Dataset) -> Path | None:
-    try:
-        return Project.of(dataset.path).created().cache_dir
-    except ReadOnlyError:
-        return None
 
 
 def _quality(dataset: Dataset, source: str, rules: Sequence[str]) -> RowQuality:
