@@ -107,7 +107,7 @@ class TrainingPart:
             return f"{error.message} {error.hint}"
         model = visible(recipe.model.rstrip("/").rsplit("/", 1)[-1], 24) if recipe.model else "embedded base model"
         length = f"{recipe.max_steps:,} steps" if recipe.max_steps else f"{recipe.epochs:g} epoch{'s' if recipe.epochs != 1 else ''}"
-        return f"{model} · {length} · batch {recipe.batch_size} · lr {recipe.learning_rate:g} · LoRA r {recipe.lora_r}"
+        return f"{model} · {length} · batch {recipe.batch_size} · lr {recipe.peak_learning_rate:g} · LoRA r {recipe.lora_r}"
 
     # ---- what would train
 

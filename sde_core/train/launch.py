@@ -51,7 +51,9 @@ def launch_training(
     folder = new_job_folder(jobs_dir, "train")
     try:
         manifest = write_snapshot(folder, dataset, rows, held_out=recipe.held_out, seed=recipe.seed, cancel=cancel, progress=progress)
-        (folder / "recipe.json").write_bytes(orjson.dumps({**recipe.to_json(), "model": location}, option=orjson.OPT_INDENT_2))
+        (folder / "recipe.json").write_bytes(
+            orjson.dumps({**recipe.to_json(), "model": location, "learning_rate": recipe.peak_learning_rate}, option=orjson.OPT_INDENT_2)
+        )
         spec: dict[str, Any] = {"dataset": manifest["dataset"]["path"], "rows": manifest["rows"], "model": recipe.model or "embedded"}
         return launch(jobs_dir, "train", spec, title=f"LoRA of {Path(location).name} on {len(rows):,} rows of {dataset.name}", folder=folder)
     except (SdeError, OSError):

@@ -186,7 +186,7 @@ def _arguments(context: JobContext, recipe: Recipe, plan: DevicePlan, steps: int
         per_device_train_batch_size=recipe.batch_size,
         per_device_eval_batch_size=recipe.batch_size,
         gradient_accumulation_steps=recipe.accumulation,
-        learning_rate=recipe.learning_rate,
+        learning_rate=recipe.peak_learning_rate,
         lr_scheduler_type={"constant": "constant_with_warmup"}.get(recipe.scheduler, recipe.scheduler),
         warmup_steps=math.ceil(recipe.warmup * steps),
         weight_decay=recipe.weight_decay,

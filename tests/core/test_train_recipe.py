@@ -72,3 +72,10 @@ def test_files_that_are_no_recipe(tmp_path, content):
             read_recipe(tmp_path / name)
     with pytest.raises(InputError, match="cannot be read"):
         read_recipe(tmp_path / "absent.json")
+
+
+def test_the_small_embedded_model_takes_larger_steps_unless_told():
+    assert Recipe().peak_learning_rate == 2e-3
+    assert Recipe(model="some/model").peak_learning_rate == 2e-4
+    assert Recipe(learning_rate=1e-5).peak_learning_rate == 1e-5
+    assert with_settings(Recipe(), ["learning_rate=3e-4"]).peak_learning_rate == 3e-4
