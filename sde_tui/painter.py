@@ -182,12 +182,23 @@ def _codes(style: Style, colors: ColorSystem) -> tuple[tuple[str, ...], str, str
 
 
 def _color_code(color: Color, colors: ColorSystem, *, foreground: bool) -> str:
-    """A colour of the 256-colour palette by its number, which is shorter than spelling it out."""
-    shown = color.downgrade(colors)
-    number = _PALETTE.get(shown.triplet) if shown.triplet is not None else None
-    if number is not None:
-        return f"{38 if foreground else 48};5;{number}"
-    return ";".join(shown.get_ansi_codes(foreground=foreground))
+    """A colour of the 256-colour palette by its number, which is shorter than spelling it out; with 256 colours the nearest of them."""
+    if color.triplet is not None and colors in (ColorSystem.TRUECOLOR, ColorSystem.EIGHT_BIT):
+        number = _PALETTE.get(color.triplet)
+        if number is None and colors is ColorSystem.EIGHT_BIT:
+            number = _nearest(color.triplet)
+        if number is not None:
+            return f"{38 if foreground else 48};5;{number}"
+    return ";".join(color.downgrade(colors).get_ansi_codes(foreground=foreground))
+
+
+@lru_cache(maxsize=1024)
+def _nearest(triplet: tuple[int, int, int]) -> int:
+    """The nearest colour that is not one of the first sixteen, which every user may have set otherwise.
+
+    Rich's own choice makes all dark tints black, and lines that differ by their background look the same.
+    """
+    return _PALETTE[min(_PALETTE, key=lambda known: sum((a - b) ** 2 for a, b in zip(known, triplet, strict=True)))]
 
 
 @lru_cache(maxsize=4096)

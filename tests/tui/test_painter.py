@@ -155,3 +155,20 @@ def test_a_reset_draws_everything_again():
     first = painter.paint(line)
     painter.reset(80, 24)
     assert painter.paint(line) == first
+
+
+@pytest.mark.parametrize(
+    ("color", "system", "code"),
+    [
+        ("#d0d0d0", ColorSystem.TRUECOLOR, "38;5;252"),
+        ("#d0d0d1", ColorSystem.TRUECOLOR, "38;2;208;208;209"),
+        ("#d0d0d1", ColorSystem.EIGHT_BIT, "38;5;252"),
+        ("#161a1e", ColorSystem.EIGHT_BIT, "38;5;234"),
+        ("#20262c", ColorSystem.EIGHT_BIT, "38;5;235"),
+        ("blue", ColorSystem.EIGHT_BIT, "34"),
+    ],
+)
+def test_colours_are_written_shortly_and_kept_apart(color, system, code):
+    painter = Painter(system)
+    painter.reset(4, 1)
+    assert painter.paint([(0, 0, [Segment("xxxx", Style(color=color))])]) == f"\x1b[1H\x1b[{code}mxxxx\x1b[0m"
