@@ -22,7 +22,7 @@ from sde_tui.screens import SCREENS
 from sde_tui.screens.base import SdeScreen
 from sde_tui.session import Session
 from sde_tui.textual_private import PaintedUpdate, is_drawing, painter_for, placed_strips
-from sde_tui.theme import THEMES
+from sde_tui.theme import DARK, TERMINAL, THEMES
 from sde_tui.type_ahead import TypeAhead
 from sde_tui.widgets.bindings import screen_bindings
 from sde_tui.widgets.chrome import TabLine
@@ -57,7 +57,8 @@ class SdeApp(App[str]):
         super().__init__()
         for theme in THEMES:
             self.register_theme(theme)
-        self.theme = THEMES[0].name
+        # sixteen colours are the user's own choice: take them as they are
+        self.theme = TERMINAL.name if self.console.color_system == "standard" else DARK.name
         self.flashed: tuple[str, str] | None = None
         self.session = Session(self, dataset, project, open_options=open_options)
         self.tabs = [(spec.number, spec.name, spec.title, spec.short) for spec in SCREENS]
