@@ -192,7 +192,8 @@ def _params(request: _Request, dataset: Dataset, features: RowFeatures, journal:
 def _export(dataset: Dataset, proposal: _Proposal, output: Path, journal: Journal | None) -> None:
     selection, by_reason = proposal.selection, {} if journal is None else journal.state.counts_by_reason()
     unchosen = proposal.readable - len(selection.picks) - sum(by_reason.values())
-    left_out = {**by_reason, "not selected": unchosen, **({"malformed": len(dataset.bad)} if dataset.bad else {})}
+    malformed = len(dataset) - proposal.readable
+    left_out = {**by_reason, "not selected": unchosen, **({"malformed": malformed} if malformed else {})}
     parameters = {"selection": {**asdict(selection.params), "kernel": selection.kernel, **proposal.origin()}}
     head = "" if journal is None else journal.head
     export_rows(dataset, sorted(selection.rows), output, left_out=left_out, decisions_head=head, parameters=parameters)
