@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sde_core.errors import SdeError, UsageError
+from sde_core.errors import SdeError
 from sde_core.visible import visible
+from sde_tui.session_training_work import (
+    TrainingSet,
+    encoder_of,
+    launched,
+    refused_if_nothing_trains,
+    rows_of_run,
+    training_set_of,
+    whole_curve,
+)  # fmt: skip
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from sde_core.dataset import Dataset
-    from sde_core.decisions import DecisionState
     from sde_core.jobs import Job, JobStatus
     from sde_core.train.curve import RunCurve
     from sde_core.train.encode import Encoder
@@ -24,23 +29,6 @@ if TYPE_CHECKING:
 
 AUTOMATIC_ROWS = 20_000
 """Up to so many rows preflight runs by itself; larger datasets wait for a key."""
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingSet:
-    """What a fine-tune started now would train on.
-
-    Attributes:
-        rows: int64[n] record positions.
-        accepted: Whether they were accepted one by one; else they are all that were not rejected.
-        report: What they contribute, None where that was not computed.
-        checked: The same for all readable rows, to be asked again after other decisions.
-    """
-
-    rows: np.ndarray
-    accepted: bool
-    report: Preflight | None
-    checked: Preflight | None
 
 
 class TrainingPart:
@@ -152,7 +140,7 @@ class TrainingPart:
         known = self._checked[2] if self._checked is not None and self._checked[:2] == (dataset, recipe) else None
 
         def work(cancel: Any, progress: Any) -> TrainingSet | SdeError:
-            return _training_set(dataset, state, recipe, known, whole, cancel, progress)
+            return training_set_of(dataset, state, recipe, known, whole, cancel, progress)
 
         return work
 
@@ -199,7 +187,7 @@ class TrainingPart:
         self._found(found)
         if isinstance(found, SdeError):
             self._session.failed(found)
-        elif self._session.attempt(_refuse_nothing, found) is not None:
+        elif self._session.attempt(refused_if_nothing_trains, found) is not None:
             doubts = self.doubts(found)
             steps = f", about {found.report.summary.steps:,} steps" if found.report is not None else ""
             question = f"Fine-tune on {len(found.rows):,} rows{steps}?"
@@ -225,7 +213,7 @@ class TrainingPart:
         dataset, jobs_dir = self._session.dataset, self._session.project.jobs_dir
 
         def work(cancel: Any, progress: Any) -> Job:
-            return _launched(dataset, found.rows, recipe, jobs_dir, cancel, progress)
+            return launched(dataset, found.rows, recipe, jobs_dir, cancel, progress)
 
         self._session.lanes.thread("launch", "starting the fine-tune", work, self._started)
 
@@ -260,7 +248,7 @@ class TrainingPart:
         if self.shown is not None:
             job = self.shown
             self.shown_status = job.status()
-            self._session.lanes.thread("curve", "reading the curve", lambda cancel, _: _whole_curve(job, cancel), self._curve_read, quiet=True)
+            self._session.lanes.thread("curve", "reading the curve", lambda cancel, _: whole_curve(job, cancel), self._curve_read, quiet=True)
 
     def _curve_read(self, found: tuple[RunCurve, int]) -> None:
         self.curve, self._offset = found
@@ -315,7 +303,7 @@ class TrainingPart:
             return
         folder, dataset, identifier = self.shown.folder, self._session.dataset, self.shown.id
         self._session.lanes.thread(
-            "run-rows", "finding the run's rows", lambda *_: _rows_of_run(folder, dataset),
+            "run-rows", "finding the run's rows", lambda *_: rows_of_run(folder, dataset),
             lambda rows: self._session.records.drill(rows, f"rows of run {identifier[-4:]}", screen=screen),
         )  # fmt: skip
 
@@ -329,7 +317,7 @@ class TrainingPart:
         if self._encoder is None:
             recipe = self.recipe
             if self._session.lanes.running("tokenizer") is None:
-                self._session.lanes.thread("tokenizer", "reading the tokenizer", lambda *_: _encoder(recipe), self._tokenizer_read)
+                self._session.lanes.thread("tokenizer", "reading the tokenizer", lambda *_: encoder_of(recipe), self._tokenizer_read)
             return [], ""
         from sde_core.train.preview import token_view
 
@@ -346,66 +334,3 @@ class TrainingPart:
 
     def _publish(self, how: str) -> None:
         self._session.signals.jobs.publish(how)
-
-
-# ---- in threads
-
-
-def _training_set(
-    dataset: Dataset, state: DecisionState | None, recipe: Recipe, known: Preflight | None, whole: bool, cancel: Any, progress: Any
-) -> TrainingSet | SdeError:
-    from sde_core.decisions import training_rows
-    from sde_core.train.preflight import preflight
-
-    if state is None:
-        return UsageError("Decisions are not open yet.")
-    rows, accepted = training_rows(dataset, state), len(state.accepted_rows()) > 0
-    try:
-        checked = known or (preflight(dataset, recipe, cancel=cancel, progress=progress) if whole else None)
-    except SdeError as error:
-        if cancel.is_set():
-            raise
-        return error
-    report = checked.of_rows(set(rows.tolist()), recipe) if checked is not None else None
-    return TrainingSet(rows, accepted, report, checked)
-
-
-def _refuse_nothing(found: TrainingSet) -> bool:
-    from sde_core.train.preflight import refuse_if_nothing_trains
-
-    if found.report is not None:
-        refuse_if_nothing_trains(found.report.rows)
-    return True
-
-
-def _launched(dataset: Dataset, rows: np.ndarray, recipe: Recipe, jobs_dir: Any, cancel: Any, progress: Any) -> Job:
-    from sde_core.train.launch import launch_training
-
-    return launch_training(dataset, rows.tolist(), recipe, jobs_dir, cancel=cancel, progress=progress)
-
-
-def _whole_curve(job: Job, cancel: Any) -> tuple[RunCurve, int]:
-    from sde_core.train.curve import RunCurve
-
-    curve, offset = RunCurve(), 0
-    while not cancel.is_set():
-        events, after = job.events(offset)
-        curve.add(events)
-        if after == offset:
-            break
-        offset = after
-    return curve, offset
-
-
-def _rows_of_run(folder: Any, dataset: Dataset) -> list[int]:
-    from sde_core.train.rows import read_row_keys
-
-    found = [dataset.row_of_key(key) for key in read_row_keys(folder)]
-    return [row for row in found if row is not None]
-
-
-def _encoder(recipe: Recipe) -> Encoder:
-    from sde_core.train.encode import Encoder
-    from sde_core.train.tokenizer import load_tokenizer
-
-    return Encoder(load_tokenizer(recipe.model), recipe)
