@@ -1,4 +1,4 @@
-"""How counts and times are said, the same on every screen and in every command."""
+"""How counts, times and sizes are said, the same on every screen and in every command."""
 
 from __future__ import annotations
 
@@ -25,3 +25,14 @@ def duration(seconds: float, units: int = 2) -> str:
         words += [f"{whole // size} {unit}"] if whole >= size or not words else []
         whole %= size
     return " ".join(words)
+
+
+def size_of(count: float) -> str:
+    """Bytes in three digits: "512 B", "1.23 GB", "4,500 TB"."""
+    if count < 1000:
+        return f"{count:.0f} B"
+    for unit in ("kB", "MB", "GB", "TB"):
+        count /= 1000
+        if count < 999.5:
+            return f"{count:.3g} {unit}"
+    return f"{count:,.0f} TB"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sde_core.visible import visible
-from sde_core.wording import count_of
+from sde_core.wording import count_of, size_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -102,7 +102,7 @@ class OverviewPart:
             known += f", {len(dataset.bad):,} cannot be read"
         elif not dataset.bad_known:
             known += ", not all parsed yet"
-        return f"{known} · {dataset.format}, {_size(dataset.size)}"
+        return f"{known} · {dataset.format}, {size_of(dataset.size)}"
 
     def _texts_so_far(self) -> str:
         sample = range(min(len(self._session.dataset), 50))
@@ -186,17 +186,6 @@ def _layout_words(session: Session) -> str:
     layout = session.dataset.layout
     roles = ", ".join(f"{role} = {field}" if role != field else role for role, field in layout.roles.items())
     return f"{layout.name}: {roles}" if roles else layout.name
-
-
-def _size(size: int) -> str:
-    if size < 1000:
-        return f"{size} B"
-    value = float(size)
-    for unit in ("kB", "MB", "GB", "TB"):
-        value /= 1000
-        if value < 999.5:
-            return f"{value:.3g} {unit}"
-    return f"{value:,.0f} TB"
 
 
 def _text_words(texts: pl.DataFrame) -> str:

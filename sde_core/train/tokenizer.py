@@ -145,7 +145,7 @@ def _from_files(folder: Path) -> Tokenizer | None:
 
     try:
         backend = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
-    except Exception as error:
+    except Exception as error:  # tokenizers raises nothing narrower
         raise ModelError(f"The tokenizer in {folder} is broken: {str(error)[:200]}.", EMBEDDED_HINT) from error
     special = {name: _token_text(config[name]) for name in config if name.endswith("_token") and config[name]}
     context = _shortest(config.get("model_max_length"), _json_object(folder / "config.json").get("max_position_embeddings"))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from sde_core.visible import visible
-from sde_core.wording import duration
+from sde_core.wording import duration, size_of
 from sde_tui.widgets.histogram import sparkline
 from sde_tui.widgets.lines import Item
 from sde_tui.widgets.loss_chart import CurvePoints, plot_columns
@@ -132,8 +132,8 @@ def _rate_line(part: TrainingPart, latest: dict[str, Any]) -> Line:
     words += [f"{latest['tokens_s']:,.0f} tokens/s"] if latest.get("tokens_s") else []
     words += [f"{duration(status.eta_s)} left"] if status.eta_s is not None and status.active else []
     words += [f"lr {latest['lr']:.2e}"] if latest.get("lr") is not None else []
-    words += [f"memory {size(latest['memory'])}"] if latest.get("memory") else []
-    words += [f"GPU {size(latest['gpu_memory'])} of {size(latest['gpu_total'])}"] if latest.get("gpu_total") else []
+    words += [f"memory {size_of(latest['memory'])}"] if latest.get("memory") else []
+    words += [f"GPU {size_of(latest['gpu_memory'])} of {size_of(latest['gpu_total'])}"] if latest.get("gpu_total") else []
     words += [f"took {duration(status.ended - status.started)}"] if status.ended is not None and status.started is not None else []
     return [(" " + " · ".join(words), "text")]
 
@@ -175,11 +175,6 @@ def when(identifier: str) -> str:
     except ValueError:
         return ""
     return time.strftime("%d %b %H:%M", time.localtime(launched))
-
-
-def size(count: float) -> str:
-    """Bytes in short words: "1.2 GB"."""
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
 
 
 def _number(loss: float) -> str:

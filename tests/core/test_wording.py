@@ -2,12 +2,18 @@ from __future__ import annotations
 
 import pytest
 
-from sde_core.wording import count_of, duration
+from sde_core.wording import count_of, duration, size_of
 
 
 @pytest.mark.parametrize(
     ("count", "noun", "several", "words"),
-    [(0, "row", "", "0 rows"), (1, "row", "", "1 row"), (2000, "row", "", "2,000 rows"), (1, "class", "classes", "1 class"), (3, "class", "classes", "3 classes")],
+    [
+        (0, "row", "", "0 rows"),
+        (1, "row", "", "1 row"),
+        (2000, "row", "", "2,000 rows"),
+        (1, "class", "classes", "1 class"),
+        (3, "class", "classes", "3 classes"),
+    ],
 )
 def test_counts(count, noun, several, words):
     assert count_of(count, noun, several) == words
@@ -23,3 +29,21 @@ def test_counts(count, noun, several, words):
 def test_durations(seconds, words, shortly):
     assert duration(seconds) == words
     assert duration(seconds, units=1) == shortly
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1000, "1 kB"),
+        (1_470_000, "1.47 MB"),
+        (981_309_445, "981 MB"),
+        (650e6, "650 MB"),
+        (999.6e6, "1 GB"),
+        (2.34e9, "2.34 GB"),
+        (7e15, "7,000 TB"),
+    ],
+)
+def test_sizes(count, words):
+    assert size_of(count) == words

@@ -7,7 +7,6 @@ import threading
 import pytest
 
 from sde_core.dataset import Dataset
-from sde_tui.session_overview import _size
 
 
 @pytest.fixture
@@ -135,11 +134,6 @@ async def test_decisions_are_summed_up(open_app, dataset_file):
     async with open_app(dataset_file) as sde:
         await sde.press("2", "a", "x", "1")
         assert "1 accepted, 1 rejected · training set: 1 accepted rows" in sde.text
-
-
-@pytest.mark.parametrize(("size", "words"), [(999, "999 B"), (1_470_000, "1.47 MB"), (981_309_445, "981 MB"), (999_999_999, "1 GB")])
-def test_sizes_are_written_for_people(size, words):
-    assert _size(size) == words
 
 
 async def test_the_label_variants_are_hostile_text_too(open_app, write_jsonl):

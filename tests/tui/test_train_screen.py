@@ -19,7 +19,7 @@ from tiny_model import make_tiny_model
 from sde_core.jobs import list_jobs
 from sde_core.project import Project
 from sde_tui.screens.dialogs import ChooseScreen, ConfirmScreen, PromptScreen
-from sde_tui.screens.train_drawing import size, when
+from sde_tui.screens.train_drawing import when
 
 PATIENCE = 120
 
@@ -301,6 +301,5 @@ async def test_it_fits_every_size(open_app, dataset_file, project, screen_size):
 
 
 def test_words():
-    assert (size(650e6), size(2.34e9)) == ("650 MB", "2.3 GB")
     assert when("20260102T030405678-train-ab12") == "02 Jan 03:04"
     assert when("strange") == ""
