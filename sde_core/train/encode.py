@@ -139,7 +139,7 @@ class Encoder:
         offsets = np.array([(0, 0)] * len(prefix) + tokens.offsets, dtype=np.int32).reshape(-1, 2)
         trained = self._trained(offsets, rendered, len(prefix))
         kept = self._kept(len(ids))
-        verdict, reason = self._verdict(rendered, offsets, trained, kept)
+        verdict, reason = self._verdict(rendered, trained, kept)
         return Encoded(rendered.text, ids, offsets, trained, kept, verdict, reason)
 
     def _trained(self, offsets: np.ndarray, rendered: Rendered, prefix: int) -> np.ndarray:
@@ -158,7 +158,7 @@ class Encoder:
             return slice(0, 0)
         return slice(0, self.max_length) if self.recipe.truncation_side == "right" else slice(length - self.max_length, length)
 
-    def _verdict(self, rendered: Rendered, offsets: np.ndarray, trained: np.ndarray, kept: slice) -> tuple[Verdict, str]:
+    def _verdict(self, rendered: Rendered, trained: np.ndarray, kept: slice) -> tuple[Verdict, str]:
         left, whole = int(trained[kept].sum()), int(trained.sum())
         if kept.stop == 0 and len(trained) > 0:
             return "dropped", f"{len(trained)} tokens, and max_length is {self.max_length}"
