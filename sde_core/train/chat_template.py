@@ -68,7 +68,9 @@ def _compiled(source: str) -> Any:
         from jinja2.ext import Extension, loopcontrols
         from jinja2.sandbox import ImmutableSandboxedEnvironment
     except ImportError as error:
-        raise MissingExtraError("Chat templates need the package Jinja2.", "pip install 'sde[ml]', or use the plain form: --set template=plain.") from error
+        raise MissingExtraError(
+            "Chat templates need the package Jinja2.", "pip install 'sde[ml]', or use the plain form: --set template=plain."
+        ) from error
 
     class GenerationBlock(Extension):
         """`{% generation %}` marks answers for other programs; here it only passes its text on."""

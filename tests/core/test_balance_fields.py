@@ -68,7 +68,10 @@ def test_long_texts_are_free(write_jsonl: Write) -> None:
     assert columns(write_jsonl([{"text": "long " * 60}, {"text": "short"}]))["text"].free
 
 
-@pytest.mark.parametrize("records", [[{"text": "t", "meta": {"a": {"b": {"c": {"d": {"e": 1}}}}}, "k": 1}], [{"text": "t", "k": 1}, b"[1, 2]", b'"just a string"', b"{broken"]])
+@pytest.mark.parametrize(
+    "records",
+    [[{"text": "t", "meta": {"a": {"b": {"c": {"d": {"e": 1}}}}}, "k": 1}], [{"text": "t", "k": 1}, b"[1, 2]", b'"just a string"', b"{broken"]],
+)
 def test_odd_records(write_jsonl: Write, records: list[Any]) -> None:
     assert per_row(columns(write_jsonl(records))["k"]) == [(0, "1")]
 

@@ -149,9 +149,7 @@ def _assembled(groups: GroupTable, found: list[_Links]) -> KeptGroups:
     return KeptGroups(groups.kinds[owner], groups.scores[owner], starts, member[order], kinds[order], scores[order])
 
 
-def drop_reasons(
-    kept: KeptGroups, rows: npt.NDArray[np.uint32], policy: KeepPolicy, *, chosen: Collection[int] = ()
-) -> tuple[list[int], list[str]]:
+def drop_reasons(kept: KeptGroups, rows: npt.NDArray[np.uint32], policy: KeepPolicy, *, chosen: Collection[int] = ()) -> tuple[list[int], list[str]]:
     """The rows that go, and for each why: what it is to the kept row, which row that is, and why that one is kept.
 
     Args:
