@@ -11,7 +11,7 @@ def test_the_generated_tables_are_current():
 
 def test_every_make_target_and_file_that_readme_names_exists():
     text = README.read_text(encoding="utf-8")
-    targets = set(re.findall(r"\bmake ([a-z-]+)", text))
+    targets = set(re.findall(r"(?:^|`)make ([a-z-]+)", text, re.MULTILINE))
     makefile = (ROOT / "Makefile").read_text()
     assert targets
     assert all(f"\n{target}:" in makefile for target in targets)
