@@ -162,7 +162,9 @@ class DecisionsPart:
     def _changed(self, how: str, *, edits: bool) -> None:
         self._counts = None
         if edits and self._journal is not None:
-            self._session.replace_dataset(self._session.dataset.with_edits(self._journal.state.edits), "edits")
+            # the journal writes on in its own mapping; what a dataset was opened with stays
+            edits = {row: dict(texts) for row, texts in self._journal.state.edits.items()}
+            self._session.replace_dataset(self._session.dataset.with_edits(edits), "edits")
             self._session.findings.texts_changed()
         self._session.signals.decisions.publish(how)
 

@@ -163,7 +163,7 @@ class RecordsPart:
         return replace(wanted, rows=filtered_rows(self._session, wanted, cancel, progress))
 
     def _showing(self, view: View) -> None:
-        row = self.row
+        row = None if view.order not in ("file", self.view.order) else self.row
         self.view = view
         self.cursor = self._position_of(row)
         self._session.signals.view.publish("rows")

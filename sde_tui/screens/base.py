@@ -158,7 +158,7 @@ class SdeScreen(Screen[None]):
 
         self.app.push_screen(ChooseScreen(title, options, current), answered)
 
-    def prompt(self, title: str, then: Callable[[str], None], *, value: str = "", placeholder: str = "") -> None:
+    def prompt(self, title: str, then: Callable[[str], None], *, value: str = "", placeholder: str = "", details: Sequence[str] = ()) -> None:
         """Asks for one line of text and calls `then` with it, unless the user leaves."""
         from sde_tui.screens.dialogs import PromptScreen
 
@@ -166,4 +166,4 @@ class SdeScreen(Screen[None]):
             if text is not None:
                 then(text)
 
-        self.app.push_screen(PromptScreen(visible(title), value, placeholder), answered)
+        self.app.push_screen(PromptScreen(visible(title), value, placeholder, details), answered)

@@ -56,6 +56,22 @@ class ConfirmScreen(Dialog[bool]):
         self.dismiss(True)
 
 
+class NoteScreen(Dialog[None]):
+    """Something to read that is too long for the message line."""
+
+    BINDINGS = [Binding("enter,q,backspace", "leave", show=False)]
+
+    def __init__(self, title: str, text: str) -> None:
+        super().__init__()
+        self._title, self._text = title, text
+
+    def compose(self) -> ComposeResult:
+        with Vertical():
+            yield Static(Content(self._title), classes="hint")
+            yield Static(Content(self._text))
+            yield Static(Content("esc leaves"), classes="hint")
+
+
 class ChooseScreen(Dialog[Any]):
     """A list to choose one from."""
 
@@ -88,16 +104,19 @@ class ChooseScreen(Dialog[Any]):
 
 
 class PromptScreen(Dialog[str]):
-    """A line of text."""
+    """A line of text; what stands there is replaced by typing, and kept by an arrow key."""
 
-    def __init__(self, title: str, value: str = "", placeholder: str = "") -> None:
+    def __init__(self, title: str, value: str = "", placeholder: str = "", details: Sequence[str] = ()) -> None:
         super().__init__()
+        self._details = details
         self._title, self._value, self._placeholder = title, value, placeholder
 
     def compose(self) -> ComposeResult:
         with Vertical():
             yield Static(Content(self._title))
-            field = Input(self._value, placeholder=self._placeholder, select_on_focus=False)
+            for detail in self._details:
+                yield Static(Content(detail), classes="hint")
+            field = Input(self._value, placeholder=self._placeholder, select_on_focus=True)
             field.cursor_blink = False
             yield field
             yield Static(Content("enter done   esc leave"), classes="hint")

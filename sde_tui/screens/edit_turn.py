@@ -14,6 +14,8 @@ from sde_tui.screens.dialogs import Dialog
 from sde_tui.session_record import EditableText
 from sde_tui.widgets.shown_controls import hidden_again, shown_controls
 
+_HINT = "ctrl+s saves as a decision that u undoes   esc leaves"
+
 
 class EditTurnScreen(Dialog[Edit]):
     """The text in an editor. What cannot be seen is shown by symbols, and is there again when it is saved."""
@@ -27,6 +29,7 @@ class EditTurnScreen(Dialog[Edit]):
     def __init__(self, text: EditableText) -> None:
         super().__init__()
         self._text = text
+        self._warned = False
         self._shown, self._symbols = shown_controls(text.text)
 
     def compose(self) -> ComposeResult:
@@ -38,11 +41,28 @@ class EditTurnScreen(Dialog[Edit]):
             area = TextArea(self._shown, soft_wrap=True, show_line_numbers=False, tab_behavior="indent")
             area.cursor_blink = False
             yield area
-            yield Static(Content("ctrl+s saves as a decision that u undoes   esc leaves"), classes="hint")
+            yield Static(Content(_HINT), classes="hint", id="hint")
 
     def on_mount(self) -> None:
         self.set_focus(self.query_one(TextArea))
 
+    @property
+    def _after(self) -> str:
+        return hidden_again(self.query_one(TextArea).text, self._symbols)
+
+    def action_leave(self) -> None:
+        """Leaves; a changed text only when asked again."""
+        if self._warned or self._after == self._text.text:
+            super().action_leave()
+            return
+        self._warned = True
+        self.query_one("#hint", Static).update(Content("The text is changed: ctrl+s saves it, esc once more drops the change"))
+
+    def on_text_area_changed(self) -> None:
+        if self._warned:
+            self._warned = False
+            self.query_one("#hint", Static).update(Content(_HINT))
+
     def action_save(self) -> None:
-        after = hidden_again(self.query_one(TextArea).text, self._symbols)
+        after = self._after
         self.dismiss(None if after == self._text.text else Edit(self._text.row, self._text.path, self._text.text, after))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from sde_core.visible import visible
+from sde_core.wording import count_of
 
 if TYPE_CHECKING:
     from sde_tui.screens.base import SdeScreen
@@ -53,19 +54,26 @@ class RecordVerbs(_Base):
 
         def because(reason: str) -> None:
             marked = bool(self.session.records.marks)
-            type(self)._last_reason = reason
+            self._last_reason = reason
             if self.session.decisions.reject(rows, reason or "by hand"):
                 self._decided(marked)
 
         self.prompt(f"Reject {_count(rows)} because", because, value=self._last_reason)
 
     def _all(self) -> list[int]:
-        """The rows of the view that can be read."""
+        """The rows of the view."""
         return [int(row) for row in self.session.records.view.rows]
 
     def action_accept_all(self) -> None:
-        rows = self._all()
-        self.ask(f"Accept {_count(rows)}?", lambda: self.session.decisions.accept(rows, self._reason_of_view()), details=self._what_view())
+        shown = self._all()
+        rows = self.session.decisions.readable(shown)
+        if not rows:
+            self.session.decisions.accept(shown)
+            return
+        lost = len(shown) - len(rows)
+        left_out = [f"{count_of(lost, 'row')} that cannot be read {'is' if lost == 1 else 'are'} left out."] if lost else []
+        details = [*self._what_view(), *left_out]
+        self.ask(f"Accept {_count(rows)}?", lambda: self.session.decisions.accept(rows, self._reason_of_view()), details=details)
 
     def action_clear_all(self) -> None:
         rows = self._all()

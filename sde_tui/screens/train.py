@@ -168,6 +168,7 @@ class TrainScreen(SdeScreen):
             "Change the recipe: name=value, several with spaces",
             self.part.change_recipe,
             placeholder="max_steps=200 learning_rate=1e-4 model=./my-model",
+            details=["Now: " + "  ".join(self.part.recipe_settings())],
         )
 
     def action_preflight(self) -> None:

@@ -297,6 +297,38 @@ async def test_accept_and_reject_act_on_the_row_and_go_on(records):
         assert sde.flashed == "Rejected 1 row.   u undoes it."
 
 
+async def test_a_row_that_cannot_be_read_is_rejected_but_not_accepted(records):
+    async with records as sde:
+        await sde.press(*["down"] * 5, "a")
+        assert sde.flashed == "Row 5 cannot be read, so there is nothing to accept; x rejects."
+        assert len(sde.session.decisions.log) == 0
+        await sde.press("A")
+        count = len(sde.session.dataset) - 1
+        assert f"Accept {count:,} rows?" in sde.text
+        assert "1 row that cannot be read is left out." in sde.text
+        await sde.press("y")
+        assert sde.session.decisions.counts == (count, 0)
+        await sde.press("u", "x")
+        assert sde.session.decisions.status(5) == "rejected"
+
+
+async def test_a_long_reason_leaves_room_for_the_way_back_and_no_second_full_stop(records):
+    async with records as sde:
+        for reason, end in (("It is cut off.", ": It is cut off.   u undoes it."), ("why " * 40, "…   u undoes it.")):
+            sde.session.decisions.reject([0], reason)
+            assert sde.flashed.endswith(end)
+            assert len(sde.flashed) < 80
+
+
+async def test_what_stands_in_a_question_is_replaced_by_typing(records):
+    async with records as sde:
+        for reason in ("first", "second"):
+            await sde.press("r")
+            await sde.type(reason)
+            await sde.press("enter")
+        assert [sde.session.decisions.reason(row) for row in (0, 1)] == ["first", "second"]
+
+
 async def test_a_decision_is_on_the_disk_when_it_is_on_the_screen(records, dataset_file):
     async with records as sde:
         await sde.press("a")
@@ -428,7 +460,21 @@ async def test_leaving_the_editor_changes_nothing(records):
         await sde.press("e", "enter")
         await sde.type("xxx")
         await sde.press("escape")
+        assert "esc once more drops the change" in sde.text
+        await sde.press("escape")
+        assert not isinstance(sde.app.screen, EditTurnScreen)
         assert len(sde.session.decisions.log) == 0
+
+
+async def test_the_editor_warns_again_after_more_was_typed(records):
+    async with records as sde:
+        await sde.press("e", "enter")
+        await sde.type("x")
+        await sde.press("escape")
+        await sde.type("y")
+        assert "esc leaves" in sde.text
+        await sde.press("escape")
+        assert isinstance(sde.app.screen, EditTurnScreen)
 
 
 async def test_hidden_characters_survive_an_edit(open_app, write_jsonl):
