@@ -44,7 +44,7 @@ class BalancePart:
     @property
     def stale(self) -> bool:
         """Whether texts were edited since classes were counted."""
-        return self._counted is not None and self._counted is not self._session.dataset
+        return self._counted is not None and self._counted.edits != self._session.dataset.edits
 
     @property
     def known(self) -> bool:
@@ -188,7 +188,11 @@ class BalancePart:
 
     def _parsed(self, field: str, name: str, text: str, others: dict[str, float]) -> float:
         from sde_core.checks.balance_targets import Target, drop_plan, parsed_target
+        from sde_core.errors import UsageError
+        from sde_core.visible import visible
 
+        if not text.strip(" %").replace(".", "", 1).isdecimal():
+            raise UsageError(f"'{visible(text.strip(), 30)}' is not a share.", "Write it as 5% or 0.05.")
         share = parsed_target(f"class={text.strip()}").share
         drop_plan(self.balance(field), [Target(name, share), *(Target(*other) for other in others.items())])
         return share

@@ -127,7 +127,7 @@ class DuplicatesPart:
     @property
     def stale(self) -> bool:
         """Whether texts were edited since rows were compared."""
-        return self._compared is not None and self._compared is not self._session.dataset
+        return self._compared is not None and self._compared.edits != self._session.dataset.edits
 
     def why_not_run(self) -> str:
         """Why comparing cannot start now, "" where it can."""

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from sde_core.checks.findings import Finding
     from sde_core.checks.report import CheckReport
+    from sde_core.dataset import Edits
     from sde_tui.session import Session
 
 AUTOMATIC_ROWS = 200_000
@@ -26,6 +27,7 @@ class FindingsPart:
         self._session = session
         self._report: CheckReport | None = None
         self._by_row: dict[int, list[Finding]] = {}
+        self._edits: Edits = {}
         self.stale = ""
 
     @property
@@ -45,7 +47,8 @@ class FindingsPart:
 
     def run(self) -> None:
         """Runs all checks on all rows."""
-        self._session.lanes.thread("check", "checking", self._run, self._ran, ended=lambda: self._session.signals.findings.publish("stopped"))
+        edits, findings = self._session.dataset.edits, self._session.signals.findings
+        self._session.lanes.thread("check", "checking", self._run, lambda found: self._ran(found, edits), ended=lambda: findings.publish("stopped"))
         self._session.signals.findings.publish("started")
 
     def _run(self, cancel: Any, progress: Any) -> tuple[CheckReport, dict[int, list[Finding]]]:
@@ -58,17 +61,22 @@ class FindingsPart:
                 by_row.setdefault(row, []).append(finding)
         return report, by_row
 
-    def _ran(self, found: tuple[CheckReport, dict[int, list[Finding]]]) -> None:
+    def _ran(self, found: tuple[CheckReport, dict[int, list[Finding]]], edits: Edits) -> None:
         self._report, self._by_row = found
-        self.stale = ""
+        self._edits = edits
+        self._compare_edits()
         self._session.signals.findings.publish("ran")
         self._session.overview.measure()
 
     def texts_changed(self) -> None:
         """Remembers that texts are others now than those that were checked."""
         if self._report is not None:
-            self.stale = "from before your edits: r checks again"
+            self._compare_edits()
             self._session.signals.findings.publish("stale")
+
+    def _compare_edits(self) -> None:
+        """An edit that was undone leaves the texts as they were checked."""
+        self.stale = "from before your edits: r checks again" if self._edits != self._session.dataset.edits else ""
 
     def forget(self) -> None:
         """Drops what was found under another layout, and checks again."""

@@ -77,7 +77,7 @@ class RulesPart:
     @property
     def stale(self) -> bool:
         """Whether texts were edited since the scores were computed."""
-        return self._scored is not None and self._scored is not self._session.dataset
+        return self._scored is not None and self._scored.edits != self._session.dataset.edits
 
     def why_not_run(self) -> str:
         """Why scoring cannot start now, "" where it can."""

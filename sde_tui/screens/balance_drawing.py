@@ -56,6 +56,9 @@ def summary_lines(part: BalancePart, field: str) -> tuple[tuple[Line, Line], tup
         (f" · {meaning}", "dim"),
         (f" · {count_of(len(balance.classes), 'class', 'classes')}", "text"),
     ]
+    if not balance.rows:
+        nothing: Line = [(" There is nothing to count: v counts other rows.", "warn")]
+        return (first, [(f"0 {WHICH[part.which]} ", "dim")]), (nothing, [])
     second: list[Span] = [
         (f" imbalance {balance.imbalance:,.1f} : 1", "warn" if balance.imbalance >= 20 and balance.source == "label" else "text"),
         (f" · evenness {balance.evenness:.2f}", "text"), (f" · {balance.entropy:.2f} bits", "dim"),

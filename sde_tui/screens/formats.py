@@ -250,7 +250,7 @@ class FormatsScreen(SdeScreen):
         if finding is None:
             return self._why_no_finding()
         if not finding.fix:
-            return "There is no safe fix for this: edit it in Records (enter, then e), or x rejects the row."
+            return "No safe fix for this: enter, then e edits it; x rejects the row."
         return self.session.decisions.why_not() or ("" if self.part.preview(finding) is not None else "This is fixed already.")
 
     def action_fix(self) -> None:

@@ -97,7 +97,7 @@ async def test_a_target_says_the_exact_number_of_rows(open_app, labelled):
 async def test_targets_that_make_no_sense_are_said_and_not_kept(open_app, labelled):
     async with open_app(labelled) as sde:
         await sde.press("3")
-        for text, words in (("99", "Write 99% for per cent"), ("many", "not of the form"), ("110%", "not within")):
+        for text, words in (("99", "Write 99% for per cent"), ("many", "is not a share"), ("110%", "not within")):
             await sde.press("t")
             await sde.type(text)
             await sde.press("enter")

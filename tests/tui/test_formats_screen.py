@@ -93,7 +93,7 @@ async def test_a_finding_without_a_fix_shows_its_evidence_and_the_habit_broken(o
         assert '98% of 50 answers (task is "label") are one short label; this one is prose.' in shown
         assert "I would say that this is about loans" in shown
         await sde.press("f")
-        assert "no safe fix" in sde.flashed
+        assert "No safe fix" in sde.flashed
         await sde.press("A")
         assert "no safe fix" in sde.flashed
 
@@ -197,6 +197,10 @@ async def test_what_was_found_before_an_edit_is_called_so(open_app, desk):
     async with open_app(desk, checks=True) as sde:
         await on_check(sde, "outer-whitespace")
         await sde.press("f")
+        assert plain(sde.app.screen.what_now()) == "Texts were edited since: r checks again"
+        await sde.press("u")
+        assert "edited since" not in plain(sde.app.screen.what_now())
+        await sde.press("U")
         assert plain(sde.app.screen.what_now()) == "Texts were edited since: r checks again"
 
 
