@@ -153,7 +153,8 @@ class DuplicatesScreen(SdeScreen):
         if self.part.grouping is None:
             return self.part.why_not_run() or "Not compared yet: r compares all rows with each other.", "text"
         looser = "" if self.part.wishes.near <= LOWEST[NEAR] else " [ looks for looser ones."
-        return f"No {self.part.wishes.kind or ''} duplicates are left.{looser}".replace("  ", " "), "good"
+        left = "are left" if self.session.decisions.counts[1] else "were found"
+        return f"No {self.part.wishes.kind or ''} duplicates {left}.{looser}".replace("  ", " "), "good"
 
     def _follow_keeper(self) -> None:
         """Keeps the cursor on the same group when the groups change, or else where it was."""

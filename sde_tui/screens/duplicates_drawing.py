@@ -42,8 +42,8 @@ def keeping_line(part: DuplicatesPart) -> tuple[Line, Line]:
     wishes, total = part.wishes, len(part.index.rows) if part.index is not None else 0
     groups = count_of(len(part), f"{wishes.kind} group".lstrip())
     by_hand = f" ({len(wishes.keepers):,} by hand)" if wishes.keepers else ""
-    left: Line = [(f" {groups}", "strong"), (f" · keeping {POLICIES[wishes.policy]}{by_hand} drops ", "text"), (f"{part.to_drop:,}", "strong"),
-                  (f" of {total:,} rows", "text")]  # fmt: skip
+    left: Line = [(f" {groups}", "strong"), (" · ", "text"), (f"{part.to_drop:,}", "strong"),
+                  (f" of {total:,} rows go, {POLICIES[wishes.policy].removeprefix('the ')} stays{by_hand}", "text")]  # fmt: skip
     return left, [threshold_span(wishes, part.moving)]
 
 

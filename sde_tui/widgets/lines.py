@@ -248,7 +248,10 @@ class ItemList(LineList):
             if at is None:
                 self.lines_changed()
             return
+        before = self.cursor
         self.lines_changed()
         if at is not None:
             self.set_reactive(LineList.cursor, at)
         self.scroll_to(y=top, animate=False, immediate=True)
+        if self.cursor != before:
+            self.show_line(self.cursor)

@@ -51,7 +51,7 @@ async def test_groups_are_the_engines(open_app, copies):
         assert listed(sde) == [("near", 0, [2, 3, 4, 7, 9]), ("near", 6, [8])]
         assert sde.session.duplicates.to_drop == len(kept.dropped) == 6
         assert "= exact 1   ≡ normalised 1   ≈ near 2   ~ semantic off" in sde.text
-        assert "2 groups · keeping the first drops 6 of 10 rows" in sde.text
+        assert "2 groups · 6 of 10 rows go, first stays" in sde.text
         assert "[ Jaccard ≥ 0.80 ]" in sde.text
 
 
@@ -115,7 +115,7 @@ async def test_only_one_kind(open_app, copies):
         await sde.press("4")
         await sde.press("o", "down", "enter")
         assert listed(sde) == [("exact", 0, [2, 9])]
-        assert "1 exact group · keeping the first drops 2" in sde.text
+        assert "1 exact group · 2 of 10 rows go" in sde.text
         await sde.press("o", "up", "enter")
         assert len(listed(sde)) == 2
 
@@ -166,10 +166,10 @@ async def test_policies(open_app, copies):
         await sde.press("4")
         await sde.press("p", "down", "enter")
         assert listed(sde)[0] == ("near", 7, [0, 2, 3, 4, 9])
-        assert "keeping the longest answer" in sde.text
+        assert "longest answer stays" in sde.text
         await sde.press("p", "down", "enter")
         assert "Score the rules on screen 6 first" in sde.flashed
-        assert sde.session.duplicates.wishes.policy == "first"
+        assert sde.session.duplicates.wishes.policy == "longest"
         quality = np.linspace(0, 1, 11).astype(np.float32)
         sde.session.quality_provider = lambda: (np.arange(11), quality)
         await sde.press("p", "down", "down", "enter")
@@ -181,7 +181,7 @@ async def test_this_one_is_kept_instead(open_app, copies):
         await sde.press("4")
         await sde.press("right", "i")
         assert listed(sde)[0] == ("near", 3, [0, 2, 4, 7, 9])
-        assert "keeping the first (1 by hand)" in sde.text
+        assert "first stays (1 by hand)" in sde.text
         await sde.press("a")
         assert sde.session.decisions.reason(0) == "normalised duplicate of row 3, which was chosen"
 
@@ -216,7 +216,7 @@ async def test_by_meaning_on_and_off(open_app, tmp_path):
     async with open_app(path) as sde:
         await sde.press("4")
         assert listed(sde) == []
-        assert "No duplicates are left." in sde.text
+        assert "No duplicates were found." in sde.text
         await sde.press("s")
         cosine = float(sde.session.duplicates.index.vectors[0] @ sde.session.duplicates.index.vectors[1])
         sde.session.duplicates.wish(semantic=0.8)

@@ -47,7 +47,7 @@ class Duplicates:
         elif index.normalised[position] != position:
             kind, neighbour, score = "normalised", int(index.normalised[position]), 1.0
         row, other = int(index.rows[position]), int(index.rows[neighbour])
-        evidence = f"row {other}: {index.compared.texts[neighbour][:_EXCERPT]}"
+        evidence = f"row {other}: {_beginning(index.compared.texts[neighbour])}"
         return Finding(_NAMES[kind], "warning", (row,), _sentence(kind, other, score), evidence, score=round(score, 4))
 
 
@@ -78,7 +78,7 @@ class Contradictions:
     def _finding(self, conflict: Conflict, usual: Counter[str]) -> Finding:
         rows = conflict.minority + tuple(row for row in conflict.rows if row not in conflict.minority)
         said = dict(zip(conflict.rows, conflict.values, strict=True))
-        evidence = "; ".join(f"row {row}: {said[row][:_EXCERPT]}" for row in rows[:6])
+        evidence = "; ".join(f"row {row}: {_beginning(said[row])}" for row in rows[:6])
         if conflict.what == "label":
             return Finding("conflicting-labels", "error", rows, f"{len(rows)} rows have the same text and different labels.", evidence, "label", 1.0)
         return Finding(
@@ -100,3 +100,7 @@ class Contradictions:
 
 def _is_number(text: str) -> bool:
     return text.strip().lstrip("-").replace(",", "").replace(".", "", 1).isdigit()
+
+
+def _beginning(text: str) -> str:
+    return text if len(text) <= _EXCERPT else f"{text[: _EXCERPT - 1]}…"
