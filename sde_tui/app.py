@@ -221,7 +221,7 @@ class SdeApp(App[str]):
         self.session.records.back()
 
     def why_not_back(self) -> str:
-        return "" if self.session.records.places else "You came from nowhere: this is the first place."
+        return "" if self.session.records.places else "There is no place to go back to."
 
     def action_copy(self) -> None:
         if isinstance(self.screen, SdeScreen):
@@ -237,7 +237,13 @@ class SdeApp(App[str]):
         if isinstance(self.screen, SdeScreen):
             command = self.screen.command_line()
             self.copy_to_clipboard(command)
+            path = self.session.write_clip(command)
             self.flash(f"$ {command}", "accent")
+            if len(command) + 4 > self.size.width:
+                from sde_core.visible import visible
+                from sde_tui.screens.dialogs import NoteScreen
+
+                self.push_screen(NoteScreen("Copied" + (f"; also in {path}" if path else ""), visible(f"$ {command}")))
 
     def action_fine_tune(self) -> None:
         self.session.part("training").fine_tune()

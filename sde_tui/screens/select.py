@@ -259,6 +259,8 @@ class SelectScreen(SdeScreen):
             return
         rows = len(asked.picks)
         details = [f"{rows - new:,} of them are accepted already."] if new < rows else []
+        faulty = sum(self.session.findings.severity(row) == "error" for row in asked.rows)
+        details += [f"{faulty:,} of them {'has' if faulty == 1 else 'have'} errors, marked !: x takes a row out."] if faulty else []
         details.append("They become the training set. u undoes it.")
         self.ask(f"Accept {rows:,} rows?", lambda: self.part.accept_proposal(asked) and None, details=details)
 

@@ -63,7 +63,7 @@ async def test_help_says_why_a_key_does_nothing(open_app, dataset_file):
     async with open_app(dataset_file, size=(120, 60)) as sde:
         await sde.press("question_mark")
         await sde.type("exact place")
-        assert "Not now: You came from nowhere" in sde.text
+        assert "Not now: There is no place to go back to" in sde.text
 
 
 async def test_the_palette_offers_what_is_possible_now_and_does_it(open_app, dataset_file):
@@ -92,8 +92,8 @@ async def test_the_palette_jumps_to_a_row(open_app, dataset_file):
 async def test_a_key_that_does_nothing_says_why_until_the_next_key(open_app, dataset_file):
     async with open_app(dataset_file) as sde:
         await sde.press("backspace")
-        assert sde.flashed.startswith("You came from nowhere")
-        assert "You came from nowhere" in sde.lines[22]
+        assert sde.flashed.startswith("There is no place to go back to")
+        assert "There is no place to go back to" in sde.lines[22]
         await sde.press("down")
         assert sde.flashed == ""
 
@@ -157,6 +157,7 @@ async def test_a_hostile_name_in_a_command_or_a_question_is_only_text(open_app, 
     async with open_app(hostile) as sde:
         await sde.press("exclamation_mark")
         assert "a␛]52;c;x␇b.jsonl" in sde.flashed
+        await sde.press("escape")
         sde.app.screen.ask(f"Leave {hostile.name}?", sde.app.leave, details=[hostile.name])
         await sde.settle()
         assert sde.text.count("a␛]52;c;x␇b.jsonl") >= 2
@@ -188,3 +189,16 @@ async def test_a_fault_in_a_thread_is_one_sentence_and_the_app_goes_on(open_app,
         assert sde.flashed.startswith("Internal error while exploding: ZeroDivisionError")
         await sde.press("2")
         assert "▐2 Records▌" in sde.lines[1]
+
+
+async def test_a_command_longer_than_the_line_is_shown_whole_and_left_in_a_file(open_app, dataset_file):
+    async with open_app(dataset_file) as sde:
+        await sde.press("7")
+        sde.session.selection.wish(locked=frozenset({0, 2, 4}))
+        await sde.press("exclamation_mark")
+        command = sde.session.selection.command_line()
+        shown = "".join(line.strip(" │") for line in sde.lines[2:-2])
+        assert command.split()[-1] in shown
+        assert (sde.session.project.state_dir / "clip.txt").read_text() == command
+        await sde.press("escape")
+        assert "-o subset" not in sde.text
