@@ -80,7 +80,9 @@ def test_train_attached_to_its_end_then_listed_shown_and_finished(run, data, mod
     job = json.loads(out)
     assert code == 0, err
     assert (job["status"]["state"], job["metrics"]["steps"], job["spec"]["rows"]["train"]) == ("done", 3, 4)
-    kept = [json.loads(line)["row"] for line in (Job(Project.of(data).jobs_dir / job["id"]).folder / "rows.jsonl").read_text().splitlines()]
+    launched = Job(Project.of(data).jobs_dir / job["id"])
+    launched.wait(60)
+    kept = [json.loads(line)["row"] for line in (launched.folder / "rows.jsonl").read_text().splitlines()]
     assert kept == [1, 2, 5, 7]
     code, out, _ = run("jobs", "--json")
     assert [listed["id"] for listed in json.loads(out)["jobs"]] == [job["id"]]
