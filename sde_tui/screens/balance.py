@@ -12,7 +12,7 @@ from sde_tui.screens.base import SdeScreen
 from sde_tui.session_balance import WHICH, BalancePart
 from sde_tui.widgets.bindings import screen_bindings
 from sde_tui.widgets.chrome import OneLine
-from sde_tui.widgets.lines import Item, ItemList, LineList
+from sde_tui.widgets.lines import Item, ItemList, LineList, TextLines
 from sde_tui.widgets.spans import Line
 
 
@@ -40,12 +40,8 @@ class BalanceScreen(SdeScreen):
             yield ItemList(id="fields")
             with Container(id="bars-pane"):
                 yield ItemList(id="classes")
-                detail = ItemList(id="class")
-                detail.can_focus = False
-                yield detail
-        waiting = ItemList(id="waiting")
-        waiting.can_focus = False
-        yield waiting
+                yield TextLines(id="class")
+        yield TextLines(id="waiting")
 
     def on_mount(self) -> None:
         self.set_focus(self.class_list)

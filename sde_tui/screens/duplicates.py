@@ -25,7 +25,7 @@ from sde_tui.screens.duplicates_drawing import (
 from sde_tui.session_duplicates import ALL_KINDS, LOWEST, NEAR, DuplicatesPart, Group, Member
 from sde_tui.widgets.bindings import screen_bindings
 from sde_tui.widgets.chrome import OneLine
-from sde_tui.widgets.lines import Item, ItemList, LineList
+from sde_tui.widgets.lines import Item, ItemList, LineList, TextLines
 from sde_tui.widgets.spans import Line
 
 _KIND_WORDS = {
@@ -88,9 +88,7 @@ class DuplicatesScreen(SdeScreen):
             with Container(id="list-pane"):
                 yield OneLine(id="columns")
                 yield GroupList(id="groups")
-                waiting = ItemList(id="waiting")
-                waiting.can_focus = False
-                yield waiting
+                yield TextLines(id="waiting")
             with Container(id="pair-pane"):
                 yield OneLine(id="pair")
                 yield ItemList(id="diff")

@@ -24,7 +24,7 @@ from sde_tui.screens.formats_drawing import (
 from sde_tui.session_formats import CheckEntry, FormatsPart, GroupEntry
 from sde_tui.widgets.bindings import screen_bindings
 from sde_tui.widgets.chrome import OneLine
-from sde_tui.widgets.lines import Item, ItemList, LineList
+from sde_tui.widgets.lines import Item, ItemList, LineList, TextLines
 from sde_tui.widgets.spans import Line
 
 if TYPE_CHECKING:
@@ -85,12 +85,8 @@ class FormatsScreen(SdeScreen):
                 yield OneLine(id="what")
                 yield OneLine(id="about")
                 yield FoundList(id="found")
-                detail = ItemList(id="detail")
-                detail.can_focus = False
-                yield detail
-        waiting = ItemList(id="waiting")
-        waiting.can_focus = False
-        yield waiting
+                yield TextLines(id="detail")
+        yield TextLines(id="waiting")
 
     def on_mount(self) -> None:
         self.found.part = self.part

@@ -13,7 +13,7 @@ from sde_tui.session_rules import RulesPart
 from sde_tui.widgets.bindings import screen_bindings
 from sde_tui.widgets.chrome import OneLine
 from sde_tui.widgets.heat_map import HeatMap
-from sde_tui.widgets.lines import Item, ItemList, LineList
+from sde_tui.widgets.lines import Item, ItemList, LineList, TextLines
 from sde_tui.widgets.spans import Line
 
 _BARS = 20
@@ -55,9 +55,7 @@ class RulesScreen(SdeScreen):
         with Container(id="panes"):
             with Container(id="list-pane"):
                 yield ItemList(id="rules")
-            detail = ItemList(id="detail")
-            detail.can_focus = False
-            yield detail
+            yield TextLines(id="detail")
         yield HeatMap(id="map")
         yield OneLine(id="map-pair")
 

@@ -15,7 +15,7 @@ from sde_tui.screens.select_drawing import card_items, class_lines, coverage_lin
 from sde_tui.session_selection import SelectionPart
 from sde_tui.widgets.bindings import screen_bindings
 from sde_tui.widgets.chrome import OneLine
-from sde_tui.widgets.lines import Item, ItemList, LineList
+from sde_tui.widgets.lines import Item, ItemList, LineList, TextLines
 from sde_tui.widgets.pick_table import PickCells, PickTable
 from sde_tui.widgets.spans import Line
 from sde_tui.widgets.wrapping import wrapped
@@ -36,7 +36,7 @@ WHAT_IT_IS = (
 LISTS = {"proposal": "proposal", "moved": "what moved", "held": "locked and banned"}
 
 
-class SidePane(ItemList, can_focus=False):
+class SidePane(TextLines):
     """Lines that depend on how much room there is for them."""
 
     class Resized(Message):

@@ -255,3 +255,7 @@ class ItemList(LineList):
         self.scroll_to(y=top, animate=False, immediate=True)
         if self.cursor != before:
             self.show_line(self.cursor)
+
+
+class TextLines(ItemList, can_focus=False):
+    """Lines to read, which never have the focus."""
