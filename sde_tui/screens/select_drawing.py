@@ -131,7 +131,7 @@ def _class_shares(profiles: Sequence[SubsetProfile], room: int) -> list[tuple[st
         (visible(name, 40) or NO_CLASS, [profile.classes[place][1] / max(profile.rows, 1) for profile in profiles])
         for place, (name, _) in enumerate(profiles[0].classes)
     ]
-    if len(shares) <= room:
+    if len(shares) <= max(room, 0):
         return shares
     kept, rest = shares[: max(room - 1, 0)], shares[max(room - 1, 0) :]
     return [*kept, (f"{len(rest)} more", [sum(column) for column in zip(*(share for _, share in rest), strict=True)])]

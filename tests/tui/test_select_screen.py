@@ -315,6 +315,13 @@ async def test_figures_classes_and_their_meaning_take_turns(open_app, essays):
         assert "radius" in sde.lines[18]
 
 
+async def test_a_wide_and_low_window_has_no_room_for_classes_that_are_not_there(open_app, write_jsonl):
+    path = write_jsonl([{"instruction": f"Explain {topic}.", "output": f"The {topic} are old."} for topic in TOPICS])
+    async with open_app(path, size=(120, 12)) as sde:
+        await sde.press("7")
+        assert "1 of 8 rows" in sde.text
+
+
 async def test_hostile_text_stays_text(open_app, essays):
     async with open_app(essays, size=(120, 40)) as sde:
         await sde.press("7")
