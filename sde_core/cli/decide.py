@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import click
 
 from sde_core.cli.common import data_options, emit_json, journal_of, json_option, parsed_rows, talk_of_decision
@@ -28,9 +30,25 @@ def command(dataset: Dataset, verdict: str, rows: tuple[str, ...], reason: str, 
         raise UsageError("A row is rejected for a reason.", 'Add --reason "…".')
     dataset.read_all()
     positions = parsed_rows(rows, len(dataset))
+    if verdict == "accept":
+        _refuse_unreadable(dataset, positions)
     with journal_of(dataset) as journal:
         decision = getattr(journal, verdict)(positions, reason)
         if as_json:
             emit_json({"seq": decision.seq, "op": decision.op, "rows": positions, "reason": reason, "head": journal.head})
         else:
             talk_of_decision(decision, dataset)
+
+
+def _refuse_unreadable(dataset: Dataset, rows: Sequence[int]) -> None:
+    """Accepts nothing that could not train.
+
+    Raises:
+        UsageError: When a row is malformed.
+    """
+    readable = {row for batch in dataset.value_batches(rows=rows) for row, _ in batch}
+    unreadable = next((row for row in rows if row not in readable), None)
+    if unreadable is not None:
+        raise UsageError(
+            f"Row {unreadable} (line {dataset.line(unreadable)}) cannot be read, so it cannot be accepted.", "Leave it out; nothing was decided."
+        )

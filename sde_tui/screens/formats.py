@@ -196,7 +196,8 @@ class FormatsScreen(SdeScreen):
         if entry is None:
             return [("enter", "accent"), (" shows the rows, ", "dim"), ("tab", "accent"), (" moves to the shapes", "dim")] if self.shown else []
         if entry.fixes:
-            return [("f", "accent"), (" fixes this, ", "dim"), ("A", "accent"), (f" all {entry.fixable:,}: ", "dim"), (entry.advice, "text")]
+            this = [("f", "accent"), (" fixes this, ", "dim")] if self.finding is not None and self.finding.fix else []
+            return [*this, ("A", "accent"), (f" fixes all {entry.fixable:,}: ", "dim"), (visible(entry.advice), "text")]
         return [(visible(entry.advice), "text")]
 
     def command_line(self) -> str:

@@ -65,6 +65,7 @@ def test_export_writes_what_is_kept_and_says_why_the_rest_is_not(run, data, tmp_
         (["check", "no-such-file.jsonl"], "does not exist"),
         (["decide", "DATA", "reject", "1"], "for a reason"),
         (["decide", "DATA", "accept", "99"], "no row 99"),
+        (["decide", "DATA", "accept", "2-4"], "Row 3 (line 4) cannot be read"),
         (["decide", "DATA", "accept", "x"], "not a row number"),
         (["log", "DATA", "--map", "prompt"], "ROLE=FIELD"),
         (["log", "DATA", "--layout", "nope"], "no layout named"),
