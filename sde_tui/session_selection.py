@@ -72,6 +72,7 @@ class SelectionPart:
         self._features: RowFeatures | None = None
         self._embedded: Dataset | None = None
         self._asked: tuple[Any, ...] | None = None
+        self._params: SelectionParams | None = None
         self._ranks: dict[int, int] = {}
         session.signals.dataset.subscribe(session.app, self._dataset_changed)
         session.signals.decisions.subscribe(session.app, lambda _how: self.follow())
@@ -126,7 +127,7 @@ class SelectionPart:
         if how == "layout":
             for purpose in ("selection-rows", "selection", "selection-coverage"):
                 self._session.lanes.stop(purpose)
-            self._features = self._embedded = self._asked = self.selection = self.coverage = None
+            self._features = self._embedded = self._asked = self._params = self.selection = self.coverage = None
             self.moves, self._ranks = (), {}
             self._publish()
         elif how == "edits" and self._embedded is not None:
@@ -157,6 +158,7 @@ class SelectionPart:
         self._asked = asked
         known = rules.quality()
         params, self.note = _params(self.wishes, state, features)
+        self._params = params
         if params is None:
             self.selection, self.coverage = None, None
             self._publish()
@@ -259,7 +261,7 @@ class SelectionPart:
     def command_line(self) -> str:
         """The command that proposes the same rows."""
         wishes, accepted = self.wishes, self._session.decisions.counts[0]
-        size = self.selection.params.k if self.selection is not None else self.k
+        size = self._params.k if self._params is not None else self.k
         words = [f"sde select {self._session.command_data} -k {size}"]
         words += [f"--method {wishes.method}"] if wishes.method != DEFAULT_METHOD else []
         words += [f"--balance {wishes.balance:g} --seed {wishes.seed}"]
