@@ -108,13 +108,17 @@ class RecordCheck(Protocol):
 
 
 class TextCheck(Protocol):
-    """Looks at one text at a time: every message, field by field, answers that are to be avoided included."""
+    """Looks at one text at a time: every message, field by field, answers that are to be avoided included.
+
+    It may have an attribute `trigger`: a regular expression in Rust's syntax (polars' `str.contains`: no look-around, no back-references; lone
+    surrogates are U+FFFD to it) that every faulty text matches. Texts without a match are never handed to `faults`: it should be selective and cheap.
+    """
 
     name: str
     title: str
 
     def faults(self, text: str, role: str) -> Iterable[Fault]:
-        """What is wrong with this text of this role; must be cheap where nothing is."""
+        """What is wrong with this text of this role."""
         ...
 
 
@@ -122,8 +126,9 @@ class TableCheck(Protocol):
     """Looks at the whole dataset at once.
 
     A check of any kind may also have these attributes: `names` (all check names of its findings, where it is more than `name`),
-    `screen` (the app's screen that deals with it, "formats" by default), `advice` (what to do about it, one sentence), and
-    `surveys` (classes of `Survey` whose result it reads from the context).
+    `screen` (the app's screen that deals with it, "formats" by default), `advice` (what to do about it, one sentence),
+    `surveys` (classes of `Survey` whose result it reads from the context), and `explained_by` (names of checks: a finding of this one on a single
+    row is left out where one of those has a finding on the same row; one fault, one finding).
     """
 
     name: str

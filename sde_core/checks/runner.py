@@ -11,27 +11,13 @@ from sde_core.checks import CHECKS
 from sde_core.checks.fields import record_texts
 from sde_core.checks.findings import SEVERITIES, CheckContext, Finding, RecordCheck, Survey, TableCheck, TextCheck
 from sde_core.checks.report import CheckInfo, CheckReport
+from sde_core.checks.text_batch import TextBatch
 from sde_core.dataset import Dataset, Turns
 from sde_core.errors import UsageError
 from sde_core.progress import Cancel, Progress, raise_if_cancelled
 
 AnyCheck = Any
 """A RecordCheck, a TextCheck or a TableCheck."""
-
-_UNDERLYING = {
-    "odd-answer": ("truncated-answer", "empty-answer", "refusal", "mojibake", "prompt-echo", "repetition-loop", "placeholder", "control-characters"),
-    "truncated-answer": ("empty-answer", "repetition-loop"),
-    "unclosed-fence": ("repetition-loop", "truncated-answer"),
-    "empty-prompt": ("missing-field", "renamed-field", "changed-type"),
-    "empty-answer": ("missing-field", "renamed-field", "changed-type"),
-    "empty-turn": ("missing-field", "renamed-field", "changed-type"),
-    "last-turn": ("missing-field", "renamed-field", "unknown-role", "changed-type", "role-order"),
-    "unknown-role": ("missing-field", "renamed-field"),
-    "invisible-characters": ("mojibake",),
-    "role-order": ("missing-field", "renamed-field", "unknown-role", "repeated-turn", "changed-type"),
-    "outer-whitespace": ("placeholder",),
-}
-"""A finding is left out where one of these explains it: one fault, one finding."""
 
 
 def load_checks(only: Sequence[str] = (), params: dict[str, Any] | None = None) -> list[AnyCheck]:
@@ -84,7 +70,7 @@ def run(
     if only:
         findings = [finding for finding in findings if finding.check in only]
     infos = tuple(info for info in infos_of(checks) if not only or info.name in only)
-    return CheckReport(len(dataset), len(dataset.bad), infos, tuple(_ordered(_without_consequences(findings), infos)), work.seconds)
+    return CheckReport(len(dataset), len(dataset.bad), infos, tuple(_ordered(_without_consequences(findings, checks), infos)), work.seconds)
 
 
 class _Work:
@@ -129,19 +115,9 @@ class _Work:
             found.extend(check.inspect(row, value, turns))
 
     def _look_at_texts(self, batch: Sequence[tuple[int, Any, Turns]]) -> None:
-        texts = [(row, *piece) for row, value, turns in batch for piece in record_texts(turns, value) if piece.text]
+        texts = TextBatch((row, piece) for row, value, turns in batch for piece in record_texts(turns, value) if piece.text)
         for check in self._text_checks:
-            self._timed(check.name, lambda check=check: self._scan(check, texts))  # type: ignore[misc]
-
-    def _scan(self, check: TextCheck, texts: Sequence[tuple[int, str, Any, str]]) -> None:
-        from sde_core.checks.fields import field_name
-
-        found = self._found[check.name]
-        for row, role, path, text in texts:
-            for fault in check.faults(text, role):
-                field = field_name(path) or role
-                fix = fault.fix if path else ""
-                found.append(Finding(check.name, fault.severity, (row,), fault.message, fault.evidence, field, fault.score, fix))
+            self._timed(check.name, lambda check=check: self._found[check.name].extend(texts.findings_of(check)))  # type: ignore[misc]
 
     def look_at_tables(self, params: dict[str, Any]) -> list[Finding]:
         """The checks on the whole, and the last word of the others; all findings."""
@@ -159,10 +135,11 @@ class _Work:
         return findings
 
 
-def _without_consequences(findings: Sequence[Finding]) -> list[Finding]:
-    """Findings without those that another finding on the same row explains."""
+def _without_consequences(findings: Sequence[Finding], checks: Iterable[AnyCheck]) -> list[Finding]:
+    """Findings without those that another finding on the same row explains: one fault, one finding. Equal findings come once."""
+    explained_by = _explanations(checks)
     causes: dict[int, set[str]] = {}
-    wanted = {cause for several in _UNDERLYING.values() for cause in several}
+    wanted = set().union(*explained_by.values())
     for finding in findings:
         if finding.check in wanted and len(finding.rows) == 1:
             causes.setdefault(finding.rows[0], set()).add(finding.check)
@@ -170,8 +147,18 @@ def _without_consequences(findings: Sequence[Finding]) -> list[Finding]:
     return [
         finding
         for finding in reversed(distinct.values())
-        if not (finding.check in _UNDERLYING and len(finding.rows) == 1 and causes.get(finding.rows[0], set()) & set(_UNDERLYING[finding.check]))
+        if len(finding.rows) != 1 or not (explained_by.get(finding.check, set()) & causes.get(finding.rows[0], set()))
     ]
+
+
+def _explanations(checks: Iterable[AnyCheck]) -> dict[str, set[str]]:
+    """By name of a finding, the names that explain it: as the check of that name says, else as one that makes such findings says."""
+    explained_by: dict[str, set[str]] = {}
+    for check in checks:
+        for name in names_of(check):
+            if name == check.name or name not in explained_by:
+                explained_by[name] = set(getattr(check, "explained_by", ())) - {name}
+    return explained_by
 
 
 def _ordered(findings: Iterable[Finding], infos: Sequence[CheckInfo]) -> list[Finding]:

@@ -83,6 +83,7 @@ class OddAnswers:
     title = "Answers that break the habit of their group"
     surveys = (ScalarFields,)
     advice = "The model learns both forms: bring them into one, or reject the odd ones."
+    explained_by = ("truncated-answer", "empty-answer", "refusal", "mojibake", "prompt-echo", "repetition-loop", "placeholder", "control-characters")
 
     def run(self, context: CheckContext) -> list[Finding]:
         """One finding a record."""

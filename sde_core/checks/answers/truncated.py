@@ -78,6 +78,7 @@ class TruncatedAnswers:
     name = "truncated-answer"
     title = "Answers that are cut off"
     advice = "The model learns to stop there: complete or reject them."
+    explained_by = ("empty-answer", "repetition-loop")
 
     def run(self, context: CheckContext) -> list[Finding]:
         """One finding a record."""

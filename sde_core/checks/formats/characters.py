@@ -22,6 +22,7 @@ class ControlCharacters:
     name = "control-characters"
     title = "Control characters and escape sequences in texts"
     advice = "Remove them with the fix; models learn to print them."
+    trigger = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x{9b}]"
 
     def faults(self, text: str, role: str) -> Iterator[Fault]:
         """One fault a text."""
@@ -41,6 +42,10 @@ class Mojibake:
     name = "mojibake"
     title = "Texts in a broken encoding"
     advice = "Repair them with the fix."
+    trigger = (
+        r"[\x{80}-\x{9f}]|[ÂÃ√] |[\x{a1}-\x{2ff}\x{370}-\x{52f}\x{2013}-\x{22ff}\x{2500}-\x{25ff}\x{fffd}]"
+        r"[\x{80}-\x{2ff}\x{370}-\x{52f}\x{2010}-\x{22ff}\x{2500}-\x{25ff}\x{fffd}]"
+    )
 
     def faults(self, text: str, role: str) -> Iterator[Fault]:
         """One fault a text that can be repaired."""
@@ -60,6 +65,11 @@ class InvisibleCharacters:
     name = "invisible-characters"
     title = "Invisible characters in texts"
     advice = "Remove them with the fix; a reader cannot see what the tokenizer sees."
+    explained_by = ("mojibake",)
+    trigger = (
+        r"[\x{ad}\x{180e}\x{200b}\x{200e}\x{200f}\x{202a}-\x{202e}\x{2060}-\x{2064}\x{2066}-\x{206f}\x{feff}"
+        r"\x{fff9}-\x{fffb}\x{e0001}-\x{e007f}]"
+    )
 
     def faults(self, text: str, role: str) -> Iterator[Fault]:
         """One fault a text."""
@@ -87,6 +97,7 @@ class LostCharacters:
     name = "lost-characters"
     title = "Characters lost in an earlier conversion"
     advice = "The original is gone: look at the rows, reject or retype them."
+    trigger = r"\x{fffd}"
 
     def faults(self, text: str, role: str) -> Iterator[Fault]:
         """One fault a text."""

@@ -28,6 +28,7 @@ class SpecialTokens:
     name = "special-token"
     title = "Chat tokens inside texts"
     advice = "Such a token ends or opens a turn in the middle of a text: remove it or reject the row."
+    trigger = r"<\||<｜|\[/?INST\]|<</?SYS>>|\[/?[A-Z_]{3,16}\]|</?(?:bos|eos|pad|start_of_turn|end_of_turn|end_of_utterance|s)>"
 
     def faults(self, text: str, role: str) -> Iterator[Fault]:
         """One fault a text."""
@@ -59,6 +60,10 @@ class Placeholders:
     name = "placeholder"
     title = "Markers that stand for a missing text"
     advice = "Remove them with the fix; a row whose answer is a marker is better rejected."
+    trigger = (
+        r"(?i)<\s*(?:no|empty|blank|placeholder|input|output|answer|text)|^\W*no[ _-]?(?:in|out|re|an|co)"
+        r"|^\s*(?:n/?a|none|null|nan|nil|tbd|todo|undefined|-+|\.{2,}|\?+)\.?\s*$"
+    )
 
     def faults(self, text: str, role: str) -> Iterator[Fault]:
         """One fault a text."""
@@ -92,6 +97,7 @@ class UnfilledSlots:
     name = "unfilled-slot"
     title = "Slots of a template that were never filled"
     advice = "Fill them in, or the model learns to print them."
+    trigger = r"\{\{\s?[a-z_]"
 
     def faults(self, text: str, role: str) -> Iterator[Fault]:
         """One fault a text; code and markup have such signs of their own."""
@@ -113,6 +119,8 @@ class UnclosedFences:
     name = "unclosed-fence"
     title = "Code blocks that are never closed"
     advice = "Close them with the fix, unless the answer was cut off there."
+    explained_by = ("repetition-loop", "truncated-answer")
+    trigger = r"```|~~~"
 
     def faults(self, text: str, role: str) -> Iterator[Fault]:
         """One fault a text."""
@@ -130,6 +138,8 @@ class OuterWhitespace:
     name = "outer-whitespace"
     title = "White space around texts"
     advice = "Trim it with the fix; the model learns to print it."
+    explained_by = ("placeholder",)
+    trigger = r"^[\s\x1c-\x1f]|[\s\x1c-\x1f]$"
 
     def faults(self, text: str, role: str) -> Iterator[Fault]:
         """One fault a text; plain texts and tool results are left alone."""

@@ -45,6 +45,7 @@ class UnknownRoles:
     name = "unknown-role"
     title = "Turns of an unknown speaker"
     advice = "Chat templates refuse them: correct the role with the fix where one is near, else reject the row."
+    explained_by = ("missing-field", "renamed-field")
 
     def inspect(self, row: int, value: Any, turns: Turns) -> Iterator[Finding]:
         """One finding a turn."""
@@ -80,6 +81,7 @@ class RoleOrder:
     name = "role-order"
     title = "Turns in the wrong order"
     advice = "Merge, reorder or reject."
+    explained_by = ("missing-field", "renamed-field", "unknown-role", "repeated-turn", "changed-type")
 
     def inspect(self, row: int, value: Any, turns: Turns) -> Iterator[Finding]:
         """One finding a record."""
@@ -123,6 +125,7 @@ class LastTurn:
     name = "last-turn"
     title = "Conversations that do not end with the assistant"
     advice = "There is no answer to train on at the end: cut the last turn or reject the row."
+    explained_by = ("missing-field", "renamed-field", "unknown-role", "changed-type", "role-order")
 
     def inspect(self, row: int, value: Any, turns: Turns) -> Iterator[Finding]:
         """One finding a record."""
@@ -147,6 +150,7 @@ class EmptyTexts:
     title = "Empty answers"
     titles = {"empty-prompt": "Empty prompts", "empty-turn": "Empty turns inside conversations"}  # noqa: RUF012
     advice = "They teach nothing: reject them."
+    explained_by = ("missing-field", "renamed-field", "changed-type")
 
     def inspect(self, row: int, value: Any, turns: Turns) -> Iterator[Finding]:
         """One finding for each empty part of a record."""
