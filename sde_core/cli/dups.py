@@ -27,6 +27,7 @@ from sde_core.checks.duplicates import (
     semantic_duplicates,
 )
 from sde_core.cli.common import cache_folder, data_options, emit_json, journal_if_any, json_option, stderr_progress, talk, talk_of_decision
+from sde_core.cli.leaks import AgainstOptions, against_options, report_leaks
 from sde_core.dataset import Dataset
 from sde_core.visible import visible
 
@@ -51,7 +52,8 @@ Examples:
   sde dups data.jsonl
   sde dups data.jsonl --near 0.6 --semantic {SEMANTIC_DEFAULT:g} --part prompt
   sde dups data.jsonl --keep longest --apply
-  sde dups data.jsonl --json | jq '.groups | length'"""
+  sde dups data.jsonl --json | jq '.groups | length'
+  sde dups train.jsonl --against test.jsonl --against benchmarks/*.jsonl --apply"""
 
 
 @click.command("dups", epilog=_EPILOG)
@@ -68,6 +70,7 @@ Examples:
 )
 @click.option("--part", type=click.Choice(PARTS), default=PARTS[0], show_default=True, help="What is compared.")
 @click.option("--keep", "policy", type=click.Choice(KEEP_POLICIES), default=KEEP_POLICIES[0], show_default=True, help="Which row of a group stays.")
+@against_options
 @click.option("--apply", "apply_", is_flag=True, help="Reject the others, as one decision that can be undone.")
 @click.option("--show", default=4, show_default=True, metavar="N", help="Groups of each kind to print; --json prints all.")
 @json_option
@@ -78,6 +81,7 @@ def command(
     encoder: str,
     part: Part,
     policy: KeepPolicy,
+    against: AgainstOptions,
     apply_: bool,
     show: int,
     as_json: bool,
@@ -85,7 +89,11 @@ def command(
     """Find duplicates in DATA: exact, normalised, near and, with --semantic, by meaning.
 
     Rows that were rejected before are left out; of the others, rows that were accepted are kept first.
+    With --against the rows are compared with those of other files instead: held-out rows and benchmarks that must not be trained on.
     """
+    if against.files:
+        report_leaks(dataset, against, near, apply_, show, as_json)
+        return
     params = DuplicateParams(part=part)
     params = replace(params, semantic_floor=min(params.semantic_floor, semantic or 1.0))
     with stderr_progress("comparing") as progress:
