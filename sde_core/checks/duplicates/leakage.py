@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from sde_core.checks.duplicates.across import near_pairs_across
 from sde_core.checks.duplicates.index import NEAR_DEFAULT
+from sde_core.checks.duplicates.near import near_pairs
 from sde_core.checks.duplicates.ngrams import NGRAM_WORDS, shared_runs
 from sde_core.dataset import Dataset
 from sde_core.features.shingles import word_shingles
@@ -198,7 +198,7 @@ def _equal(keys: npt.NDArray[np.uint64], other_keys: npt.NDArray[np.uint64]) -> 
 
 
 def _near(texts: pl.Series, others: pl.Series, kind: LeakKind, threshold: float, cancel: Cancel) -> Iterator[_Match]:
-    pairs = near_pairs_across(texts, others, threshold, cancel=cancel)
+    pairs = near_pairs(texts, others, floor=threshold, cancel=cancel)
     for position, other, score in zip(pairs.first.tolist(), pairs.second.tolist(), pairs.scores.tolist(), strict=True):
         yield position, other, kind, score, others[other]
 
