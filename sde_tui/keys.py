@@ -116,7 +116,7 @@ KEYS: tuple[Key, ...] = (
     Key("duplicates", "right_square_bracket", "stricter", "Stricter", "Raise the threshold: fewer and smaller groups.", 5),
     Key("duplicates", "right", "next_member", "Next row", "Compare the kept row with the next row of its group."),
     Key("duplicates", "left", "previous_member", "Previous row", "Compare the kept row with the row before."),
-    Key("duplicates", "p", "policy", "Keep which…", "Keep the first row of each group, the one with the longest answer, or the best."),
+    Key("duplicates", "p", "policy", "Keep which…", "Keep the first row of each group, the longest answer, the best, or what most of the group say."),
     Key("duplicates", "i", "keep_instead", "Keep this one", "Keep the row at the right of this group, whatever the policy."),
     Key("duplicates", "o", "kind", "Only…", "Show only exact, normalised, near or semantic duplicates."),
     Key("duplicates", "c", "part", "Compare…", "Compare prompt and answer, prompts alone, or answers alone."),

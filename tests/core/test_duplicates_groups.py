@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from sde_core.checks.duplicates import KINDS, DuplicateIndex, DuplicateParams, drop_reasons, find_duplicates
 from sde_core.checks.duplicates.index import DuplicateParams as Params
-from sde_core.checks.duplicates.keepers import preference
+from sde_core.checks.duplicates.keepers import label_agreement, preference
 from sde_core.checks.duplicates.pairs import components
 from sde_core.checks.duplicates.parts import ComparedTexts, compared_texts
 from sde_core.dataset import open_dataset
@@ -251,3 +251,18 @@ def test_compared_texts_is_plain_data(write_jsonl: Callable[..., Path]) -> None:
     assert isinstance(compared, ComparedTexts)
     assert compared.texts.to_list() == ["answer to a", "answer to b"]
     assert compared.answer_lengths.tolist() == [11, 11]
+
+
+def test_the_row_that_says_what_most_of_its_group_say_is_kept(write_jsonl):
+    labels = ["refund", "billing", "billing", "billing", "other", "fraud", "fraud", "other"]
+    texts = ["my card was charged twice"] * 4 + ["a quite different thing"] * 3 + ["alone"]
+    path = write_jsonl([{"text": text, "label": label} for text, label in zip(texts, labels, strict=True)])
+    index = find_duplicates(open_dataset(path), DuplicateParams(part="prompt"))
+    assert index.kept(index.groups().outer(), "first").keepers.tolist() == [0, 4]
+    assert index.kept(index.groups().outer(), "agreement").keepers.tolist() == [1, 5]
+
+
+def test_agreement_is_the_share_of_the_group(write_jsonl):
+    path = write_jsonl([{"instruction": "say it", "output": output} for output in ("Yes", "yes ", "no")])
+    index = find_duplicates(open_dataset(path), DuplicateParams(part="prompt"))
+    assert label_agreement(index.groups().outer(), index.compared.taught).tolist() == pytest.approx([2 / 3, 2 / 3, 1 / 3])

@@ -172,8 +172,10 @@ async def test_policies(open_app, copies):
         assert sde.session.duplicates.wishes.policy == "longest"
         quality = np.linspace(0, 1, 11).astype(np.float32)
         sde.session.quality_provider = lambda: (np.arange(11), quality)
-        await sde.press("p", "down", "down", "enter")
+        await sde.press("p", "down", "enter")
         assert listed(sde) == [("near", 9, [0, 2, 3, 4, 7]), ("near", 8, [6])]
+        await sde.press("p", "down", "enter")
+        assert "says what most say stays" in sde.text
 
 
 async def test_this_one_is_kept_instead(open_app, copies):

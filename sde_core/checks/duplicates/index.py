@@ -15,7 +15,7 @@ from sde_core.checks.duplicates.candidates import candidate_pairs, signatures
 from sde_core.checks.duplicates.cosine import cosine_pairs
 from sde_core.checks.duplicates.groups import GroupTable, group_table, levels
 from sde_core.checks.duplicates.jaccard import verified_pairs
-from sde_core.checks.duplicates.keepers import KeepPolicy, KeptGroups, kept_groups, preference
+from sde_core.checks.duplicates.keepers import KeepPolicy, KeptGroups, kept_groups, label_agreement, preference
 from sde_core.checks.duplicates.likeness import Likeness
 from sde_core.checks.duplicates.pairs import ScoredPairs, strongest_forest
 from sde_core.checks.duplicates.parts import ComparedTexts, Part, compared_texts
@@ -135,7 +135,9 @@ class DuplicateIndex:
         if policy == "quality" and quality is None:
             raise UsageError("Keeping the best row needs a quality score for every row.", "Score the rules first, or keep the first or the longest.")
         preferred = np.isin(self.rows, np.fromiter(accepted, np.uint32, len(accepted)))
-        return kept_groups(groups, preference(policy, self.compared.answer_lengths, quality, preferred), self.likeness(groups.semantic))
+        agreement = label_agreement(groups, self.compared.taught) if policy == "agreement" else None
+        ranks = preference(policy, self.compared.answer_lengths, quality, preferred, agreement)
+        return kept_groups(groups, ranks, self.likeness(groups.semantic))
 
     def likeness(self, semantic: float | None = None) -> Likeness:
         """Compares any two positions; by their embeddings too where a least cosine is given.

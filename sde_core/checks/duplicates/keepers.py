@@ -8,6 +8,7 @@ from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 from sde_core.checks.duplicates.groups import GroupTable
 from sde_core.checks.duplicates.likeness import Likeness
@@ -15,12 +16,23 @@ from sde_core.checks.duplicates.likeness import Likeness
 I64 = npt.NDArray[np.int64]
 F32 = npt.NDArray[np.float32]
 
-KeepPolicy = Literal["first", "longest", "quality"]
+KeepPolicy = Literal["first", "longest", "quality", "agreement"]
 KEEP_POLICIES: tuple[KeepPolicy, ...] = get_args(KeepPolicy)
-POLICY_WORDS = {"first": "comes first", "longest": "has the longest answer", "quality": "has the best quality"}
+POLICY_WORDS = {
+    "first": "comes first",
+    "longest": "has the longest answer",
+    "quality": "has the best quality",
+    "agreement": "says what most of them say",
+}
 
 
-def preference(policy: KeepPolicy, answer_lengths: I64, quality: F32 | None = None, preferred: npt.NDArray[np.bool_] | None = None) -> I64:
+def preference(
+    policy: KeepPolicy,
+    answer_lengths: I64,
+    quality: F32 | None = None,
+    preferred: npt.NDArray[np.bool_] | None = None,
+    agreement: F32 | None = None,
+) -> I64:
     """int64[n]: rank of each position as a keeper, 0 the best; equals are ranked by file order.
 
     Args:
@@ -28,6 +40,7 @@ def preference(policy: KeepPolicy, answer_lengths: I64, quality: F32 | None = No
         answer_lengths: int64[n], characters.
         quality: float32[n], needed by "quality"; NaN ranks last.
         preferred: bool[n], positions that are better keepers than all others whatever the policy, such as rows already accepted.
+        agreement: float32[n], needed by "agreement"; see `label_agreement`.
     """
     n = len(answer_lengths)
     worth = np.zeros(n)
@@ -35,10 +48,26 @@ def preference(policy: KeepPolicy, answer_lengths: I64, quality: F32 | None = No
         worth = answer_lengths.astype(np.float64)
     elif policy == "quality" and quality is not None:
         worth = np.nan_to_num(quality.astype(np.float64), nan=-np.inf, neginf=-np.inf)
+    elif policy == "agreement" and agreement is not None:
+        worth = agreement.astype(np.float64)
     order = np.lexsort((-worth, ~preferred if preferred is not None else np.zeros(n, bool)))
     ranks = np.empty(n, np.int64)
     ranks[order] = np.arange(n)
     return ranks
+
+
+def label_agreement(groups: GroupTable, taught: pl.Series) -> F32:
+    """float32[n]: the share of a position's group that teaches the same as it, 0 outside all groups.
+
+    Args:
+        groups: Groups that share no row.
+        taught: String[n], the label or answer of each position; see `ComparedTexts.taught`.
+    """
+    agreement = np.zeros(len(taught), np.float32)
+    said = pl.DataFrame({"group": groups.group_of_member(), "taught": taught.gather(groups.members)})
+    shares = said.select(pl.len().over("group", "taught") / pl.len().over("group")).to_series()
+    agreement[groups.members] = shares.to_numpy()
+    return agreement
 
 
 @dataclass(frozen=True)

@@ -156,7 +156,7 @@ def _texts_of(dataset: Dataset, cancel: Cancel) -> _Texts:
 def _keys(texts: pl.Series, cancel: Cancel) -> npt.NDArray[np.uint64]:
     """Equal where texts are equal after normalising; 0 for texts without a word, which are like nothing."""
     shingles = word_shingles(texts.to_list(), cancel=cancel)
-    keys = shingles.sequence_keys.copy()
+    keys: npt.NDArray[np.uint64] = shingles.sequence_keys.copy()
     keys[shingles.n_tokens == 0] = 0
     return keys
 

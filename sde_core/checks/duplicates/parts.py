@@ -33,6 +33,7 @@ class ComparedTexts:
         systems: String[n], the system prompts where whole rows are compared, else empty strings.
         answer_lengths: int64[n], characters of each answer.
         exact: int64[n], position of the first row that is the same to the letter.
+        taught: String[n], what a row teaches: its label, or its answer without case and outer white space where it has none.
     """
 
     part: Part
@@ -41,6 +42,7 @@ class ComparedTexts:
     systems: pl.Series
     answer_lengths: npt.NDArray[np.int64]
     exact: npt.NDArray[np.int64]
+    taught: pl.Series
 
 
 def compared_texts(dataset: Dataset, part: Part = "row", *, cancel: Cancel = NEVER, progress: Progress = silent) -> ComparedTexts:
@@ -62,7 +64,11 @@ def compared_texts(dataset: Dataset, part: Part = "row", *, cancel: Cancel = NEV
         texts = table[part]
         exact = np.where((texts == "").to_numpy(), np.arange(len(rows)), _first_positions(texts.to_frame()))  # a missing part is no copy of another
         systems = pl.repeat("", len(rows), dtype=pl.String, eager=True)
-    return ComparedTexts(part, rows, texts, systems, table["answer"].str.len_chars().to_numpy().astype(np.int64), exact)
+    return ComparedTexts(part, rows, texts, systems, table["answer"].str.len_chars().to_numpy().astype(np.int64), exact, _taught(table))
+
+
+def _taught(table: pl.DataFrame) -> pl.Series:
+    return table.select(pl.coalesce("label", pl.col("answer").str.strip_chars().str.to_lowercase()).alias("taught")).to_series()
 
 
 def _first_positions(table: pl.DataFrame) -> npt.NDArray[np.int64]:
