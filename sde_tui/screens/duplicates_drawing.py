@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 KIND_INKS = {"exact": "bad", "normalised": "warn", "near": "accent", "semantic": "tool"}
 GLYPHS = {"exact": "=", "normalised": "≡", "near": "≈", "semantic": "~"}
-POLICIES = {"first": "the first", "longest": "the longest answer", "quality": "the best quality", "agreement": "the one that says what most say"}
+POLICIES = {"first": "the first", "longest": "the longest answer", "quality": "the best quality", "agreement": "the most common answer"}
 PARTS = {"row": "prompt and answer", "prompt": "prompts", "answer": "answers"}
 _KIND, _ROWS, _LINK, _KEEP = 12, 5, 5, 9
 _CONTEXT_WORDS = 10

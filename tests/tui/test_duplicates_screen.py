@@ -175,7 +175,7 @@ async def test_policies(open_app, copies):
         await sde.press("p", "down", "enter")
         assert listed(sde) == [("near", 9, [0, 2, 3, 4, 7]), ("near", 8, [6])]
         await sde.press("p", "down", "enter")
-        assert "says what most say stays" in sde.text
+        assert "most common answer stays" in sde.text
 
 
 async def test_this_one_is_kept_instead(open_app, copies):
