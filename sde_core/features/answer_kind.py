@@ -41,12 +41,14 @@ _PLACEHOLDER = (
 )
 _NUMBER = r"^\s*[-+−]?[$€£¥]?\s?\d[\d,. ]*(?:[eE][-+]?\d+)?\s?(?:%|[°º]?[CFK]?|[a-zA-Zµ/²³]{1,6})?\.?\s*$"
 _JSON = r"(?s)^\s*(?:\{\s*\}|\[\s*\]|(?:\{\s*\"|\[\s*(?:[\[{\"\d-]|true|false|null)).*[}\]])\s*$"
-_CODE = (
+CODE_LINES = (
     r"(?m)```|^\s*(?:def \w+\(.*|class \w+.*[:{]\s*$|import [\w.]+(?: as \w+)?\s*$|from [\w.]+ import |#include\s*[<\"]|#!/"
     r"|public (?:static |class |void )|(?:async )?function\s*\w*\s*\(|(?:const|let|var) \w+\s*=|using namespace|package \w+;"
+    r"|(?:(?:Public|Private) |End )(?:Function|Sub)\b"
     r"|<!DOCTYPE|<html|<\?php|<\w+(?: \w+=\"[^\"]*\")*>.*</\w+>\s*$"
     r"|SELECT\s.+\sFROM\s|(?:CREATE|ALTER|DROP) TABLE|INSERT INTO |UPDATE \w+ SET )"
 )
+"""What only code has: a fence, or the beginning of a statement at the beginning of a line."""
 _ITEM = r"(?m)^\s*(?:[-*+•·▪–]|\(?\d{1,3}[.):]|\(?[a-zA-Z][.)])\s+\S"
 _SENTENCE_END = r"[.!?。！？:;]$|\n"
 
@@ -87,7 +89,7 @@ def answer_kinds(answers: pl.Series) -> pl.Series:
         "refusal": plain.str.slice(0, _BEGINNING).str.contains(_REFUSAL),
         "disclaimer": plain.str.contains(_DISCLAIMER),
         "json": text.str.contains(_JSON),
-        "code": text.str.contains(_CODE),
+        "code": text.str.contains(CODE_LINES),
         "list": (items >= 3) & (items * 2 >= lines),
         "number": short & text.str.contains(_NUMBER),
         "label": few_words & ~text.str.strip_chars().str.contains(_SENTENCE_END),
