@@ -68,6 +68,7 @@ _CODES = tuple(_FUNCTION_WORDS)
 _FEWEST_HITS, _LEAST_SHARE, _SURE_SHARE, _LEAD = 2, 0.2, 0.3, 1.5
 _CLEAR_WORDS = 4
 """So many different function words of a language need no second opinion."""
+_BETWEEN_WORDS = r"[^\p{L}\p{M}]+"
 _SYMBOLS, _SYMBOL_SHARE = r"[{}\[\]()_;|\\&^~]", 0.06
 """Code and tables are in no language."""
 
@@ -87,6 +88,8 @@ _LATIN = (
     "af az ca cs cy da de en eo es et eu fi fr ga gl hr ht hu id is it jv lt lv mg ms mt nl no pl pt ro rw sk sl so sq sv sw tl tr uz vi xh yo zu"
 )
 _OTHERS_TRIED = tuple(sorted({*_LATIN.split(), *(code for codes in _SHARED_SCRIPTS.values() for code in codes)}))
+_CODE_OF_SCRIPT = {"zh": "zh", "ja": "ja", "Latin": "", **{script: code for code, script in _SCRIPTS.items()}, **dict.fromkeys(_SHARED_SCRIPTS, "")}
+_FOREIGN = r"[^\p{Latin}\p{Common}\p{Inherited}]"
 _HAN_WEIGHT = 3.0
 """One Chinese character says about as much as three letters."""
 _DOMINANT = 0.65
@@ -176,7 +179,7 @@ def _with_script(texts: pl.DataFrame) -> pl.DataFrame:
 
 
 def _of_scripts(texts: pl.DataFrame) -> pl.DataFrame:
-    foreign = pl.col("text").str.contains(r"[^\p{Latin}\p{Common}\p{Inherited}]")
+    foreign = pl.col("text").str.contains(_FOREIGN)
     latin = texts.filter(~foreign).with_columns(script=pl.lit("Latin"), code=pl.lit(""), certainty=pl.lit(0.0, pl.Float32))
     return pl.concat([latin, _of_foreign_scripts(texts.filter(foreign))])
 
@@ -184,47 +187,43 @@ def _of_scripts(texts: pl.DataFrame) -> pl.DataFrame:
 def _of_foreign_scripts(texts: pl.DataFrame) -> pl.DataFrame:
     """Of texts with letters that are not Latin: the script that most of the writing is in."""
     kana = pl.col("text").str.count_matches(r"[\p{Hiragana}\p{Katakana}]").cast(pl.Float32)
-    counts = texts.with_columns(
-        (_letters("Han") * _HAN_WEIGHT).alias("Han"),
-        (kana * _HAN_WEIGHT).alias("Kana"),
-        _letters("Latin").alias("Latin"),
-        *(_letters(script).alias(script) for script in _SHARED_SCRIPTS),
-        *((_letters(script) * (_HAN_WEIGHT if code == "ko" else 1.0)).alias(script) for code, script in _SCRIPTS.items()),
-    )
-    japanese = pl.col("Kana") >= _KANA_SHARE * (pl.col("Kana") + pl.col("Han"))
+    counts = texts.with_columns(Latin=_letters("Latin"), Han=_letters("Han"), Kana=kana, foreign=pl.col("text").str.count_matches(_FOREIGN))
+    asian = counts["foreign"] == counts["Han"] + counts["Kana"]
+    return pl.concat([_of_counts(counts.filter(asian), ()), _of_counts(counts.filter(~asian), (*_SCRIPTS.values(), *_SHARED_SCRIPTS))])
+
+
+def _of_counts(counts: pl.DataFrame, scripts: Sequence[str]) -> pl.DataFrame:
+    """The dominant one of Latin, Chinese, Japanese and further scripts that are counted here."""
+    han, kana = pl.col("Han") * _HAN_WEIGHT, pl.col("Kana") * _HAN_WEIGHT
+    japanese = kana >= _KANA_SHARE * (kana + han)
     counts = counts.with_columns(
-        zh=pl.when(japanese).then(0.0).otherwise(pl.col("Han")), ja=pl.when(japanese).then(pl.col("Han") + pl.col("Kana")).otherwise(0.0)
+        *((_letters(script) * (_HAN_WEIGHT if script == "Hangul" else 1.0)).alias(script) for script in scripts),
+        zh=pl.when(japanese).then(0.0).otherwise(han),
+        ja=pl.when(japanese).then(kana + han).otherwise(0.0),
     )
-    scripts = {"zh": "zh", "ja": "ja", **{script: code for code, script in _SCRIPTS.items()}}
-    names = [*scripts, *_SHARED_SCRIPTS]
+    names = ["zh", "ja", *scripts]
     total, most = pl.sum_horizontal([*names, "Latin"]), pl.max_horizontal(names)
     script: pl.Expr = pl.lit("Latin")
     for name in names:
         script = pl.when(pl.col(name) == most).then(pl.lit(name)).otherwise(script)
+    latin = pl.col("Latin") >= _DOMINANT * total
     share = (most / total.clip(1.0)).cast(pl.Float32)
     beside_names = (share >= _BESIDE_LATIN) & (most + pl.col("Latin") >= 0.95 * total) & (_english_words(pl.col("text")) < _FEWEST_HITS)
-    code = script.replace_strict({**scripts, "Latin": "", **dict.fromkeys(_SHARED_SCRIPTS, "")}, return_dtype=pl.String)
-    latin = pl.col("Latin") >= _DOMINANT * total
     unclear = ~latin & (~((share >= _DOMINANT) | beside_names) | (most <= _FEWEST_LETTERS))
-    script, code = pl.when(latin).then(pl.lit("Latin")).otherwise(script), pl.when(latin).then(pl.lit("")).otherwise(code)
+    script = pl.when(latin).then(pl.lit("Latin")).otherwise(script)
     return counts.select(
         "text",
         script=script,
-        code=pl.when(unclear).then(pl.lit(UNKNOWN)).otherwise(code),
-        certainty=pl.when(unclear).then(0.0).otherwise(share.clip(SURE)).cast(pl.Float32),
+        code=pl.when(unclear).then(pl.lit(UNKNOWN)).otherwise(script.replace_strict(_CODE_OF_SCRIPT, return_dtype=pl.String)),
+        certainty=pl.when(unclear | latin).then(0.0).otherwise(share.clip(SURE)).cast(pl.Float32),
     )
 
 
 # ---- by function words
 
 
-def _any_of(words: Sequence[str], *, ascii_only: bool = False) -> str:
-    boundary = r"(?-u:\b)" if ascii_only else r"\b"
-    return rf"(?i){boundary}(?:{'|'.join(sorted(map(re.escape, words), key=len, reverse=True))}){boundary}"
-
-
-def _english_words(text: pl.Expr) -> pl.Expr:
-    return text.str.count_matches(_any_of(_FUNCTION_WORDS["en"].split(), ascii_only=True)).cast(pl.Float32)
+def _english_words(text: pl.Expr, words: str = _FUNCTION_WORDS["en"]) -> pl.Expr:
+    return text.str.count_matches(rf"(?i)(?-u:\b)(?:{'|'.join(map(re.escape, words.split()))})(?-u:\b)").cast(pl.Float32)
 
 
 def _with_function_words(texts: pl.DataFrame, cancel: Cancel) -> pl.DataFrame:
@@ -234,7 +233,7 @@ def _with_function_words(texts: pl.DataFrame, cancel: Cancel) -> pl.DataFrame:
     texts = texts.with_columns(
         words=text.str.count_matches(r"[\p{L}']+").clip(1).cast(pl.Float32),
         en=_english_words(plain),
-        also=text.str.count_matches(_any_of(_ENGLISH_TOO.split(), ascii_only=True)).cast(pl.Float32),
+        also=_english_words(text, _ENGLISH_TOO),
         code_like=(text.str.count_matches(_SYMBOLS) >= _SYMBOL_SHARE * text.str.len_chars()) | text.str.contains(CODE_LINES),
     )
     english = (pl.col("en") > 0) & (pl.col("en") + pl.col("also") >= (_SURE_SHARE * pl.col("words")).clip(_FEWEST_HITS))
@@ -251,11 +250,10 @@ def _with_function_words(texts: pl.DataFrame, cancel: Cancel) -> pl.DataFrame:
 
 def _led(texts: pl.DataFrame) -> pl.DataFrame:
     """Texts that are not clearly English: the language whose function words are frequent, and clearly more so than those of any other."""
-    counts = texts.with_columns(
-        pl.col("text").str.count_matches(_any_of(words.split())).cast(pl.Float32).alias(code)
-        for code, words in _FUNCTION_WORDS.items()
-        if code != "en"
-    )
+    spaced = pl.concat_str(pl.lit(" "), pl.col("text").str.to_lowercase().str.replace_all(_BETWEEN_WORDS, "  "), pl.lit(" "))
+    patterns = {code: f" (?:{words.replace(' ', '|')}) " for code, words in _FUNCTION_WORDS.items() if code != "en"}
+    counted = [pl.col("spaced").str.count_matches(pattern).cast(pl.Float32).alias(code) for code, pattern in patterns.items()]
+    counts = texts.with_columns(spaced=spaced).with_columns(counted)
     hits = pl.concat_list(_CODES)
     most, second = hits.list.max(), hits.list.sort(descending=True).list.get(1)
     clear = (most >= _FEWEST_HITS) & (most >= _LEAST_SHARE * pl.col("words")) & (most >= _LEAD * second)
@@ -269,7 +267,8 @@ def _led(texts: pl.DataFrame) -> pl.DataFrame:
 
 def _is_confirmed(text: str, code: str) -> bool:
     """Whether several different function words say so, or two and the model."""
-    different = len(set(_FUNCTION_WORDS[code].split()).intersection(re.findall(r"[^\W\d_]+", text.lower())))
+    words = _FUNCTION_WORDS[code] if code != "en" else f"{_FUNCTION_WORDS[code]} {_ENGLISH_TOO}"
+    different = len(set(words.split()).intersection(re.findall(r"[^\W\d_]+", text.lower())))
     if different >= _CLEAR_WORDS:
         return True
     return (different >= _FEWEST_HITS or code == "en") and bool(_model().classify(text)[0] == code)
