@@ -121,6 +121,7 @@ KEYS: tuple[Key, ...] = (
     Key("duplicates", "o", "kind", "Only…", "Show only exact, normalised, near or semantic duplicates."),
     Key("duplicates", "c", "part", "Compare…", "Compare prompt and answer, prompts alone, or answers alone."),
     Key("duplicates", "s", "semantic", "By meaning", "Look for semantic duplicates too, by embedding, or leave them out."),
+    Key("duplicates", "h", "against", "Held-out…", "Compare with a held-out or benchmark file, and list the rows that it holds too."),
     Key("duplicates", "w", "whole", "Whole texts", "Show the whole texts, or the differences with some words around them."),
     Key("duplicates", "v", "layout", "Layout", "The two texts side by side, or one below the other."),
     Key("duplicates", "tab", "switch_pane", "Other pane", "Move between the groups and the texts."),

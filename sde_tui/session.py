@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 PARTS: tuple[tuple[str, str], ...] = (
     ("balance", "sde_tui.session_balance:BalancePart"),
     ("duplicates", "sde_tui.session_duplicates:DuplicatesPart"),
+    ("leaks", "sde_tui.session_leaks:LeaksPart"),
     ("formats", "sde_tui.session_formats:FormatsPart"),
     ("rules", "sde_tui.session_rules:RulesPart"),
     ("selection", "sde_tui.session_selection:SelectionPart"),

@@ -319,6 +319,31 @@ class DuplicatesScreen(SdeScreen):
         else:
             self.part.wish(semantic=None, kind=ALL_KINDS if wishes.kind == "semantic" else wishes.kind)
 
+    def why_not_against(self) -> str:
+        return self.session.leaks.why_not_run()
+
+    def action_against(self) -> None:
+        leaks = self.session.leaks
+
+        def typed(path: str) -> None:
+            if leaks.knows(path):
+                self._show_leaks()
+            elif path.strip():
+                leaks.run(path.strip(), self._show_leaks)
+
+        self.prompt("Compare with which held-out or benchmark file?", typed, value=leaks.path, placeholder="path/to/test.jsonl")
+
+    def _show_leaks(self) -> None:
+        leaks = self.session.leaks
+        if not leaks.leaks:
+            self.flash("No row leaks: that file holds none of them, nor anything nearly the same.", "good")
+        elif self.app.screen is not self:
+            self.flash(f"{count_of(len(leaks.leaks), 'row')} stand in that file too: h on screen 4, then enter, lists them.", "warn")
+        else:
+            from sde_tui.screens.leaks import LeaksScreen
+
+            self.app.push_screen(LeaksScreen(leaks), lambda way: leaks.drill(screen=self.NAME) if way == "rows" else None)
+
     def action_whole(self) -> None:
         self._whole = not self._whole
         self._show_pair()

@@ -1,0 +1,141 @@
+"""The rows that a held-out file holds too: a list, and under it the two rows side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import Static
+
+from sde_core.visible import visible
+from sde_core.wording import count_of
+from sde_tui.screens.dialogs import ConfirmScreen, Dialog
+from sde_tui.screens.duplicates_drawing import diff_lines
+from sde_tui.session_leaks import LeaksPart
+from sde_tui.widgets.lines import Item, ItemList, LineList
+from sde_tui.widgets.spans import Line
+
+if TYPE_CHECKING:
+    from sde_core.checks.duplicates.leakage import Leak
+
+INKS = {"exact": "bad", "normalised": "bad", "prompt": "warn", "near": "warn", "near-prompt": "accent", "ngram": "accent"}
+WORDS = {"near-prompt": "near prompt", "ngram": "same words"}
+_KIND, _ROW, _OTHER, _SCORE = 12, 8, 10, 6
+
+
+class LeaksScreen(Dialog[str]):
+    """The list of leaks; left with "rows" where all of them are to be shown in Records."""
+
+    DEFAULT_CSS = """
+    LeaksScreen > Vertical { height: 96%; width: 100%; max-width: 100%; }
+    LeaksScreen #leaks { height: 2fr; max-height: 100%; }
+    LeaksScreen #pair { height: 3fr; max-height: 100%; border-top: solid $accent 50%; }
+    """
+    BINDINGS = [
+        Binding("enter", "rows", show=False),
+        Binding("x", "reject", show=False),
+        Binding("X", "reject_all", show=False),
+        Binding("u", "undo", show=False),
+        Binding("q,backspace", "leave", show=False),
+        Binding("tab", "switch_pane", show=False),
+    ]
+
+    def __init__(self, part: LeaksPart) -> None:
+        super().__init__()
+        self._part, self._leaks = part, part.leaks
+
+    def compose(self) -> ComposeResult:
+        with Vertical():
+            yield Static(Content(self._title_words()))
+            yield Static(Content(f"  {'kind':<{_KIND}}{'row':>{_ROW}}{'other':>{_OTHER}}{'alike':>{_SCORE}}  in both"), classes="hint")
+            yield ItemList(self._items(), id="leaks")
+            yield ItemList(id="pair")
+            yield Static(Content("x reject   X reject all   u undo   enter all as rows   tab texts   esc leave"), classes="hint")
+
+    def on_mount(self) -> None:
+        self.set_focus(self.query_one("#leaks", ItemList))
+        self.call_after_refresh(self._show_pair)
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._show_pair)
+
+    def _title_words(self) -> str:
+        report = self._part.report
+        rows = 0 if report is None else report.rows
+        name = visible(Path(self._part.path).name, 40)
+        matched, others = (report.leaked_of_other[0], report.others[0][1]) if report is not None else (0, 0)
+        return f"{len(self._leaks):,} of {rows:,} rows leak: {name} holds them too ({matched:,} of its {others:,} rows)"
+
+    def _items(self) -> list[Item]:
+        return [Item(self._line(leak), (leak,)) for leak in self._leaks]
+
+    def _line(self, leak: Leak) -> Line:
+        mark = "✗" if self._part.status(leak) == "rejected" else " "
+        alike = "" if leak.score == 1 else f"{leak.score:.2f}"
+        head = f"{leak.row:>{_ROW},}{leak.other_row:>{_OTHER},}{alike:>{_SCORE}}  "
+        return [
+            (f"{mark} ", "bad"),
+            (f"{WORDS.get(leak.kind, leak.kind):<{_KIND}}", INKS[leak.kind]),
+            (head, "text"),
+            (visible(leak.evidence, 160), "dim"),
+        ]
+
+    @property
+    def leak(self) -> Leak:
+        """The leak under the cursor."""
+        return self._leaks[self.query_one("#leaks", ItemList).cursor]
+
+    def _show_pair(self) -> None:
+        pane = self.query_one("#pair", ItemList)
+        room = pane.scrollable_content_region
+        lines = diff_lines(self._part.diff(self.leak), room.width or 76, room.height or 8, whole=False, stacked=False)
+        pane.set_items([Item(self._sides(room.width or 76)), *(Item(line) for line in lines)])
+
+    def _sides(self, width: int) -> Line:
+        """Above the two texts: whose they are; they stand one below the other where there is no room."""
+        other = f"− {visible(Path(self._part.path).name, 20)} row {self.leak.other_row:,}"
+        return [(f"{other:<{(width - 3) // 2}}", "bad"), (f" │ + this dataset row {self.leak.row:,}", "good")]
+
+    def on_line_list_moved(self, event: LineList.Moved) -> None:
+        event.stop()
+        if event.list.id == "leaks":
+            self.query_one("#pair", ItemList).scroll_to(y=0, animate=False, immediate=True)
+            self._show_pair()
+
+    def action_switch_pane(self) -> None:
+        leaks, pair = self.query_one("#leaks", ItemList), self.query_one("#pair", ItemList)
+        self.set_focus(leaks if self.focused is pair else pair)
+
+    def action_rows(self) -> None:
+        self.dismiss("rows")
+
+    def action_reject(self) -> None:
+        shown = self.query_one("#leaks", ItemList)
+        self._part.reject((self.leak,))
+        self._redraw()
+        shown.move_to(min(shown.cursor + 1, len(self._leaks) - 1))
+
+    def action_reject_all(self) -> None:
+        left = sum(self._part.status(leak) != "rejected" for leak in self._leaks)
+        if left:
+            self.app.push_screen(ConfirmScreen(f"Reject {count_of(left, 'row')} that the other file holds too?"), self._reject_all)
+
+    def _reject_all(self, yes: bool | None) -> None:
+        if yes:
+            self._part.reject(self._leaks)
+            self._redraw()
+
+    def action_undo(self) -> None:
+        self._part.undo()
+        self._redraw()
+
+    def on_line_list_chosen(self, event: LineList.Chosen) -> None:
+        event.stop()
+        self.action_rows()
+
+    def _redraw(self) -> None:
+        self.query_one("#leaks", ItemList).set_items(self._items())

@@ -1,0 +1,107 @@
+"""Leaks: rows of the dataset that a held-out or benchmark file holds too, found in a thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sde_core.visible import visible
+
+if TYPE_CHECKING:
+    from sde_core.checks.duplicates.leakage import Leak, LeakReport
+    from sde_core.checks.duplicates.word_diff import WordDiff
+    from sde_core.dataset import Dataset
+    from sde_tui.session import Session
+
+_TEXT = 40_000
+
+
+class LeaksPart:
+    """Compares the dataset with another file, and rejects what leaks."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.report: LeakReport | None = None
+        self.path = ""
+        self._compared: Dataset | None = None
+        self._other: Dataset | None = None
+        self._diff = lru_cache(maxsize=32)(self._computed_diff)
+
+    def why_not_run(self) -> str:
+        """Why comparing cannot start now, "" where it can."""
+        if not self._session.dataset.complete:
+            return "The file is still being read; comparing needs all of it."
+        return "Rows are being compared already." if self._session.lanes.running("leaks") is not None else ""
+
+    def knows(self, path: str) -> bool:
+        """Whether the report in force is of this file and of the texts as they are now."""
+        return self.report is not None and path == self.path and self._compared is self._session.dataset
+
+    def run(self, path: str, then: Callable[[], None]) -> None:
+        """Compares with a file, and calls `then` when the report is there."""
+        dataset = self._session.dataset
+
+        def work(cancel: Any, progress: Any) -> tuple[Dataset, LeakReport]:
+            from sde_core.checks.duplicates.leakage import find_leaks
+            from sde_core.dataset import open_dataset
+
+            other = open_dataset(Path(path).expanduser())
+            return other, find_leaks(dataset, [other], cancel=cancel, progress=progress)
+
+        def found(known: tuple[Dataset, LeakReport]) -> None:
+            self.path, self._compared, (self._other, self.report) = path, dataset, known
+            self._diff.cache_clear()
+            then()
+
+        self._session.lanes.thread("leaks", f"comparing with {visible(Path(path).name, 30)}", work, found)
+
+    # ---- answers
+
+    @property
+    def leaks(self) -> tuple[Leak, ...]:
+        """The leaks found, surest kind first, then by similarity."""
+        from sde_core.checks.duplicates.leakage import LEAK_KINDS
+
+        found = () if self.report is None else self.report.leaks
+        return tuple(sorted(found, key=lambda leak: (LEAK_KINDS.index(leak.kind), -leak.score, leak.row)))
+
+    def status(self, leak: Leak) -> str:
+        """What was decided about a leaking row."""
+        state = self._session.decisions.state
+        return "" if state is None else state.status(leak.row)
+
+    def diff(self, leak: Leak) -> WordDiff:
+        """What differs between the two rows, from the other file's to the dataset's; every text in it has passed `visible`."""
+        return self._diff(leak.row, leak.other_row)
+
+    def _computed_diff(self, row: int, other_row: int) -> WordDiff:
+        from sde_core.checks.duplicates.word_diff import word_diff
+
+        return word_diff(_shown(self._other, other_row), _shown(self._session.dataset, row))
+
+    # ---- deciding
+
+    def reject(self, leaks: tuple[Leak, ...]) -> bool:
+        """Rejects leaking rows as one decision; each reason names the other row."""
+        rows = [leak.row for leak in leaks if self.status(leak) != "rejected"]
+        name = Path(self.path).name
+        reasons = [f"leak ({leak.kind}): row {leak.other_row} of {name}" for leak in leaks if self.status(leak) != "rejected"]
+        return bool(rows) and self._session.decisions.reject(rows, reasons)
+
+    def undo(self) -> None:
+        """Takes the last decision back."""
+        self._session.decisions.undo()
+
+    def drill(self, *, screen: str) -> None:
+        """Shows all leaking rows in Records."""
+        self._session.records.drill([leak.row for leak in self.leaks], f"rows that {visible(Path(self.path).name, 40)} holds too", screen=screen)
+
+
+def _shown(dataset: Dataset | None, row: int) -> str:
+    """Prompt and answer of a row, as they may be shown."""
+    if dataset is None:
+        return ""
+    texts = "\n".join(turn.text for turn in dataset.turns(row).turns if turn.role != "system")
+    return visible(texts[:_TEXT], keep_newlines=True)
