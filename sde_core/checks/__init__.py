@@ -58,6 +58,7 @@ def run_checks(
     cancel: Cancel = NEVER,
     progress: Progress = silent,
     on_step: Callable[[str], None] | None = None,
+    workers: int | None = None,
 ) -> CheckReport:
     """Runs checks over all rows of a dataset.
 
@@ -66,8 +67,9 @@ def run_checks(
         only: Names of the checks to run; all by default.
         params: Thresholds by name, where a default does not suit.
         cancel: Looked at every few thousand rows.
-        progress: Called with units of work done and in all.
+        progress: Called with rows: the share of all work that is done, of the rows of the dataset.
         on_step: Called with a few words about what is done now.
+        workers: How many other processes help; by default as many as there are other cores, where the file is large.
 
     Raises:
         UsageError: When `only` names a check that does not exist.
@@ -75,4 +77,4 @@ def run_checks(
     """
     from sde_core.checks.runner import run
 
-    return run(dataset, only, dict(params or {}), cancel=cancel, progress=progress, on_step=on_step)
+    return run(dataset, only, dict(params or {}), cancel=cancel, progress=progress, on_step=on_step, workers=workers)

@@ -70,7 +70,11 @@ class Fault:
 
 
 class Survey(Protocol):
-    """Something several checks need to know about all records; collected once, in the pass over the file."""
+    """Something several checks need to know about all records; collected once, in the pass over the file.
+
+    One that has `state() -> JSON` and `absorb(state)`, which takes over what another survey observed in later rows, is collected piece by piece in
+    several processes; any other needs a reading of its own.
+    """
 
     def observe(self, row: int, value: Any, turns: Turns) -> None:
         """Takes one record into account."""
@@ -97,7 +101,10 @@ class CheckContext:
 
 
 class RecordCheck(Protocol):
-    """Looks at one record at a time; all record checks share one pass over the file."""
+    """Looks at one record at a time; all record checks share one pass over the file, in several processes: it must remember nothing.
+
+    Like a `TextCheck` it may have a `trigger`; it is then handed only records with a text that matches.
+    """
 
     name: str
     title: str

@@ -1,23 +1,26 @@
-"""Runs checks: one pass over the records for all that look at a record or a text, then those that look at the whole."""
+"""Runs checks: one pass over the records for all that look at a record or a text, beside it those that look at the whole."""
 
 from __future__ import annotations
 
 import importlib
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sde_core.checks import CHECKS
-from sde_core.checks.fields import record_texts
-from sde_core.checks.findings import SEVERITIES, CheckContext, Finding, RecordCheck, Survey, TableCheck, TextCheck
+from sde_core.checks.findings import SEVERITIES, CheckContext, Finding, Survey, TableCheck
+from sde_core.checks.record_pass import AnyCheck, PassResult, RecordPass, looks_at_records, surveys_of
+from sde_core.checks.record_workers import SharedPass, worth_workers
 from sde_core.checks.report import CheckInfo, CheckReport
-from sde_core.checks.text_batch import TextBatch
-from sde_core.dataset import Dataset, Turns
+from sde_core.dataset import Dataset
 from sde_core.errors import UsageError
-from sde_core.progress import Cancel, Progress, raise_if_cancelled
+from sde_core.progress import Cancel, Progress, raise_if_cancelled, silent
 
-AnyCheck = Any
-"""A RecordCheck, a TextCheck or a TableCheck."""
+_TEXTS_WEIGHT, _RECORDS_WEIGHT, _TABLE_WEIGHT = 0.3, 1.0, 0.05
+_WEIGHTS = {"exact-duplicate": 0.6, "conflicting-labels": 0.2, "odd-answer": 0.4}
+"""About how long each part takes, the pass over the records being 1; for the progress alone."""
 
 
 def load_checks(only: Sequence[str] = (), params: dict[str, Any] | None = None) -> list[AnyCheck]:
@@ -60,79 +63,133 @@ def infos_of(checks: Iterable[AnyCheck]) -> tuple[CheckInfo, ...]:
 
 
 def run(
-    dataset: Dataset, only: Sequence[str], params: dict[str, Any], *, cancel: Cancel, progress: Progress, on_step: Callable[[str], None] | None
+    dataset: Dataset,
+    only: Sequence[str],
+    params: dict[str, Any],
+    *,
+    cancel: Cancel,
+    progress: Progress,
+    on_step: Callable[[str], None] | None,
+    workers: int | None = None,
 ) -> CheckReport:
     """See `sde_core.checks.run_checks`."""
     checks = load_checks(only, params)
-    work = _Work(dataset, checks, cancel, progress, on_step or (lambda _: None))
-    work.look_at_records()
-    findings = work.look_at_tables(params)
+    dataset.read_all(cancel=cancel)
+    work = _Work(dataset, checks, params, cancel, _Share(len(dataset), checks, progress), on_step or (lambda _: None))
+    findings = work.findings(only, worth_workers(dataset) if workers is None else workers)
     if only:
         findings = [finding for finding in findings if finding.check in only]
     infos = tuple(info for info in infos_of(checks) if not only or info.name in only)
     return CheckReport(len(dataset), len(dataset.bad), infos, tuple(_ordered(_without_consequences(findings, checks), infos)), work.seconds)
 
 
-class _Work:
-    """One run: the checks by kind, what they found so far, the time they took."""
+class _Share:
+    """Progress of the whole run in rows: each part of the work counts for as much as it usually takes."""
 
-    def __init__(self, dataset: Dataset, checks: Sequence[AnyCheck], cancel: Cancel, progress: Progress, on_step: Callable[[str], None]) -> None:
-        self._dataset, self._cancel, self._progress, self._on_step = dataset, cancel, progress, on_step
-        self._record_checks: list[RecordCheck] = [check for check in checks if hasattr(check, "inspect")]
-        self._text_checks: list[TextCheck] = [check for check in checks if hasattr(check, "faults")]
-        self._table_checks: list[TableCheck] = [check for check in checks if hasattr(check, "run")]
-        self._small_checks: list[AnyCheck] = [*self._record_checks, *self._text_checks]
-        self._surveys: dict[type, Survey] = {survey: survey() for check in checks for survey in getattr(check, "surveys", ())}
-        self._found: dict[str, list[Finding]] = {check.name: [] for check in self._small_checks}
+    def __init__(self, rows: int, checks: Sequence[AnyCheck], progress: Progress) -> None:
+        self._rows, self._progress = rows, progress
+        self._weights = {"texts": _TEXTS_WEIGHT, "records": _RECORDS_WEIGHT} | {
+            check.name: _WEIGHTS.get(check.name, _TABLE_WEIGHT) for check in checks if not looks_at_records(check)
+        }
+        self._done = dict.fromkeys(self._weights, 0.0)
+        self._lock = threading.Lock()
+
+    def of(self, part: str) -> Progress:
+        """The progress of one part."""
+
+        def report(done: int, total: int | None) -> None:
+            self._set(part, done / total if total else 0.0)
+
+        return report
+
+    def add_rows(self, rows: int) -> None:
+        """Says that more rows of the pass over the records are done; from any thread."""
+        self._set("records", self._done["records"] + rows / max(self._rows, 1))
+
+    def end(self, part: str) -> None:
+        """Says that a part is done."""
+        self._set(part, 1.0)
+
+    def _set(self, part: str, share: float) -> None:
+        with self._lock:
+            self._done[part] = min(max(share, self._done[part]), 1.0)
+            done = sum(self._weights[name] * part_done for name, part_done in self._done.items()) / sum(self._weights.values())
+            self._progress(min(round(done * self._rows), self._rows), self._rows)
+
+
+class _Work:
+    """One run: the checks by kind, what they found, the time they took."""
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        checks: Sequence[AnyCheck],
+        params: dict[str, Any],
+        cancel: Cancel,
+        share: _Share,
+        on_step: Callable[[str], None],
+    ) -> None:
+        self._dataset, self._checks, self._params, self._cancel, self._share, self._on_step = dataset, checks, params, cancel, share, on_step
+        self._found: dict[str, list[Finding]] = {check.name: [] for check in checks}
         self.seconds: dict[str, float] = {check.name: 0.0 for check in checks}
+
+    def findings(self, only: Sequence[str], workers: int) -> list[Finding]:
+        """All of them; while other processes look at the records, this one compares rows."""
+        self._step("reading every record")
+        record_pass = RecordPass(self._dataset, self._checks)
+        tables = [check for check in self._checks if hasattr(check, "run")]
+        with SharedPass(record_pass, self._dataset, only, self._params, workers, self._share.add_rows) as shared:
+            texts = self._dataset.texts(cancel=self._cancel, progress=self._share.of("texts"))
+            self._share.end("texts")
+            context = CheckContext(self._dataset, texts, self._params, self._cancel, silent, self._surveys_of_one_pass())
+            for check in tables:
+                if not getattr(check, "surveys", ()):
+                    self._compare(check, context)
+            self._step("looking at every record")
+            surveys = self._merged(shared.finished(self._cancel))
+        context = replace(context, surveys={**context.surveys, **surveys})
+        for check in tables:
+            if getattr(check, "surveys", ()):
+                self._compare(check, context)
+        self._share.end("records")
+        return [finding for check in self._checks for finding in self._settled(check, context)]
 
     def _step(self, words: str) -> None:
         raise_if_cancelled(self._cancel)
         self._on_step(words)
 
-    def look_at_records(self) -> None:
-        """The pass over the file."""
-        if not (self._record_checks or self._text_checks or self._surveys):
-            return
-        self._step("reading every record")
-        for batch in self._dataset.batches(cancel=self._cancel, progress=self._progress):
-            for survey in self._surveys.values():
+    def _compare(self, check: TableCheck, context: CheckContext) -> None:
+        self._step(check.title[:1].lower() + check.title[1:])
+        started = time.perf_counter()
+        self._found[check.name] = check.run(replace(context, progress=self._share.of(check.name)))
+        self.seconds[check.name] += time.perf_counter() - started
+        self._share.end(check.name)
+
+    def _merged(self, results: Sequence[PassResult]) -> dict[type, Survey]:
+        """Takes over what the pass found; the surveys of all its pieces."""
+        surveys = {survey: survey() for survey in surveys_of(self._checks)}
+        for result in results:
+            for name, found in result.found.items():
+                self._found[name] += found
+            for name, seconds in result.seconds.items():
+                self.seconds[name] += seconds
+            for survey, state in zip(surveys.values(), result.surveys, strict=True):
+                survey.absorb(state)
+        return surveys
+
+    def _surveys_of_one_pass(self) -> dict[type, Survey]:
+        """The surveys that cannot be taken in pieces, taken here."""
+        surveys = {survey: survey() for survey in surveys_of(self._checks, mergeable=False)}
+        for batch in self._dataset.batches(cancel=self._cancel) if surveys else ():
+            for survey in surveys.values():
                 for row, value, turns in batch:
                     survey.observe(row, value, turns)
-            for check in self._record_checks:
-                self._timed(check.name, lambda check=check, batch=batch: self._inspect(check, batch))  # type: ignore[misc]
-            if self._text_checks:
-                self._look_at_texts(batch)
+        return surveys
 
-    def _timed(self, name: str, work: Callable[[], None]) -> None:
-        started = time.perf_counter()
-        work()
-        self.seconds[name] += time.perf_counter() - started
-
-    def _inspect(self, check: RecordCheck, batch: Sequence[tuple[int, Any, Turns]]) -> None:
+    def _settled(self, check: AnyCheck, context: CheckContext) -> list[Finding]:
         found = self._found[check.name]
-        for row, value, turns in batch:
-            found.extend(check.inspect(row, value, turns))
-
-    def _look_at_texts(self, batch: Sequence[tuple[int, Any, Turns]]) -> None:
-        texts = TextBatch((row, piece) for row, value, turns in batch for piece in record_texts(turns, value) if piece.text)
-        for check in self._text_checks:
-            self._timed(check.name, lambda check=check: self._found[check.name].extend(texts.findings_of(check)))  # type: ignore[misc]
-
-    def look_at_tables(self, params: dict[str, Any]) -> list[Finding]:
-        """The checks on the whole, and the last word of the others; all findings."""
-        self._step("comparing rows")
-        context = CheckContext(self._dataset, self._dataset.texts(cancel=self._cancel), params, self._cancel, self._progress, self._surveys)
-        findings: list[Finding] = []
-        for check in self._small_checks:
-            settle = getattr(check, "settle", None)
-            findings += settle(self._found[check.name], context) if settle else self._found[check.name]
-        for table_check in self._table_checks:
-            self._step(table_check.title.lower())
-            started = time.perf_counter()
-            findings += table_check.run(context)
-            self.seconds[table_check.name] += time.perf_counter() - started
-        return findings
+        settle = getattr(check, "settle", None)
+        return list(settle(found, context)) if settle else found
 
 
 def _without_consequences(findings: Sequence[Finding], checks: Iterable[AnyCheck]) -> list[Finding]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 
 import polars as pl
 
@@ -14,23 +14,33 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class TextBatch:
-    """Texts with the row, the role and the field that each belongs to."""
+    """The texts that records hold, but for empty ones.
 
-    def __init__(self, texts: Iterable[tuple[int, RecordText]]) -> None:
-        self._texts = list(texts)
-        self._column = _series([piece.text for _, piece in self._texts])
+    Args:
+        texts: The texts of each record.
+        rows: The position of each record.
+    """
+
+    def __init__(self, texts: Sequence[Sequence[RecordText]], rows: Sequence[int]) -> None:
+        self._rows = rows
+        self._texts = [piece for of_record in texts for piece in of_record if piece.text]
+        self._records = [number for number, of_record in enumerate(texts) for piece in of_record if piece.text]
+        self._column = _series([piece.text for piece in self._texts])
 
     def findings_of(self, check: TextCheck) -> Iterator[Finding]:
         """What a check says about the texts that its trigger matches, in their order."""
-        for row, piece in self._triggered(getattr(check, "trigger", "")):
+        for number in self._matching(getattr(check, "trigger", "")):
+            piece, row = self._texts[number], self._rows[self._records[number]]
             for fault in check.faults(piece.text, piece.role):
                 fix = fault.fix if piece.path else ""
                 yield Finding(check.name, fault.severity, (row,), fault.message, fault.evidence, piece.field, fault.score, fix)
 
-    def _triggered(self, trigger: str) -> Iterable[tuple[int, RecordText]]:
-        if not trigger:
-            return self._texts
-        return [self._texts[number] for number in self._column.str.contains(trigger).arg_true().to_list()]
+    def records_with(self, trigger: str) -> list[int]:
+        """Which records have a text that a trigger matches, counted from 0, in order."""
+        return list(dict.fromkeys(self._records[number] for number in self._matching(trigger)))
+
+    def _matching(self, trigger: str) -> Sequence[int]:
+        return self._column.str.contains(trigger).arg_true().to_list() if trigger else range(len(self._texts))
 
 
 def _series(texts: list[str]) -> pl.Series:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sde_core.dataset import Dataset, FieldPath, Turns
+from sde_core.features.packed_arrays import packed_array, unpacked_array
 from sde_core.progress import NEVER, Cancel, Progress, silent
 
 _DEPTH = 4
@@ -67,8 +68,30 @@ class _Column:
         self.rows.append(row)
         self.codes.append(self.code_of.setdefault(text, len(self.code_of)))
         if len(self.code_of) > _FREE_FROM and len(self.code_of) * 2 > self.present:
-            self.free = True
-            self.rows, self.codes, self.code_of = array("I"), array("i"), {}
+            self.give_up()
+
+    def give_up(self) -> None:
+        self.free = True
+        self.rows, self.codes, self.code_of = array("I"), array("i"), {}
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "name": self.name, "path": self.path, "types": sorted(self.types), "present": self.present, "characters": self.characters,
+            "free": self.free, "values": list(self.code_of), "rows": packed_array(self.rows), "codes": packed_array(self.codes),
+        }  # fmt: skip
+
+    def absorb(self, state: dict[str, Any]) -> None:
+        self.present += state["present"]
+        self.characters += state["characters"]
+        self.types.update(state["types"])
+        if self.free or state["free"]:
+            self.give_up()
+        else:
+            codes = np.array([self.code_of.setdefault(value, len(self.code_of)) for value in state["values"]], np.int32)
+            self.rows.extend(unpacked_array("I", state["rows"]))
+            self.codes.frombytes(codes[np.array(unpacked_array("i", state["codes"]), np.intp)].tobytes())
+            if len(self.code_of) > _FREE_FROM and len(self.code_of) * 2 > self.present:
+                self.give_up()
 
     def frozen(self) -> FieldColumn:
         rows, codes = np.array(self.rows, np.uint32), np.array(self.codes, np.int32)
@@ -96,6 +119,19 @@ class ScalarFields:
                     column.free = True
                 if not isinstance(scalar, str) or scalar.strip():
                     column.add(row, scalar)
+
+    def state(self) -> list[dict[str, Any]]:
+        """What was observed, as JSON has it, to be absorbed elsewhere."""
+        return [column.state() for column in self._columns.values()]
+
+    def absorb(self, state: list[dict[str, Any]]) -> None:
+        """Takes over what another survey observed in later rows. A field that is free text in one of its pieces is so in all."""
+        for of_column in state:
+            name = of_column["name"]
+            column = self._columns.get(name)
+            if column is None:
+                column = self._columns[name] = _Column(name, tuple(of_column["path"]))
+            column.absorb(of_column)
 
     @property
     def columns(self) -> tuple[FieldColumn, ...]:

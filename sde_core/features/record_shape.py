@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sde_core.dataset import Turns
+from sde_core.features.packed_arrays import packed_array, unpacked_array
 
 _DEPTH = 5
 _SHAPES = 20_000
@@ -61,6 +62,23 @@ def typed_paths(shape: Shape, path: str = "") -> Iterator[tuple[str, str]]:
             yield from typed_paths(inner, f"{path}[]")
 
 
+def _upper_level(shape: Shape) -> Shape:
+    """A shape with the types of its parts in place of their shapes."""
+    return shape if isinstance(shape, str) else (shape[0], *_upper_parts(shape))
+
+
+def _upper_parts(shape: Shape) -> Iterator[Shape]:
+    if shape[0] == "object":
+        yield from ((name, type_name(inner)) for name, inner in shape[1:])
+    else:
+        kinds = [type_name(inner) for inner in shape[1:]]
+        yield from kinds if shape[0] == "row" else dict.fromkeys(kinds)
+
+
+def _with_tuples(shape: Any) -> Shape:
+    return shape if isinstance(shape, str) else tuple(_with_tuples(part) for part in shape)
+
+
 class RecordShapes:
     """The distinct record shapes of a dataset and the one that each record has; a `Survey`.
 
@@ -76,16 +94,28 @@ class RecordShapes:
 
     def observe(self, row: int, value: Any, turns: Turns) -> None:
         """Takes one record into account; where shapes are past counting, only the upper levels are kept apart."""
-        shape = record_shape(value)
+        self._rows.append(row)
+        self._shape_of_row.append(self._id_of(record_shape(value)))
+
+    def _id_of(self, shape: Shape) -> int:
         known = self._ids.get(shape)
         if known is None:
             if len(self.shapes) >= _SHAPES:
-                shape = record_shape(value, 1)
+                shape = _upper_level(shape)
             known = self._ids.setdefault(shape, len(self.shapes))
             if known == len(self.shapes):
                 self.shapes.append(shape)
-        self._rows.append(row)
-        self._shape_of_row.append(known)
+        return known
+
+    def state(self) -> dict[str, Any]:
+        """What was observed, as JSON has it, to be absorbed elsewhere."""
+        return {"shapes": self.shapes, "rows": packed_array(self._rows), "ids": packed_array(self._shape_of_row)}
+
+    def absorb(self, state: dict[str, Any]) -> None:
+        """Takes over what another survey observed in later rows; gives what observing them here would have given."""
+        ids = np.array([self._id_of(_with_tuples(shape)) for shape in state["shapes"]], np.uint32)
+        self._rows.extend(unpacked_array("I", state["rows"]))
+        self._shape_of_row.frombytes(ids[np.array(unpacked_array("I", state["ids"]), np.intp)].tobytes())
 
     @property
     def rows(self) -> npt.NDArray[np.uint32]:
