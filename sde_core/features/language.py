@@ -41,7 +41,7 @@ LANGUAGE_NAMES: dict[str, str] = {
 }  # fmt: skip
 """English name of each code that `languages` gives (ISO 639-1)."""
 
-_FUNCTION_WORDS = {
+FUNCTION_WORDS = {
     "en": "the and that with this are you your from they their which were been would could should these there when what how its has have "
     "of to it because than then will not my he she who about into only other some such our can may most don't i'm you're it's",
     "de": "der die das und ist nicht ein eine einen einem einer mit für auf von zu den dem des sich auch wird sind ich sie wir bei wie oder aber "
@@ -62,9 +62,10 @@ _FUNCTION_WORDS = {
     "vi": "và là của có trong được cho các không một với người những để này đã khi từ cũng như",
     "id": "yang dan di untuk dengan ini dari dalam tidak adalah pada itu ke akan dapat juga atau saya oleh sebagai anda",
 }
-_ENGLISH_TOO = "a is in was on as be by at for or an we so if do am i but all had up her his no out them"
+"""Function words of languages in Latin script, by code."""
+ENGLISH_TOO = "a is in was on as be by at for or an we so if do am i but all had up her his no out them"
 """Frequent in English and in other languages too: they count beside one of the other words."""
-_CODES = tuple(_FUNCTION_WORDS)
+_CODES = tuple(FUNCTION_WORDS)
 _FEWEST_HITS, _LEAST_SHARE, _SURE_SHARE, _LEAD = 2, 0.2, 0.3, 1.5
 _CLEAR_WORDS = 4
 """So many different function words of a language need no second opinion."""
@@ -222,7 +223,7 @@ def _of_counts(counts: pl.DataFrame, scripts: Sequence[str]) -> pl.DataFrame:
 # ---- by function words
 
 
-def _english_words(text: pl.Expr, words: str = _FUNCTION_WORDS["en"]) -> pl.Expr:
+def _english_words(text: pl.Expr, words: str = FUNCTION_WORDS["en"]) -> pl.Expr:
     return text.str.count_matches(rf"(?i)(?-u:\b)(?:{'|'.join(map(re.escape, words.split()))})(?-u:\b)").cast(pl.Float32)
 
 
@@ -233,7 +234,7 @@ def _with_function_words(texts: pl.DataFrame, cancel: Cancel) -> pl.DataFrame:
     texts = texts.with_columns(
         words=text.str.count_matches(r"[\p{L}']+").clip(1).cast(pl.Float32),
         en=_english_words(plain),
-        also=_english_words(text, _ENGLISH_TOO),
+        also=_english_words(text, ENGLISH_TOO),
         code_like=(text.str.count_matches(_SYMBOLS) >= _SYMBOL_SHARE * text.str.len_chars()) | text.str.contains(CODE_LINES),
     )
     english = (pl.col("en") > 0) & (pl.col("en") + pl.col("also") >= (_SURE_SHARE * pl.col("words")).clip(_FEWEST_HITS))
@@ -251,7 +252,7 @@ def _with_function_words(texts: pl.DataFrame, cancel: Cancel) -> pl.DataFrame:
 def _led(texts: pl.DataFrame) -> pl.DataFrame:
     """Texts that are not clearly English: the language whose function words are frequent, and clearly more so than those of any other."""
     spaced = pl.concat_str(pl.lit(" "), pl.col("text").str.to_lowercase().str.replace_all(_BETWEEN_WORDS, "  "), pl.lit(" "))
-    patterns = {code: f" (?:{words.replace(' ', '|')}) " for code, words in _FUNCTION_WORDS.items() if code != "en"}
+    patterns = {code: f" (?:{words.replace(' ', '|')}) " for code, words in FUNCTION_WORDS.items() if code != "en"}
     counted = [pl.col("spaced").str.count_matches(pattern).cast(pl.Float32).alias(code) for code, pattern in patterns.items()]
     counts = texts.with_columns(spaced=spaced).with_columns(counted)
     hits = pl.concat_list(_CODES)
@@ -267,7 +268,7 @@ def _led(texts: pl.DataFrame) -> pl.DataFrame:
 
 def _is_confirmed(text: str, code: str) -> bool:
     """Whether several different function words say so, or two and the model."""
-    words = _FUNCTION_WORDS[code] if code != "en" else f"{_FUNCTION_WORDS[code]} {_ENGLISH_TOO}"
+    words = FUNCTION_WORDS[code] if code != "en" else f"{FUNCTION_WORDS[code]} {ENGLISH_TOO}"
     different = len(set(words.split()).intersection(re.findall(r"[^\W\d_]+", text.lower())))
     if different >= _CLEAR_WORDS:
         return True
