@@ -34,6 +34,7 @@ class _Shared:
     rows_by_key: dict[int, int] | None = None
     validated: bool = False
     fingerprint: str = ""
+    texts: dict[str, pl.DataFrame] = field(default_factory=dict)
 
 
 class Dataset:
@@ -225,15 +226,31 @@ class Dataset:
         wanted: Sequence[int] = range(len(self)) if rows is None else rows
         for start in range(0, len(wanted), size):
             raise_if_cancelled(cancel)
-            yield list(self._readable(wanted[start : start + size]))
+            yield list(self.readable_values(wanted[start : start + size]))
             progress(min(start + size, len(wanted)), len(wanted))
         self._shared.validated |= rows is None
 
-    def _readable(self, rows: Sequence[int]) -> Iterator[tuple[int, Any]]:
+    def source_values(self, rows: range) -> Iterator[Any]:
+        """The values of consecutive records as `Source.values` gives them: fast, without edits, raising on what needs a closer look."""
+        self._source.ensure_whole()
+        return self._source.values(rows.start, rows.stop)
+
+    def splits_of(self, rows: Sequence[int]) -> list[str]:
+        """Name of each record's split; empty where the dataset has no splits."""
+        splits = self._source.splits()
+        if not splits:
+            return []
+        import numpy as np
+
+        names = ["", *(name for _, name in splits)]
+        return [names[place] for place in np.searchsorted([first for first, _ in splits], rows, "right").tolist()]
+
+    def readable_values(self, rows: Sequence[int]) -> Iterator[tuple[int, Any]]:
+        """(row, value with edits) of those of these records that can be read; the others are quarantined."""
         source = self._source
         source.ensure_whole()
-        for row in rows:
-            raw = source.raw(row)
+        raws = source.raws(rows.start, rows.stop) if isinstance(rows, range) and rows.step == 1 else map(source.raw, rows)
+        for row, raw in zip(rows, raws, strict=True):
             try:
                 value = source.parse(row, raw)
             except BadRecordError as error:
@@ -250,10 +267,22 @@ class Dataset:
             CancelledError: When stopped.
         """
         if self._texts is None:
+            from sde_core.dataset.text_table import patched
+
+            table = self._texts_of_file(cancel, progress)
+            self._texts = patched(table, self) if self.edits else table
+        return self._texts
+
+    def _texts_of_file(self, cancel: Cancel, progress: Progress) -> pl.DataFrame:
+        """The texts without edits, which all views of one layout share."""
+        name = repr(self.layout)
+        if name not in self._shared.texts:
             from sde_core.dataset.text_table import text_table
 
-            self._texts = text_table(self, cancel=cancel, progress=progress)
-        return self._texts
+            self.read_all(cancel=cancel)
+            self._shared.texts = {name: text_table(self.with_edits({}), cancel=cancel, progress=progress)}
+            self._shared.validated = True
+        return self._shared.texts[name]
 
     def keys(self, *, cancel: Cancel = NEVER, progress: Progress = silent) -> np.ndarray:
         """A stable key for each record, uint64[n]: its content and its ordinal among identical records, wherever it stands.

@@ -42,6 +42,14 @@ class Feed(Protocol):
         """Feeds about `max_bytes` more."""
         ...
 
+    def read(self, start: int, stop: int) -> bytes:
+        """These bytes of the buffer, read anew: a pass over all of a file leaves no pages of it in this process.
+
+        Raises:
+            InputError: When the file has been cut since it was opened.
+        """
+        ...
+
     def position(self, scanned: int) -> int:
         """Bytes of the file on disk that have been read when `scanned` bytes of the buffer have been looked at."""
         ...
@@ -63,13 +71,26 @@ class MappedFeed:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        with path.open("rb") as file:
-            large = os.fstat(file.fileno()).st_size > _SMALL
-            self.buffer: mmap.mmap | bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if large else file.read()
+        file = path.open("rb", buffering=0)
+        self._file: IO[bytes] | None = file if os.fstat(file.fileno()).st_size > _SMALL else None
+        self.buffer: mmap.mmap | bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if self._file else file.read()
         self.size = len(self.buffer)
+        if self._file:
+            weakref.finalize(self, _close, file)
+        else:
+            file.close()
 
     def grow(self, max_bytes: int) -> None:
         """Does nothing: all of it is there."""
+
+    def read(self, start: int, stop: int) -> bytes:
+        """These bytes of the file."""
+        if self._file is None:
+            return self.buffer[start:stop]
+        found = _read_at(self._file, start, stop)
+        if len(found) < stop - start:
+            self.ensure_whole()
+        return found
 
     def position(self, scanned: int) -> int:
         """As many bytes as have been looked at."""
@@ -128,6 +149,10 @@ class UnpackedFeed:
         self._spool.write(chunk)
         self._spooled += len(chunk)
 
+    def read(self, start: int, stop: int) -> bytes:
+        """These bytes of the temporary file."""
+        return _read_at(self._spool, start, stop)
+
     def position(self, scanned: int) -> int:
         """As much of the packed file as has been unpacked."""
         return self._packed.tell()
@@ -139,6 +164,14 @@ class UnpackedFeed:
 def _close(*files: IO[bytes]) -> None:
     for file in files:
         file.close()
+
+
+def _read_at(file: IO[bytes], start: int, stop: int) -> bytes:
+    """As much as there is between two offsets; one call of the system gives 2 GiB at most."""
+    found = os.pread(file.fileno(), stop - start, start)
+    while len(found) < stop - start and (more := os.pread(file.fileno(), stop - start - len(found), start + len(found))):
+        found += more
+    return found
 
 
 class _PlainBytes(Protocol):

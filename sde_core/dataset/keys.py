@@ -8,7 +8,7 @@ import xxhash
 from sde_core.dataset.source import Source
 from sde_core.progress import Cancel, Progress, raise_if_cancelled
 
-_BATCH = 16384
+_BATCH = 1024
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -23,7 +23,7 @@ def record_keys(source: Source, *, cancel: Cancel, progress: Progress) -> np.nda
         raise_if_cancelled(cancel)
         source.ensure_whole()
         stop = min(start + _BATCH, len(source))
-        hashes[start:stop] = [xxhash.xxh3_64_intdigest(source.raw(row)) for row in range(start, stop)]
+        hashes[start:stop] = np.fromiter(map(xxhash.xxh3_64_intdigest, source.raws(start, stop)), np.uint64, stop - start)
         progress(stop, len(source))
     keys: np.ndarray = hashes + ordinals(hashes).astype(np.uint64) * _ODD
     return keys

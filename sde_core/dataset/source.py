@@ -30,6 +30,15 @@ RawOf = Callable[[int], bytes]
 """The bytes to write for a record: its own, or its edited ones."""
 
 
+def parsed_one_by_one(source: Source, start: int, stop: int) -> Iterator[Any]:
+    """`Source.values` for formats that have no faster way; a generator would end with the first record that raises."""
+
+    def parsed(row: int) -> Any:
+        return source.parse(row, source.raw(row))
+
+    return map(parsed, range(start, stop))
+
+
 class Source(Protocol):
     """Records in file order, read only as far as asked.
 
@@ -72,6 +81,21 @@ class Source(Protocol):
         Raises:
             BadRecordError: In the parser's words.
         """
+        ...
+
+    def raws(self, start: int, stop: int) -> Iterator[bytes]:
+        """The own bytes of consecutive records."""
+        ...
+
+    def values(self, start: int, stop: int) -> Iterator[Any]:
+        """The values of consecutive records, as fast as they can be had: integers beyond 64 bits may come as floats.
+
+        A record that `parse` would refuse, or must read tolerantly, raises a ValueError or a BadRecordError; the iterator then goes on behind it.
+        """
+        ...
+
+    def splits(self) -> Sequence[tuple[int, str]]:
+        """First row and name of each split in file order; nothing where there are no splits."""
         ...
 
     def line(self, row: int) -> int:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sde_core.dataset.feed import UTF8_MARK, Feed
-from sde_core.dataset.source import RawOf
+from sde_core.dataset.source import RawOf, parsed_one_by_one
 from sde_core.dataset.turns import FieldPath
 from sde_core.errors import BadRecordError, InputError
 
@@ -158,6 +158,18 @@ class DelimitedSource:
         if len(cells) != len(self.dialect.columns):
             raise BadRecordError(f"{len(cells)} fields where the header has {len(self.dialect.columns)}")
         return dict(zip(self.dialect.columns, cells, strict=True))
+
+    def raws(self, start: int, stop: int) -> Iterator[bytes]:
+        """The own bytes of consecutive records."""
+        return map(self.raw, range(start, stop))
+
+    def values(self, start: int, stop: int) -> Iterator[Any]:
+        """The values of consecutive records."""
+        return parsed_one_by_one(self, start, stop)
+
+    def splits(self) -> Sequence[tuple[int, str]]:
+        """There are none in one table."""
+        return ()
 
     def line(self, row: int) -> int:
         """The 1-based line on which the record begins."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sde_core.dataset.json_text import dumped, parse_json
-from sde_core.dataset.source import RawOf
+from sde_core.dataset.source import RawOf, parsed_one_by_one
 from sde_core.dataset.turns import FieldPath, replaced_at
 from sde_core.errors import InputError
 from sde_core.visible import visible
@@ -41,6 +41,18 @@ class FrameSource:
     def parse(self, row: int, raw: bytes) -> Any:
         """The record as its JSON form says."""
         return parse_json(raw)
+
+    def raws(self, start: int, stop: int) -> Iterator[bytes]:
+        """The own bytes of consecutive records."""
+        return map(self.raw, range(start, stop))
+
+    def values(self, start: int, stop: int) -> Iterator[Any]:
+        """The values of consecutive records."""
+        return parsed_one_by_one(self, start, stop)
+
+    def splits(self) -> Sequence[tuple[int, str]]:
+        """There are none in one table."""
+        return ()
 
     def line(self, row: int) -> int:
         """The record's number counted from 1: tables have no lines."""

@@ -9,6 +9,8 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import orjson
+
 from sde_core.dataset.feed import UTF8_MARK, Feed
 from sde_core.dataset.json_text import element_end, minified, parse_json, skip_space, spliced_bytes
 from sde_core.dataset.source import RawOf
@@ -127,6 +129,18 @@ class JsonSource:
     def parse(self, row: int, raw: bytes) -> Any:
         """The parsed element."""
         return parse_json(raw)
+
+    def raws(self, start: int, stop: int) -> Iterator[bytes]:
+        """The elements as they are written."""
+        return map(self.raw, range(start, stop))
+
+    def values(self, start: int, stop: int) -> Iterator[Any]:
+        """The parsed elements."""
+        return map(orjson.loads, self.raws(start, stop))
+
+    def splits(self) -> Sequence[tuple[int, str]]:
+        """The lists of a dict of splits."""
+        return self._splits
 
     def line(self, row: int) -> int:
         """The 1-based line on which the element begins."""

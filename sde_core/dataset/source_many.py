@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 from sde_core.dataset.json_text import dumped
@@ -63,6 +64,28 @@ class ManySource:
         """The record's value in its file's notation."""
         _, source, local = self._at(row)
         return source.parse(local, raw)
+
+    def raws(self, start: int, stop: int) -> Iterator[bytes]:
+        """The own bytes of consecutive records, over files."""
+        return chain.from_iterable([source.raws(*span) for source, span in self._spans(start, stop)])
+
+    def values(self, start: int, stop: int) -> Iterator[Any]:
+        """The values of consecutive records, over files."""
+        return chain.from_iterable([source.values(*span) for source, span in self._spans(start, stop)])
+
+    def _spans(self, start: int, stop: int) -> Iterator[tuple[Source, tuple[int, int]]]:
+        for first, (_, source) in zip(self._firsts, self._open, strict=True):
+            span = (max(start - first, 0), min(stop - first, len(source)))
+            if span[0] < span[1]:
+                yield source, span
+
+    def splits(self) -> Sequence[tuple[int, str]]:
+        """The files, and the splits in them."""
+        return [
+            (first + row, f"{name}/{inner}" if inner else name)
+            for first, (name, source) in zip(self._firsts, self._open, strict=True)
+            for row, inner in ([] if source.splits()[:1] and source.splits()[0][0] == 0 else [(0, "")]) + list(source.splits())
+        ]
 
     def line(self, row: int) -> int:
         """The 1-based line in the record's file."""

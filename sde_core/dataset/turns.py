@@ -9,7 +9,7 @@ FieldPath = tuple["str | int", ...]
 """Keys and indices that lead from the parsed record to one value."""
 
 SYSTEM, USER, ASSISTANT, TOOL, TEXT = "system", "user", "assistant", "tool", "text"
-_LETTERS = {SYSTEM: "s", USER: "u", ASSISTANT: "a", TOOL: "t", TEXT: "x"}
+LETTERS = {SYSTEM: "s", USER: "u", ASSISTANT: "a", TOOL: "t", TEXT: "x"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class Turns:
     @property
     def roles(self) -> str:
         """One letter a turn: s, u, a, t(ool), x (plain text), ? for any other."""
-        return "".join([_LETTERS.get(turn.role, "?") for turn in self.turns])
+        return "".join([LETTERS.get(turn.role, "?") for turn in self.turns])
 
 
 @dataclass(frozen=True, slots=True)
