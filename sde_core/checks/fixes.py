@@ -9,6 +9,7 @@ import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping
 
+from sde_core.checks.answers.redaction import without_personal_data, without_secrets
 from sde_core.checks.fields import field_name, string_leaves
 from sde_core.checks.findings import Finding
 from sde_core.dataset import Dataset, Edit
@@ -151,6 +152,8 @@ FIXES: Mapping[str, Callable[[str], str]] = {
     "trim-whitespace": trimmed,
     "close-fence": with_fence_closed,
     "canonical-role": canonical_role,
+    "redact-personal-data": without_personal_data,
+    "redact-secrets": without_secrets,
 }
 """By name, as `Finding.fix` has it. Each function applied twice gives what it gives once."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from sde_core.checks.fields import field_name
-from sde_core.checks.findings import CheckContext
+from sde_core.checks.findings import CheckContext, Finding
 from sde_core.dataset import Dataset
 from sde_core.dataset.turns import ASSISTANT, TEXT
 
@@ -30,3 +30,14 @@ def answer_field(dataset: Dataset, row: int) -> str:
         if turn.role in (ASSISTANT, TEXT):
             return field_name(turn.editable[-1][0]) if turn.editable else "answer"
     return "answer"
+
+
+def prompts_before(context: CheckContext, finding: Finding) -> list[str]:
+    """What was said before the answer that a finding is about: user, system and tool turns, oldest first."""
+    said: list[str] = []
+    for turn in context.dataset.turns(finding.rows[0]).turns:
+        if turn.role == ASSISTANT and finding.field in {field_name(path) for path, _ in turn.editable}:
+            break
+        if turn.role != ASSISTANT:
+            said.append(turn.text)
+    return said
