@@ -19,6 +19,7 @@ _ENCODING_MARKS = ((b"\xff\xfe\x00\x00", "utf-32"), (b"\x00\x00\xfe\xff", "utf-3
 UTF8_MARK = b"\xef\xbb\xbf"
 _SMALL = 1 << 18
 _CHUNK = 1 << 16
+_FEWEST_RELEASED = 1 << 20
 _PACKED_PIECE = 1 << 14
 """Bytes unpacked at a time: when one of them is damaged, at most this much of what comes before is lost."""
 
@@ -48,6 +49,10 @@ class Feed(Protocol):
         Raises:
             InputError: When the file has been cut since it was opened.
         """
+        ...
+
+    def release(self, start: int, stop: int) -> None:
+        """Lets go of the memory of these bytes, which have been looked at; they can be looked at again."""
         ...
 
     def position(self, scanned: int) -> int:
@@ -91,6 +96,10 @@ class MappedFeed:
         if len(found) < stop - start:
             self.ensure_whole()
         return found
+
+    def release(self, start: int, stop: int) -> None:
+        """Drops the pages from this process; the system may keep them."""
+        _release(self.buffer, start, stop)
 
     def position(self, scanned: int) -> int:
         """As many bytes as have been looked at."""
@@ -153,6 +162,10 @@ class UnpackedFeed:
         """These bytes of the temporary file."""
         return _read_at(self._spool, start, stop)
 
+    def release(self, start: int, stop: int) -> None:
+        """Drops the pages from this process; the temporary file keeps them."""
+        _release(self.buffer, start, stop)
+
     def position(self, scanned: int) -> int:
         """As much of the packed file as has been unpacked."""
         return self._packed.tell()
@@ -164,6 +177,12 @@ class UnpackedFeed:
 def _close(*files: IO[bytes]) -> None:
     for file in files:
         file.close()
+
+
+def _release(buffer: mmap.mmap | bytes, start: int, stop: int) -> None:
+    first = start - start % mmap.PAGESIZE
+    if isinstance(buffer, mmap.mmap) and stop - first >= _FEWEST_RELEASED and hasattr(mmap, "MADV_DONTNEED"):
+        buffer.madvise(mmap.MADV_DONTNEED, first, min(stop, len(buffer)) - first)
 
 
 def _read_at(file: IO[bytes], start: int, stop: int) -> bytes:

@@ -75,9 +75,10 @@ class DelimitedSource:
         """Finds the records of about `max_bytes` more."""
         if not self._feed.complete:
             self._feed.grow(max_bytes)
-        stop = self._at + max_bytes
+        begin, stop = self._at, self._at + max_bytes
         while self._at < min(stop, len(self._feed.buffer)) and self._take_record():
             pass
+        self._feed.release(begin, self._at)
         return not self.complete
 
     def _take_header(self) -> bytes:

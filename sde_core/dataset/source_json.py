@@ -12,69 +12,80 @@ from typing import Any
 import orjson
 
 from sde_core.dataset.feed import UTF8_MARK, Feed
-from sde_core.dataset.json_text import element_end, minified, parse_json, skip_space, spliced_bytes
+from sde_core.dataset.json_scan import LONGEST, skip_space, value_end
+from sde_core.dataset.json_text import minified, parse_json, spliced_bytes
 from sde_core.dataset.source import RawOf
 from sde_core.dataset.turns import FieldPath
 from sde_core.errors import BadRecordError, InputError
 
-_NEXT_RECORD = re.compile(r"[}\]]\s*,\s*(?=[{\[])")
-_JUNK_END = re.compile(r"[,{\[\]}]")
-_LIST_NAMES = {"data", "rows", "records", "examples", "items", "instances", "train", "test", "validation", "valid", "dev", "val"}
+_NEXT_RECORD = re.compile(rb"\s*,\s*(?=[{\[])")
+_JUNK_END = re.compile(rb"[,{\[\]}]")
+_LIST_NAMES = {b"data", b"rows", b"records", b"examples", b"items", b"instances", b"train", b"test", b"validation", b"valid", b"dev", b"val"}
 """Members that hold records even where members of other kinds stand beside them."""
 _VALUES, _LIST, _MEMBERS, _SPLIT = range(4)
 """Where the reader is: among bare values, in a list of records, between the members of a dict of splits, in the list of a split."""
+_WINDOW = 1 << 20
+"""Bytes in which most elements end; where one does not, it is looked for a record behind a malformed one before the rest is searched."""
 
 
 class JsonSource:
-    """The elements of a JSON document as records, each with its own bytes and the text between them kept for export."""
+    """The elements of a JSON document as records, each with its own bytes and the text between them kept for export.
+
+    The document is never held as a whole: elements are found by their brackets, one by one, and each is parsed once when it is found, so that a
+    malformed one costs no more than itself.
+    """
 
     format = "json"
 
     def __init__(self, feed: Feed) -> None:
-        while not feed.complete:
-            feed.grow(64 << 20)
         self._feed = feed
-        self._marked = bytes(feed.buffer[:3]) == UTF8_MARK
-        self._text = str(memoryview(feed.buffer)[3 * self._marked :], "utf-8", "surrogateescape")
-        self._starts, self._ends = array("Q"), array("Q")
+        self._first = len(UTF8_MARK) if bytes(feed.buffer[:3]) == UTF8_MARK else 0
+        self._starts, self._ends, self._lines = array("Q"), array("Q"), array("Q")
         self._splits: list[tuple[int, str]] = []
-        self._at, self._where = 0, _VALUES
-        self._damage = feed.damage
-        self._known_place = (0, 1, 3 * self._marked)
+        self._at, self._where = self._first, _VALUES
+        self._line_known = (self._first, 1)
+        self._usual: Any = None
+        self._unclosed = ""
         self.complete = False
         self.size = feed.size
 
     @property
     def position(self) -> int:
-        """Bytes read so far, in proportion."""
-        return self.size if self.complete else int(self.size * self._at / max(len(self._text), 1))
+        """Bytes on disk read so far."""
+        return self.size if self.complete else self._feed.position(self._at)
 
     def __len__(self) -> int:
         return len(self._starts)
 
     def read_more(self, max_bytes: int) -> bool:
         """Finds the elements of about `max_bytes` more."""
-        stop = self._at + max_bytes
+        begin, stop = self._at, self._at + max_bytes
         while not self.complete and self._at < stop:
-            self._at = self._after_next(skip_space(self._text, self._at))
+            self._at = self._after_next(self._skip_space(self._at))
+        self._feed.release(begin, self._at)
         return not self.complete
+
+    def _skip_space(self, at: int) -> int:
+        while (at := skip_space(self._feed.buffer, at)) >= len(self._feed.buffer) and not self._feed.complete:
+            self._feed.grow(_WINDOW)
+        return at
 
     def _after_next(self, at: int) -> int:
         """Takes the mark or the element at `at`; returns where it ends."""
-        mark = self._text[at : at + 1]
+        mark = self._mark_at(at)
         if not mark:
             self._finish()
-        elif mark == ",":
+        elif mark == b",":
             pass
-        elif self._where == _VALUES and mark == "[":
+        elif self._where == _VALUES and mark == b"[":
             self._where = _LIST
-        elif self._where == _VALUES and mark == "{" and _is_dict_of_splits(self._text, at):
+        elif self._where == _VALUES and mark == b"{" and self._is_dict_of_splits(at):
             self._where = _MEMBERS
-        elif (self._where, mark) in ((_LIST, "]"), (_MEMBERS, "}")):
+        elif (self._where, mark) in ((_LIST, b"]"), (_MEMBERS, b"}")):
             self._where = _VALUES
-        elif (self._where, mark) == (_SPLIT, "]"):
+        elif (self._where, mark) == (_SPLIT, b"]"):
             self._where = _MEMBERS
-        elif self._where == _MEMBERS and mark == '"':
+        elif self._where == _MEMBERS and mark == b'"':
             return self._after_member_name(at)
         else:
             return self._after_element(at)
@@ -82,49 +93,139 @@ class JsonSource:
 
     def _finish(self) -> None:
         self.complete = True
-        if self._where != _VALUES and not self._damage:
-            self._damage = "the list of records is never closed"
+        if self._where != _VALUES:
+            self._unclosed = "the list of records is never closed"
 
     def _after_member_name(self, at: int) -> int:
         """Enters the list of a split; a member of another kind is passed over."""
-        try:
-            name_end = element_end(self._text, at)
-            value = skip_space(self._text, skip_space(self._text, name_end) + 1)
-            if self._text[value : value + 1] != "[":
-                return element_end(self._text, value)
-        except BadRecordError:
+        name_end = self._value_end(at)
+        if name_end is None:
             return self._after_element(at)
-        self._splits.append((len(self._starts), parse_json(self._text[at:name_end].encode("utf-8", "surrogateescape"))))
+        value = self._skip_space(self._skip_space(name_end) + 1)
+        if self._mark_at(value) != b"[":
+            return (self._value_end(value) if value < len(self._feed.buffer) else None) or self._after_element(at)
+        try:
+            name = str(parse_json(self._feed.buffer[at:name_end]))
+        except BadRecordError:
+            name = self._feed.buffer[at + 1 : name_end - 1].decode("utf-8", "replace")
+        self._splits.append((len(self._starts), name))
         self._where = _SPLIT
         return value + 1
 
+    def _value_end(self, at: int, longest: int = LONGEST) -> int | None:
+        """Where the value ends by its brackets; the feed grows as far as that takes."""
+        window = _WINDOW
+        while True:
+            while len(self._feed.buffer) < at + window and not self._feed.complete:
+                self._feed.grow(window)
+            end = value_end(self._feed.buffer, at, min(at + window, len(self._feed.buffer)))
+            if window >= longest or at + window >= len(self._feed.buffer) or (end is not None and end < at + window):
+                return end
+            window *= 16
+
     def _after_element(self, at: int) -> int:
-        try:
-            end = element_end(self._text, at)
-        except BadRecordError:
-            end = self._resume_after(at)
+        end = self._value_end(at, _WINDOW)
+        if end is None or not self._is_whole(at, end):
+            end = self._end_of_malformed(at, end)
         self._starts.append(at)
         self._ends.append(end)
+        self._lines.append(self._line_at(at))
         return end
 
-    def _resume_after(self, at: int) -> int:
-        """Where a malformed element probably ends: before the next "}, {", and stray words before the next mark."""
-        if self._text[at] in "{[":
-            following = _NEXT_RECORD.search(self._text, at)
-            return following.start() + 1 if following else len(self._text)
-        mark = _JUNK_END.search(self._text, at + 1)
-        return mark.start() if mark else len(self._text)
+    def _is_whole(self, at: int, end: int) -> bool:
+        raw = self._feed.buffer[at:end]
+        try:
+            self._usual = _outline(orjson.loads(raw))
+        except orjson.JSONDecodeError:
+            try:
+                parse_json(raw)
+            except BadRecordError as error:
+                return "nested too deeply" in error.message
+        return True
+
+    def _end_of_malformed(self, at: int, end: int | None) -> int:
+        """Where an element that is malformed or very long probably ends: before the next record that is like the others, or by its brackets."""
+        if self._feed.buffer[at] not in b"{[":
+            mark = _JUNK_END.search(self._feed.buffer, at + 1)
+            return mark.start() if mark else len(self._feed.buffer)
+        if self._usual is None and end is not None and self._mark_at(self._skip_space(end)) in (b",", b"]"):
+            return end
+        following = self._next_record(at, min(end or at + _WINDOW, len(self._feed.buffer)))
+        if following is None and end is None:
+            end = self._value_end(at)
+            following = self._next_record(at, end or len(self._feed.buffer)) if end is None or not self._is_whole(at, end) else None
+        return following or end or len(self._feed.buffer)
+
+    def _mark_at(self, at: int) -> bytes:
+        return self._feed.buffer[at : at + 1]
+
+    def _next_record(self, at: int, stop: int) -> int | None:
+        """The end of what stands before the first element in a region that can be read and looks like the records before."""
+        usual = self._usual
+        for gap in _NEXT_RECORD.finditer(self._feed.buffer, at + 1, stop):
+            end = value_end(self._feed.buffer, gap.end(), min(gap.end() + _WINDOW, len(self._feed.buffer)))
+            if end is None or not self._is_whole(gap.end(), end):
+                continue
+            found, self._usual = self._usual, usual
+            if _alike(found, usual):
+                return gap.start()
+        return None
+
+    def _line_at(self, at: int) -> int:
+        """The 1-based line of a place behind the last one asked for."""
+        known, line = self._line_known
+        while known < at:
+            step = min(at, known + _WINDOW)
+            line += self._feed.buffer[known:step].count(b"\n")
+            known = step
+        self._line_known = (at, line)
+        return line
+
+    def _is_dict_of_splits(self, at: int) -> bool:
+        """Whether the object that begins at `at` holds lists of records rather than being one record.
+
+        Its first list of records decides; empty lists may stand before it, and members of other kinds where its name tells what it holds.
+        """
+        at, among_others = at + 1, False
+        while True:
+            at = self._skip_space(at)
+            name_end = self._value_end(at) if self._mark_at(at) == b'"' else None
+            if name_end is None:
+                return False
+            name = self._feed.buffer[at + 1 : name_end - 1]
+            value = self._skip_space(self._skip_space(name_end) + 1)
+            first = self._skip_space(value + 1)
+            is_list = self._mark_at(value) == b"["
+            if is_list and self._mark_at(first) in (b"{", b"["):
+                return not self._is_message(first) and (not among_others or name in _LIST_NAMES)
+            among_others |= not (is_list and self._mark_at(first) == b"]")
+            end = self._value_end(value) if value < len(self._feed.buffer) else None
+            if end is None:
+                return False
+            at = self._skip_space(end)
+            at += self._mark_at(at) == b","
+
+    def _is_message(self, at: int) -> bool:
+        """Whether the list holds the messages of one conversation rather than records."""
+        end = self._value_end(at)
+        try:
+            value = parse_json(self._feed.buffer[at:end]) if end else None
+        except BadRecordError:
+            return False
+        return isinstance(value, dict) and bool({"role", "from"} & value.keys())
 
     def damages(self) -> Sequence[tuple[int, str]]:
         """The last record, when the document breaks off behind it."""
-        return [(len(self) - 1, self._damage)] if self._damage and len(self) else []
+        damage = self._feed.damage or self._unclosed
+        return [(len(self) - 1, damage)] if damage and len(self) else []
 
     def ensure_whole(self) -> None:
-        """Nothing can happen: the text is in memory."""
+        """Raises InputError when the file has been cut since it was opened."""
+        self._feed.ensure_whole()
 
     def raw(self, row: int) -> bytes:
         """The element as it is written."""
-        return self._bytes(self._starts[row], self._ends[row])
+        return self._feed.buffer[self._starts[row] : self._ends[row]]
 
     def parse(self, row: int, raw: bytes) -> Any:
         """The parsed element."""
@@ -132,7 +233,9 @@ class JsonSource:
 
     def raws(self, start: int, stop: int) -> Iterator[bytes]:
         """The elements as they are written."""
-        return map(self.raw, range(start, stop))
+        first = self._starts[start]
+        chunk = self._feed.read(first, self._ends[stop - 1])
+        return (chunk[self._starts[row] - first : self._ends[row] - first] for row in range(start, stop))
 
     def values(self, start: int, stop: int) -> Iterator[Any]:
         """The parsed elements."""
@@ -144,18 +247,11 @@ class JsonSource:
 
     def line(self, row: int) -> int:
         """The 1-based line on which the element begins."""
-        return self._place(self._starts[row])[1]
+        return self._lines[row]
 
     def offset(self, row: int) -> int:
         """The byte on which the element begins, after unpacking."""
-        return self._place(self._starts[row])[2]
-
-    def _place(self, at: int) -> tuple[int, int, int]:
-        """Character, line and byte of a position; counted on from the one asked for last where that is possible."""
-        known, line, byte = self._known_place if self._known_place[0] <= at else (0, 1, 3 * self._marked)
-        between = self._text[known:at]
-        self._known_place = (at, line + between.count("\n"), byte + len(between.encode("utf-8", "surrogateescape")))
-        return self._known_place
+        return self._starts[row]
 
     def split(self, row: int) -> str:
         """The key of the list that holds the element."""
@@ -168,11 +264,11 @@ class JsonSource:
 
     def assemble(self, rows: Sequence[int], raw_of: RawOf) -> Iterator[bytes]:
         """The document with the elements that are not wanted left out, and the text around the others as it was."""
-        yield UTF8_MARK if self._marked else b""
+        yield self._bytes(0, self._first)
         if any(second <= first for first, second in itertools.pairwise(rows)):
             yield from self._reordered(rows, raw_of)
             return
-        wanted, at = set(rows), 0
+        wanted, at = set(rows), self._first
         for first, last in self._blocks():
             yield self._bytes(at, self._starts[first])
             kept = [row for row in range(first, last) if row in wanted]
@@ -181,7 +277,7 @@ class JsonSource:
                 if row != kept[-1]:
                     yield self._bytes(self._ends[row], self._starts[row + 1])
             at = self._ends[last - 1]
-        yield self._bytes(at, len(self._text))
+        yield self._bytes(at, len(self._feed.buffer))
 
     def _reordered(self, rows: Sequence[int], raw_of: RawOf) -> Iterator[bytes]:
         for i, row in enumerate(rows):
@@ -195,43 +291,23 @@ class JsonSource:
         return [block for block in blocks if block[0] < block[1]]
 
     def _bytes(self, start: int, end: int) -> bytes:
-        return self._text[start:end].encode("utf-8", "surrogateescape")
+        return self._feed.buffer[start:end]
 
 
 def _first_row(split: tuple[int, str]) -> int:
     return split[0]
 
 
-def _is_dict_of_splits(text: str, at: int) -> bool:
-    """Whether the object that begins at `at` holds lists of records rather than being one record.
-
-    Its first list of records decides; empty lists may stand before it, and members of other kinds where its name tells what it holds.
-    """
-    at, among_others = at + 1, False
-    try:
-        while text[at := skip_space(text, at)] != "}":
-            name_end = element_end(text, at)
-            name = text[at + 1 : name_end - 1]
-            value = skip_space(text, skip_space(text, name_end) + 1)
-            first = skip_space(text, value + 1)
-            is_list = text[value] == "["
-            if is_list and text[first] in "{[":
-                return not _is_message(text, first) and (not among_others or name in _LIST_NAMES)
-            among_others |= not (is_list and text[first] == "]")
-            at = skip_space(text, element_end(text, value))
-            at += text[at] == ","
-    except (BadRecordError, IndexError):
-        return False
-    return False
+def _outline(value: Any) -> Any:
+    """What tells records of one list from values inside them: the fields of an object, the length of a list."""
+    return frozenset(value) if isinstance(value, dict) else len(value) if isinstance(value, list) else None
 
 
-def _is_message(text: str, at: int) -> bool:
-    """Whether the list holds the messages of one conversation rather than records."""
-    try:
-        value = parse_json(text[at : element_end(text, at)].encode("utf-8", "surrogateescape"))
-    except BadRecordError:
-        return False
-    return isinstance(value, dict) and bool({"role", "from"} & value.keys())
+def _alike(found: Any, usual: Any) -> bool:
+    """Whether an element has the outline of the records; anything has where none is known."""
+    if usual is None or not isinstance(found, frozenset) or not isinstance(usual, frozenset):
+        return usual is None or found == usual
+    return 2 * len(found & usual) >= max(len(found), 1)
 
 
 def one_line(raw: bytes) -> bytes:

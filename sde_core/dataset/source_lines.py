@@ -155,7 +155,9 @@ class LineSource:
         """Indexes about `max_bytes` more."""
         if not self._feed.complete:
             self._feed.grow(max_bytes)
+        begin = self._index.scanned
         self._index.scan(self._feed.buffer, max_bytes, final=self._feed.complete)
+        self._feed.release(begin, self._index.scanned)
         return not self.complete
 
     def raw(self, row: int) -> bytes:

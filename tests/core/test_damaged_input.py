@@ -236,3 +236,25 @@ def test_lone_surrogates_become_replacement_characters_in_the_table_alone(write_
     assert dataset.texts()["prompt"].to_list() == ["a\ufffdb", "ü"]
     assert dataset.texts()["label"].to_list() == ["\ufffd", "x"]
     assert dataset.turns(0).prompt == "a\ud800b"
+
+
+@pytest.mark.parametrize(
+    ("text", "bad"),
+    [
+        ('[{"text": "a", "m": [{"r": 1}, {"r": 2}], "b": oops}, {"text": "b", "m": [{"r": 1}], "b": 1}]', [0]),
+        ('[{"text": "a", "m": [{"r": 1}]}, {"text": "b", "m": [{"r": 1}, {"r": 2}], "b": oops}, {"text": "c", "m": [{"r": 1}]}]', [1]),
+        ('[{"text": "a", "m": [{"r": 1}]}, {"text": "b", "m": [{"r": 1}, {"r": "2}]}, {"text": "c", "m": [{"r": 1}]}, {"text": "d", "m": []}]', [1]),
+        ('[{"text": "a", "m": []}, {"text: "b", "m": [{"r": 1}, {"r": 2}]}, {"text": "c", "m": []}, {"text": "d", "m": "}"}]', [1]),
+        ('[{"text": "a", "m": 1},\n {"text": "b", "m": 2,\n {"text": "c", "m": 3}]', [1]),
+        ('[["a b", "x"], ["c d", "y"], ["e f, "x"], ["g h", "y"], ["i j", "y"]]', [2]),
+    ],
+)
+def test_a_malformed_element_takes_none_of_its_neighbours_along(tmp_path, text, bad):
+    path = tmp_path / "a.json"
+    path.write_text(text)
+    dataset = open_dataset(path)
+    rows = dataset.texts()["row"].to_list()
+    assert [record.row for record in dataset.bad] == bad
+    assert len(rows) == len(dataset) - len(bad)
+    assert len(dataset) == (5 if text.startswith("[[") else text.count('"text'))
+    assert b"".join(dataset.assemble(range(len(dataset)))) == path.read_bytes()
