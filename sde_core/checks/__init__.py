@@ -7,6 +7,8 @@ Check kinds are told apart by their method: `inspect` (a record), `faults` (a te
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sde_core.progress import NEVER, Cancel, Progress, silent
@@ -62,6 +64,7 @@ def run_checks(
     progress: Progress = silent,
     on_step: Callable[[str], None] | None = None,
     workers: int | None = None,
+    cache_dir: Path | None = None,
 ) -> CheckReport:
     """Runs checks over all rows of a dataset.
 
@@ -73,6 +76,7 @@ def run_checks(
         progress: Called with rows: the share of all work that is done, of the rows of the dataset.
         on_step: Called with a few words about what is done now.
         workers: How many other processes help; by default as many as there are other cores, where the file is large.
+        cache_dir: Where the reports of earlier runs are kept; a report of the very same content, edits, checks and thresholds comes from there.
 
     Raises:
         UsageError: When `only` names a check that does not exist.
@@ -80,4 +84,15 @@ def run_checks(
     """
     from sde_core.checks.runner import run
 
-    return run(dataset, only, dict(params or {}), cancel=cancel, progress=progress, on_step=on_step, workers=workers)
+    run_all = partial(run, dataset, only, dict(params or {}), cancel=cancel, progress=progress, on_step=on_step, workers=workers)
+    if cache_dir is None:
+        return run_all()
+    from sde_core.checks.report_cache import cached_report, keep_report, report_key
+
+    dataset.read_all(cancel=cancel)
+    key = report_key(dataset, only, params or {})
+    report = cached_report(cache_dir, key)
+    if report is None:
+        report = run_all()
+        keep_report(cache_dir, key, report)
+    return report

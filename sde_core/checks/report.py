@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from sde_core.checks.config import Silence, row_key, silenced_by
 from sde_core.checks.findings import SEVERITIES, Finding, Severity
 from sde_core.dataset import Dataset
 
-_HARM: dict[Severity, float] = {"error": 1.0, "warning": 0.4, "info": 0.05}
+HARM: dict[Severity, float] = {"error": 1.0, "warning": 0.4, "info": 0.05}
 """What a row with a finding of this severity costs, relative to a row that must not be trained on."""
 
 
@@ -42,7 +43,8 @@ class Action:
         severity: The worst among its findings.
         screen: The app's screen that deals with it.
         advice: What to do about it, in plain words; after what was found, where that is one finding.
-        damage: Rows touched × severity × certainty, what the list is sorted by.
+        damage: Sum over the rows touched of `HARM` of the severity × certainty, what the list is sorted by. Each row counts once, by the first
+            finding on it; a finding about the file as a whole counts as one row; certainty is the finding's score, 1 where it has none.
         fix: Name of the safe fix that most of its findings have, empty where there is none.
     """
 
@@ -57,6 +59,14 @@ class Action:
 
 
 @dataclass(frozen=True, slots=True)
+class SilencedFinding:
+    """A finding that the configuration lets stand, and why."""
+
+    finding: Finding
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class CheckReport:
     """All findings of one run.
 
@@ -65,7 +75,9 @@ class CheckReport:
         bad_lines: Malformed records.
         checks: The checks that ran, in order.
         findings: Worst severity first, then in the order of the checks, then by row.
-        seconds: Time spent in each check, by name.
+        seconds: Time spent in each check, by name, over all processes.
+        silenced: Findings that were taken out of `findings` because the configuration silences them.
+        cached_at: When they were computed, in seconds since 1970, where they come from the cache; 0 where they were computed now.
     """
 
     rows: int
@@ -73,6 +85,31 @@ class CheckReport:
     checks: tuple[CheckInfo, ...]
     findings: tuple[Finding, ...]
     seconds: dict[str, float] = field(default_factory=dict, compare=False)
+    silenced: tuple[SilencedFinding, ...] = ()
+    cached_at: float = field(default=0.0, compare=False)
+
+    @property
+    def silenced_counts(self) -> dict[tuple[str, str], int]:
+        """Silenced findings by check and reason, in the order of the checks."""
+        counted = Counter((silenced.finding.check, silenced.reason) for silenced in self.silenced)
+        order = {info.name: number for number, info in enumerate(self.checks)}
+        return dict(sorted(counted.items(), key=lambda item: (order.get(item[0][0], len(order)), item[0][1])))
+
+    def with_silences(self, silences: Sequence[Silence], dataset: Dataset) -> CheckReport:
+        """The same report under these silences and no others; reads the dataset to its end where one of them names record keys."""
+        findings = self._with_silenced()
+        rows = {row for finding in findings for row in finding.rows} if any(silence.keys for silence in silences) else set()
+        keys = dataset.keys() if rows else ()
+        covered = silenced_by(findings, silences, {row: row_key(int(keys[row])) for row in rows})
+        kept = tuple(finding for finding, silence in zip(findings, covered, strict=True) if silence is None)
+        silenced = tuple(SilencedFinding(finding, silence.reason) for finding, silence in zip(findings, covered, strict=True) if silence)
+        return replace(self, findings=kept, silenced=silenced)
+
+    def _with_silenced(self) -> tuple[Finding, ...]:
+        if not self.silenced:
+            return self.findings
+        order = {info.name: number for number, info in enumerate(self.checks)}
+        return tuple(ordered_findings([*self.findings, *(silenced.finding for silenced in self.silenced)], order))
 
     @property
     def counts(self) -> dict[str, int]:
@@ -116,7 +153,17 @@ class CheckReport:
             },
             "counts": self.counts,
             "findings": [finding_json(finding, dataset) for finding in self.findings],
+            "silenced": [{"check": check, "reason": reason, "findings": count} for (check, reason), count in self.silenced_counts.items()],
+            "cached": bool(self.cached_at),
         }
+
+
+def ordered_findings(findings: Iterable[Finding], order: Mapping[str, int]) -> list[Finding]:
+    """Worst severity first, then in the order of the checks, then by row."""
+    return sorted(
+        findings,
+        key=lambda finding: (SEVERITIES.index(finding.severity), order.get(finding.check, len(order)), finding.rows[:1] or (-1,), finding.field),
+    )
 
 
 def finding_json(finding: Finding, dataset: Dataset) -> dict[str, Any]:
@@ -130,7 +177,7 @@ def _action(info: CheckInfo, findings: Sequence[Finding]) -> Action:
     for finding in findings:
         fresh = [row for row in finding.rows if row not in rows]
         rows.update(fresh)
-        damage += max(len(fresh), 0 if finding.rows else 1) * _HARM[finding.severity] * (1.0 if finding.score is None else finding.score)
+        damage += max(len(fresh), 0 if finding.rows else 1) * HARM[finding.severity] * (1.0 if finding.score is None else finding.score)
     severity = min((finding.severity for finding in findings), key=SEVERITIES.index)
     fixes = Counter(finding.fix for finding in findings)
     return Action(info.title, info.name, len(rows), severity, info.screen, _advice(info, findings), damage, fixes.most_common(1)[0][0])

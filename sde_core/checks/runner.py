@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import threading
 import time
@@ -10,13 +11,14 @@ from dataclasses import replace
 from typing import Any
 
 from sde_core.checks import CHECKS
-from sde_core.checks.findings import SEVERITIES, CheckContext, Finding, Survey, TableCheck
+from sde_core.checks.findings import CheckContext, Finding, Survey, TableCheck
 from sde_core.checks.record_pass import AnyCheck, PassResult, RecordPass, looks_at_records, surveys_of
 from sde_core.checks.record_workers import SharedPass, worth_workers
-from sde_core.checks.report import CheckInfo, CheckReport
+from sde_core.checks.report import CheckInfo, CheckReport, ordered_findings
 from sde_core.dataset import Dataset
 from sde_core.errors import UsageError
 from sde_core.progress import Cancel, Progress, raise_if_cancelled, silent
+from sde_core.visible import visible
 
 _TEXTS_WEIGHT, _RECORDS_WEIGHT, _TABLE_WEIGHT = 0.3, 1.0, 0.05
 _WEIGHTS = {"exact-duplicate": 0.6, "conflicting-labels": 0.2, "odd-answer": 0.4}
@@ -33,7 +35,9 @@ def load_checks(only: Sequence[str] = (), params: dict[str, Any] | None = None) 
     known = [name for check in checks for name in names_of(check)]
     for name in only:
         if name not in known:
-            raise UsageError(f"There is no check named {name!r}.", "Checks: " + ", ".join(known) + ".")
+            near = difflib.get_close_matches(name, known, n=1)
+            meant = f"Did you mean {near[0]!r}? " if near else ""
+            raise UsageError(f"There is no check named {visible(name, 60)!r}.", f"{meant}Checks: {', '.join(known)}.")
     chosen = [check for check in checks if not only or set(names_of(check)) & set(only)]
     for check in chosen:
         if hasattr(check, "configure"):
@@ -49,6 +53,11 @@ def _loaded(path: str) -> AnyCheck:
 def names_of(check: AnyCheck) -> tuple[str, ...]:
     """The names of all findings that a check makes."""
     return getattr(check, "names", None) or (check.name,)
+
+
+def known_names() -> list[str]:
+    """The names of all checks."""
+    return [name for check in load_checks() for name in names_of(check)]
 
 
 def infos_of(checks: Iterable[AnyCheck]) -> tuple[CheckInfo, ...]:
@@ -80,7 +89,8 @@ def run(
     if only:
         findings = [finding for finding in findings if finding.check in only]
     infos = tuple(info for info in infos_of(checks) if not only or info.name in only)
-    return CheckReport(len(dataset), len(dataset.bad), infos, tuple(_ordered(_without_consequences(findings, checks), infos)), work.seconds)
+    order = {info.name: number for number, info in enumerate(infos)}
+    return CheckReport(len(dataset), len(dataset.bad), infos, tuple(ordered_findings(_without_consequences(findings, checks), order)), work.seconds)
 
 
 class _Share:
@@ -216,11 +226,3 @@ def _explanations(checks: Iterable[AnyCheck]) -> dict[str, set[str]]:
             if name == check.name or name not in explained_by:
                 explained_by[name] = set(getattr(check, "explained_by", ())) - {name}
     return explained_by
-
-
-def _ordered(findings: Iterable[Finding], infos: Sequence[CheckInfo]) -> list[Finding]:
-    place = {info.name: number for number, info in enumerate(infos)}
-    return sorted(
-        findings,
-        key=lambda finding: (SEVERITIES.index(finding.severity), place.get(finding.check, len(place)), finding.rows[:1] or (-1,), finding.field),
-    )

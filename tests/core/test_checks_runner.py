@@ -179,7 +179,7 @@ def test_infos_take_a_shared_name_once():
 def test_json_has_exactly_the_documented_keys(tmp_path):
     dataset = opened(tmp_path, FAULTY)
     shown = run_checks(dataset).to_json(dataset)
-    assert list(shown) == ["dataset", "counts", "findings"]
+    assert list(shown) == ["dataset", "counts", "findings", "silenced", "cached"]
     assert set(shown["dataset"]) == {"path", "rows", "bad_lines", "layout", "fingerprint"}
     assert shown["dataset"]["rows"] == 65
     for finding in shown["findings"]:
