@@ -12,6 +12,10 @@ from collections.abc import Callable, Iterable, Mapping
 from sde_core.checks.answers.redaction import without_personal_data, without_secrets
 from sde_core.checks.fields import field_name, string_leaves
 from sde_core.checks.findings import Finding
+from sde_core.checks.formats.dates import DATES
+from sde_core.checks.formats.marks import APOSTROPHES, BULLETS, MARKDOWN, NUMBERING, QUOTES
+from sde_core.checks.formats.numbers import NUMBERS
+from sde_core.checks.formats.units import PERCENT, UNIT_NAMES, UNIT_SPACES
 from sde_core.dataset import Dataset, Edit
 from sde_core.dataset.layouts.conversation import ROLE_WORDS
 from sde_core.progress import NEVER, Cancel, Progress, raise_if_cancelled, silent
@@ -132,6 +136,11 @@ def with_fence_closed(text: str) -> str:
     return text + ("" if text.endswith("\n") else "\n") + mark if mark else text
 
 
+def with_line_feeds(text: str) -> str:
+    """The text with every line end a line feed."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
 def canonical_role(word: str) -> str:
     """The role word that was meant, by case, spaces and spelling; the word itself where none is near."""
     if word in ROLE_WORDS:
@@ -142,6 +151,9 @@ def canonical_role(word: str) -> str:
     near = difflib.get_close_matches(plain, ROLE_WORDS, n=1, cutoff=0.8)
     return near[0] if near else word
 
+
+STYLE_FAMILIES = (DATES, NUMBERS, UNIT_NAMES, UNIT_SPACES, PERCENT, QUOTES, APOSTROPHES, BULLETS, NUMBERING, MARKDOWN)
+"""What answers write in several styles."""
 
 FIXES: Mapping[str, Callable[[str], str]] = {
     "strip-control-characters": without_escapes,
@@ -154,10 +166,15 @@ FIXES: Mapping[str, Callable[[str], str]] = {
     "canonical-role": canonical_role,
     "redact-personal-data": without_personal_data,
     "redact-secrets": without_secrets,
+    "line-ends-to-lf": with_line_feeds,
+    **{name: rewriting for family in STYLE_FAMILIES for name, rewriting in family.fixes().items()},
 }
 """By name, as `Finding.fix` has it. Each function applied twice gives what it gives once."""
 
-TARGETED_FIXES: Mapping[str, str] = {"canonical-label": "replace the label by the spelling that most rows use"}
+TARGETED_FIXES: Mapping[str, str] = {
+    "canonical-label": "replace the label by the spelling that most rows use",
+    "canonical-json-keys": "give the keys of a JSON answer the spelling and the order that most answers have",
+}
 """Fixes whose result cannot be known from the text alone: the finding carries it in `Finding.replacement`."""
 
 

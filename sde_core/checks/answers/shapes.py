@@ -83,7 +83,8 @@ class OddAnswers:
     title = "Answers that break the habit of their group"
     surveys = (ScalarFields,)
     advice = "The model learns both forms: bring them into one, or reject the odd ones."
-    explained_by = ("truncated-answer", "empty-answer", "refusal", "mojibake", "prompt-echo", "repetition-loop", "placeholder", "control-characters")
+    explained_by = ("truncated-answer", "empty-answer", "refusal", "mojibake", "prompt-echo", "repetition-loop", "placeholder", "control-characters",
+                    "json-missing-key", "json-extra-key", "json-misspelt-key")  # fmt: skip
 
     def run(self, context: CheckContext) -> list[Finding]:
         """One finding a record."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from sde_core.checks.fields import excerpt
-from sde_core.checks.findings import Fault, Severity
+from sde_core.checks.findings import CheckContext, Fault, Finding, Severity
 from sde_core.checks.fixes import CONTROL, ESCAPE_SEQUENCE, INVISIBLE, with_encoding_repaired, without_invisible
+from sde_core.checks.formats.markers import habits_folded
 
 _LOST = re.compile("[\ud800-\udfff\ufffd]")
 _MARKS = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -109,3 +110,26 @@ class LostCharacters:
         at = next(_LOST.finditer(text)).start()
         kind = "the replacement character U+FFFD" if found[0] == "\ufffd" else f"half a surrogate pair, U+{ord(found[0]):04X}"
         yield Fault("warning", f"The text holds {kind}{f', {len(found)} times' if len(found) > 1 else ''}.", excerpt(text, at))
+
+
+class LineEnds:
+    """Lines that end in carriage returns, as Windows and old Macs write them."""
+
+    name = "line-ends"
+    title = "Lines that end in carriage returns"
+    trigger = r"\r"
+    advice = "Write line feeds with the fix: tokenizers make other tokens of the other line ends."
+
+    def faults(self, text: str, role: str) -> Iterator[Fault]:
+        """One fault a text."""
+        at = text.find("\r")
+        if at < 0:
+            return
+        kinds = ["CR LF"] * ("\r\n" in text) + ["CR"] * bool(re.search(r"\r(?!\n)", text)) + ["LF"] * bool(re.search(r"(?<!\r)\n", text))
+        count = text.count("\r")
+        said = f"Lines end in {' and '.join(kinds)}." if len(kinds) > 1 else f"Lines end in {kinds[0]}, not in LF."
+        yield Fault("info", said, f"{count:,} carriage return{'s' if count > 1 else ''}: {excerpt(text, at, 60)!r}", fix="line-ends-to-lf")
+
+    def settle(self, findings: Sequence[Finding], context: CheckContext) -> list[Finding]:
+        """Line ends that most rows have are how the file is written, and one finding says so."""
+        return habits_folded(findings, context)

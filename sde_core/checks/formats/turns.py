@@ -81,7 +81,7 @@ class RoleOrder:
     name = "role-order"
     title = "Turns in the wrong order"
     advice = "Merge, reorder or reject."
-    explained_by = ("missing-field", "renamed-field", "unknown-role", "repeated-turn", "changed-type")
+    explained_by = ("missing-field", "renamed-field", "unknown-role", "repeated-turn", "changed-type", "result-without-call")
 
     def inspect(self, row: int, value: Any, turns: Turns) -> Iterator[Finding]:
         """One finding a record."""
