@@ -16,7 +16,7 @@ import polars as pl
 from sde_core.dataset import Dataset
 from sde_core.errors import InputError, UsageError
 from sde_core.progress import NEVER, Cancel, Progress, silent
-from sde_core.rules import RULES, choose_rules, quality, score_matrix
+from sde_core.rules import GENERAL_RULES, RULES, choose_rules, quality, score_matrix
 from sde_core.select import RowFeatures, Selection, SelectionParams, select
 from sde_core.visible import visible
 
@@ -60,7 +60,7 @@ def quality_by_rules(texts: pl.DataFrame, rules: Sequence[str] = (), *, cancel: 
     unknown = next((name for name in rules if name not in known), None)
     if unknown is not None:
         raise UsageError(f"There is no rule {visible(unknown, 60)}.", "`sde rules list` names them.")
-    matrix = score_matrix(texts, [known[name] for name in rules] or RULES, cancel=cancel, progress=progress)
+    matrix = score_matrix(texts, [known[name] for name in rules] or GENERAL_RULES, cancel=cancel, progress=progress)
     varies = len(rows) > 0 and bool((matrix.scores.max(axis=0) > matrix.scores.min(axis=0)).any())
     if not rules and not varies:
         return RowQuality(None, rows, QUALITY_BY_RULES)

@@ -18,6 +18,7 @@ AUTOMATIC_ROWS = 50_000
 """Up to so many rows the scoring starts by itself when the screen is first shown."""
 
 DEFAULT_METHOD = "map-correlation"
+DEFAULT_PACK = "general"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class RuleWishes:
         seed: Of sampling and of the random sets to compare with.
         pinned: Always in.
         banned: Never in.
+        pack: Which rules there are to choose from, a name in `sde_core.rules.PACKS`.
     """
 
     r: int | None = None
@@ -37,6 +39,7 @@ class RuleWishes:
     seed: int = 0
     pinned: tuple[str, ...] = ()
     banned: tuple[str, ...] = ()
+    pack: str = DEFAULT_PACK
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +94,11 @@ class RulesPart:
             self.run()
 
     def run(self) -> None:
-        """Scores every readable row by every rule, then chooses."""
-        dataset = self._session.dataset
+        """Scores every readable row by every rule of the pack, then chooses."""
+        dataset, wishes = self._session.dataset, self.wishes
         self._session.lanes.thread(
-            "rules", "scoring rules", lambda cancel, progress: _scores(dataset, cancel, progress), lambda found: self._scored_by(dataset, found),
+            "rules", "scoring rules",
+            lambda cancel, progress: _scores(dataset, wishes, cancel, progress), lambda found: self._scored_by(dataset, found),
             ended=lambda: self._session.signals.rules.publish("stopped"),
         )  # fmt: skip
         self._session.signals.rules.publish("started")
@@ -146,6 +150,11 @@ class RulesPart:
             self._session.failed(found)
         self._session.signals.rules.publish("chosen")
 
+    def take_pack(self, pack: str) -> None:
+        """Scores the rows by another pack of rules and chooses from it; what was pinned or banned stays so."""
+        self.wishes = self._met = replace(self.wishes, pack=pack)
+        self.run()
+
     def change_count(self, step: int) -> None:
         """Asks for more or fewer rules than are chosen now."""
         if self.choice is not None:
@@ -190,10 +199,10 @@ class RulesPart:
 
     @property
     def names(self) -> list[str]:
-        """Names of all rules of the bank."""
-        from sde_core.rules import RULES
+        """Names of the rules that are scored."""
+        from sde_core.rules import pack_rules
 
-        return [rule.name for rule in RULES]
+        return [rule.name for rule in pack_rules(self.wishes.pack)]
 
     def reason_out(self, name: str) -> str:
         """Why a rule was no candidate, "" where it was one."""
@@ -231,6 +240,14 @@ class RulesPart:
 
         return [(method.name, f"{method.name:<17} {method.title}") for method in METHODS]
 
+    def packs(self) -> list[tuple[str, str]]:
+        """Packs of rules: (name, what is in it)."""
+        from sde_core.rules import PACKS, pack_rules
+
+        general = set(PACKS[DEFAULT_PACK])
+        more = {name: ", ".join(family for family in families if family not in general) for name, families in PACKS.items()}
+        return [(name, f"{name:<9}{len(pack_rules(name)):>3} rules" + (f", also on {words}" if words else "")) for name, words in more.items()]
+
     def method_title(self) -> str:
         """What the method that chose is, in few words."""
         from sde_core.rules import method_named
@@ -262,6 +279,7 @@ class RulesPart:
         """The command that makes the same choice."""
         wishes, words = self.wishes, ["sde rules choose", self._session.command_data]
         words += [f"-r {len(self.choice.chosen)}"] if self.choice is not None else []
+        words += [f"--pack {wishes.pack}"] if wishes.pack != DEFAULT_PACK else []
         words += [f"--method {wishes.method}"] if wishes.method != DEFAULT_METHOD else []
         words += [f"--seed {wishes.seed}"] if wishes.seed else []
         words += [f"--pin {name}" for name in wishes.pinned] + [f"--ban {name}" for name in wishes.banned]
@@ -275,12 +293,12 @@ def bin_words(bin_: int) -> str:
     return f"{bin_ / BINS:.2f}–{(bin_ + 1) / BINS:.2f}"
 
 
-def _scores(dataset: Dataset, cancel: Any, progress: Any) -> tuple[ScoreMatrix, np.ndarray]:
+def _scores(dataset: Dataset, wishes: RuleWishes, cancel: Any, progress: Any) -> tuple[ScoreMatrix, np.ndarray]:
     """In a thread: the matrix with its summaries and histograms, and the correlation of all rules."""
-    from sde_core.rules import correlation_kernel, score_matrix
+    from sde_core.rules import correlation_kernel, pack_rules, score_matrix
 
     texts = dataset.texts(cancel=cancel, progress=progress)
-    matrix = score_matrix(texts, cancel=cancel, progress=progress)
+    matrix = score_matrix(texts, pack_rules(wishes.pack, (*wishes.pinned, *wishes.banned)), cancel=cancel, progress=progress)
     _ = matrix.summaries, matrix.histograms
     return matrix, correlation_kernel(matrix.scores)
 

@@ -15,21 +15,27 @@ from sde_core.dataset import Dataset
 from sde_core.errors import UsageError
 from sde_core.rules import (
     DEFAULT_METHOD,
+    DEFAULT_PACK,
     DEFAULT_RULE_COUNT,
     FAMILIES,
     METHODS,
+    PACKS,
     RULES,
     Rule,
     RuleChoice,
     ScoreMatrix,
     choose_rules,
     method_named,
+    pack_rules,
     quality,
     score_matrix,
 )
 from sde_core.visible import visible
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
+_PACK_LINES = f"""\b
+Packs: {", ".join(PACKS)}. Each of a domain holds the general rules and its own;
+`sde rules list` says which."""
 _METHOD_LINES = "\n".join(f"  {method.name:<17} {method.title}" for method in METHODS)
 
 
@@ -46,10 +52,11 @@ def command() -> None:
 
 
 def choice_options(function: _Command) -> _Command:
-    """Adds what a choice of rules depends on: `r`, `method`, `seed`, `pinned`, `banned`."""
+    """Adds what a choice of rules depends on: `r`, `method`, `pack`, `seed`, `pinned`, `banned`."""
     for option in (
         click.option("--ban", "banned", metavar="RULE", multiple=True, help="Never choose this rule; repeatable."),
         click.option("--pin", "pinned", metavar="RULE", multiple=True, help="Always choose this rule; repeatable."),
+        click.option("--pack", type=click.Choice(list(PACKS)), default=DEFAULT_PACK, show_default=True, help="Which rules there are to choose from."),
         click.option("--seed", default=0, show_default=True, help="Seed of sampling and of the random sets to compare with."),
         click.option("--method", default=DEFAULT_METHOD, show_default=True, metavar="NAME", help="How to choose; see below."),
         click.option("-r", "r", type=int, metavar="N", help=f"How many rules.  [default: {DEFAULT_RULE_COUNT}, fewer where fewer are independent]"),
@@ -90,9 +97,12 @@ def _described(rule: Rule) -> dict[str, str]:
 Methods:
 {_METHOD_LINES}
 
+{_PACK_LINES}
+
 \b
 Examples:
   sde rules score data.jsonl -o scores.parquet
+  sde rules score code.jsonl -o scores.parquet --pack code
   sde rules score data.jsonl -o scores.csv -r 6 --pin asked-count
   sde rules score data.json -o scores.parquet --method kdpp-gram --seed 7""",
 )
@@ -101,16 +111,16 @@ Examples:
 @choice_options
 @json_option
 def score_command(
-    dataset: Dataset, output: Path, r: int | None, method: str, seed: int, pinned: Sequence[str], banned: Sequence[str], as_json: bool
+    dataset: Dataset, output: Path, r: int | None, method: str, pack: str, seed: int, pinned: Sequence[str], banned: Sequence[str], as_json: bool
 ) -> None:
-    """Score every readable row of DATA by every rule.
+    """Score every readable row of DATA by every rule of a pack.
 
     The file has the columns row, quality (mean of the chosen rules), and one a rule.
     """
     if output.suffix not in (".parquet", ".csv"):
         raise UsageError(f"{visible(str(output))} is neither .parquet nor .csv.", "Name the output scores.parquet or scores.csv.")
     _refuse_unknown(method, (*pinned, *banned))
-    matrix = _scored(dataset)
+    matrix = _scored(dataset, pack_rules(pack, (*pinned, *banned)))
     choice = choose_rules(matrix, r, method=method, seed=seed, pinned=pinned, banned=banned)
     row_quality = quality(matrix, choice.chosen)
     _write_scores(matrix, row_quality, output)
@@ -130,11 +140,11 @@ def _refuse_unknown(method: str, names: Sequence[str]) -> None:
         raise UsageError(f"There is no rule {unknown!r}.", "`sde rules list` names them.")
 
 
-def _scored(dataset: Dataset) -> ScoreMatrix:
+def _scored(dataset: Dataset, rules: Sequence[Rule]) -> ScoreMatrix:
     with stderr_progress("reading") as progress:
         texts = dataset.texts(progress=progress)
     with stderr_progress("scoring") as progress:
-        return score_matrix(texts, progress=progress)
+        return score_matrix(texts, rules, progress=progress)
 
 
 def _write_scores(matrix: ScoreMatrix, row_quality: Any, output: Path) -> None:
@@ -160,22 +170,27 @@ def _write_scores(matrix: ScoreMatrix, row_quality: Any, output: Path) -> None:
 Methods:
 {_METHOD_LINES}
 
+{_PACK_LINES}
+
 \b
 Examples:
   sde rules choose data.jsonl -r 10
+  sde rules choose sums.jsonl -r 10 --pack maths
   sde rules choose data.jsonl -r 8 --pin asked-count --ban answer-length
   sde rules choose data.jsonl -r 10 --method kdpp-gram --seed 7 --json""",
 )
 @data_options
 @choice_options
 @json_option
-def choose_command(dataset: Dataset, r: int | None, method: str, seed: int, pinned: Sequence[str], banned: Sequence[str], as_json: bool) -> None:
+def choose_command(
+    dataset: Dataset, r: int | None, method: str, pack: str, seed: int, pinned: Sequence[str], banned: Sequence[str], as_json: bool
+) -> None:
     """Choose the rules that overlap least on DATA.
 
     rho is the Frobenius norm of (correlation of the chosen rules - identity) over r: 0 for rules that say unrelated things.
     """
     _refuse_unknown(method, (*pinned, *banned))
-    matrix = _scored(dataset)
+    matrix = _scored(dataset, pack_rules(pack, (*pinned, *banned)))
     choice = choose_rules(matrix, r, method=method, seed=seed, pinned=pinned, banned=banned)
     if as_json:
         row_quality = quality(matrix, choice.chosen)

@@ -18,14 +18,18 @@ from sde_core.rules.choose import (
 )
 from sde_core.rules.kernel import correlation_kernel, cosine_kernel, gram_kernel, rho
 from sde_core.rules.matrix import BINS, RuleSummary, ScoreMatrix, bins_of, quality, score_matrix
+from sde_core.rules.packs import DEFAULT_PACK, GENERAL_RULES, PACKS, pack_rules
 from sde_core.rules.rule import FAMILIES, Rule
 
 __all__ = [
     "BINS",
     "DEFAULT_METHOD",
+    "DEFAULT_PACK",
     "DEFAULT_RULE_COUNT",
     "FAMILIES",
+    "GENERAL_RULES",
     "METHODS",
+    "PACKS",
     "PAPER_METHOD",
     "RULES",
     "ChoiceMethod",
@@ -42,6 +46,7 @@ __all__ = [
     "dropped_rules",
     "gram_kernel",
     "method_named",
+    "pack_rules",
     "quality",
     "rho",
     "score_matrix",

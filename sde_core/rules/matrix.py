@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from sde_core.errors import UsageError
 from sde_core.progress import NEVER, Cancel, Progress, raise_if_cancelled, silent
-from sde_core.rules.bank import RULES
 from sde_core.rules.measures import measured
+from sde_core.rules.packs import GENERAL_RULES
 from sde_core.rules.rule import Rule
 
 BINS = 20
@@ -104,7 +104,7 @@ class RuleSummary:
         return {key: None if value != value else value for key, value in asdict(self).items()}
 
 
-def score_matrix(texts: pl.DataFrame, rules: Sequence[Rule] = RULES, *, cancel: Cancel = NEVER, progress: Progress = silent) -> ScoreMatrix:
+def score_matrix(texts: pl.DataFrame, rules: Sequence[Rule] = GENERAL_RULES, *, cancel: Cancel = NEVER, progress: Progress = silent) -> ScoreMatrix:
     """Scores every row by every rule (arXiv 2410.04715, the score matrix Q, here rows x rules).
 
     Args:

@@ -22,6 +22,10 @@ FAMILIES: tuple[str, ...] = (
     "specificity",
     "reasoning",
     "boilerplate and safety",
+    "code",
+    "mathematics",
+    "medical",
+    "reviews and sentiment",
 )
 """Families in the order in which they are listed."""
 

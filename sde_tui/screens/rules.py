@@ -211,6 +211,12 @@ class RulesScreen(SdeScreen):
     def action_method(self) -> None:
         self.choose("How to choose", self.rules.methods(), lambda name: self.rules.choose(method=name), current=self.rules.wishes.method)
 
+    def why_not_pack(self) -> str:
+        return self.rules.why_not_run()
+
+    def action_pack(self) -> None:
+        self.choose("Score by the rules of", self.rules.packs(), self.rules.take_pack, current=self.rules.wishes.pack)
+
     def why_not_sample(self) -> str:
         return self._why_nothing() or ("" if self.rules.samples else "The greedy choice has no chance in it: m chooses a k-DPP method.")
 

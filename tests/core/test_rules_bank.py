@@ -37,6 +37,9 @@ def words(n: int) -> str:
 
 DENSE = "The quick brown fox jumps over the lazy dog while rain falls."
 
+CODE = "def add(left, right):\n    total = left + right\n    return total"
+FENCED = f"```python\n{CODE}\n```"
+
 HAND_VALUES: list[tuple[str, str, str, float]] = [
     # rule, prompt, answer, expected
     ("answer-length", "q", words(15), 0.5),
@@ -165,6 +168,72 @@ HAND_VALUES: list[tuple[str, str, str, float]] = [
     ("calm-tone", "q", "Hi there! Fine.", 0.5),
     ("calm-tone", "q", "STOP NOW! Right.", 0.0),
     ("calm-tone", "q", "NASA is calm. It is.", 0.5),
+    ("no-harm-words", "q", "They plan a murder. " + words(96), 0.5),
+    ("no-harm-words", "q", "They plan a garden.", 1.0),
+    ("no-insults", "q", "You idiot " + words(98), 0.5),
+    ("no-insults", "q", "Be kind.", 1.0),
+    ("no-absolutes", "q", "It may rain.", 1.0),
+    ("no-absolutes", "q", "Always " + words(99), 1 - 1 / 3),
+    ("no-secrets", "q", "password: hunter2abc", 0.0),
+    ("no-secrets", "q", "Ask for the password.", 1.0),
+    ("code-fenced", "q", CODE, 0.0),
+    ("code-fenced", "q", FENCED, 1.0),
+    ("code-fenced", "q", "No code.", 0.5),
+    ("code-language-named", "q", FENCED, 1.0),
+    ("code-language-named", "q", FENCED.replace("python", ""), 0.0),
+    ("code-language-named", "q", CODE, 0.5),
+    ("code-commented", "q", CODE, 0.0),
+    (
+        "code-commented",
+        "q",
+        "x = 1\n# one more\ny = 2\nreturn x\nz = 3\nw = 4\nv = 5\na1 = 6\nb1 = 7\nc1 = 8\nd1 = 9",
+        0.5,
+    ),  # one in ten lines of code
+    ("code-explained", "q", "Here is how one adds two numbers.\n" + FENCED, 7 / 40),
+    ("code-explained", "q", "no code here", 0.5),
+    ("code-finished", "q", CODE, 1.0),
+    ("code-finished", "q", "def f(x):\n    pass\nclass Shape:\n    # TODO", 0.0),
+    ("code-narrow", "q", CODE + "\n" + "y = " + "1" * 100, 0.75),
+    ("code-narrow", "q", CODE, 1.0),
+    ("code-names", "q", "total = 1\nx = 2\nreturn total", 0.5),
+    ("code-names", "q", "no code", 0.5),
+    ("code-names", "q", "total = 1\ncount = 2", 1.0),
+    ("code-guarded", "q", CODE, 0.0),
+    ("code-guarded", "q", CODE + "\nassert total", 1.0),
+    ("math-notation", "q", "plain words", 0.0),
+    ("math-notation", "q", "1+1=2 " + "a" * 95, 1 / 3),  # one sign in a hundred visible characters
+    ("math-givens-used", "How many are 3 and 4?", "3 of them", 0.5),
+    ("math-givens-used", "Name 3 trees.", "oak", 0.5),
+    ("math-givens-used", "How many are 3 and 4?", "3 + 4 = 7", 1.0),
+    ("math-worked", "How many are 3 and 4?", "3 + 4 = 7", 1 / 3),
+    ("math-worked", "How many are 3 and 4?", "seven", 0.0),
+    ("math-result-stated", "How many are 3 and 4?", "3 + 4 = 7\n#### 7", 1.0),
+    ("math-result-stated", "How many are 3 and 4?", "It makes 7", 0.5),
+    ("math-result-stated", "How many are 3 and 4?", "It makes seven", 0.0),
+    ("math-units", "How many are 3 and 4?", "3 kg and 4", 1.0),
+    ("math-units", "How many are 3 and 4?", "3 and 4", 0.0),
+    ("medical-terms", "q", "A film.", 0.0),
+    ("medical-terms", "q", "patient " + words(24), 0.5),
+    ("medical-care-advised", "The patient has a fever.", "Please see a doctor.", 1.0),
+    ("medical-care-advised", "The patient has a fever.", "Wait.", 0.0),
+    ("medical-care-advised", "A joke?", "Wait.", 0.5),
+    ("medical-risks-named", "The patient has a fever.", "Avoid it. One. Two. Three. Four. Five. Six. Seven.", 0.5),
+    ("medical-risks-named", "The patient has a fever.", "Wait.", 0.0),
+    ("medical-evidence", "The patient has a fever.", "A trial found so. One. Two. Three. Four. Five. Six. Seven.", 0.5),
+    ("medical-evidence", "The patient has a fever.", "Wait.", 0.0),
+    ("medical-quantities", "The patient has a fever.", "Take 5 mg. Wait. Rest. Sit. Go. Stay.", 0.5),
+    ("medical-quantities", "The patient has a fever.", "Wait.", 0.0),
+    ("opinion-words", "q", "A film.", 0.0),
+    ("opinion-words", "q", "wonderful " + words(24), 0.5),
+    ("opinion-clear", "q", "A wonderful and amazing film.", 1.0),
+    ("opinion-clear", "q", "A wonderful film but boring.", 0.0),
+    ("opinion-clear", "q", "A film.", 0.5),
+    ("opinion-weighed", "q", "A wonderful film but boring.", 1.0),
+    ("opinion-weighed", "q", "A wonderful film, boring.", 0.0),
+    ("opinion-aspects", "q", "Excellent food, awful service.", 0.5),
+    ("opinion-aspects", "q", "Excellent and awful.", 0.0),
+    ("own-experience", "q", "I went. They left.", 0.5),
+    ("own-experience", "q", "They left.", 0.0),
 ]
 
 
@@ -190,7 +259,7 @@ def test_every_rule_has_hand_values_that_differ() -> None:
 
 
 def test_bank_is_described() -> None:
-    assert len(RULES) >= 24
+    assert len(RULES) >= 60
     assert len({rule.name for rule in RULES}) == len(RULES)
     assert {rule.family for rule in RULES} == set(FAMILIES)
     for rule in RULES:

@@ -13,7 +13,7 @@ import pytest
 
 from sde_core.cli.main import main
 from sde_core.dataset import open_dataset
-from sde_core.rules import RULES, choose_rules, quality, score_matrix
+from sde_core.rules import GENERAL_RULES, PACKS, RULES, choose_rules, pack_rules, quality, score_matrix
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -63,9 +63,9 @@ def test_list_names_every_rule_with_its_definition(run: Run) -> None:
 def test_score_writes_row_quality_and_one_column_a_rule(run: Run, data: Path, tmp_path: Path) -> None:
     code, out, err = run("rules", "score", data, "-o", tmp_path / "scores.parquet")
     assert (code, out) == (0, "")
-    assert "60 rows by 42 rules written" in err
+    assert f"60 rows by {len(GENERAL_RULES)} rules written" in err
     frame = pl.read_parquet(tmp_path / "scores.parquet")
-    assert frame.columns == ["row", "quality", *(rule.name for rule in RULES)]
+    assert frame.columns == ["row", "quality", *(rule.name for rule in GENERAL_RULES)]
     assert frame["row"].to_list() == [*range(5), *range(6, 61)], "the malformed line keeps its number and has no score"
     matrix = score_matrix(open_dataset(str(data)).texts())
     np.testing.assert_array_equal(frame.select(pl.exclude("row", "quality")).to_numpy(), matrix.scores)
@@ -85,13 +85,32 @@ def test_score_tells_in_json_what_quality_is(run: Run, data: Path, tmp_path: Pat
 def test_choose_prints_the_set_its_overlap_and_what_was_no_candidate(run: Run, data: Path) -> None:
     code, out, err = run("rules", "choose", data, "-r", 5, "--pin", "reasons-given", "--ban", "long-words")
     assert (code, err) == (0, "")
-    assert "5 of 42 rules over 60 rows: greedy most independent set" in out
+    assert f"5 of {len(GENERAL_RULES)} rules over 60 rows: greedy most independent set" in out
     assert "  1 reasons-given" in out
     assert "(pinned)" in out
     assert "1,000 random sets of as many candidates (seed 0): rho" in out
     assert "  long-words         banned" in out
     assert "  no-residue         constant: every row scores 1.00" in out
     assert max(map(len, out.splitlines())) <= 100
+
+
+@pytest.mark.parametrize("pack", PACKS)
+def test_a_pack_brings_its_own_rules(run: Run, data: Path, pack: str) -> None:
+    code, out, _ = run("rules", "choose", data, "--pack", pack, "--json")
+    assert code == 0
+    assert [rule["rule"] for rule in json.loads(out)["rules"]] == [rule.name for rule in pack_rules(pack)]
+
+
+def test_packs_hold_the_general_rules_and_all_together_the_bank() -> None:
+    general = {rule.name for rule in GENERAL_RULES}
+    assert all(general <= {rule.name for rule in pack_rules(pack)} for pack in PACKS)
+    assert {rule.name for pack in PACKS for rule in pack_rules(pack)} == {rule.name for rule in RULES}
+
+
+def test_a_rule_of_another_pack_can_be_pinned(run: Run, write_jsonl: Callable[..., Path]) -> None:
+    data = write_jsonl([{**row, "output": f"{row['output']} {'I saw it.' if i % 2 else ''}"} for i, row in enumerate(ROWS)])
+    told = json.loads(run("rules", "choose", data, "-r", 3, "--pin", "own-experience", "--json")[1])
+    assert told["chosen"][0] == "own-experience"
 
 
 def test_choose_in_json_is_the_engines_choice(run: Run, data: Path) -> None:
@@ -101,7 +120,7 @@ def test_choose_in_json_is_the_engines_choice(run: Run, data: Path) -> None:
     assert told["chosen"] == list(choice.chosen)
     assert told["rho"] == choice.rho
     assert told["against_random"]["subsets"] == 1000
-    assert len(told["rules"]) == len(RULES)
+    assert len(told["rules"]) == len(GENERAL_RULES)
     assert told["rows"] == 60
 
 

@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as npst
 
 import sde_core.rules.matrix as matrix_module
 from sde_core.errors import CancelledError, UsageError
-from sde_core.rules import BINS, RULES, ScoreMatrix, bins_of, quality, score_matrix
+from sde_core.rules import BINS, GENERAL_RULES, RULES, ScoreMatrix, bins_of, quality, score_matrix
 
 
 def texts_of(answers: list[str], first_row: int = 0) -> pl.DataFrame:
@@ -37,17 +37,17 @@ def test_matrix_holds_every_rule_of_every_row_whatever_the_block(monkeypatch: py
     monkeypatch.setattr(matrix_module, "_BLOCK_ROWS", 20)
     in_blocks = score_matrix(texts)
     assert whole.rows.tolist() == list(range(7, 57))
-    assert whole.rules == tuple(rule.name for rule in RULES)
+    assert whole.rules == tuple(rule.name for rule in GENERAL_RULES)
     np.testing.assert_array_equal(whole.scores, in_blocks.scores)
-    for i in (0, 5, len(RULES) - 1):
-        np.testing.assert_array_equal(whole.scores[:, i], RULES[i].score(texts))
+    for i in (0, 5, len(GENERAL_RULES) - 1):
+        np.testing.assert_array_equal(whole.scores[:, i], GENERAL_RULES[i].score(texts))
     assert whole.answer_words[1] == 2 * 12
 
 
 def test_matrix_of_some_rules_and_of_no_rows() -> None:
     assert score_matrix(texts_of(ANSWERS), RULES[3:5]).rules == (RULES[3].name, RULES[4].name)
     nothing = score_matrix(texts_of([]))
-    assert nothing.scores.shape == (0, len(RULES))
+    assert nothing.scores.shape == (0, len(GENERAL_RULES))
     assert nothing.summaries[0].to_json()["mean"] is None
     assert nothing.histograms.sum() == 0
 

@@ -250,10 +250,19 @@ async def test_quality_is_published_and_orders_records(open_app, essays, engine)
         assert not np.array_equal(sde.session.quality()[1], values)
 
 
+async def test_another_pack_is_scored_and_named_in_the_command(open_app, essays):
+    async with open_app(essays) as sde:
+        await sde.press("6")
+        await sde.press("o", "down", "enter")
+        assert sde.session.rules.wishes.pack == "code"
+        assert "code-fenced" in sde.session.rules.matrix.rules
+        assert "--pack code" in sde.app.screen.command_line()
+
+
 async def test_scoring_is_stopped_and_started_by_key(open_app, essays, monkeypatch):
     real, begun = session_rules._scores, []
 
-    def endless(dataset, cancel, progress):
+    def endless(dataset, wishes, cancel, progress):
         begun.append(dataset)
         progress(10, 60)
         cancel.wait()
