@@ -98,6 +98,7 @@ class Session:
         self.open_options = tuple(open_options)
         self.quality_provider: QualityProvider | None = None
         self.project = project or Project.of(dataset.path)
+        dataset.keep_in(self.project.cache_dir)
         self.signals = Signals(app)
         self.lanes = Lanes(app, self.failed, lambda: self.signals.work.publish("moved"))
         self.records = RecordsPart(self)

@@ -62,8 +62,9 @@ def open_data(data: str, layout: str | None = None, mapping: Sequence[str] = ())
         UsageError: When the layout or the mapping makes no sense.
     """
     from sde_core.dataset import open_dataset
+    from sde_core.project import Project
 
-    dataset = open_dataset(data, layout=layout, mapping=parsed_mapping(mapping))
+    dataset = open_dataset(data, layout=layout, mapping=parsed_mapping(mapping)).keep_in(Project.of(data).cache_dir)
     with journal_if_any(dataset, writing=False) as journal:
         return dataset if journal is None else dataset.with_edits(journal.state.edits)
 

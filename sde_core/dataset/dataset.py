@@ -13,8 +13,13 @@ from sde_core.errors import BadRecordError
 from sde_core.progress import NEVER, Cancel, Progress, raise_if_cancelled, silent
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
     import polars as pl
+
+    from sde_core.dataset.content_cache import ContentCache
+    from sde_core.dataset.source import Identity
 
 Edits = Mapping[int, Mapping[FieldPath, str]]
 """The user's texts by row and path."""
@@ -35,6 +40,8 @@ class _Shared:
     validated: bool = False
     fingerprint: str = ""
     texts: dict[str, pl.DataFrame] = field(default_factory=dict)
+    cache: ContentCache | None = None
+    indexed: bool = False
 
 
 class Dataset:
@@ -48,17 +55,39 @@ class Dataset:
         source: The records.
         layout: How they are shaped.
         edits: Texts that replace the file's own.
+        files: The files that hold the records, each with its identity before it was opened; nothing is cached without.
     """
 
-    def __init__(self, path: str, source: Source, layout: Layout, edits: Edits | None = None, *, _shared: _Shared | None = None) -> None:
+    def __init__(
+        self,
+        path: str,
+        source: Source,
+        layout: Layout,
+        edits: Edits | None = None,
+        *,
+        files: tuple[Sequence[Path], Identity] | None = None,
+        _shared: _Shared | None = None,
+    ) -> None:
         self.path = path
         self.name = path.rstrip("/").rsplit("/", 1)[-1]
         self.layout = layout
         self.edits: Edits = edits or {}
         self._shared = _shared or _Shared(source)
         self._source = source
+        self._files = files
         self._cache: dict[int, Any] = {}
         self._texts: pl.DataFrame | None = None
+
+    def keep_in(self, folder: Path) -> Dataset:
+        """Keeps what is found out about the content in this folder, and takes what an earlier process kept there; the same dataset.
+
+        A folder that cannot be written does no harm, and neither does one whose files are damaged or of another content.
+        """
+        from sde_core.dataset.content_cache import ContentCache
+
+        if self._files is not None and self._shared.cache is None:
+            self._shared.cache = ContentCache(folder / "content", *self._files)
+        return self
 
     # ---- reading on
 
@@ -87,9 +116,34 @@ class Dataset:
         return self._source.position
 
     def read_more(self, max_bytes: int = _SLICE) -> bool:
-        """Finds the records of about `max_bytes` more; whether there may be more."""
+        """Finds the records of about `max_bytes` more, or all of them where they are cached; whether there may be more."""
         self._source.ensure_whole()
-        return self._source.read_more(max_bytes)
+        if self._restored_index():
+            return False
+        known = self.complete
+        more = self._source.read_more(max_bytes)
+        if not more and not known:
+            self._keep_index()
+        return more
+
+    def _restored_index(self) -> bool:
+        """Takes the index from the cache, once."""
+        cache = self._shared.cache
+        if cache is None or self._shared.indexed or self.complete:
+            return False
+        self._shared.indexed = True
+        kept = cache.read("index")
+        if kept is None:
+            return False
+        from sde_core.dataset.content_cache import unsigned
+
+        self._source.restore_index(kept[0], [unsigned(view) for view in kept[1]])
+        return self.complete
+
+    def _keep_index(self) -> None:
+        kept = self._source.saved_index() if self._shared.cache else None
+        if kept and self._shared.cache:
+            self._shared.cache.write("index", *kept)
 
     def read_all(self, *, cancel: Cancel = NEVER, progress: Progress = silent) -> None:
         """Finds all records; progress in bytes.
@@ -277,11 +331,12 @@ class Dataset:
         """The texts without edits, which all views of one layout share."""
         name = repr(self.layout)
         if name not in self._shared.texts:
-            from sde_core.dataset.text_table import text_table
+            from sde_core.dataset.text_store import stored_texts
 
             self.read_all(cancel=cancel)
-            self._shared.texts = {name: text_table(self.with_edits({}), cancel=cancel, progress=progress)}
-            self._shared.validated = True
+            own, shared = self.with_edits({}), self._shared
+            shared.texts[name] = stored_texts(own, shared.cache, shared.bad, cancel=cancel, progress=progress)
+            shared.validated = True
         return self._shared.texts[name]
 
     def keys(self, *, cancel: Cancel = NEVER, progress: Progress = silent) -> np.ndarray:
@@ -291,10 +346,15 @@ class Dataset:
             CancelledError: When stopped.
         """
         if self._shared.keys is None:
-            from sde_core.dataset.keys import record_keys
+            from sde_core.dataset.keys import kept_keys, record_keys
 
             self.read_all(cancel=cancel)
-            self._shared.keys = record_keys(self._source, cancel=cancel, progress=progress)
+            keys = kept_keys(self._shared.cache, len(self))
+            if keys is None:
+                keys = record_keys(self._source, cancel=cancel, progress=progress)
+                if self._shared.cache:
+                    self._shared.cache.write("keys", {}, [keys])
+            self._shared.keys = keys
         return self._shared.keys
 
     def row_of_key(self, key: int) -> int | None:
@@ -320,8 +380,8 @@ class Dataset:
 
     def with_layout(self, layout: Layout) -> Dataset:
         """The same records under another layout."""
-        return Dataset(self.path, self._source, layout, self.edits, _shared=self._shared)
+        return Dataset(self.path, self._source, layout, self.edits, files=self._files, _shared=self._shared)
 
     def with_edits(self, edits: Edits) -> Dataset:
         """The same records with these texts in place of the file's own."""
-        return Dataset(self.path, self._source, self.layout, edits, _shared=self._shared)
+        return Dataset(self.path, self._source, self.layout, edits, files=self._files, _shared=self._shared)

@@ -31,6 +31,7 @@ class Feed(Protocol):
         buffer: What has been fed so far.
         complete: Whether that is all.
         size: Size of the file on disk in bytes.
+        is_file: Whether the buffer is the file itself.
         damage: Why the data ends early, "" where it does not.
     """
 
@@ -38,6 +39,7 @@ class Feed(Protocol):
     buffer: mmap.mmap | bytes
     complete: bool
     size: int
+    is_file: bool
 
     def grow(self, max_bytes: int) -> None:
         """Feeds about `max_bytes` more."""
@@ -72,6 +74,7 @@ class MappedFeed:
     """A plain file, mapped: nothing is read before it is looked at. A small one is read, which spares a file descriptor."""
 
     complete = True
+    is_file = True
     damage = ""
 
     def __init__(self, path: Path) -> None:
@@ -113,6 +116,8 @@ class MappedFeed:
 
 class UnpackedFeed:
     """A compressed or UTF-16 file, unpacked to UTF-8 in a temporary file that has no name and goes with the process."""
+
+    is_file = False
 
     def __init__(self, path: Path, compression: str, encoding: str = "") -> None:
         self._path = path

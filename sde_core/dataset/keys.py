@@ -5,11 +5,19 @@ from __future__ import annotations
 import numpy as np
 import xxhash
 
+from sde_core.dataset.content_cache import ContentCache
 from sde_core.dataset.source import Source
 from sde_core.progress import Cancel, Progress, raise_if_cancelled
 
 _BATCH = 1024
 _ODD = np.uint64(0x9E3779B97F4A7C15)
+
+
+def kept_keys(cache: ContentCache | None, count: int) -> np.ndarray | None:
+    """The keys that an earlier process kept, None where there are none for so many records."""
+    kept = cache.read("keys") if cache else None
+    keys = np.frombuffer(kept[1][0], np.uint64) if kept else None
+    return keys if keys is not None and len(keys) == count else None
 
 
 def record_keys(source: Source, *, cancel: Cancel, progress: Progress) -> np.ndarray:

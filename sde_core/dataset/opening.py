@@ -13,7 +13,7 @@ from typing import Any
 from sde_core.dataset.dataset import Dataset
 from sde_core.dataset.feed import Feed, compression_of, open_feed
 from sde_core.dataset.layouts import Layout, corrected_layout, detect_layout, ensure_fits, fields_of
-from sde_core.dataset.source import Source
+from sde_core.dataset.source import Source, identity_of
 from sde_core.dataset.source_lines import LineSource, TextSource
 from sde_core.errors import BadRecordError, InputError, LayoutError
 from sde_core.visible import visible
@@ -47,13 +47,15 @@ def open_dataset(source: str | Path, *, layout: str | None = None, mapping: Mapp
     """
     name = str(source)
     with _reading(name):
-        records = _source_of(name)
+        files = _files_of(name)
+        seen = identity_of(files)
+        records = _source_of(files)
         records.read_more(FIRST_BYTES)
         while not len(records) and records.read_more(FIRST_BYTES):
             pass
     if not len(records):
         raise InputError(f"{_shown(name)} holds no records.", "Check that it was written to the end.")
-    return Dataset(name, records, _layout_of(name, records, layout, mapping))
+    return Dataset(name, records, _layout_of(name, records, layout, mapping), files=(files, seen))
 
 
 @contextmanager
@@ -129,20 +131,21 @@ def _first_fault(records: Source) -> str:
     return "no fault found"
 
 
-def _source_of(name: str) -> Source:
+def _files_of(name: str) -> list[Path]:
+    """The files that a name means, one or several."""
     if not name or "\x00" in name:
         raise InputError("No file is named.", "Give a file, a folder, a pattern or a hub name.")
     path = Path(name).expanduser()
     if name.startswith("hf://"):
-        return _folder_source(name, _downloaded(name))
+        return _files_in(name, _downloaded(name))
     if path.is_dir():
-        return _folder_source(name, path)
+        return _files_in(name, path)
     if path.exists():
-        return open_source(path)
+        return [path]
     if glob.has_magic(name):
-        return _many(name, matching_files(name))
+        return _with_content(name, matching_files(name))
     if _HUB_NAME.match(name) and not _FORMATS.get(path.suffix) and not path.parent.is_dir():
-        return _folder_source(name, _downloaded(f"hf://datasets/{name}"))
+        return _files_in(name, _downloaded(f"hf://datasets/{name}"))
     raise InputError(f"{_shown(name)} does not exist.", _similar(path))
 
 
@@ -167,10 +170,10 @@ def matching_files(pattern: str) -> list[Path]:
     return sorted(Path(found) for found in glob.glob(os.path.join(glob.escape(str(folder)), *rest), recursive=True))  # noqa: PTH118
 
 
-def _folder_source(name: str, folder: Path) -> Source:
+def _files_in(name: str, folder: Path) -> list[Path]:
     os.scandir(folder).close()  # a folder that may not be read would look like an empty one
     files = sorted(path for path in folder.rglob("*") if path.is_file() and _format_by_name(path) and not _is_aside(path, folder))
-    return _many(name, files)
+    return _with_content(name, files)
 
 
 def _is_aside(path: Path, folder: Path) -> bool:
@@ -179,10 +182,14 @@ def _is_aside(path: Path, folder: Path) -> bool:
     return path.name in _SIDE_FILES or any(part.startswith((".", "_")) or part.endswith(".sde") for part in parts) or path.suffix == ".txt"
 
 
-def _many(name: str, files: list[Path]) -> Source:
+def _with_content(name: str, files: list[Path]) -> list[Path]:
     files = [path for path in files if path.is_file() and path.stat().st_size]
     if not files:
         raise InputError(f"{_shown(name)} holds no data files.", "Known endings: " + " ".join(sorted(_FORMATS)) + ", each also with .gz or .zst.")
+    return files
+
+
+def _source_of(files: list[Path]) -> Source:
     if len(files) == 1:
         return open_source(files[0])
     from sde_core.dataset.source_many import ManySource

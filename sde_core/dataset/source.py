@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from array import array
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 
@@ -26,6 +28,20 @@ class BadRecord:
     excerpt: str
 
 
+Identity = list[list[int]]
+"""Inode, size and the times of the last change of content and of status, for each file."""
+
+
+def identity_of(files: Sequence[Path]) -> Identity:
+    """What tells at once that files have not changed.
+
+    Raises:
+        OSError: When one is gone.
+    """
+    stats = [path.stat() for path in files]
+    return [[stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns] for stat in stats]
+
+
 RawOf = Callable[[int], bytes]
 """The bytes to write for a record: its own, or its edited ones."""
 
@@ -37,6 +53,17 @@ def parsed_one_by_one(source: Source, start: int, stop: int) -> Iterator[Any]:
         return source.parse(row, source.raw(row))
 
     return map(parsed, range(start, stop))
+
+
+class Unindexed:
+    """A source whose records are found again each time."""
+
+    def saved_index(self) -> tuple[dict[str, Any], list[array[int]]] | None:
+        """Nothing is kept."""
+        return None
+
+    def restore_index(self, values: Mapping[str, Any], arrays: Sequence[array[int]]) -> None:
+        """Nothing was kept."""
 
 
 class Source(Protocol):
@@ -120,6 +147,14 @@ class Source(Protocol):
         Raises:
             InputError: When the file has been cut since it was opened.
         """
+        ...
+
+    def saved_index(self) -> tuple[dict[str, Any], list[array[int]]] | None:
+        """Where the records of a source that was read to its end stand, to be kept; None where that is found as fast as it is read."""
+        ...
+
+    def restore_index(self, values: Mapping[str, Any], arrays: Sequence[array[int]]) -> None:
+        """Takes what `saved_index` gave for the same bytes: the source is then complete."""
         ...
 
     def edited(self, row: int, raw: bytes, edits: Sequence[tuple[tuple[str | int, ...], str]]) -> bytes:

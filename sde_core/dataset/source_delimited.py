@@ -6,7 +6,7 @@ import csv
 import io
 import re
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -191,6 +191,16 @@ class DelimitedSource:
     def ensure_whole(self) -> None:
         """Raises InputError when the file has been cut since it was opened."""
         self._feed.ensure_whole()
+
+    def saved_index(self) -> tuple[dict[str, Any], list[array[int]]] | None:
+        """Starts, ends and lines of the records."""
+        values = {"at": self._at, "line": self._line}
+        return (values, [self._starts, self._ends, self._lines]) if self._feed.is_file else None
+
+    def restore_index(self, values: Mapping[str, Any], arrays: Sequence[array[int]]) -> None:
+        """The records of all of the file."""
+        self._starts, self._ends, self._lines = arrays
+        self._at, self._line = values["at"], values["line"]
 
     def edited(self, row: int, raw: bytes, edits: Sequence[tuple[FieldPath, str]]) -> bytes:
         """The record with the changed fields written anew and the others as they were."""

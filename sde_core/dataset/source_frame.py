@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sde_core.dataset.json_text import dumped, parse_json
-from sde_core.dataset.source import RawOf, parsed_one_by_one
+from sde_core.dataset.source import RawOf, Unindexed, parsed_one_by_one
 from sde_core.dataset.turns import FieldPath, replaced_at
 from sde_core.errors import InputError
 from sde_core.visible import visible
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-class FrameSource:
+class FrameSource(Unindexed):
     """A table held by polars; a record's own bytes are its JSON form."""
 
     complete = True

@@ -6,7 +6,7 @@ import itertools
 import re
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -257,6 +257,18 @@ class JsonSource:
         """The key of the list that holds the element."""
         at = bisect_right(self._splits, row, key=_first_row) - 1
         return self._splits[at][1] if at >= 0 else ""
+
+    def saved_index(self) -> tuple[dict[str, Any], list[array[int]]] | None:
+        """Starts, ends and lines of the elements, and the splits."""
+        values = {"at": self._at, "unclosed": self._unclosed, "splits": self._splits}
+        return (values, [self._starts, self._ends, self._lines]) if self._feed.is_file else None
+
+    def restore_index(self, values: Mapping[str, Any], arrays: Sequence[array[int]]) -> None:
+        """The elements of all of the document."""
+        self._starts, self._ends, self._lines = arrays
+        self._at, self._unclosed = values["at"], values["unclosed"]
+        self._splits = [(first, name) for first, name in values["splits"]]
+        self.complete = True
 
     def edited(self, row: int, raw: bytes, edits: Sequence[tuple[FieldPath, str]]) -> bytes:
         """The element with its strings spliced."""

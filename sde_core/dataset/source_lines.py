@@ -6,7 +6,7 @@ import io
 import mmap
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import repeat
 from typing import Any
 
@@ -32,12 +32,13 @@ class LineIndex:
     Attributes:
         starts: Byte offset of each record, as unsigned 64-bit integers.
         scanned: Bytes looked at so far; always the start of a line, or the end.
+        blanks: For each blank line, how many records stand before it.
     """
 
     def __init__(self, first: int = 0) -> None:
         self.starts = array("Q")
         self.scanned = first
-        self._rows_before_blank = array("Q")
+        self.blanks = array("Q")
 
     def scan(self, buffer: mmap.mmap | bytes, max_bytes: int, *, final: bool) -> bool:
         """Indexes about `max_bytes` more; False when nothing is left to index. `final`: the buffer will not grow."""
@@ -55,11 +56,11 @@ class LineIndex:
 
     def line(self, row: int) -> int:
         """1-based line of the record in its file."""
-        return row + 1 + bisect_right(self._rows_before_blank, row)
+        return row + 1 + bisect_right(self.blanks, row)
 
     def has_blanks(self, start: int, stop: int) -> bool:
         """Whether blank lines stand between or right behind these rows."""
-        return bisect_right(self._rows_before_blank, stop) > bisect_right(self._rows_before_blank, start)
+        return bisect_right(self.blanks, stop) > bisect_right(self.blanks, start)
 
     def _line_ends(self, buffer: mmap.mmap | bytes, stop: int) -> array[int]:
         if stop - self.scanned > _FIRST_SLICE:
@@ -100,7 +101,7 @@ class LineIndex:
         kept = array("Q")
         for start, end in zip(starts, ends, strict=True):
             if buffer[start] <= _SPACE and not buffer[start:end].strip():
-                self._rows_before_blank.append(len(self.starts) + len(kept))
+                self.blanks.append(len(self.starts) + len(kept))
             else:
                 kept.append(start)
         return kept
@@ -199,6 +200,15 @@ class LineSource:
     def split(self, row: int) -> str:
         """There are no splits in a file of lines."""
         return ""
+
+    def saved_index(self) -> tuple[dict[str, Any], list[array[int]]] | None:
+        """Starts of the lines and places of the blank ones."""
+        return ({"scanned": self._index.scanned}, [self._index.starts, self._index.blanks]) if self._feed.is_file else None
+
+    def restore_index(self, values: Mapping[str, Any], arrays: Sequence[array[int]]) -> None:
+        """The lines of all of the file."""
+        self._index.starts, self._index.blanks = arrays
+        self._index.scanned = values["scanned"]
 
     def edited(self, row: int, raw: bytes, edits: Sequence[tuple[FieldPath, str]]) -> bytes:
         """The line with its strings spliced."""

@@ -8,12 +8,12 @@ from itertools import chain
 from typing import Any
 
 from sde_core.dataset.json_text import dumped
-from sde_core.dataset.source import RawOf, Source
+from sde_core.dataset.source import RawOf, Source, Unindexed
 from sde_core.dataset.source_json import one_line
 from sde_core.dataset.turns import FieldPath
 
 
-class ManySource:
+class ManySource(Unindexed):
     """Sources one after the other, each opened when its turn comes."""
 
     def __init__(self, parts: Sequence[tuple[str, Callable[[], Source], int]]) -> None:

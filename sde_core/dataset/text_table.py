@@ -37,16 +37,6 @@ TEXT_SCHEMA: dict[str, Any] = {
 }
 
 
-def text_table(dataset: Dataset, *, cancel: Cancel, progress: Progress) -> pl.DataFrame:
-    """One line a readable record, in file order; see `TEXT_SCHEMA`. Lone surrogates become U+FFFD.
-
-    Raises:
-        CancelledError: When stopped.
-    """
-    frames = list(text_frames(dataset, cancel=cancel, progress=progress))
-    return pl.concat(frames, rechunk=True) if frames else pl.DataFrame(schema=TEXT_SCHEMA)
-
-
 def text_frames(dataset: Dataset, *, cancel: Cancel, progress: Progress) -> Iterator[pl.DataFrame]:
     """The readable records in file order, as they stand in the file; some thousand lines a frame, see `TEXT_SCHEMA`.
 
