@@ -9,7 +9,7 @@ import click
 
 from sde_core.checks import run_checks
 from sde_core.checks.findings import Finding
-from sde_core.checks.fixes import FIXES, TARGETED_FIXES, changed_part, fix_edits
+from sde_core.checks.fixes import FIXES, STYLE_FAMILIES, TARGETED_FIXES, changed_part, fix_edits
 from sde_core.cli.common import data_options, emit_json, journal_of, json_option, stderr_progress, talk, talk_of_decision
 from sde_core.dataset import Dataset, Edit
 from sde_core.errors import UsageError
@@ -24,7 +24,8 @@ sde export writes the data with all edits.
 Examples:
   sde fix data.jsonl                                      what would change
   sde fix data.jsonl --only trim-whitespace,mojibake      fixes or checks by name
-  sde fix data.jsonl --only repair-encoding --apply"""
+  sde fix data.jsonl --only repair-encoding --apply
+  sde fix data.jsonl --only mixed-dates                   dates as nearly all answers have them"""
 
 
 @click.command("fix", epilog=_EPILOG)
@@ -34,13 +35,13 @@ Examples:
 @click.option("--show", default=3, show_default=True, metavar="N", help="Changes of each fix to print; --json prints all.")
 @json_option
 def command(dataset: Dataset, only: str | None, preview: bool, show: int, as_json: bool) -> None:
-    """Apply safe fixes to DATA: white space, encodings, control characters, markers, label spellings."""
+    """Apply safe fixes to DATA: white space, encodings, markers, label spellings, dates, numbers, units, quotes, lists, JSON keys."""
     names = [name.strip() for name in (only or "").split(",") if name.strip()]
     with stderr_progress("checking") as progress:
         report = run_checks(dataset, progress=progress)
     wrong = [name for name in names if name not in FIXES and name not in TARGETED_FIXES and name not in {info.name for info in report.checks}]
     if wrong:
-        raise UsageError(f"There is no fix or check named {wrong[0]!r}.", "Fixes: " + ", ".join([*FIXES, *TARGETED_FIXES]) + ".")
+        raise UsageError(f"There is no fix or check named {wrong[0]!r}.", "Fixes: " + ", ".join(_known_fixes()) + ".")
     findings = [finding for finding in report.findings if finding.fix and (not names or finding.fix in names or finding.check in names)]
     edits = fix_edits(dataset, findings)
     if as_json:
@@ -53,6 +54,12 @@ def command(dataset: Dataset, only: str | None, preview: bool, show: int, as_jso
         _apply(dataset, edits, findings)
     elif edits and not as_json:
         talk(f"Nothing was changed. Apply with: sde fix {visible(dataset.path)} {f'--only {only} ' if only else ''}--apply")
+
+
+def _known_fixes() -> list[str]:
+    """Names of fixes, those that rewrite to one of several styles as one."""
+    rewriting = {fix: f"{family.fix_name('…')}" for family in STYLE_FAMILIES for fix in family.fixes()}
+    return list(dict.fromkeys(rewriting.get(fix, fix) for fix in [*FIXES, *TARGETED_FIXES]))
 
 
 def _print(edits: Sequence[Edit], findings: Sequence[Finding], show: int) -> None:

@@ -77,11 +77,7 @@ def with_keys(text: str, renamed: Mapping[str, str], order: Sequence[str]) -> st
     names = [renamed.get(member.key, member.key) for member in found]
     if not found or len(set(names)) < len(names):
         return text
-    pieces = {
-        name: (json.dumps(name, ensure_ascii=False) if member.key in renamed else text[member.start : member.key_end])
-        + text[member.key_end : member.end]
-        for name, member in zip(names, found, strict=True)
-    }
+    pieces = {name: _piece(text, member, name) for name, member in zip(names, found, strict=True)}
     new_order = [name for name in order if name in pieces]
     if len(new_order) < len(pieces):
         new_order = names
@@ -90,3 +86,9 @@ def with_keys(text: str, renamed: Mapping[str, str], order: Sequence[str]) -> st
         result += [text[at : member.start], pieces[name]]
         at = member.end
     return "".join([*result, text[at:]])
+
+
+def _piece(text: str, member: Member, name: str) -> str:
+    """A member under a name, as it is written where that is its own."""
+    key = text[member.start : member.key_end] if name == member.key else json.dumps(name, ensure_ascii=False)
+    return key + text[member.key_end : member.end]

@@ -21,6 +21,7 @@ _NAMES_SOMETHING = re.compile(
     re.IGNORECASE,
 )
 _STYLES = ("comma", "dot", "space", "plain")
+_DECIMAL_SIGNS = {"comma": ".", "dot": ",", "space": ".,", "plain": "."}
 _EXAMPLES = {"comma": "1,234,567.5", "dot": "1.234.567,5", "space": "1 234 567.5", "plain": "1234567.5"}
 
 
@@ -36,12 +37,10 @@ def _is_name(match: re.Match[str]) -> bool:
 
 def _parts(number: str, style: str) -> tuple[str, str]:
     """(digits before the decimal sign, digits after it) of a number in a style."""
-    last = re.search(r"[.,](\d+)$", number)
+    last = re.search(r"([.,])(\d+)$", number)
     decimals = ""
-    if last and (
-        (style == "comma" and number[last.start()] == ".") or (style == "dot" and number[last.start()] == ",") or style in ("plain", "space")
-    ):
-        decimals, number = last[1], number[: last.start()]
+    if last and last[1] in _DECIMAL_SIGNS[style]:
+        decimals, number = last[2], number[: last.start()]
     return re.sub(r"\D", "", number), decimals
 
 

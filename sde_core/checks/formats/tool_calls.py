@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,9 +15,10 @@ from sde_core.checks.formats.tool_schemas import Tool, UnreadableToolsError, too
 from sde_core.checks.formats.turns import as_habit
 from sde_core.dataset import Turns
 
-_LISTS, _DECLARED, _CONTENT = ("messages", "conversations", "conversation"), ("tools", "functions"), ("content", "value")
+_LISTS, _CONTENT = ("messages", "conversations", "conversation"), ("content", "value")
 _CALL_ROLES = ("function_call", "tool_call")
 _RESULT_ROLES = ("tool", "observation", "function", "tool_response", "function_response", "ipython")
+_TOOL_ROLES = frozenset((*_CALL_ROLES, *_RESULT_ROLES))
 _TAGGED = re.compile(r"<tool_call>\s*(.*?)\s*</tool_call>", re.DOTALL)
 
 
@@ -47,14 +48,15 @@ class ToolCalls:
     }
     advice = "The model learns to call what does not work: correct the call or reject the row."
 
-    def inspect(self, row: int, value: Any, turns: Turns) -> Iterator[Finding]:
+    def inspect(self, row: int, value: Any, turns: Turns) -> Iterable[Finding]:
         """One finding a fault."""
-        if not isinstance(value, dict):
-            return
-        declared = next((value[name] for name in _DECLARED if value.get(name)), None)
-        listed = next((name for name in _LISTS if isinstance(value.get(name), list)), "")
-        if listed and (declared is not None or _mentions_tools(value[listed])):
-            yield from self._of_record(row, value[listed], listed, declared)
+        if isinstance(value, dict):
+            declared = value.get("tools") or value.get("functions") or None
+            for listed in _LISTS:
+                if isinstance(value.get(listed), list):
+                    messages = value[listed]
+                    return self._of_record(row, messages, listed, declared) if declared is not None or _mentions_tools(messages) else ()
+        return ()
 
     def _of_record(self, row: int, messages: Sequence[Any], listed: str, declared: Any) -> Iterator[Finding]:
         tools: Mapping[str, Tool] | None = None
@@ -113,10 +115,11 @@ def _content(message: Mapping[str, Any]) -> tuple[str, Any]:
 
 
 def _mentions_tools(messages: Sequence[Any]) -> bool:
+    """Whether a message has a tool's role or a call."""
     for message in messages:
         if isinstance(message, dict):
             role = message.get("role") or message.get("from")
-            if role in _RESULT_ROLES or role in _CALL_ROLES or "tool_calls" in message or "function_call" in message:
+            if (isinstance(role, str) and role in _TOOL_ROLES) or "tool_calls" in message or "function_call" in message:
                 return True
     return False
 

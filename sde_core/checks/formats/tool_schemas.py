@@ -85,7 +85,7 @@ def _tools(text: str) -> Mapping[str, Tool]:
 
 def _tool(function: Mapping[str, Any]) -> Tool:
     declared = function.get("parameters", function.get("input_schema", function.get("arguments")))
-    if not isinstance(declared, dict):
+    if not isinstance(declared, dict) or not declared:
         return Tool(function["name"], None)
     if "properties" not in declared and all(isinstance(inner, dict) for inner in declared.values()):
         declared = {"type": "object", "properties": declared}
