@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
 
     from sde_core.checks.balance import BalanceReport, ClassColumn, ClassCount, FieldBalance
+    from sde_core.checks.balance_crosstab import CrossTab
+    from sde_core.checks.balance_drops import RowToDrop
     from sde_core.checks.balance_targets import DropPlan, TargetVerdict
     from sde_core.dataset import Dataset
     from sde_tui.session import Session
@@ -31,6 +35,8 @@ class BalancePart:
         self._report: BalanceReport | None = None
         self._counted: Dataset | None = None
         self._shown: dict[str, FieldBalance] = {}
+        self._tables: dict[tuple[str, str], CrossTab] = {}
+        self._computed: tuple[str, ...] = ()
         session.signals.dataset.subscribe(session.app, self._dataset_changed)
         session.signals.decisions.subscribe(session.app, lambda _how: self._recount())
 
@@ -63,23 +69,39 @@ class BalancePart:
             self.run()
 
     def run(self) -> None:
-        """Finds the label-like fields and counts their classes."""
-        dataset = self._session.dataset
-        self._session.lanes.thread(
-            "balance",
-            "counting classes",
-            lambda cancel, progress: _report(dataset, cancel, progress),
-            lambda report: self._found(dataset, report),
-            ended=lambda: self._publish("stopped"),
-        )
+        """Finds the label-like fields and counts their classes; what was computed on request is computed again."""
+        dataset, again = self._session.dataset, self._computed
+        self._start("counting classes", lambda cancel, progress: _report(dataset, again, self._cache_dir, cancel, progress), dataset)
+
+    def compute(self, field: str) -> None:
+        """Computes a field that is computed on request only."""
+        dataset, report = self._session.dataset, self._report
+        assert report is not None  # noqa: S101
+        self._start(f"computing {field}", lambda cancel, progress: _with_derived(report, dataset, field, self._cache_dir, cancel, progress), dataset)
+
+    def _start(self, title: str, work: Any, dataset: Dataset) -> None:
+        self._session.lanes.thread("balance", title, work, lambda report: self._found(dataset, report), ended=lambda: self._publish("stopped"))
         self._publish("started")
 
+    def seconds(self, field: str) -> int:
+        """About how long computing a field takes, 0 where that is not known."""
+        from sde_core.checks.balance_derived import derived_named
+
+        derived = derived_named(field)
+        return 0 if derived is None or derived.seconds == float("inf") else max(round(derived.seconds * len(self._session.dataset) / 1e6), 1)
+
+    @property
+    def _cache_dir(self) -> Path:
+        return self._session.project.cache_dir
+
     def _found(self, dataset: Dataset, report: BalanceReport) -> None:
+        asked = () if self._report is None else tuple(name for name in self._report.waiting if name not in report.waiting)
+        self._computed = (*self._computed, *asked)
         self._report, self._counted = report, dataset
         self._recount()
 
     def _recount(self) -> None:
-        self._shown = {}
+        self._shown, self._tables = {}, {}
         if self._report is not None:
             self._publish("counted")
 
@@ -87,7 +109,7 @@ class BalancePart:
         if how == "layout":
             wanted = self._session.lanes.stop("balance") or self.known
             self._report = self._counted = None
-            self._shown, self.targets = {}, {}
+            self._shown, self._tables, self.targets, self._computed = {}, {}, {}, ()
             self._publish("forgotten")
             if wanted:
                 self.start()
@@ -135,8 +157,13 @@ class BalancePart:
 
     @property
     def fields(self) -> list[str]:
-        """Names of the label-like fields: the label, other fields, what is computed."""
-        return [] if self._report is None else [balance.field for balance in self._report.fields]
+        """Names of the label-like fields: the label, other fields, what is computed, what is computed on request only."""
+        return [] if self._report is None else [*(balance.field for balance in self._report.fields), *self._report.waiting]
+
+    @property
+    def waiting(self) -> tuple[str, ...]:
+        """The fields that are computed on request only, and have not been."""
+        return () if self._report is None else self._report.waiting
 
     def balance(self, field: str) -> FieldBalance:
         """The classes of a field, of the rows that count now."""
@@ -149,7 +176,10 @@ class BalancePart:
     def classes(self, field: str) -> list[ClassCount]:
         """Its classes in the order shown."""
         classes = list(self.balance(field).classes)
-        return sorted(classes, key=_by_name) if self.by_name else classes
+        if not self.by_name:
+            return classes
+        place = {name: at for at, name in enumerate(self._column(field).order)}
+        return sorted(classes, key=lambda counted: place[counted.name]) if place else sorted(classes, key=_by_name)
 
     def definition(self, field: str, name: str) -> str:
         """What a computed class means, "" for a class of the data."""
@@ -158,9 +188,11 @@ class BalancePart:
 
     def meaning(self, field: str) -> str:
         """What a computed field is, "" for a field of the data."""
-        from sde_core.checks.balance import DERIVED
+        from sde_core.checks.balance_derived import derived_named
 
-        return DERIVED.get(field, "") if self._report is not None and self._report.column(field).source == "derived" else ""
+        derived = derived_named(field)
+        is_derived = field in self.waiting or (self._report is not None and self._report.column(field).source == "derived")
+        return derived.meaning if derived is not None and is_derived else ""
 
     def drill(self, field: str, name: str, *, screen: str) -> None:
         """Shows the rows of a class in Records."""
@@ -168,6 +200,25 @@ class BalancePart:
 
         rows = self._column(field).rows_of(name).astype("int64")
         self._session.records.drill(rows, f"{visible(field, 24)} is {visible(name, 40)}", screen=screen)
+
+    # ---- two fields
+
+    def table(self, field: str, by: str) -> CrossTab:
+        """Two fields against each other, of the rows that count now."""
+        if (field, by) not in self._tables:
+            from sde_core.checks.balance_crosstab import cross_tab
+
+            self._tables[field, by] = cross_tab(self._column(field), self._column(by))
+        return self._tables[field, by]
+
+    def drill_pair(self, field: str, by: str, pair: tuple[str, str], *, screen: str) -> None:
+        """Shows the rows of a cell in Records."""
+        from sde_core.visible import visible
+
+        rows = self.table(field, by).rows_of(*pair).astype("int64")
+        self._session.records.drill(
+            rows, f"{visible(field, 20)} is {visible(pair[0], 24)}, {visible(by, 20)} is {visible(pair[1], 24)}", screen=screen
+        )
 
     # ---- targets
 
@@ -215,23 +266,59 @@ class BalancePart:
         targets = [Target(name, share) for name, share in self.targets.get(field, {}).items()]
         return drop_plan(self.balance(field), targets) if targets else None
 
-    def command_line(self, field: str) -> str:
-        """The command that counts this field against its targets."""
+    def why_no_drop(self, field: str) -> str:
+        """Why no row can be dropped for the targets of a field, "" where some can."""
+        plan = self.plan(field)
+        if plan is None:
+            return "This field has no targets: t sets one."
+        if self.running:
+            return "Classes are being counted; try again when that is done."
+        return self._session.decisions.why_not() or ("" if any(plan.drop.values()) else "No row needs to go: the targets are met.")
+
+    def choose_drops(self, field: str, order: str, then: Callable[[list[RowToDrop]], None]) -> None:
+        """Finds the rows that the targets of a field have no room for, in a thread."""
+        plan, column, dataset = self.plan(field), self._column(field), self._session.dataset
+        assert plan is not None  # noqa: S101
+
+        def work(cancel: Any, progress: Any) -> list[RowToDrop]:
+            from sde_core.checks.balance_drops import rows_to_drop
+
+            return rows_to_drop(column, plan.drop, dataset.texts(cancel=cancel), order=order, cancel=cancel, progress=progress)  # type: ignore[arg-type]
+
+        self._session.lanes.thread("balance", "comparing rows", work, then, ended=lambda: self._publish("stopped"))
+
+    def drop(self, field: str, rows: list[RowToDrop]) -> None:
+        """Rejects rows, each with its own reason."""
+        from sde_core.checks.balance_drops import drop_reason
+
+        self._session.decisions.reject([row.row for row in rows], [drop_reason(field, row) for row in rows])
+
+    def command_line(self, field: str, by: str = "") -> str:
+        """The command that counts this field, against another one or its targets."""
         import shlex
 
         words = ["sde balance", self._session.command_data, f"--field {shlex.quote(field)}"]
+        words += [f"--by {shlex.quote(by)}"] if by else []
         words += [f"--target {shlex.quote(f'{name}={share:.6g}')}" for name, share in self.targets.get(field, {}).items()]
         return " ".join(words)
 
 
 def _by_name(counted: ClassCount) -> tuple[bool, float, str]:
     """Numbers by value before words."""
-    number = counted.name.replace(" or more", "")
+    number = counted.name
     return (False, float(number), "") if number.lstrip("-").replace(".", "", 1).isdecimal() else (True, 0.0, counted.name)
 
 
-def _report(dataset: Dataset, cancel: Any, progress: Any) -> BalanceReport:
-    """In a thread: the label-like fields."""
+def _report(dataset: Dataset, fields: tuple[str, ...], cache_dir: Path, cancel: Any, progress: Any) -> BalanceReport:
     from sde_core.checks.balance import class_balance
 
-    return class_balance(dataset, cancel=cancel, progress=progress)
+    return class_balance(dataset, fields, cache_dir=cache_dir, cancel=cancel, progress=progress)
+
+
+def _with_derived(report: BalanceReport, dataset: Dataset, field: str, cache_dir: Path, cancel: Any, progress: Any) -> BalanceReport:
+    from sde_core.checks.balance import derived_column
+    from sde_core.checks.balance_derived import DerivedInput, derived_named
+
+    derived = derived_named(field)
+    assert derived is not None  # noqa: S101
+    return report.with_column(derived_column(derived, DerivedInput(dataset, dataset.texts(cancel=cancel), cache_dir, cancel, progress)))

@@ -5,17 +5,17 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 
-from sde_core.dataset import Dataset, FieldPath
+from sde_core.checks.balance_derived import DERIVED, DerivedClass, DerivedInput, derived_named, takes_long
+from sde_core.dataset import Dataset, FieldPath, Layout
 from sde_core.errors import UsageError
-from sde_core.features.answer_kind import ANSWER_KINDS, answer_kinds
 from sde_core.features.fields import FieldColumn, scalar_fields
 from sde_core.progress import NEVER, Cancel, Progress, silent
 
@@ -28,7 +28,6 @@ _LONGEST_CLASS = 60.0
 _ANSWER_CLASSES, _ROWS_PER_ANSWER = 60, 10.0
 _TEXT_ROLES = ("prompt", "input", "answer", "system", "chosen", "rejected", "messages", "text", "history")
 _RARE = 0.1
-_MOST_TURNS = 20
 _DATE = re.compile(r"\d{4}[-/.]\d{1,2}([-/.]\d{1,2})?([T ].*)?|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}|\d{1,2}:\d{2}(:\d{2})?")
 _SEPARATORS = re.compile(r"(?<=\w)[\s_\-]+(?=\w)")
 
@@ -46,6 +45,7 @@ class ClassColumn:
         classes: Their names.
         total: Readable rows.
         definitions: What a class means, by name, where it is computed.
+        order: The names in an order of their own, such as by size; empty where they have none.
     """
 
     name: str
@@ -56,6 +56,7 @@ class ClassColumn:
     classes: tuple[str, ...]
     total: int
     definitions: dict[str, str]
+    order: tuple[str, ...] = ()
 
     def rows_of(self, name: str) -> Rows:
         """uint32[k], the rows of one class, ascending; none where there is no such class."""
@@ -139,11 +140,13 @@ class BalanceReport:
         rows: Readable rows.
         columns: The classes row by row.
         fields: How they are spread, in the same order: the label, other fields, derived classes.
+        waiting: Names of derived classes that were not asked for and take long.
     """
 
     rows: int
     columns: tuple[ClassColumn, ...]
     fields: tuple[FieldBalance, ...]
+    waiting: tuple[str, ...] = ()
 
     def field(self, name: str) -> FieldBalance:
         """The balance of one field.
@@ -161,6 +164,12 @@ class BalanceReport:
         """
         return self.columns[self._place(name)]
 
+    def with_column(self, column: ClassColumn) -> BalanceReport:
+        """The report with one more field, or with one counted anew."""
+        kept = [old for old in self.columns if old.name != column.name]
+        waiting = tuple(name for name in self.waiting if name != column.name)
+        return replace(balance_of(_in_order([*kept, column]), self.rows), waiting=waiting)
+
     def _place(self, name: str) -> int:
         names = [balance.field for balance in self.fields]
         if name not in names:
@@ -168,12 +177,15 @@ class BalanceReport:
         return names.index(name)
 
 
-def class_balance(dataset: Dataset, fields: Iterable[str] = (), *, cancel: Cancel = NEVER, progress: Progress = silent) -> BalanceReport:
+def class_balance(
+    dataset: Dataset, fields: Iterable[str] = (), *, cache_dir: Path | None = None, cancel: Cancel = NEVER, progress: Progress = silent
+) -> BalanceReport:
     """Every label-like field and derived class of a dataset; progress in records.
 
     Args:
         dataset: Read to its end by this.
-        fields: Further fields to count although they do not look like labels.
+        fields: Further fields to count although they do not look like labels, and derived classes that take long.
+        cache_dir: Where embeddings are kept; None keeps nothing.
         cancel: Looked at between batches.
         progress: Called between batches.
 
@@ -182,7 +194,21 @@ def class_balance(dataset: Dataset, fields: Iterable[str] = (), *, cancel: Cance
         CancelledError: When stopped.
     """
     columns = scalar_fields(dataset, cancel=cancel, progress=progress)
-    return balance_of(class_columns(columns, dataset, dataset.texts(cancel=cancel), tuple(fields)), dataset.texts().height)
+    rows = DerivedInput(dataset, dataset.texts(cancel=cancel), cache_dir, cancel, progress)
+    wanted = tuple(fields)
+    found = field_columns(columns, dataset.layout, rows.texts.height, wanted)
+    taken = {column.name for column in found}
+    free = [derived for derived in DERIVED if derived.name not in taken]
+    computed = [derived for derived in free if derived.name in wanted or not takes_long(derived, rows.texts.height)]
+    derived_found = [derived_column(derived, rows) for derived in computed] if rows.texts.height else []
+    shown = [column for column in derived_found if len(column.classes) > 1 or column.name in wanted or _is_always_shown(column.name)]
+    waiting = tuple(derived.name for derived in free if derived not in computed)
+    return replace(balance_of([*found, *shown], rows.texts.height), waiting=waiting)
+
+
+def _is_always_shown(name: str) -> bool:
+    derived = derived_named(name)
+    return derived is not None and derived.always
 
 
 def balance_of(columns: Sequence[ClassColumn], rows: int) -> BalanceReport:
@@ -190,36 +216,44 @@ def balance_of(columns: Sequence[ClassColumn], rows: int) -> BalanceReport:
     return BalanceReport(rows, tuple(columns), tuple(map(field_balance, columns)))
 
 
-def class_columns(columns: Iterable[FieldColumn], dataset: Dataset, texts: pl.DataFrame, wanted: Sequence[str] = ()) -> list[ClassColumn]:
-    """The label, the other label-like fields, then the derived classes.
+def _in_order(columns: Iterable[ClassColumn]) -> list[ClassColumn]:
+    """Fields as they were, then derived classes in the order of `DERIVED`."""
+    order = [derived.name for derived in DERIVED]
+    return sorted(columns, key=lambda column: order.index(column.name) if column.source == "derived" else -1)
+
+
+def field_columns(columns: Iterable[FieldColumn], layout: Layout, rows: int, wanted: Sequence[str] = ()) -> list[ClassColumn]:
+    """The label, then the other label-like fields.
+
+    Args:
+        columns: All scalar fields.
+        layout: Says which field is the label, and which are texts.
+        rows: Readable rows.
+        wanted: Fields to take although they do not look like labels; names of derived classes are ignored.
 
     Raises:
         UsageError: When one of `wanted` does not exist or holds free text.
     """
     by_name = {column.name: column for column in columns}
-    roles = dataset.layout.roles
     for name in wanted:
         _require_classes(name, by_name)
-    label = roles.get("label")
-    text_fields = {roles[role] for role in _TEXT_ROLES if role in roles}
+    label = layout.roles.get("label")
+    text_fields = {layout.roles[role] for role in _TEXT_ROLES if role in layout.roles}
     chosen = [
         column
         for column in by_name.values()
-        if column.name == label or column.name in wanted or is_label_like(column, text_fields, roles.get("answer"))
+        if column.name == label or column.name in wanted or is_label_like(column, text_fields, layout.roles.get("answer"))
     ]
     chosen = [column for column in chosen if not column.free and column.values]
     chosen.sort(key=lambda column: column.name != label)
-    found = [_from_field(column, "label" if column.name == label else "field", texts.height) for column in chosen]
-    taken = {column.name for column in found}
-    return found + [column for column in derived_columns(texts) if column.name not in taken]
+    return [_from_field(column, "label" if column.name == label else "field", rows) for column in chosen]
 
 
 def _require_classes(name: str, by_name: dict[str, FieldColumn]) -> None:
-    if name in DERIVED:
-        return
     if name not in by_name:
-        raise UsageError(f"There is no field {name!r}.", "Fields: " + ", ".join([*by_name, *DERIVED]) + ".")
-    if by_name[name].free:
+        if derived_named(name) is None:
+            raise UsageError(f"There is no field {name!r}.", "Fields: " + ", ".join([*by_name, *(derived.name for derived in DERIVED)]) + ".")
+    elif by_name[name].free:
         raise UsageError(f"The field {name!r} has no classes: nearly every row has a text of its own.", "Choose a field with few distinct values.")
 
 
@@ -246,32 +280,19 @@ def _from_field(column: FieldColumn, source: Source, total: int) -> ClassColumn:
     return ClassColumn(column.name, source, column.path, column.rows, column.codes, column.values, total, {})
 
 
-DERIVED: dict[str, str] = {
-    "answer-kind": "what the answer is",
-    "turns": "messages in the row",
-    "system-prompt": "whether the row has a system prompt",
-    "split": "the split that the row is in",
-}
-"""Classes computed from the texts: name and meaning."""
+def derived_column(derived: DerivedClass, rows: DerivedInput) -> ClassColumn:
+    """The classes of one derived class, row by row.
 
-
-def derived_columns(texts: pl.DataFrame) -> Iterator[ClassColumn]:
-    """Classes computed from `Dataset.texts()`: the answer's kind always, the others where rows differ in them."""
-    if not texts.height:
-        return
-    yield _from_texts("answer-kind", answer_kinds(texts["answer"]), texts, ANSWER_KINDS)
-    turns = texts["n_turns"].clip(0, _MOST_TURNS).cast(pl.String).replace(str(_MOST_TURNS), f"{_MOST_TURNS} or more")
-    system = (texts["system"] != "").replace_strict({True: "with", False: "without"}, return_dtype=pl.String)
-    for name, classes in (("turns", turns), ("system-prompt", system), ("split", texts["split"])):
-        if classes.n_unique() > 1:
-            yield _from_texts(name, classes, texts, {})
-
-
-def _from_texts(name: str, classes: pl.Series, texts: pl.DataFrame, definitions: dict[str, str]) -> ClassColumn:
+    Raises:
+        CancelledError: When stopped.
+    """
+    found = derived.of(rows)
+    known = found.classes.is_not_null()
+    classes = found.classes.filter(known)
     names = classes.unique(maintain_order=True)
-    codes = classes.replace_strict(names, pl.Series(range(len(names)), dtype=pl.Int32), return_dtype=pl.Int32)
-    rows = texts["row"].to_numpy().astype(np.uint32)
-    return ClassColumn(name, "derived", (), rows, codes.to_numpy().astype(np.int32), tuple(names.to_list()), texts.height, definitions)
+    codes = np.asarray(classes.replace_strict(names, range(len(names))).to_numpy()).astype(np.int32)
+    at = rows.texts["row"].filter(known).to_numpy().astype(np.uint32)
+    return ClassColumn(derived.name, "derived", (), at, codes, tuple(names.to_list()), rows.texts.height, dict(found.definitions), found.order)
 
 
 def field_balance(column: ClassColumn) -> FieldBalance:

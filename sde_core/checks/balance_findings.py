@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from sde_core.checks.balance import ClassColumn, FieldBalance, class_columns, field_balance
+from sde_core.checks.balance import ClassColumn, FieldBalance, field_balance, field_columns
 from sde_core.checks.fields import field_name
 from sde_core.checks.findings import CheckContext, Finding
 from sde_core.features.fields import ScalarFields
@@ -27,7 +27,7 @@ class Labels:
     def run(self, context: CheckContext) -> list[Finding]:
         """One finding a spelling that is not the usual one, and one a field with rare classes."""
         survey: ScalarFields = context.surveys[ScalarFields]
-        columns = [column for column in class_columns(survey.columns, context.dataset, context.texts) if column.source != "derived"]
+        columns = field_columns(survey.columns, context.dataset.layout, context.texts.height)
         return [finding for column in columns for finding in self._findings(column, field_balance(column))]
 
     def _findings(self, column: ClassColumn, balance: FieldBalance) -> Iterator[Finding]:

@@ -1,6 +1,6 @@
 """Topics of a dataset: clusters of row vectors, each with a title from the words that set it apart.
 
-Spherical k-means (Dhillon & Modha 2001, Machine Learning 42) with k-means++ seeding (Arthur & Vassilvitskii 2007) on a sample, then all rows assigned.
+Spherical k-means (Dhillon & Modha 2001, Machine Learning) with k-means++ seeding (Arthur & Vassilvitskii 2007) on a sample; all rows then assigned.
 The number of clusters is the smallest whose simplified silhouette (Hruschka et al. 2004) is nearly the best. A term's weight in a topic is
 p(t|c) log²(p(t|c) / p(t)), over rows that hold it: a class-based TF-IDF that asks for lift. Function words are no terms.
 """

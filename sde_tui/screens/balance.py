@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from textual.containers import Container
 from textual.widget import Widget
 
-from sde_tui.screens.balance_drawing import FIELDS, class_items, class_lines, class_title, field_items, summary_lines, waiting_lines
+from sde_core.visible import visible
+from sde_core.wording import count_of
+from sde_tui.screens import balance_drawing as drawing
+from sde_tui.screens.balance_drawing import FIELDS, class_title
+from sde_tui.screens.balance_table import CrossTable, cell_lines, table_summary
 from sde_tui.screens.base import SdeScreen
 from sde_tui.session_balance import WHICH, BalancePart
 from sde_tui.widgets.bindings import screen_bindings
@@ -15,9 +20,14 @@ from sde_tui.widgets.chrome import OneLine
 from sde_tui.widgets.lines import Item, ItemList, LineList, TextLines
 from sde_tui.widgets.spans import Line
 
+if TYPE_CHECKING:
+    from sde_core.checks.balance_drops import RowToDrop
+
+_DROP_ORDERS = (("redundant", "first what is most like other rows of its class"), ("random", "any at random, by seed 7"))
+
 
 class BalanceScreen(SdeScreen):
-    """The fields beside the classes of the one under their cursor, over the class under its own."""
+    """The fields beside the classes of the one under their cursor, or against those of another field; below, the class under the cursor."""
 
     NAME = "balance"
     BINDINGS = screen_bindings("balance")
@@ -28,6 +38,10 @@ class BalanceScreen(SdeScreen):
     BalanceScreen #classes {{ height: 1fr; }}
     BalanceScreen #class {{ height: 5; padding: 0 1; border-top: solid $panel; }}
     BalanceScreen.-tall #class {{ height: 6; }}
+    BalanceScreen #table-pane {{ height: 1fr; display: none; }}
+    BalanceScreen #table {{ height: 1fr; }}
+    BalanceScreen.-table #table-pane {{ display: block; }}
+    BalanceScreen.-table #classes {{ display: none; }}
     BalanceScreen #waiting {{ height: 1fr; display: none; }}
     BalanceScreen.-empty #waiting {{ display: block; }}
     BalanceScreen.-empty #panes {{ display: none; }}
@@ -40,8 +54,16 @@ class BalanceScreen(SdeScreen):
             yield ItemList(id="fields")
             with Container(id="bars-pane"):
                 yield ItemList(id="classes")
+                with Container(id="table-pane"):
+                    yield OneLine(id="across")
+                    yield CrossTable(id="table")
                 yield TextLines(id="class")
         yield TextLines(id="waiting")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.by = ""
+        """The field across, "" where classes are shown as bars."""
 
     def on_mount(self) -> None:
         self.set_focus(self.class_list)
@@ -61,6 +83,16 @@ class BalanceScreen(SdeScreen):
     def class_list(self) -> ItemList:
         """The classes of the field."""
         return self.query_one("#classes", ItemList)
+
+    @property
+    def cross_table(self) -> CrossTable:
+        """The classes of the field against those of `by`."""
+        return self.query_one("#table", CrossTable)
+
+    @property
+    def detail_list(self) -> LineList:
+        """What stands beside the fields now."""
+        return self.cross_table if self.by else self.class_list
 
     @property
     def field(self) -> str | None:
@@ -91,9 +123,9 @@ class BalanceScreen(SdeScreen):
         if empty:
             for name in ("about", "figures"):
                 self.query_one(f"#{name}", OneLine).show([])
-            self.query_one("#waiting", ItemList).set_items([Item(line) for line in waiting_lines(*self._waiting_words())])
+            self.query_one("#waiting", ItemList).set_items([Item(line) for line in drawing.waiting_lines(*self._waiting_words())])
             return
-        self.field_list.set_items(field_items(self.part))
+        self.field_list.set_items(drawing.field_items(self.part))
         self._show_field()
 
     def _waiting_words(self) -> tuple[str, str]:
@@ -106,24 +138,57 @@ class BalanceScreen(SdeScreen):
         field = self.field
         if field is None:
             return
-        about, figures = summary_lines(self.part, field)
+        waits = field in self.part.waiting
+        if self.by not in self.part.fields or self.by in self.part.waiting or self.by == field or waits:
+            self.by = ""
+        self.set_class(bool(self.by), "-table")
+        about, figures = drawing.summary_lines(self.part, field)
         self.query_one("#about", OneLine).show(*about)
         self.query_one("#figures", OneLine).show(*figures)
-        self.class_list.set_items(class_items(self.part, field, self.class_list.scrollable_content_region.width or 56))
+        if waits:
+            width = self.class_list.scrollable_content_region.width or 56
+            self.class_list.set_items([Item(line) for line in drawing.uncomputed_lines(self.part, field, width)])
+        elif self.by:
+            self._show_table(field)
+        else:
+            self.class_list.set_items(drawing.class_items(self.part, field, self.class_list.scrollable_content_region.width or 56))
         self._show_class()
+
+    def _show_table(self, field: str) -> None:
+        table = self.part.table(field, self.by)
+        self.query_one("#about", OneLine).show(
+            [(f" {visible(field, 26)}", "strong"), (" against ", "dim"), (visible(self.by, 26), "strong")],
+            [(f"{int(table.counts.sum()):,} rows ", "dim")],
+        )
+        self.query_one("#figures", OneLine).show(table_summary(table))
+        self.cross_table.show_table(table)
+        self._show_columns()
+
+    def _show_columns(self) -> None:
+        self.query_one("#across", OneLine).show(self.cross_table.header(self.cross_table.scrollable_content_region.width or 58))
 
     def _show_class(self) -> None:
         field, detail = self.field, self.query_one("#class", ItemList)
-        if field is not None:
-            width = detail.scrollable_content_region.width or 54
-            detail.set_items([Item(line) for line in class_lines(self.part, field, self.class_name, width)])
+        if field is None or field in self.part.waiting:
+            detail.set_items([])
+            return
+        width = detail.scrollable_content_region.width or 54
+        if self.by:
+            lines = cell_lines(self.part.table(field, self.by), self.cross_table.pair, width)
+        else:
+            lines = drawing.class_lines(self.part, field, self.class_name, width)
+        detail.set_items([Item(line) for line in lines])
 
     def on_line_list_moved(self, event: LineList.Moved) -> None:
         if event.list is self.field_list:
             self._show_field()
-        elif event.list is self.class_list:
+        elif event.list in (self.class_list, self.cross_table):
             self._show_class()
         self.refresh_frame()
+
+    def on_cross_table_cell_moved(self, event: CrossTable.CellMoved) -> None:
+        self._show_columns()
+        self._show_class()
 
     # ---- the message line
 
@@ -134,14 +199,25 @@ class BalanceScreen(SdeScreen):
             return [("Texts were edited since: ", "warn"), ("r", "accent"), (" counts again", "warn")]
         if not self.part.known:
             return [("Which classes there are, and how many rows of each", "dim")]
+        if self.field in self.part.waiting:
+            return [("enter", "accent"), (" computes this field; ", "dim"), ("←→", "accent"), (" another field", "dim")]
+        if self.by:
+            return [
+                ("←→↑↓", "accent"),
+                (" another cell, ", "dim"),
+                ("enter", "accent"),
+                (" its rows, ", "dim"),
+                ("b", "accent"),
+                (" back to the bars", "dim"),
+            ]
         return [("←→", "accent"), (" another field, ", "dim"), ("s", "accent"), (" by name, " if not self.part.by_name else " by count, ", "dim"),
                 ("v", "accent"), (f" {WHICH[self._next_which()]}", "dim")]  # fmt: skip
 
     def command_line(self) -> str:
-        return self.part.command_line(self.field) if self.field is not None else f"sde balance {self.session.command_data}"
+        return self.part.command_line(self.field, self.by) if self.field is not None else f"sde balance {self.session.command_data}"
 
     def copied(self) -> tuple[str, str]:
-        name = self.class_name
+        name = None if self.by else self.class_name
         return super().copied() if name is None else ("the class", name)
 
     # ---- keys
@@ -149,10 +225,26 @@ class BalanceScreen(SdeScreen):
     def _why_nothing(self) -> str:
         return "" if self.part.known else self._waiting_words()[0]
 
-    def _why_no_class(self) -> str:
-        return self._why_nothing() or ("" if self.class_name is not None else "No class has a row here.")
+    def _why_no_classes(self) -> str:
+        return self._why_nothing() or (f"{self.field} is not computed: enter computes it." if self.field in self.part.waiting else "")
 
-    why_not_open_rows = why_not_target = _why_no_class
+    def why_not_open_rows(self) -> str:
+        if self.field in self.part.waiting:
+            return self.part.why_not_run()
+        nothing = self.cross_table.pair is None if self.by else self.class_name is None
+        return self._why_nothing() or ("No class has a row here." if nothing else "")
+
+    def why_not_target(self) -> str:
+        if self.by:
+            return "Targets are set for the classes of one field: b goes back to the bars."
+        return self._why_no_classes() or ("" if self.class_name is not None else "No class has a row here.")
+
+    def why_not_by(self) -> str:
+        return self._why_no_classes() or ("" if self._others() else "There is no other field with classes.")
+
+    def why_not_reject_surplus(self) -> str:
+        return self._why_no_classes() or self.part.why_no_drop(self.field or "")
+
     why_not_sort = why_not_which = why_not_switch_pane = _why_nothing
 
     def why_not_next_field(self) -> str:
@@ -161,7 +253,9 @@ class BalanceScreen(SdeScreen):
     why_not_previous_field = why_not_next_field
 
     def why_not_no_targets(self) -> str:
-        return self._why_nothing() or ("" if self.field is not None and self.part.targets.get(self.field) else "This field has no targets.")
+        return self._why_nothing() or (
+            "" if self.by or (self.field is not None and self.part.targets.get(self.field)) else "This field has no targets."
+        )
 
     def why_not_count(self) -> str:
         return self.part.why_not_run()
@@ -170,16 +264,27 @@ class BalanceScreen(SdeScreen):
         self.part.run()
 
     def action_open_rows(self) -> None:
-        if self.focused is self.field_list:
-            self.set_focus(self.class_list)
-        elif self.field is not None and self.class_name is not None:
-            self.part.drill(self.field, self.class_name, screen=self.NAME)
+        field = self.field
+        if field is not None and field in self.part.waiting:
+            self.part.compute(field)
+        elif self.focused is self.field_list:
+            self.set_focus(self.detail_list)
+        elif field is not None and self.by and self.cross_table.pair is not None:
+            self.part.drill_pair(field, self.by, self.cross_table.pair, screen=self.NAME)
+        elif field is not None and self.class_name is not None:
+            self.part.drill(field, self.class_name, screen=self.NAME)
 
     def action_next_field(self) -> None:
-        self._step_field(1)
+        self._step(1)
 
     def action_previous_field(self) -> None:
-        self._step_field(-1)
+        self._step(-1)
+
+    def _step(self, step: int) -> None:
+        if self.by and self.focused is self.cross_table:
+            self.cross_table.move_column(step)
+        else:
+            self._step_field(step)
 
     def _step_field(self, step: int) -> None:
         fields = self.field_list
@@ -198,8 +303,41 @@ class BalanceScreen(SdeScreen):
             )
 
     def action_no_targets(self) -> None:
-        if self.field is not None:
+        if self.by:
+            self._show_by("")
+        elif self.field is not None:
             self.part.forget_targets(self.field)
+
+    def _others(self) -> list[str]:
+        return [name for name in self.part.fields if name != self.field and name not in self.part.waiting]
+
+    def action_by(self) -> None:
+        if self.by:
+            self._show_by("")
+        else:
+            self.choose("Count each pair of classes with…", [(name, visible(name, 60)) for name in self._others()], self._show_by)
+
+    def _show_by(self, by: str) -> None:
+        had_focus = self.focused is not self.field_list
+        self.by = by
+        self._show_field()
+        if had_focus:
+            self.set_focus(self.detail_list)
+        self.refresh_frame()
+
+    def action_reject_surplus(self) -> None:
+        self.choose("Which rows go first?", _DROP_ORDERS, self._choose_drops)
+
+    def _choose_drops(self, order: str) -> None:
+        field = self.field
+        if field is not None:
+            self.part.choose_drops(field, order, lambda rows: self._ask_to_drop(field, rows))
+
+    def _ask_to_drop(self, field: str, rows: list[RowToDrop]) -> None:
+        reasons = [f"row {row.row:,}: {row.why}" for row in rows[:5]]
+        more = [f"… and {len(rows) - 5:,} more"] if len(rows) > 5 else []
+        question = f"Reject {count_of(len(rows), 'row')} so that {visible(field, 30)} has its target shares? u takes it back."
+        self.ask(question, lambda: self.part.drop(field, rows), details=[*reasons, *more])
 
     def _next_which(self) -> str:
         names = list(WHICH)
@@ -212,4 +350,4 @@ class BalanceScreen(SdeScreen):
         self.part.show(by_name=not self.part.by_name)
 
     def action_switch_pane(self) -> None:
-        self.set_focus(self.field_list if self.focused is self.class_list else self.class_list)
+        self.set_focus(self.field_list if self.focused is self.detail_list else self.detail_list)

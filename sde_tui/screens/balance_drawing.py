@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sde_core.visible import visible
-from sde_core.wording import count_of
+from sde_core.wording import count_of, duration
 from sde_tui.session_balance import WHICH
 from sde_tui.widgets.bars import bar_spans
 from sde_tui.widgets.lines import Item
@@ -17,10 +17,13 @@ if TYPE_CHECKING:
     from sde_core.checks.balance_targets import DropPlan, TargetVerdict
     from sde_tui.session_balance import BalancePart
 
-FIELDS = 20
-_NAME_WIDE, _NAME_NARROW = 28, 17
+FIELDS = 21
+_NARROWEST_NAME, _WIDEST_NAME, _NARROWEST_BAR = 17, 40, 12
 _SHARE, _LONGEST_NOTE = 7, 22
 _EXACT_FROM = 0.01
+_TOPICS = (
+    "Groups of prompts that are about the same, each with a title of its own words. All prompts are embedded for it, and kept for the next time."
+)
 _SOURCES = {"label": "the label", "field": "a field", "derived": "computed"}
 
 
@@ -33,10 +36,13 @@ def field_items(part: BalancePart) -> list[Item]:
     """One line a field: its name and how many classes it has, with a sign where something is odd."""
     items: list[Item] = []
     for name in part.fields:
+        if name in part.waiting:
+            items.append(Item([("· ", "dim"), (fit(visible(name, 60), FIELDS - 5), "dim"), (" …", "dim")], name))
+            continue
         balance = part.balance(name)
         sign, ink = _field_sign(balance)
         count = f"{len(balance.classes):,}"
-        items.append(Item([(f"{sign} ", ink), (fit(visible(name, 60), FIELDS - 5 - len(count)), "text"), (f" {count}", "dim")], name))
+        items.append(Item([(f"{sign} ", ink), (fit(visible(name, 60), FIELDS - 4 - len(count)), "text"), (f" {count}", "dim")], name))
     return items
 
 
@@ -48,6 +54,8 @@ def _field_sign(balance: FieldBalance) -> Span:
 
 def summary_lines(part: BalancePart, field: str) -> tuple[tuple[Line, Line], tuple[Line, Line]]:
     """What the field is and how even it is; then what is odd about it."""
+    if field in part.waiting:
+        return ([(f" {visible(field, 40)}", "strong"), (f" · {part.meaning(field)}", "dim")], []), ([(" Not computed.", "warn")], [])
     balance = part.balance(field)
     meaning = part.meaning(field) or _SOURCES[balance.source]
     missing = f", {balance.missing:,} without" if balance.missing else ""
@@ -76,10 +84,12 @@ def class_items(part: BalancePart, field: str, width: int) -> list[Item]:
     usual = {spelling: names[0] for names in balance.variants for spelling in names[1:]}
     classes = [*part.classes(field), *_absent(part, field)]
     notes = [_note(counted, verdicts.get(counted.name), usual.get(counted.name, "")) for counted in classes]
-    name_width = _NAME_WIDE if width >= 84 else _NAME_NARROW
     count_width = max((len(f"{counted.count:,}") for counted in classes), default=1)
     note_width = min(max((width_of([note]) for note in notes), default=0), _LONGEST_NOTE)
-    room = max(width - name_width - count_width - _SHARE - note_width - 4, 4)
+    for_both = width - count_width - _SHARE - note_width - 4
+    longest = max((width_of([(class_title(counted.name), "")]) for counted in classes), default=0)
+    name_width = min(max(longest, _NARROWEST_NAME), max(for_both - _NARROWEST_BAR, _NARROWEST_NAME), _WIDEST_NAME)
+    room = max(for_both - name_width, 4)
     highest = max([counted.share for counted in classes] + [one.target for one in verdicts.values()], default=1.0) or 1.0
     items = []
     for counted, (words, ink) in zip(classes, notes, strict=True):
@@ -124,7 +134,7 @@ def class_lines(part: BalancePart, field: str, name: str | None, width: int) -> 
     facts = f" · {count_of(count, 'row')} · {share_text(count / max(balance.rows, 1))}"
     usual = next((names[0] for names in balance.variants if name in names[1:]), "")
     plan = None if usual or (verdict is not None and verdict.verdict == "over" and len(part.targets[field]) == 1) else part.plan(field)
-    words: list[Span] = [(f"That is: {definition}.", "dim")] if definition else []
+    words: list[Span] = [(f"{definition[:1].upper()}{definition[1:]}.", "dim")] if definition else []
     words += [(f"Another spelling of {class_title(usual)}: screen 5 writes all rows alike.", "warn")] if usual else []
     words += [] if verdict is None else [_verdict_words(verdict)]
     words += [] if plan is None else [(_plan_words(plan), "text")]
@@ -145,6 +155,15 @@ def _verdict_words(verdict: TargetVerdict) -> Span:
 def _plan_words(plan: DropPlan) -> str:
     drops = ", ".join(f"{count:,} of {class_title(name) if name else 'the other classes'}" for name, count in plan.drop.items() if count)
     return f"All targets by dropping: keep {plan.keep:,} rows, drop {drops}." if drops else "All targets are met."
+
+
+def uncomputed_lines(part: BalancePart, field: str, width: int) -> list[Line]:
+    """What stands in place of the classes of a field that is computed on request only."""
+    seconds = part.seconds(field)
+    words = _TOPICS if field == "topic" else f"{part.meaning(field).capitalize()}."
+    words += f" Computing it takes about {duration(seconds)}." if seconds else ""
+    lines: list[Line] = [[(f" {text}", "text")] for text in wrapped(words, width - 2)]
+    return [[], *lines, [], [(" enter", "accent"), (" computes it.", "dim")]]
 
 
 def waiting_lines(words: str, ink: str) -> list[Line]:

@@ -13,6 +13,8 @@ from sde_tui.screens.balance_drawing import share_text
 from sde_tui.widgets.bars import bar_spans
 from sde_tui.widgets.spans import plain, width_of
 
+FIELDS = ["label", "meta.source", "answer-kind", "refused", "topic"]
+
 
 @pytest.fixture
 def labelled(tmp_path):
@@ -39,7 +41,7 @@ async def test_fields_and_counts_are_the_engines(open_app, labelled):
     report = class_balance(open_dataset(str(labelled)))
     async with open_app(labelled) as sde:
         await sde.press("3")
-        assert sde.session.balance.fields == [found.field for found in report.fields] == ["label", "meta.source", "answer-kind"]
+        assert sde.session.balance.fields == [*(found.field for found in report.fields), *report.waiting] == FIELDS
         label = report.field("label")
         assert f"imbalance {label.imbalance:.1f} : 1 · evenness {label.evenness:.2f} · {label.entropy:.2f} bits" in sde.text
         assert "99 rows not rejected, 1 without" in sde.text
@@ -54,7 +56,7 @@ async def test_other_fields_by_arrow_and_by_list(open_app, labelled):
         await sde.press("right")
         assert sde.app.screen.field == "meta.source"
         assert "a field · 2 classes" in sde.text
-        await sde.press("left", "left")
+        await sde.press("left", "left", "left", "left")
         assert sde.app.screen.field == "answer-kind"
         assert "refusal" in sde.text
         await sde.press("tab", "home")
@@ -66,7 +68,7 @@ async def test_other_fields_by_arrow_and_by_list(open_app, labelled):
 async def test_enter_on_a_bar_opens_its_rows_and_backspace_comes_back(open_app, labelled):
     async with open_app(labelled) as sde:
         await sde.press("3")
-        await sde.press("left", "down", "enter")
+        await sde.press("right", "right", "down", "enter")
         assert sde.app.screen.NAME == "records"
         assert [int(row) for row in sde.session.records.view.rows] == [3, 13, 23, 60]
         assert "answer-kind is refusal" in sde.text
@@ -127,7 +129,7 @@ async def test_targets_are_changed_and_forgotten(open_app, labelled):
 async def test_a_class_that_does_not_occur_can_have_a_target(open_app, labelled):
     async with open_app(labelled) as sde:
         await sde.press("3")
-        await sde.press("left")
+        await sde.press("right", "right")
         sde.session.balance.set_target("answer-kind", "code", "10%")
         await sde.settle()
         assert "▼ add 12" in next(line for line in sde.lines if " code " in line)
@@ -156,7 +158,7 @@ async def test_bars_drill_into_the_rows_that_count(open_app, labelled):
         sde.session.decisions.reject([3], "bad")
         await sde.settle()
         await sde.press("3")
-        await sde.press("left", "down", "enter")
+        await sde.press("right", "right", "down", "enter")
         assert [int(row) for row in sde.session.records.view.rows] == [13, 23, 60]
 
 
@@ -193,9 +195,9 @@ async def test_hostile_classes_are_harmless(open_app, labelled):
 async def test_definitions_of_computed_classes_are_shown(open_app, labelled):
     async with open_app(labelled) as sde:
         await sde.press("3")
-        await sde.press("left", "down")
+        await sde.press("right", "right", "down")
         assert "answer-kind · what the answer is · 2 classes" in sde.text
-        assert "declines to do what is asked" in sde.text
+        assert "Declines to do what is asked" in sde.text
 
 
 async def test_large_files_wait_for_r(open_app, labelled, monkeypatch):
@@ -216,7 +218,7 @@ async def test_another_layout_counts_anew(open_app, labelled):
         sde.session.set_layout(type(sde.session.dataset.layout)("prompt-response", {"prompt": "instruction", "answer": "output"}))
         await sde.settle()
         assert sde.session.balance.targets == {}
-        assert sde.session.balance.fields == ["label", "meta.source", "answer-kind"]
+        assert sde.session.balance.fields == FIELDS
         assert sde.session.balance.balance("label").source == "field"
 
 
