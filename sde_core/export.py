@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from glob import has_magic
@@ -72,7 +73,7 @@ def export_rows(
     Args:
         dataset: With the user's edits laid over it.
         rows: Row positions, in the order to write; must be readable records unless the layout is "as-is".
-        path: A new file; its ending says the format (.jsonl, .json, .parquet, or the source's own).
+        path: A new file; its ending says the format (.jsonl, .json, .parquet, or the source's own), with .gz or .zst behind it packed.
         layout: "as-is" or one of `EXPORT_LAYOUTS`.
         left_out: Rows left out by reason, for the manifest.
         decisions_head: State of the journal, for the manifest.
@@ -135,6 +136,30 @@ def _digested(chunks: Iterable[bytes], update: Callable[[bytes], object]) -> Ite
 
 
 def _written(dataset: Dataset, rows: list[int], path: Path, layout: str) -> Iterator[bytes]:
+    packing = _PACKINGS.get(path.suffix.lower())
+    return packing(_plain(dataset, rows, path.with_suffix(""), layout)) if packing else _plain(dataset, rows, path, layout)
+
+
+def _gzipped(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    yield from _packed(chunks, zlib.compressobj(wbits=31))
+
+
+def _zstandard(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    import zstandard
+
+    yield from _packed(chunks, zstandard.ZstdCompressor().compressobj())
+
+
+def _packed(chunks: Iterable[bytes], packer: Any) -> Iterator[bytes]:
+    for chunk in chunks:
+        yield packer.compress(chunk)
+    yield packer.flush()
+
+
+_PACKINGS = {".gz": _gzipped, ".zst": _zstandard, ".zstd": _zstandard}
+
+
+def _plain(dataset: Dataset, rows: list[int], path: Path, layout: str) -> Iterator[bytes]:
     ending = path.suffix.lower().lstrip(".")
     if layout == "as-is" and _is_same_format(ending, dataset.format):
         return dataset.assemble(rows)

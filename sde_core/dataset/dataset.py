@@ -373,8 +373,10 @@ class Dataset:
         return self._shared.fingerprint
 
     def assemble(self, rows: Sequence[int]) -> Iterator[bytes]:
-        """A whole file of this dataset's format with just these rows, edits applied, everything else byte for byte."""
-        return self._source.assemble(rows, self.edited_raw)
+        """A whole file of this dataset's format and encoding with just these rows, edits applied, everything else byte for byte."""
+        chunks = self._source.assemble(rows, self.edited_raw)
+        encoding = self._source.encoding
+        return (chunk.decode("utf-8", "surrogatepass").encode(encoding, "surrogatepass") for chunk in chunks) if encoding else chunks
 
     # ---- other views
 

@@ -15,7 +15,13 @@ from typing import IO, Any, Protocol, cast
 from sde_core.errors import InputError
 from sde_core.visible import visible
 
-_ENCODING_MARKS = ((b"\xff\xfe\x00\x00", "utf-32"), (b"\x00\x00\xfe\xff", "utf-32"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+_ENCODING_MARKS = (
+    (b"\xff\xfe\x00\x00", "utf-32-le"), (b"\x00\x00\xfe\xff", "utf-32-be"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"),
+)  # fmt: skip
+_ENCODING_BY_ZEROS = {
+    (False, True, False, True): "utf-16-le", (True, False, True, False): "utf-16-be",
+    (False, True, True, True): "utf-32-le", (True, True, True, False): "utf-32-be",
+}  # fmt: skip
 UTF8_MARK = b"\xef\xbb\xbf"
 _SMALL = 1 << 18
 _CHUNK = 1 << 16
@@ -32,6 +38,7 @@ class Feed(Protocol):
         complete: Whether that is all.
         size: Size of the file on disk in bytes.
         is_file: Whether the buffer is the file itself.
+        encoding: What the file is written in, "" for UTF-8; the buffer is UTF-8 in any case, a mark at the beginning included.
         damage: Why the data ends early, "" where it does not.
     """
 
@@ -40,6 +47,7 @@ class Feed(Protocol):
     complete: bool
     size: int
     is_file: bool
+    encoding: str
 
     def grow(self, max_bytes: int) -> None:
         """Feeds about `max_bytes` more."""
@@ -75,6 +83,7 @@ class MappedFeed:
 
     complete = True
     is_file = True
+    encoding = ""
     damage = ""
 
     def __init__(self, path: Path) -> None:
@@ -121,6 +130,7 @@ class UnpackedFeed:
 
     def __init__(self, path: Path, compression: str, encoding: str = "") -> None:
         self._path = path
+        self.encoding = encoding
         self._packed = path.open("rb")
         self._plain, self._damage_errors = _decompressing(self._packed, compression)
         self._decoder = codecs.getincrementaldecoder(encoding)("surrogatepass") if encoding else None
@@ -262,8 +272,7 @@ def encoding_of(head: bytes) -> str:
     marked = next((name for mark, name in _ENCODING_MARKS if head.startswith(mark)), "")
     if marked or len(head) < 4:
         return marked
-    zeros = [byte == 0 for byte in head[:4]]
-    return "utf-16-le" if zeros == [False, True, False, True] else "utf-16-be" if zeros == [True, False, True, False] else ""
+    return _ENCODING_BY_ZEROS.get(tuple(byte == 0 for byte in head[:4]), "")
 
 
 def open_feed(path: Path) -> tuple[Feed, str]:

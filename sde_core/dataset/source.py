@@ -58,6 +58,8 @@ def parsed_one_by_one(source: Source, start: int, stop: int) -> Iterator[Any]:
 class Unindexed:
     """A source whose records are found again each time."""
 
+    encoding = ""
+
     def saved_index(self) -> tuple[dict[str, Any], list[array[int]]] | None:
         """Nothing is kept."""
         return None
@@ -78,6 +80,11 @@ class Source(Protocol):
     @property
     def complete(self) -> bool:
         """Whether the end of the file has been reached."""
+        ...
+
+    @property
+    def encoding(self) -> str:
+        """What the file is written in, "" for UTF-8; bytes of records are UTF-8 in any case."""
         ...
 
     @property

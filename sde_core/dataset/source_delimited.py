@@ -51,12 +51,18 @@ class DelimitedSource:
         self._starts, self._ends, self._lines = array("Q"), array("Q"), array("Q")
         self._at, self._line = self._first, 1
         self.dialect = sniff_dialect(bytes(feed.buffer[self._first : self._first + (1 << 18)]), delimiter)
-        self._header = self._take_header() if self.dialect.header else b""
+        if self.dialect.header:
+            self._take_header()
 
     @property
     def complete(self) -> bool:
         """Whether the end of the file has been reached."""
         return self._feed.complete and self._at >= len(self._feed.buffer)
+
+    @property
+    def encoding(self) -> str:
+        """What the file is written in, "" for UTF-8."""
+        return self._feed.encoding
 
     @property
     def size(self) -> int:
@@ -81,15 +87,11 @@ class DelimitedSource:
         self._feed.release(begin, self._at)
         return not self.complete
 
-    def _take_header(self) -> bytes:
+    def _take_header(self) -> None:
         while not self._starts and self._at < len(self._feed.buffer) and self._take_record():
             pass
-        if not self._starts:
-            return b""
-        start = self._starts.pop()
-        self._ends.pop()
-        self._lines.pop()
-        return bytes(self._feed.buffer[start : self._at])
+        for found in (self._starts, self._ends, self._lines):
+            del found[:]
 
     def _take_record(self) -> bool:
         """Takes the next record; False when its end has not been fed yet."""
@@ -210,12 +212,13 @@ class DelimitedSource:
         return self.dialect.delimiter.join(cells).encode("utf-8", "replace")
 
     def assemble(self, rows: Sequence[int], raw_of: RawOf) -> Iterator[bytes]:
-        """The header as it was, then each record with its own line end."""
-        yield bytes(self._feed.buffer[: self._first]) + self._header
+        """The header as it was, then each record with its own line end and the blank lines behind it."""
+        starts, end = self._starts, len(self._feed.buffer)
+        yield self._feed.buffer[: starts[0] if len(starts) else end]
         for i, row in enumerate(rows):
-            written = self._feed.buffer[self._starts[row] : self._ends[row]]
-            line_end = written[len(written.rstrip(b"\r\n")) :]
-            yield raw_of(row) + (line_end or (b"\n" if i + 1 < len(rows) else b""))
+            span = self._feed.buffer[starts[row] : starts[row + 1] if row + 1 < len(starts) else end]
+            behind = span[len(self.raw(row)) :]
+            yield raw_of(row) + (behind if b"\n" in behind or i + 1 == len(rows) else behind + b"\n")
 
 
 def split_cells(text: str, dialect: Dialect) -> list[str]:

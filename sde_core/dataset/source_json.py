@@ -50,6 +50,11 @@ class JsonSource:
         self.size = feed.size
 
     @property
+    def encoding(self) -> str:
+        """What the file is written in, "" for UTF-8."""
+        return self._feed.encoding
+
+    @property
     def position(self) -> int:
         """Bytes on disk read so far."""
         return self.size if self.complete else self._feed.position(self._at)

@@ -124,12 +124,16 @@ class LineSource:
         self._feed = feed
         first = len(UTF8_MARK) if feed.buffer[:3] == UTF8_MARK else 0
         self._index = LineIndex(first)
-        self._prefix = bytes(feed.buffer[:first])
 
     @property
     def complete(self) -> bool:
         """Whether the end of the file has been reached."""
         return self._feed.complete and self._index.scanned >= len(self._feed.buffer)
+
+    @property
+    def encoding(self) -> str:
+        """What the file is written in, "" for UTF-8."""
+        return self._feed.encoding
 
     @property
     def size(self) -> int:
@@ -215,22 +219,13 @@ class LineSource:
         return spliced_bytes(raw, edits)
 
     def assemble(self, rows: Sequence[int], raw_of: RawOf) -> Iterator[bytes]:
-        """The mark if there was one, then each line with its own line end."""
-        yield self._prefix
+        """What stands before the first record, then each record with its own line end and the blank lines behind it."""
+        starts, end = self._index.starts, len(self._feed.buffer)
+        yield self._feed.buffer[: starts[0] if len(starts) else end]
         for i, row in enumerate(rows):
-            yield raw_of(row) + (self._line_end(row) or (b"\n" if i + 1 < len(rows) else b""))
-
-    def _line_end(self, row: int) -> bytes:
-        start, end = self._span(row)
-        line = self._feed.buffer[start:end]
-        return line[len(line.rstrip(b"\r\n")) :]
-
-    def _span(self, row: int) -> tuple[int, int]:
-        starts = self._index.starts
-        start = starts[row]
-        newline = self._feed.buffer.find(b"\n", start)
-        end = newline + 1 if newline >= 0 else len(self._feed.buffer)
-        return start, end
+            span = self._feed.buffer[starts[row] : starts[row + 1] if row + 1 < len(starts) else end]
+            behind = span[len(self.raw(row)) :]
+            yield raw_of(row) + (behind if b"\n" in behind or i + 1 == len(rows) else behind + b"\n")
 
 
 class TextSource(LineSource):
