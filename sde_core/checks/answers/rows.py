@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import polars as pl
 
 from sde_core.checks.fields import field_name
 from sde_core.checks.findings import CheckContext, Finding
 from sde_core.dataset import Dataset
-from sde_core.dataset.turns import ASSISTANT, TEXT
+from sde_core.dataset.turns import ASSISTANT, TEXT, USER
 
 UNWANTED_LABELS = ("false", "0", "False")
 """Labels of answers that a preference file marks as bad."""
@@ -41,3 +43,35 @@ def prompts_before(context: CheckContext, finding: Finding) -> list[str]:
         if turn.role != ASSISTANT:
             said.append(turn.text)
     return said
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What a user said, what was said before, and the answer.
+
+    Attributes:
+        before: The turns before, joined by line ends.
+        asked: The user's turn, whole.
+        answer: The assistant's next turn, "" where there is none.
+        has_media: Whether the record comes with images, sounds or films.
+    """
+
+    before: str
+    asked: str
+    answer: str
+    has_media: bool
+
+
+_MEDIA = ("image", "images", "video", "videos", "audio", "audios")
+
+
+def exchange_of(context: CheckContext, finding: Finding) -> Exchange | None:
+    """The exchange in whose question a finding lies; None where it lies elsewhere."""
+    row = finding.rows[0]
+    turns, value = context.dataset.turns(row).turns, context.dataset.value(row)
+    for number, turn in enumerate(turns):
+        if turn.role == USER and finding.field in {field_name(path) for path, _ in turn.editable}:
+            answer = next((later.text for later in turns[number + 1 :] if later.role == ASSISTANT), "")
+            has_media = isinstance(value, dict) and any(value.get(name) for name in _MEDIA)
+            return Exchange("\n".join(earlier.text for earlier in turns[:number]), turn.text, answer, has_media)
+    return None
