@@ -14,7 +14,7 @@ from sde_core.checks.fields import field_name, string_leaves
 from sde_core.checks.findings import Finding
 from sde_core.checks.formats.dates import DATES
 from sde_core.checks.formats.marks import APOSTROPHES, BULLETS, MARKDOWN, NUMBERING, QUOTES
-from sde_core.checks.formats.numbers import NUMBERS
+from sde_core.checks.formats.numbers import DECIMALS, NUMBERS
 from sde_core.checks.formats.units import PERCENT, UNIT_NAMES, UNIT_SPACES
 from sde_core.dataset import Dataset, Edit
 from sde_core.dataset.layouts.conversation import ROLE_WORDS
@@ -152,7 +152,7 @@ def canonical_role(word: str) -> str:
     return near[0] if near else word
 
 
-STYLE_FAMILIES = (DATES, NUMBERS, UNIT_NAMES, UNIT_SPACES, PERCENT, QUOTES, APOSTROPHES, BULLETS, NUMBERING, MARKDOWN)
+STYLE_FAMILIES = (DATES, NUMBERS, DECIMALS, UNIT_NAMES, UNIT_SPACES, PERCENT, QUOTES, APOSTROPHES, BULLETS, NUMBERING, MARKDOWN)
 """What answers write in several styles."""
 
 FIXES: Mapping[str, Callable[[str], str]] = {

@@ -149,6 +149,7 @@ STYLES = (
     ),
     odd_among("mixed-numbers", "without the comma", COUNTED, "There were 123456 of them."),
     odd_among("mixed-numbers", "with points", COUNTED, "There were 1.234.567,89 of them."),
+    odd_among("mixed-numbers", "a decimal comma", [f"It costs {n}.50 a day." for n in range(60)], "It costs 3,50 a day."),
     FaultCase("mixed-numbers", "years and codes", among(chat("When?", "In 1999, code 55555, order no. 123456."), rows=asked(COUNTED))),
     odd_among("mixed-units", "kilometers among km", MEASURED, "It is 5 kilometers away."),
     odd_among("mixed-units", "5kg among 5 kg", [f"It weighs {n} kg." for n in range(60)], "It weighs 5kg."),

@@ -15,7 +15,7 @@ FAMILY = {family.name: family for family in STYLE_FAMILIES}
 PIECES = (
     "2021-03-25", "2021/3/5", "03/25/2021", "25/12/2020", "03/04/2021", "5.6.2021", "25.03.2021", "12-25-2020", "March 25, 2021", "25th of March 2021", "May 4, 2021",
     "4 May 2021", "Sept. 9, 1999", "2021-02-30", "March", "4-6", "6 to ", "2021-03-25T10:00", "$1,234.50", "1,000", "1.234.567,89", "1 234 567", "1\u00a0234", "$1000",
-    "12345", "1234567.25", "No. 12345", "192.168.1.1", "€ 2.500,00", "5 km", "5km", "5 kilometers", "1 metre", "2.5 litres", "5 m", "5m", "10kg", "10 kg", "3 GB", "3GB",
+    "12345", "1234567.25", "No. 12345", "192.168.1.1", "€ 2.500,00", "3.50", "€19,95", "3,5", "5 km", "5km", "5 kilometers", "1 metre", "2.5 litres", "5 m", "5m", "10kg", "10 kg", "3 GB", "3GB",
     "20 °C", "5%", "5 %", "5 percent", '"so"', "“so”", '"', "it's", "it’s", "5'10\"", "\n- one\n- two\n", "\n* one\n* two", "\n• one\n• two", "\n1. one\n2. two\n",
     "\n1) one\n2) two", "\n(1) one\n(2) two", "**bold**", "\n## Heading\n", "`x**2**`", "```\n5 km \"x\" 2021-03-25\n", "https://a.b/2021/03/25?x=5km", "<a href=\"5km\">", " ", ".",
     ", ", "and ", "word ", "中文", "/", "-", "(", ")", "5", "4",
@@ -76,6 +76,8 @@ def test_what_lies_between_the_pieces_is_never_touched(family, text):
         ("numbers", "order 12345, zip 90210, id #55555, in 2021", "comma", "order 12345, zip 90210, id #55555, in 2021"),
         ("numbers", "12000 people", "space", "12\u00a0000 people"),
         ("numbers", "1,000 people", "dot", "1,000 people"),
+        ("decimals", "€19,95 and 3,50, not (3,50) nor 1,2,3 nor 3,500", "point", "€19.95 and 3.50, not (3,50) nor 1,2,3 nor 3,500"),
+        ("decimals", "$19.95, version 2.10.1", "comma", "$19,95, version 2.10.1"),
         ("unit names", "5 kilometers, 1 kilogram", "symbol", "5 km, 1 kg"),
         ("unit names", "5km, 1 km, 5m, $5 m", "word", "5 kilometers, 1 kilometer, 5m, $5 m"),
         ("unit names", "5 km beside 3 metres", "word", "5 kilometres beside 3 metres"),
@@ -95,6 +97,7 @@ def test_what_lies_between_the_pieces_is_never_touched(family, text):
         ("list numbers", "1) Ask\n2) Go", "point", "1. Ask\n2. Go"),
         ("list numbers", "1. Ask\n2. Go", "brackets", "(1) Ask\n(2) Go"),
         ("Markdown", "## So\n**Bold** text", "plain", "So\nBold text"),
+        ("Markdown", "#### 42\n## So 1", "plain", "#### 42\nSo 1"),
         ("Markdown", "x = (a**2 + b**2)", "plain", "x = (a**2 + b**2)"),
     ],
 )  # fmt: skip

@@ -19,7 +19,7 @@ SAMPLE = 10_000
 """Answers, spread evenly over the file, from which a habit is learnt; whether a row breaks it is looked up for all rows."""
 
 FEWEST, FEWEST_IN_GROUP = 20, 40
-SHARE, RARE_SHARE, CERTAINTY = 0.93, 0.98, 0.94
+SHARE, RARE_SHARE, CERTAINTY = 0.9, 0.98, 0.94
 """The share that a habit must have where most answers show a style; the share and the lower end of its interval where some happen to."""
 
 _MOST, _MOST_CASUAL = 0.3, 0.8

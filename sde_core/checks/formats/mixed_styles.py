@@ -12,7 +12,7 @@ from sde_core.checks.findings import CheckContext, Finding, Severity
 from sde_core.checks.formats.dates import DATES
 from sde_core.checks.formats.habits import Habit, mine_habits, own_pieces
 from sde_core.checks.formats.marks import APOSTROPHES, BULLETS, MARKDOWN, NUMBERING, QUOTES
-from sde_core.checks.formats.numbers import NUMBERS
+from sde_core.checks.formats.numbers import DECIMALS, NUMBERS
 from sde_core.checks.formats.units import PERCENT, UNIT_NAMES, UNIT_SPACES
 from sde_core.checks.formats.written import StyleFamily
 from sde_core.features.fields import ScalarFields
@@ -86,7 +86,7 @@ class MixedNumbers(MixedStyle):
     name = "mixed-numbers"
     title = "Numbers in another form than usual"
     severity = "warning"
-    families = (NUMBERS,)
+    families = (NUMBERS, DECIMALS)
 
 
 class MixedUnits(MixedStyle):

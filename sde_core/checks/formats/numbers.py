@@ -89,3 +89,27 @@ NUMBERS = StyleFamily(
     _rewritten,
 )
 """Numbers of a thousand and more; codes, years and results of a calculation are none."""
+
+
+# ---- hundredths
+
+_HUNDREDTHS = re.compile(
+    rf"{PROTECTED}|(?<![\w.,:/#=*+^~<>(@&\\-])(?<!\d )(?<!\d[{_THIN}])(?P<currency>[$€£¥] ?)?"
+    r"(?P<whole>\d{1,3}|(?<=[$€£¥])\d{4,9})(?P<sign>[.,])(?P<rest>\d\d)"
+    r"(?![\w:/*^=+-]|[.,]\d)"
+)
+
+
+def _found_decimals(text: str) -> list[Written]:
+    return [Written(match[0], match.start(), "point" if match["sign"] == "." else "comma") for match in open_matches(_HUNDREDTHS, text)]
+
+
+def _with_decimals(text: str, style: str) -> str:
+    sign = "." if style == "point" else ","
+    return replaced_open(_HUNDREDTHS, text, lambda match: f"{match['currency'] or ''}{match['whole']}{sign}{match['rest']}")
+
+
+DECIMALS = StyleFamily(
+    "decimals", {"point": "3.50", "comma": "3,50"}, {"point": r"\d\.\d\d", "comma": r"\d,\d\d(?:\D|$)"}, _found_decimals, _with_decimals
+)
+"""Numbers with two digits behind the sign, as prices have them."""
