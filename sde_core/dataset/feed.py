@@ -18,7 +18,7 @@ from sde_core.visible import visible
 _ENCODING_MARKS = (
     (b"\xff\xfe\x00\x00", "utf-32-le"), (b"\x00\x00\xfe\xff", "utf-32-be"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"),
 )  # fmt: skip
-_ENCODING_BY_ZEROS = {
+_ENCODING_BY_ZEROS: dict[tuple[bool, ...], str] = {
     (False, True, False, True): "utf-16-le", (True, False, True, False): "utf-16-be",
     (False, True, True, True): "utf-32-le", (True, True, True, False): "utf-32-be",
 }  # fmt: skip

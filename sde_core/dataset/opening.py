@@ -12,7 +12,7 @@ from typing import Any
 
 from sde_core.dataset.dataset import Dataset
 from sde_core.dataset.feed import Feed, compression_of, open_feed
-from sde_core.dataset.layouts import Layout, corrected_layout, detect_layout, ensure_fits, fields_of
+from sde_core.dataset.layouts import Layout, corrected_layout, detect_layout, ensure_fits, has_field
 from sde_core.dataset.source import Source, identity_of
 from sde_core.dataset.source_lines import LineSource, TextSource
 from sde_core.errors import BadRecordError, InputError, LayoutError
@@ -82,7 +82,7 @@ def _layout_of(name: str, records: Source, layout: str | None, mapping: Mapping[
         detected = detect_layout(sample)
     except LayoutError:
         detected = None
-    sample += _records_with(records, set((mapping or {}).values()) - fields_of(sample))
+    sample += _records_with(records, {field for field in (mapping or {}).values() if not has_field(sample, field)})
     corrected = corrected_layout(detected, layout, mapping, sample)
     ensure_fits(corrected, sample)
     return corrected
@@ -97,9 +97,10 @@ def _records_with(records: Source, missing: set[str]) -> list[Any]:
             more = records.read_more(_MORE_BYTES)
             continue
         value = _parsed(records, row)
-        if missing & fields_of([value]):
+        here = {field for field in missing if has_field((value,), field)}
+        if here:
             found.append(value)
-            missing -= fields_of([value])
+            missing -= here
         row += 1
     return found
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, repeat
 from operator import itemgetter
 from typing import Any
 
 from sde_core.dataset.layouts import Layout
 from sde_core.dataset.layouts.conversation import ROLE_WORDS
-from sde_core.dataset.layouts.layout import text_of
+from sde_core.dataset.layouts.layout import text_of, with_nested
 from sde_core.dataset.turns import ASSISTANT, LETTERS, SYSTEM, TEXT
 
 _MOST_TURNS = 65535
@@ -66,7 +66,10 @@ Loop = Callable[[Iterable[Any], TextColumns], None]
 def loop_of(layout: Layout) -> Loop | None:
     """The loop for records of a layout, None where the layout has none."""
     maker = _MAKERS.get(layout.name)
-    return maker(layout) if maker else None
+    loop, nested = maker(layout) if maker else None, layout.nested
+    if loop is None or not nested:
+        return loop
+    return lambda values, columns: loop(map(with_nested, values, repeat(nested)), columns)
 
 
 def _asked_and_answered(layout: Layout) -> Loop | None:
@@ -106,6 +109,8 @@ def _marked(layout: Layout) -> Loop | None:
 
 def _pair_or_fields(layout: Layout) -> Loop | None:
     """A text and the label that is its answer."""
+    if "input" in layout.roles:
+        return None
     text, label = layout.roles.get("text", "text"), layout.roles.get("label", "label")
     return _pairs() if (text, label) == ("0", "1") else _labelled(text, label)
 

@@ -10,7 +10,7 @@ from sde_core.dataset.layouts.classification import ClassificationLayout
 from sde_core.dataset.layouts.completion import CompletionLayout
 from sde_core.dataset.layouts.conversation import ConversationLayout
 from sde_core.dataset.layouts.kto import KtoLayout
-from sde_core.dataset.layouts.layout import ROLES, Layout, LayoutFamily, Texts, plain_texts
+from sde_core.dataset.layouts.layout import ROLES, Layout, LayoutFamily, Texts, nested_value, plain_texts, with_nested, with_nested_paths
 from sde_core.dataset.layouts.preference import PreferenceLayout
 from sde_core.dataset.layouts.text import TextLayout
 from sde_core.dataset.layouts.trees import TreeLayout
@@ -76,6 +76,7 @@ def corrected_layout(detected: Layout | None, name: str | None, mapping: Mapping
     for role, field in mapping.items():
         _validate_role(role, field, sample)
     chosen = name or _layout_for(mapping, detected) or (detected.name if detected else "text")
+    sample = [with_nested(value, tuple(mapping.values())) for value in sample]
     found = family(chosen).detect(sample) if not detected or detected.name != chosen else detected.roles
     return Layout(chosen, {**(found or {}), **mapping})
 
@@ -101,11 +102,16 @@ def fields_of(values: Iterable[Any]) -> set[str]:
     return names
 
 
+def has_field(values: Iterable[Any], field: str) -> bool:
+    """Whether one of these records has a field, by its name or by its dotted path."""
+    return any(field in fields_of((value,)) or ("." in field and nested_value(value, field) is not None) for value in values)
+
+
 def _validate_role(role: str, field: str, sample: Sequence[Any]) -> None:
     if role not in ROLES:
         raise UsageError(f"There is no role named {shortened(role)}.", "Known roles: " + ", ".join(ROLES) + ".")
     fields = fields_of(sample)
-    if field not in fields:
+    if field not in fields and not has_field(sample, field):
         raise UsageError(f"No record has a field named {shortened(field)}.", "Fields seen: " + ", ".join(sorted(fields)[:20]) + ".")
 
 
@@ -127,19 +133,24 @@ def _layout_for(mapping: Mapping[str, str], detected: Layout | None) -> str | No
 
 def turns_of(value: Any, layout: Layout) -> Turns:
     """The record's turns under a layout."""
+    nested = layout.nested
+    if nested:
+        return with_nested_paths(family(layout.name).turns(with_nested(value, nested), layout.roles), value, nested)
     return family(layout.name).turns(value, layout.roles)
 
 
 def texts_of(value: Any, layout: Layout) -> Texts:
     """What `turns_of` says, as texts alone."""
+    value = with_nested(value, layout.nested) if layout.nested else value
     plain = _PROMPT_AND_ANSWER.get(layout.name)
     texts = plain_texts(value, layout.roles, *plain) if plain else None
     if texts is not None:
         return texts
-    turns = turns_of(value, layout)
+    turns = family(layout.name).turns(value, layout.roles)
     return turns.system, turns.prompt, turns.answer, turns.label, turns.roles, min(len(turns.turns), 65535)
 
 
 __all__ = [
-    "LAYOUTS", "ROLES", "Layout", "LayoutFamily", "corrected_layout", "detect_layout", "ensure_fits", "family", "fields_of", "texts_of", "turns_of",
+    "LAYOUTS", "ROLES", "Layout", "LayoutFamily", "corrected_layout", "detect_layout", "ensure_fits", "family", "fields_of", "has_field", "texts_of",
+    "turns_of",
 ]  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sde_core.dataset.layouts.layout import field_turn, first_present, label_of, label_role, most_have, text_of
+from sde_core.dataset.layouts.layout import field_turn, first_filled, first_present, label_of, label_role, most_have, text_of
 from sde_core.dataset.turns import ASSISTANT, SYSTEM, USER, FieldPath, Turn, Turns
 
 _ANSWERS = ("output", "response", "answer", "completion")
@@ -29,7 +29,7 @@ class AlpacaLayout:
         found = {role: field for role, field in optional.items() if field}
         if most_have(sample, "instances"):
             return {"prompt": "instruction", "messages": "instances", **found}
-        answer = first_present(sample, _ANSWERS)
+        answer = first_filled(sample, _ANSWERS)
         if not answer:
             return None
         return {"prompt": "instruction", "answer": answer, **found, **label_role(sample, taken=(answer,))}

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sde_core.dataset.layouts.alpaca import asked
 from sde_core.dataset.layouts.layout import label_of, label_role, text_of, with_label_answer
 from sde_core.dataset.turns import USER, Turn, Turns
 
 _TEXTS = ("text", "sentence", "content", "review", "message", "utterance", "src", "prompt", "question", "title")
+_PAIR_MARK = re.compile(r"(?<![A-Za-z])[12AaBb](?![A-Za-z0-9])|[12]$|(?<=_)[ab]$")
+_PAIRS = {("premise", "hypothesis"), ("query", "passage"), ("query", "document"), ("question", "sentence"), ("sentence", "question")}
 _EXTRA_LABELS = ("score", "target", "polarity", "stars", "rating", "template")
 
 
@@ -25,6 +30,9 @@ class ClassificationLayout:
         if len(rows) <= len(sample) / 2:
             return None
         label = label_role(sample).get("label") or _label_by_values(rows)
+        pair = _text_pair(rows, label) if label else ()
+        if pair:
+            return {"text": pair[0], "input": pair[1], "label": label}
         text = _text_field(rows, label) if label else ""
         return {"text": text, "label": label} if text and label else None
 
@@ -35,7 +43,18 @@ class ClassificationLayout:
         text, label = roles.get("text", "text"), roles.get("label", "label")
         if not isinstance(value, dict) or text not in value:
             return Turns((), label=label_of(value, roles))
-        return with_label_answer((Turn(USER, text_of(value[text]), (text,)),), label_of(value, roles), label)
+        asked_turns = asked(value, text, roles["input"]) if "input" in roles else (Turn(USER, text_of(value[text]), (text,)),)
+        return with_label_answer(asked_turns, label_of(value, roles), label)
+
+
+def _text_pair(rows: Sequence[Mapping[str, Any]], label: str) -> tuple[str, ...]:
+    """Two fields of text that are told apart by a number or a letter ("sentence1", "sentence2"), or go by the names of inference and retrieval."""
+    names = [name for name in rows[0] if name != label and all(isinstance(row.get(name), str) for row in rows[:20])]
+    words = [name for name in names if sum(" " in row[name].strip() for row in rows[:20]) > len(rows[:20]) / 2]
+    for first, second in itertools.combinations(words, 2):
+        if _PAIR_MARK.sub("", first) == _PAIR_MARK.sub("", second) or (first.casefold(), second.casefold()) in _PAIRS:
+            return first, second
+    return ()
 
 
 def _are_pairs(sample: Sequence[Any]) -> bool:

@@ -7,10 +7,11 @@ from typing import Any
 
 from sde_core.dataset.layouts.alpaca import asked
 from sde_core.dataset.layouts.conversation import looks_like_messages, read_messages
-from sde_core.dataset.layouts.layout import field_turn, first_present, label_of, label_role
+from sde_core.dataset.layouts.layout import field_turn, first_filled, first_present, label_of, label_role
 from sde_core.dataset.turns import ASSISTANT, SYSTEM, Turns
 
 _PROMPTS = ("prompt", "question", "query", "instruction", "input", "source", "src", "user", "human")
+_CONTEXTS = ("context", "passage", "input")
 _ANSWERS = ("completion", "response", "answer", "output", "target", "assistant", "reply", "ground_truth", "solution", "summary")
 
 
@@ -30,11 +31,13 @@ class CompletionLayout:
 
     def detect(self, sample: Sequence[Any]) -> Mapping[str, str] | None:
         """A prompt beside an answer."""
-        prompt, answer = first_present(sample, self._prompts), first_present(sample, self._answers)
+        prompt, answer = first_present(sample, self._prompts), first_filled(sample, self._answers)
         if not prompt or not answer:
             return None
         system = {"system": "system"} if first_present(sample, ("system",)) else {}
-        return {"prompt": prompt, "answer": answer, **system, **label_role(sample, taken=(prompt, answer))}
+        context = first_filled(sample, [name for name in _CONTEXTS if name not in (prompt, answer)]) if len(self._prompts) > 1 else ""
+        added = {"input": context} if context and sum(isinstance(value.get(context), str) for value in sample if isinstance(value, dict)) else {}
+        return {"prompt": prompt, "answer": answer, **added, **system, **label_role(sample, taken=(prompt, answer))}
 
     def turns(self, value: Any, roles: Mapping[str, str]) -> Turns:
         """System, prompt with its input, answer."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from sde_core.dataset.json_text import dumped
-from sde_core.dataset.turns import ASSISTANT, Turn, Turns
+from sde_core.dataset.turns import ASSISTANT, FieldPath, Turn, Turns
 from sde_core.errors import BadRecordError
 
 LABEL_NAMES = ("label", "labels", "category", "intent", "class", "topic", "sentiment", "Quality")
@@ -22,11 +22,17 @@ class Layout:
 
     Attributes:
         name: The family's name, as shown and as `--layout` takes it.
-        roles: The field that plays each role; see `ROLES`.
+        roles: The field that plays each role; see `ROLES`. A dotted name leads to a nested field ("meta.answer", "choices.0.text") in records that
+            have no field of that very name.
     """
 
     name: str
     roles: Mapping[str, str]
+
+    @property
+    def nested(self) -> tuple[str, ...]:
+        """Fields of roles that are written as a path: "meta.answer"."""
+        return tuple(field for field in self.roles.values() if "." in field)
 
     def to_json(self) -> dict[str, Any]:
         """Name and roles."""
@@ -79,6 +85,60 @@ def most_have(sample: Sequence[Any], *fields: str) -> bool:
 def first_present(sample: Sequence[Any], names: Sequence[str]) -> str:
     """The first of these fields that most rows have, "" if there is none."""
     return next((name for name in names if most_have(sample, name)), "")
+
+
+def first_filled(sample: Sequence[Any], names: Sequence[str]) -> str:
+    """The first of these fields that most rows have with something in it, else the first that most rows have."""
+    filled = (name for name in names if sum(isinstance(value, dict) and value.get(name) not in (None, "", []) for value in sample) > len(sample) / 2)
+    return next(filled, first_present(sample, names))
+
+
+def with_nested(value: Any, fields: Sequence[str]) -> Any:
+    """The record with nested fields under their dotted names too; a record that lacks them as it is."""
+    if not isinstance(value, dict):
+        return value
+    found = {field: inner for field in fields if field not in value and (inner := nested_value(value, field)) is not None}
+    return {**value, **found} if found else value
+
+
+def nested_value(value: Any, field: str) -> Any:
+    """What a dotted name leads to, None where it leads nowhere."""
+    for step in nested_path(field):
+        if isinstance(value, dict):
+            value = value.get(str(step))
+        elif isinstance(value, list) and isinstance(step, int) and step < len(value):
+            value = value[step]
+        else:
+            return None
+    return value
+
+
+def nested_path(field: str) -> FieldPath:
+    """The keys and positions of a dotted name."""
+    return tuple(int(step) if step.isdecimal() else step for step in field.split("."))
+
+
+def with_nested_paths(turns: Turns, value: Any, fields: Sequence[str]) -> Turns:
+    """Turns read from `with_nested`, with paths that lead through the record itself."""
+    paths = {field: _path_in(value, field) for field in fields if field not in value} if isinstance(value, dict) else {}
+
+    def moved(path: FieldPath) -> FieldPath:
+        return paths.get(str(path[0]), path[:1]) + path[1:] if path else path
+
+    def placed(several: tuple[Turn, ...]) -> tuple[Turn, ...]:
+        return tuple(replace(turn, path=moved(turn.path), parts=tuple((moved(path), text) for path, text in turn.parts)) for turn in several)
+
+    return Turns(placed(turns.turns), turns.label, placed(turns.chosen), placed(turns.rejected))
+
+
+def _path_in(value: Any, field: str) -> FieldPath:
+    """The path of a nested field; digits are keys where the record has an object there."""
+    path: list[str | int] = []
+    for step in nested_path(field):
+        key = str(step) if isinstance(value, dict) else step
+        path.append(key)
+        value = value.get(key) if isinstance(value, dict) else value[step] if isinstance(value, list) and isinstance(step, int) else None
+    return tuple(path)
 
 
 def label_role(sample: Sequence[Any], taken: Sequence[str] = ()) -> dict[str, str]:
