@@ -52,7 +52,7 @@ CLEAN = {
     "labels/clinc_imbalanced.json": 0,
     "math/gsm8k_train.jsonl": 1,
     "math/gsm8k_model_solutions.jsonl": 1,
-    "medical/medical_meadow_small.json": 2,
+    "medical/medical_meadow_small.json": 3,
     "pairs/msr_paraphrase_train.txt": 0,
     "structured/Restaurants_Train.jsonl": 0,
     "structured/Laptops_Train.jsonl": 0,

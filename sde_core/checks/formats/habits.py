@@ -19,8 +19,9 @@ SAMPLE = 10_000
 """Answers, spread evenly over the file, from which a habit is learnt; whether a row breaks it is looked up for all rows."""
 
 FEWEST, FEWEST_IN_GROUP = 20, 40
-SHARE, RARE_SHARE, CERTAINTY = 0.9, 0.98, 0.94
-"""The share that a habit must have where most answers show a style; the share and the lower end of its interval where some happen to."""
+SHARE, RARE_SHARE, CERTAINTY = 0.9, (0.97, 0.98), (0.9, 0.94)
+"""The share that a habit must have where most answers show a style; the share and the lower end of its interval where some happen to, the second
+of each for casual styles."""
 
 _MOST, _MOST_CASUAL = 0.3, 0.8
 _GROUPS, _LARGEST_SYSTEM = 24, 2000
@@ -123,7 +124,7 @@ def _habit(family: StyleFamily, group: str, rows: Rows | None, styles: npt.NDArr
     style, count = Counter(styles.tolist()).most_common(1)[0]
     habit = Habit(group, rows, style, count / len(styles), len(styles), len(styles) / answers)
     deliberate = not family.otherwise and habit.shown >= (_MOST_CASUAL if family.casual else _MOST)
-    enough = habit.share >= SHARE if deliberate else habit.share >= RARE_SHARE and habit.certainty >= CERTAINTY
+    enough = habit.share >= SHARE if deliberate else habit.share >= RARE_SHARE[family.casual] and habit.certainty >= CERTAINTY[family.casual]
     return habit if enough and style != _MIXED else None
 
 

@@ -137,7 +137,8 @@ NUMBERING = StyleFamily(
 # ---- Markdown
 
 _MARKDOWN = re.compile(
-    rf"{PROTECTED}|(?P<bold>(?<![\w)\]*])\*\*(?P<inner>[^*\s](?:[^*\n]*[^*\s])?)\*\*(?![\w(*]))|(?P<heading>^#{{2,6}} +(?=\S)(?![-$\d.,]+%?$))",
+    rf"{PROTECTED}|(?P<bold>(?<![\w)\]*])\*\*(?P<inner>[^*\s](?:[^*\n]*[^*\s])?)\*\*(?![\w(*]))"
+    r"|(?P<heading>^#{2,6} +(?=\S)(?![-$\d.,]+%?$))",
     re.MULTILINE,
 )
 _CODE_LINE = re.compile(

@@ -92,6 +92,7 @@ UNIT_NAMES = StyleFamily(
     {"symbol": rf"\d ?(?:{_SYMBOLS})\b", "word": r"\d (?:kilo|centi|milli)?(?:meter|metre|liter|litre|gram)s?\b"},
     _found_names,
     _with_names,
+    said="write units like {example}",
 )
 UNIT_SPACES = StyleFamily(
     "unit spaces",
@@ -105,6 +106,7 @@ UNIT_SPACES = StyleFamily(
     ),
     _found_spaces,
     _with_spaces,
+    said="write quantities like {example}",
 )
 PERCENT = StyleFamily(
     "percentages", {"sign": "5%", "word": "5 percent"}, {"sign": r"\d ?%", "word": r"\d (?:percent|per cent)\b"}, _found_percent, _with_percent
