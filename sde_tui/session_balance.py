@@ -273,7 +273,8 @@ class BalancePart:
             return "This field has no targets: t sets one."
         if self.running:
             return "Classes are being counted; try again when that is done."
-        return self._session.decisions.why_not() or ("" if any(plan.drop.values()) else "No row needs to go: the targets are met.")
+        met = all(one.verdict == "met" for one in self.verdicts(field).values()) or not any(plan.drop.values())
+        return self._session.decisions.why_not() or ("No row needs to go: the targets are met." if met else "")
 
     def choose_drops(self, field: str, order: str, then: Callable[[list[RowToDrop]], None]) -> None:
         """Finds the rows that the targets of a field have no room for, in a thread."""

@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from sde_core.dataset import Dataset
@@ -80,7 +82,7 @@ class DerivedClass(Protocol):
 
     @property
     def always(self) -> bool:
-        """Whether it is shown even where all rows are of one class."""
+        """Whether it is computed and shown in any case: however long it takes, and even where all rows are of one class."""
         ...
 
     def of(self, rows: DerivedInput) -> RowClasses:
@@ -101,7 +103,7 @@ class AnswerKind:
 class Refusal:
     """Whether the answer declines."""
 
-    name, meaning, seconds, always = "refused", "whether the answer declines to do what is asked", 8.0, False
+    name, meaning, seconds, always = "refused", "whether the answer declines to do what is asked", 0.1, False
 
     def of(self, rows: DerivedInput) -> RowClasses:
         """Yes or no."""
@@ -113,7 +115,7 @@ class Refusal:
 class AnswerShape:
     """The outer form of the answer, as Formats groups it."""
 
-    name, meaning, seconds, always = "answer-shape", "the outer form of the answer", 60.0, False
+    name, meaning, seconds, always = "answer-shape", "the outer form of the answer", 20.0, False
 
     def of(self, rows: DerivedInput) -> RowClasses:
         """One of the families of `sde_core.features.answer_shape`."""
@@ -196,6 +198,19 @@ class Split:
         return RowClasses(rows.texts["split"])
 
 
+class PromptTemplate:
+    """The fixed words that prompts share, mined from the prompts."""
+
+    name, meaning, seconds, always = "prompt-template", "the template that the prompt was made from", float("inf"), False
+
+    def of(self, rows: DerivedInput) -> RowClasses:
+        """Fixed words with slots; null for prompts that were made from none."""
+        from sde_core.features.templates import prompt_templates
+
+        found = prompt_templates(rows.texts["prompt"], cancel=rows.cancel, progress=rows.progress)
+        return RowClasses(_named(found.titles, found.groups))
+
+
 class Topic:
     """Rows that are about the same, by the embedded encoder and k-means."""
 
@@ -203,16 +218,19 @@ class Topic:
 
     def of(self, rows: DerivedInput) -> RowClasses:
         """Titles such as "refund · card · charge"; null for rows without a known word."""
-        import numpy as np
-
         from sde_core.features.embedding import embed_rows
         from sde_core.features.topics import find_topics
 
         vectors = embed_rows(rows.dataset, part="prompt", cache_dir=rows.cache_dir, cancel=rows.cancel, progress=rows.progress).vectors
         found = find_topics(vectors, rows.texts["prompt"], cancel=rows.cancel)
-        names = np.array([*found.titles, None], dtype=object)
         definitions = {title: "words: " + ", ".join(terms) for title, terms in zip(found.titles, found.terms, strict=True) if terms}
-        return RowClasses(pl.Series(names[found.labels].tolist(), dtype=pl.String), definitions)
+        return RowClasses(_named(found.titles, found.labels), definitions)
+
+
+def _named(titles: Sequence[str], places: npt.NDArray[np.int32]) -> pl.Series:
+    """The title at each place, null where the place is -1."""
+    names = pl.Series(titles, dtype=pl.String)
+    return names.gather(pl.Series(places).replace(-1, None))
 
 
 DERIVED: tuple[DerivedClass, ...] = (
@@ -226,6 +244,7 @@ DERIVED: tuple[DerivedClass, ...] = (
     TurnCount(),
     SystemPrompt(),
     Split(),
+    PromptTemplate(),
     Topic(),
 )
 """In the order shown."""
@@ -238,4 +257,4 @@ def derived_named(name: str) -> DerivedClass | None:
 
 def takes_long(derived: DerivedClass, rows: int) -> bool:
     """Whether it is computed for so many rows on request only."""
-    return derived.seconds * rows / 1e6 > UNASKED_SECONDS
+    return not derived.always and derived.seconds * rows / 1e6 > UNASKED_SECONDS

@@ -9,6 +9,7 @@ import click
 
 from sde_core.checks.balance import FieldBalance, class_title
 from sde_core.visible import visible
+from sde_core.wording import count_of
 
 if TYPE_CHECKING:
     from sde_core.checks.balance_crosstab import CrossTab
@@ -42,8 +43,9 @@ def _print_in_one_line(balance: FieldBalance) -> None:
 
 
 def _print_field(balance: FieldBalance, show: int) -> None:
-    missing = f" · {balance.missing:,} rows without" if balance.missing else ""
-    click.echo(f"{visible(balance.field)} ({_SOURCES[balance.source]}) · {len(balance.classes):,} classes in {balance.rows:,} rows{missing}")
+    missing = f" · {count_of(balance.missing, 'row')} without" if balance.missing else ""
+    counts = f"{count_of(len(balance.classes), 'class', 'classes')} in {count_of(balance.rows, 'row')}"
+    click.echo(f"{visible(balance.field)} ({_SOURCES[balance.source]}) · {counts}{missing}")
     click.echo(f"  entropy {balance.entropy:.2f} bits · evenness {balance.evenness:.2f} · imbalance {balance.imbalance:,.1f} : 1")
     largest = balance.classes[0].count if balance.classes else 1
     for counted in balance.classes[:show]:
@@ -51,7 +53,8 @@ def _print_field(balance: FieldBalance, show: int) -> None:
         rare = "  rare" if counted.rare else ""
         click.echo(f"  {visible(class_title(counted.name), 32):<32} {counted.count:>9,} {counted.share:>7.1%}  {bar}{rare}")
     if len(balance.classes) > show:
-        click.echo(f"  … and {len(balance.classes) - show:,} more classes (--show {len(balance.classes)}, or --json)")
+        more = count_of(len(balance.classes) - show, "more class", "more classes")
+        click.echo(f"  … and {more} (--show {len(balance.classes)}, or --json)")
     for usual, *others in balance.variants:
         click.echo(f"  one label in several spellings: {', '.join(repr(visible(name, 40)) for name in (usual, *others))}")
     click.echo()
@@ -66,7 +69,7 @@ def print_tables(tables: Sequence[CrossTab]) -> None:
 def _print_table(table: CrossTab) -> None:
     cell = min(max(_NARROWEST, *(len(name) + 2 for name in table.across)), _WIDEST)
     across = table.across[: (_WIDTH - _NAME) // cell - 1]
-    click.echo(f"{visible(table.field)} by {visible(table.by)} · {int(table.counts.sum()):,} rows · association {table.association:.2f}")
+    click.echo(f"{visible(table.field)} by {visible(table.by)} · {count_of(int(table.counts.sum()), 'row')} · association {table.association:.2f}")
     lines = [("", [visible(class_title(name), cell - 1) for name in across], "all")]
     for name, counts in list(zip(table.down, table.counts, strict=True))[:_MOST_DOWN]:
         lines.append((visible(class_title(name), _NAME - 1), [f"{count:,}" for count in counts[: len(across)]], f"{counts.sum():,}"))
@@ -90,11 +93,11 @@ def print_targets(verdicts: Sequence[TargetVerdict], plans: Sequence[DropPlan], 
         for row in rows[:_ROWS_PRINTED]:
             click.echo(f"  row {row.row:,}  {row.why}")
         if len(rows) > _ROWS_PRINTED:
-            click.echo(f"  … and {len(rows) - _ROWS_PRINTED:,} more rows (--json has all)")
+            click.echo(f"  … and {count_of(len(rows) - _ROWS_PRINTED, 'more row')} (--json has all)")
 
 
 def _verdict_line(one: TargetVerdict) -> str:
-    name = f"{visible(one.name, 40)} in {visible(one.field, 40)}: {one.count:,} rows, {one.share:.2%}, target {one.target:.2%}"
+    name = f"{visible(one.name, 40)} in {visible(one.field, 40)}: {count_of(one.count, 'row')}, {one.share:.2%}, target {one.target:.2%}"
     if one.verdict == "over":
         return f"{name} · over: drop {one.drop:,} of them"
     if one.verdict == "under":
@@ -104,4 +107,8 @@ def _verdict_line(one: TargetVerdict) -> str:
 
 def _plan_line(plan: DropPlan) -> str:
     drops = ", ".join(f"{count:,} of {visible(name, 40) if name else 'the other classes'}" for name, count in plan.drop.items() if count)
-    return f"By dropping alone: keep {plan.keep:,} rows, drop {drops}." if drops else f"Nothing to drop: {plan.keep:,} rows meet the targets."
+    return (
+        f"By dropping alone: keep {count_of(plan.keep, 'row')}, drop {drops}."
+        if drops
+        else f"Nothing to drop: {count_of(plan.keep, 'row')} meet the targets."
+    )

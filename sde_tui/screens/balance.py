@@ -158,7 +158,7 @@ class BalanceScreen(SdeScreen):
         table = self.part.table(field, self.by)
         self.query_one("#about", OneLine).show(
             [(f" {visible(field, 26)}", "strong"), (" against ", "dim"), (visible(self.by, 26), "strong")],
-            [(f"{int(table.counts.sum()):,} rows ", "dim")],
+            [(f"{count_of(int(table.counts.sum()), 'row')} ", "dim")],
         )
         self.query_one("#figures", OneLine).show(table_summary(table))
         self.cross_table.show_table(table)
@@ -209,6 +209,13 @@ class BalanceScreen(SdeScreen):
                 (" its rows, ", "dim"),
                 ("b", "accent"),
                 (" back to the bars", "dim"),
+            ]
+        if self.field is not None and not self.part.why_no_drop(self.field):
+            return [
+                ("X", "accent"),
+                (" rejects the rows that the targets have no room for, ", "dim"),
+                ("esc", "accent"),
+                (" forgets the targets", "dim"),
             ]
         return [("←→", "accent"), (" another field, ", "dim"), ("s", "accent"), (" by name, " if not self.part.by_name else " by count, ", "dim"),
                 ("v", "accent"), (f" {WHICH[self._next_which()]}", "dim")]  # fmt: skip

@@ -21,9 +21,10 @@ FIELDS = 21
 _NARROWEST_NAME, _WIDEST_NAME, _NARROWEST_BAR = 17, 40, 12
 _SHARE, _LONGEST_NOTE = 7, 22
 _EXACT_FROM = 0.01
-_TOPICS = (
-    "Groups of prompts that are about the same, each with a title of its own words. All prompts are embedded for it, and kept for the next time."
-)
+_ON_REQUEST = {
+    "topic": "Groups of prompts that are about the same, each with a title of its own words. All prompts are embedded for it, once.",
+    "prompt-template": "The fixed words that prompts share, with slots for what differs; mined from the prompts.",
+}
 _SOURCES = {"label": "the label", "field": "a field", "derived": "computed"}
 
 
@@ -133,7 +134,8 @@ def class_lines(part: BalancePart, field: str, name: str | None, width: int) -> 
     count = balance.count_of(name)
     facts = f" · {count_of(count, 'row')} · {share_text(count / max(balance.rows, 1))}"
     usual = next((names[0] for names in balance.variants if name in names[1:]), "")
-    plan = None if usual or (verdict is not None and verdict.verdict == "over" and len(part.targets[field]) == 1) else part.plan(field)
+    met = all(one.verdict == "met" for one in part.verdicts(field).values())
+    plan = None if usual or met or (verdict is not None and verdict.verdict == "over" and len(part.targets[field]) == 1) else part.plan(field)
     words: list[Span] = [(f"{definition[:1].upper()}{definition[1:]}.", "dim")] if definition else []
     words += [(f"Another spelling of {class_title(usual)}: screen 5 writes all rows alike.", "warn")] if usual else []
     words += [] if verdict is None else [_verdict_words(verdict)]
@@ -154,13 +156,13 @@ def _verdict_words(verdict: TargetVerdict) -> Span:
 
 def _plan_words(plan: DropPlan) -> str:
     drops = ", ".join(f"{count:,} of {class_title(name) if name else 'the other classes'}" for name, count in plan.drop.items() if count)
-    return f"All targets by dropping: keep {plan.keep:,} rows, drop {drops}." if drops else "All targets are met."
+    return f"All targets by dropping: keep {count_of(plan.keep, 'row')}, drop {drops}." if drops else "All targets are met."
 
 
 def uncomputed_lines(part: BalancePart, field: str, width: int) -> list[Line]:
     """What stands in place of the classes of a field that is computed on request only."""
     seconds = part.seconds(field)
-    words = _TOPICS if field == "topic" else f"{part.meaning(field).capitalize()}."
+    words = _ON_REQUEST.get(field) or f"{part.meaning(field).capitalize()}."
     words += f" Computing it takes about {duration(seconds)}." if seconds else ""
     lines: list[Line] = [[(f" {text}", "text")] for text in wrapped(words, width - 2)]
     return [[], *lines, [], [(" enter", "accent"), (" computes it.", "dim")]]

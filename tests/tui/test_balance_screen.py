@@ -13,7 +13,7 @@ from sde_tui.screens.balance_drawing import share_text
 from sde_tui.widgets.bars import bar_spans
 from sde_tui.widgets.spans import plain, width_of
 
-FIELDS = ["label", "meta.source", "answer-kind", "refused", "topic"]
+FIELDS = ["label", "meta.source", "answer-kind", "refused", "prompt-template", "topic"]
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ async def test_other_fields_by_arrow_and_by_list(open_app, labelled):
         await sde.press("right")
         assert sde.app.screen.field == "meta.source"
         assert "a field · 2 classes" in sde.text
-        await sde.press("left", "left", "left", "left")
+        await sde.press(*["left"] * 5)
         assert sde.app.screen.field == "answer-kind"
         assert "refusal" in sde.text
         await sde.press("tab", "home")
