@@ -71,9 +71,18 @@ KEYS: tuple[Key, ...] = (
     Key("record", "home,g", "scroll_top", "Top", "The record's first line."),
     Key("record", "end,G", "scroll_bottom", "End", "The record's last line."),
     # ---- 1 Overview
-    Key("overview", "enter", "open_line", "Show rows", "Show the rows behind the line, or go where it points.", 1),
+    Key(
+        "overview",
+        "enter",
+        "open_line",
+        "Open",
+        "Go where the line points. Damage = rows x severity (error 1, warning 0.4, info 0.05) x certainty.",
+        1,
+    ),
     Key("overview", "r", "check", "Check", "Run all checks on all rows, again if they have run.", 2),
-    Key("overview", "m", "mapping", "Fields", "Correct which field is the prompt, the answer, the label.", 3),
+    Key("overview", "s", "silence", "Silence", "Let what a check found stand, with a reason, in sde.toml; on a silenced line, take that back.", 3),
+    Key("overview", "w", "write_report", "Report", "Write what was found as one page: Markdown, JSON or SARIF, as the file's name ends."),
+    Key("overview", "m", "mapping", "Fields", "Correct which field is the prompt, the answer, the label.", 4),
     # ---- 2 Records
     Key("records", "enter,z", "zoom", "Read", "Read the record in full, and back to the table.", 1),
     Key("records", "slash", "filter", "Filter", "Show only rows that hold this text; filters while you type.", 2),

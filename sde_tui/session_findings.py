@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sde_core.errors import SdeError
 from sde_core.visible import visible
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
 
+    from sde_core.checks.config import CheckConfig, Silence
     from sde_core.checks.findings import Finding
     from sde_core.checks.report import CheckReport
     from sde_core.dataset import Edits
@@ -17,18 +21,28 @@ if TYPE_CHECKING:
 AUTOMATIC_ROWS = 200_000
 """Up to so many rows the checks start by themselves."""
 
+ROWS_PER_SECOND = 7_000
+"""About how many chat rows two cores check in a second; to say beforehand how long it takes."""
+
 _WEIGHT = {"error": 100.0, "warning": 10.0, "info": 1.0}
 
 
 class FindingsPart:
-    """Runs the checks in a thread and answers questions about single rows."""
+    """Runs the checks in a thread and answers questions about single rows.
+
+    Attributes:
+        stale: Why the findings may not be those of the rows as they are now, "" where they are.
+        config_error: What is wrong with `sde.toml`, "" where nothing is; its silences are then not in force.
+    """
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self._report: CheckReport | None = None
+        self._config: CheckConfig | None = None
         self._by_row: dict[int, list[Finding]] = {}
         self._edits: Edits = {}
         self.stale = ""
+        self.config_error = ""
 
     @property
     def report(self) -> CheckReport | None:
@@ -40,33 +54,73 @@ class FindingsPart:
         """Whether checks run now."""
         return self._session.lanes.running("check") is not None
 
+    @property
+    def is_large(self) -> bool:
+        """Whether the dataset is so large that checks wait to be asked for."""
+        return len(self._session.dataset) > AUTOMATIC_ROWS
+
     def start(self) -> None:
-        """Runs the checks by themselves where the dataset is small enough for that."""
-        if len(self._session.dataset) <= AUTOMATIC_ROWS:
-            self.run()
+        """Runs the checks by themselves where the dataset is small enough for that, or shows what an earlier run found."""
+        if not self.is_large:
+            self._begin()
+            return
+        from sde_core.checks.report_cache import has_reports
+
+        if has_reports(self._session.project.cache_dir):
+            self._begin(cached_only=True)
 
     def run(self) -> None:
-        """Runs all checks on all rows."""
+        """Runs all checks on all rows, unless the very same rows have been checked before."""
+        self._begin(again=self._report is not None and not self.stale)
+
+    def _begin(self, *, cached_only: bool = False, again: bool = False) -> None:
         edits, findings = self._session.dataset.edits, self._session.signals.findings
-        self._session.lanes.thread("check", "checking", self._run, lambda found: self._ran(found, edits), ended=lambda: findings.publish("stopped"))
-        self._session.signals.findings.publish("started")
+        self._session.lanes.thread(
+            "check",
+            "looking for earlier findings" if cached_only else "checking",
+            lambda cancel, progress: self._run(cancel, progress, cached_only=cached_only, again=again),
+            lambda found: self._ran(found, edits),
+            ended=lambda: findings.publish("stopped"),
+        )
+        findings.publish("started")
 
-    def _run(self, cancel: Any, progress: Any) -> tuple[CheckReport, dict[int, list[Finding]]]:
-        from sde_core.checks import run_checks
+    def _run(self, cancel: Any, progress: Any, *, cached_only: bool, again: bool) -> tuple[CheckReport, CheckConfig, str] | None:
+        from sde_core.checks import cached_checks, run_checks
 
-        report = run_checks(self._session.dataset, cancel=cancel, progress=progress)
-        by_row: dict[int, list[Finding]] = {}
+        dataset, cache_dir = self._session.dataset, self._session.project.cache_dir
+        config, error = self._read_config()
+        if cached_only:
+            report = cached_checks(dataset, cache_dir, params=config.params, cancel=cancel)
+        else:
+            report = run_checks(dataset, params=config.params, cancel=cancel, progress=progress, cache_dir=cache_dir, anew=again)
+        return None if report is None else (report.with_silences(config.silences, dataset), config, error)
+
+    def _read_config(self) -> tuple[CheckConfig, str]:
+        """What `sde.toml` says; a mistake in it keeps nobody from checking, and is told."""
+        from sde_core.checks.config import CheckConfig, config_for
+        from sde_core.checks.runner import known_names
+
+        try:
+            return config_for(self._session.dataset.path, known_names()), ""
+        except SdeError as error:
+            return CheckConfig(), f"{error.message} {error.hint}".strip()
+
+    def _ran(self, found: tuple[CheckReport, CheckConfig, str] | None, edits: Edits) -> None:
+        if found is None:
+            self._session.signals.findings.publish("stopped")
+            return
+        report, self._config, self.config_error = found
+        self._edits = edits
+        self._show(report)
+        self._session.overview.measure()
+
+    def _show(self, report: CheckReport) -> None:
+        self._report, self._by_row = report, {}
         for finding in report.findings:
             for row in finding.rows:
-                by_row.setdefault(row, []).append(finding)
-        return report, by_row
-
-    def _ran(self, found: tuple[CheckReport, dict[int, list[Finding]]], edits: Edits) -> None:
-        self._report, self._by_row = found
-        self._edits = edits
+                self._by_row.setdefault(row, []).append(finding)
         self._compare_edits()
         self._session.signals.findings.publish("ran")
-        self._session.overview.measure()
 
     def texts_changed(self) -> None:
         """Remembers that texts are others now than those that were checked."""
@@ -82,6 +136,70 @@ class FindingsPart:
         """Drops what was found under another layout, and checks again."""
         self._report, self._by_row, self.stale = None, {}, ""
         self.start()
+
+    # ---- silences
+
+    @property
+    def config_path(self) -> Path:
+        """Where silences are written."""
+        from sde_core.checks.config_edit import config_path
+
+        return config_path(self._session.dataset.path)
+
+    def silence(self, check: str, reason: str) -> bool:
+        """Writes into `sde.toml` that a check's findings may stand, and why; whether that was possible."""
+        from sde_core.checks.config import Silence
+        from sde_core.checks.config_edit import add_silence
+
+        return self._changed_config(lambda: add_silence(self.config_path, Silence(reason.strip(), check)))
+
+    def silences_of(self, check: str) -> list[Silence]:
+        """The silences of one check that name no field and no rows, in file order."""
+        silences = self._config.silences if self._config else ()
+        return [silence for silence in silences if silence.check == check and not (silence.field or silence.rows or silence.keys)]
+
+    def unsilence(self, check: str) -> bool:
+        """Takes the silences of a check out of `sde.toml`; whether that was possible."""
+        from sde_core.checks.config_edit import remove_silence
+        from sde_core.checks.runner import known_names
+
+        def remove() -> None:
+            for silence in reversed(self.silences_of(check)):
+                remove_silence(self.config_path, silence, known_names())
+
+        return self._changed_config(remove)
+
+    def _changed_config(self, change: Any) -> bool:
+        """Changes the file, then shows the same findings under what it says now."""
+
+        def changed() -> bool:
+            change()
+            self._config, self.config_error = self._read_config()
+            if self._report is not None:
+                self._show(self._report.with_silences(self._config.silences, self._session.dataset))
+            return not self.config_error
+
+        return bool(self._session.attempt(changed))
+
+    # ---- the report
+
+    def write_report(self, name: str) -> Path | None:
+        """Writes the one-page report in the form that the name says; where it lies, None where that was not possible."""
+        from pathlib import Path
+
+        from sde_core.checks.summary import report_format, write_report
+
+        def written() -> Path:
+            path = Path(name).expanduser().absolute()
+            form = report_format(path)
+            if self._session.project.state_dir in path.parents:
+                self._session.project.created()
+            if self._report is not None:
+                write_report(path, self._report, self._session.dataset, form)
+            return path
+
+        path: Path | None = self._session.attempt(written)
+        return path
 
     # ---- about rows
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sde_core.visible import visible
-from sde_core.wording import count_of, size_of
+from sde_core.wording import count_of, duration, size_of
+from sde_tui.session_findings import ROWS_PER_SECOND
 
 if TYPE_CHECKING:
     import polars as pl
 
     from sde_core.checks.findings import Finding
     from sde_core.checks.report import CheckReport
+    from sde_tui.lanes import Task
     from sde_tui.session import Session
 
 
@@ -40,6 +43,7 @@ class Problem:
         rows: How many rows it touches; 0 for the file as a whole.
         advice: What was found or what to do about it, where the title does not say it.
         number: Number key of the screen that deals with it, 0 where there is none.
+        damage: Its share of the damage of all problems, 0-1; see `sde_core.checks.report.Action`.
     """
 
     check: str
@@ -48,6 +52,17 @@ class Problem:
     rows: int
     advice: str
     number: int = 0
+    damage: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Silenced:
+    """Findings that the configuration lets stand: of one check, for one reason."""
+
+    check: str
+    title: str
+    reason: str
+    findings: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,42 +158,98 @@ class OverviewPart:
         found = self._found(check)
         return visible(f"{found[0].message} {found[0].evidence}", 300) if found else "Nothing was found."
 
+    def silenced(self) -> list[Silenced]:
+        """What the configuration silences, by check and reason."""
+        report = self._session.findings.report
+        if report is None:
+            return []
+        titles = {info.name: info.title for info in report.checks}
+        return [Silenced(check, titles.get(check, check), reason, count) for (check, reason), count in report.silenced_counts.items()]
+
+    def problem_words(self, problem: Problem) -> str:
+        """A problem and the command that lists it, to be copied."""
+        rows = count_of(problem.rows, "row") if problem.rows else "the file as a whole"
+        command = f"sde check {self._session.command_data} --only {problem.check}"
+        return visible(f"{problem.severity}: {problem.title} ({problem.check}): {rows}. {problem.advice}") + "\n" + command
+
+    def go_to_group(self, check: str) -> bool:
+        """Has the Duplicates screen show just this kind of copies, each beside the row it repeats; whether it is such a check."""
+        kind = check.removesuffix("-duplicate")
+        duplicates = self._session.part("duplicates")
+        if duplicates is None or kind not in ("exact", "normalised", "near"):
+            return False
+        duplicates.wish(part="row", kind=kind)
+        return True
+
+    def check_words(self) -> str:
+        """Where the checks stand: how far, how fast, how long still; or how they are begun."""
+        session = self._session
+        running = session.lanes.running("check")
+        if running is not None:
+            return running_words(running)
+        if not session.dataset.complete:
+            return "checks start when the file has been read"
+        if session.findings.is_large:
+            took = duration(max(len(session.dataset) / ROWS_PER_SECOND, 1), units=1)
+            return f"not checked yet: r checks all {count_of(len(session.dataset), 'row')} in about {took}"
+        return "not checked yet"
+
+    def found_words(self) -> str:
+        """When the findings were computed, where that was not just now."""
+        report = self._session.findings.report
+        if report is None or not report.cached_at:
+            return ""
+        return time.strftime("found %Y-%m-%d %H:%M on the same rows; r checks again", time.localtime(report.cached_at))
+
     # ---- next
 
     def next_steps(self) -> list[Step]:
-        """What to do next, one line each, with the key that does it."""
+        """What to do next, the most useful first, one line each, with the key that does it."""
         from sde_tui.screens import SCREENS
 
         session, steps = self._session, []
-        screens = {spec.name: str(spec.number) for spec in SCREENS}
-        steps.append(Step("2", "look at the rows; / filters, a accepts, x rejects, u takes it back", screen="records"))
         if session.findings.report is None and session.dataset.complete and not session.findings.running:
-            steps.insert(0, Step("r", "check all rows", action="check"))
+            steps.append(Step("r", "check all rows", action="check"))
+        steps.append(Step("2", "look at the rows; / filters, a accepts, x rejects, u takes it back", screen="records"))
         known = {
+            "formats": self._fix_words(),
             "duplicates": "keep one of each group of duplicates",
-            "formats": "bring odd answers into one form; safe fixes with preview",
+            "select": "take a diverse subset of good rows, and argue with it",
             "balance": "see how classes are balanced",
             "rules": "score every row by rules, choose the independent ones",
-            "select": "take a diverse subset of good rows, and argue with it",
             "train": "see what trains, fine-tune, watch the loss",
         }
+        screens = {spec.name: str(spec.number) for spec in SCREENS}
         steps += [Step(screens[name], words, screen=name) for name, words in known.items() if name in screens]
         if session.part("training") is not None:
             accepted, _ = session.decisions.counts
-            steps.append(
-                Step(
-                    "F", f"fine-tune on {f'the {accepted:,} accepted rows' if accepted else 'all rows that are not rejected'} now", action="fine_tune"
-                )
-            )
+            rows = f"the {accepted:,} accepted rows" if accepted else "all rows that are not rejected"
+            steps.insert(4, Step("F", f"fine-tune on {rows} now", action="fine_tune"))
         return steps
+
+    def _fix_words(self) -> str:
+        report = self._session.findings.report
+        fixable = sum(bool(finding.fix) for finding in report.findings) if report is not None else 0
+        words = "bring odd answers into one form; safe fixes with preview"
+        return f"mend {count_of(fixable, 'finding')} by safe fixes, with preview; undo with u" if fixable else words
+
+
+def running_words(task: Task) -> str:
+    """ "checking 34 %, 12 s left · 7,000 rows/s"."""
+    passed = time.monotonic() - task.started
+    rate = f" · {task.done / passed:,.0f} rows/s" if task.total and task.done and passed > 1 else ""
+    return task.shown() + rate
 
 
 def _problems_of(report: CheckReport) -> list[Problem]:
     from sde_tui.screens import SCREENS
 
     numbers = {spec.name: spec.number for spec in SCREENS}
+    actions = report.actions()
+    total = sum(action.damage for action in actions) or 1.0
     return [
-        Problem(action.check, action.title, action.severity, action.rows, action.advice, numbers.get(action.screen, 0)) for action in report.actions()
+        Problem(action.check, action.title, action.severity, action.rows, action.advice, numbers.get(action.screen, 0), action.damage / total)
+        for action in actions
     ]
 
 

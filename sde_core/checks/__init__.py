@@ -85,6 +85,7 @@ def run_checks(
     on_step: Callable[[str], None] | None = None,
     workers: int | None = None,
     cache_dir: Path | None = None,
+    anew: bool = False,
 ) -> CheckReport:
     """Runs checks over all rows of a dataset.
 
@@ -97,6 +98,7 @@ def run_checks(
         on_step: Called with a few words about what is done now.
         workers: How many other processes help; by default as many as there are other cores, where the file is large.
         cache_dir: Where the reports of earlier runs are kept; a report of the very same content, edits, checks and thresholds comes from there.
+        anew: Check even where the cache has the report, and keep the new one.
 
     Raises:
         UsageError: When `only` names a check that does not exist.
@@ -111,8 +113,22 @@ def run_checks(
 
     dataset.read_all(cancel=cancel)
     key = report_key(dataset, only, params or {})
-    report = cached_report(cache_dir, key)
+    report = None if anew else cached_report(cache_dir, key)
     if report is None:
         report = run_all()
         keep_report(cache_dir, key, report)
     return report
+
+
+def cached_checks(dataset: Dataset, cache_dir: Path, *, params: Mapping[str, Any] | None = None, cancel: Cancel = NEVER) -> CheckReport | None:
+    """What an earlier run of all checks found in the very same content with the same edits and thresholds; None where it is not known.
+
+    Raises:
+        CancelledError: When stopped.
+    """
+    from sde_core.checks.report_cache import cached_report, has_reports, report_key
+
+    if not has_reports(cache_dir):
+        return None
+    dataset.read_all(cancel=cancel)
+    return cached_report(cache_dir, report_key(dataset, (), params or {}))

@@ -34,7 +34,7 @@ class PassResult:
 
     Attributes:
         found: Findings by the name of their check, in row order.
-        seconds: Time spent in each check.
+        seconds: Processor time spent in each check.
         surveys: The state of each survey, in the order of `surveys_of`.
     """
 
@@ -82,9 +82,9 @@ class RecordPass:
 
     def _look_at(self, batch: Sequence[tuple[int, Any, Turns]], result: PassResult) -> None:
         def timed(name: str, work: Callable[[], None]) -> None:
-            started = time.perf_counter()
+            started = time.process_time()
             work()
-            result.seconds[name] += time.perf_counter() - started
+            result.seconds[name] += time.process_time() - started
 
         texts = TextBatch([record_texts(turns, value) for _, value, turns in batch], [row for row, _, _ in batch]) if self._needs_texts else None
         for check in self._record_checks:

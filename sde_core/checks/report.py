@@ -75,7 +75,7 @@ class CheckReport:
         bad_lines: Malformed records.
         checks: The checks that ran, in order.
         findings: Worst severity first, then in the order of the checks, then by row.
-        seconds: Time spent in each check, by name, over all processes.
+        seconds: Processor time spent in each check, by name, in all processes together.
         silenced: Findings that were taken out of `findings` because the configuration silences them.
         cached_at: When they were computed, in seconds since 1970, where they come from the cache; 0 where they were computed now.
     """

@@ -54,6 +54,11 @@ def report_key(dataset: Dataset, only: Sequence[str], params: Mapping[str, Any])
     return xxhash.xxh3_128_hexdigest(json.dumps(parts, sort_keys=True).encode())
 
 
+def has_reports(folder: Path) -> bool:
+    """Whether there is any report; without one the key need not be known."""
+    return any(folder.glob(f"{_PREFIX}*{_SUFFIX}"))
+
+
 def cached_report(folder: Path, key: str) -> CheckReport | None:
     """The report of this key, None where there is none or it cannot be read."""
     with suppress(OSError, ValueError, TypeError, KeyError, zlib.error):

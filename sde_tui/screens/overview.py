@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from textual.widget import Widget
 
 from sde_core.visible import visible
 from sde_tui.screens.base import SdeScreen
+from sde_tui.screens.overview_drawing import fact_lines, problem_line, problems_head, silenced_line, step_line, title_width
 from sde_tui.screens.status import rows_read
-from sde_tui.session_overview import FileFacts, Problem
+from sde_tui.session_overview import Problem
 from sde_tui.widgets.bindings import screen_bindings
 from sde_tui.widgets.lines import Item, ItemList, LineList
-from sde_tui.widgets.record_table import SEVERITY_GLYPHS, STATUS_GLYPHS
 from sde_tui.widgets.spans import Line, Span, fit
 
-_PROBLEM_HEAD = 12
-"""Cells before a problem's title: glyph and number of rows."""
-_ADVICE_CELLS = 24
-"""In less room than this advice would be cut to nothing; it stands in the message line anyway."""
+_STEPS_IN_SHORT = 3
+"""Next steps in a low window, where what is wrong needs the room; the tabs name the screens anyway."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +55,17 @@ class OverviewScreen(SdeScreen):
             self._cursor = shown.cursor
 
     def what_now(self) -> Line:
-        report = self.session.findings.report
-        if not self.session.dataset.complete:
-            return [(f"{rows_read(self.session)} so far; reading {int(self.session.read_share * 100)} %. 2 shows them already.", "dim")]
-        if report is None:
-            running = self.session.lanes.running("check")
-            return [(f"{running.shown()}. 2 shows the rows meanwhile." if running else "Not checked yet: r runs all checks.", "dim")]
-        target = self._target()
-        problem = next((found for found in self.session.overview.problems() or () if target and found.check == target.name), None)
+        session = self.session
+        if not session.dataset.complete:
+            return [(f"{rows_read(session)} so far; reading {int(session.read_share * 100)} %. 2 shows them already.", "dim")]
+        if session.findings.report is None:
+            running = session.findings.running
+            return [(f"{session.overview.check_words()}. 2 shows the rows meanwhile." if running else "Not checked yet: r runs all checks.", "dim")]
+        problem, target = self._problem(), self._target()
         if problem is not None and problem.advice:
             return [(visible(problem.advice), "text")]
+        if target is not None and target.kind == "silenced":
+            return [("Let stand by sde.toml: s takes that back.", "dim")]
         return [("enter shows what is behind a line; ", "dim"), ("2", "accent"), (" all rows; ", "dim"), ("?", "accent"), (" all keys", "dim")]
 
     def on_line_list_moved(self, event: LineList.Moved) -> None:
@@ -76,42 +75,53 @@ class OverviewScreen(SdeScreen):
 
     def _items(self, width: int) -> list[Item]:
         facts = self.session.overview.facts(bad_lines=0 if self.has_class("-short") else 3)
-        items = [Item(line) for line in _fact_lines(facts, width)]
-        items += [Item([]), *self._problem_items(width), Item([]), *self._next_items(width)]
+        items = [Item(line) for line in fact_lines(facts, width)]
+        next_items = self._next_items(width)
+        items += [Item([]), *self._problem_items(width, taken=len(items) + len(next_items) + 2), Item([]), *next_items]
         if self.session.findings.report is None:
             items += [Item([]), Item([(" First rows", "header")]), *self._first_rows(width)]
         return items
 
-    def _problem_items(self, width: int) -> list[Item]:
-        problems = self.session.overview.problems()
+    def _problem_items(self, width: int, taken: int) -> list[Item]:
+        overview, findings = self.session.overview, self.session.findings
+        problems, silenced = overview.problems(), overview.silenced()
         title: list[Span] = [(" What is wrong", "header")]
         if problems is None:
-            running = self.session.lanes.running("check")
-            words = running.shown() if running else "not checked yet" if self.session.dataset.complete else "checks start when the file has been read"
-            return [Item([*title, (f"  {words}", "dim")])]
+            return [Item([*title, (f"  {overview.check_words()}", "dim")])]
+        notes = [Item([(f"   {fit(visible(note), width - 4).rstrip()}", ink)]) for note, ink in self._notes() if note]
+        tail = [Item(silenced_line(one, width), Target("silenced", one.check)) for one in silenced]
+        if tail:
+            tail.insert(0, Item([(" Silenced by sde.toml", "header")]))
         if not problems:
-            return [Item([*title, ("  nothing that the checks look for", "good")])]
-        if self.session.findings.stale:
-            title.append((f"  {self.session.findings.stale}", "warn"))
-        shown = problems[: self._room_for_problems(len(problems))]
-        title_width = min(max(len(visible(problem.title)) for problem in problems), width - _PROBLEM_HEAD - 5)
-        items = [Item(title), *(Item(_problem_line(problem, width, title_width), Target("check", problem.check)) for problem in shown)]
+            words = "nothing that the checks look for" if not silenced else "nothing that is not silenced"
+            return [Item([*title, (f"  {words}", "good")]), *notes, *tail]
+        shown = problems[: self._room_for_problems(len(problems), taken + 1 + len(notes) + len(tail))]
+        room = title_width(problems, width)
+        items = [Item(problems_head(width)), *notes]
+        items += [Item(problem_line(problem, width, room, self._tab(problem)), Target("check", problem.check)) for problem in shown]
         if len(shown) < len(problems):
-            items.append(Item([(f"            … and {len(problems) - len(shown)} more", "dim")], Target("more")))
-        return items
+            items.append(Item([(f"            … and {len(problems) - len(shown)} more: enter shows all", "dim")], Target("more")))
+        return items + tail if not findings.running else [*items, Item([(f"   {overview.check_words()}", "dim")]), *tail]
 
-    def _room_for_problems(self, count: int) -> int:
+    def _notes(self) -> list[tuple[str, str]]:
+        findings = self.session.findings
+        return [(findings.stale, "warn"), (findings.config_error, "bad"), (self.session.overview.found_words(), "dim")]
+
+    def _tab(self, problem: Problem) -> str:
+        """The key and the name of the screen that deals with a problem."""
+        return next((f"{number} {short}" for number, _, _, short in self.sde_app.tabs if number == problem.number), "")
+
+    def _room_for_problems(self, count: int, taken: int) -> int:
         """How many problems leave the next steps in sight; all of them once the user asked."""
-        taken = 9 + len(self.session.overview.next_steps())
         room = self.query_one("#overview").size.height - taken
         return count if self._all_problems or count <= room else max(room - 1, 3)
 
     def _next_items(self, width: int) -> list[Item]:
+        steps = self.session.overview.next_steps()
+        if self.has_class("-short") and self.session.findings.report is not None:
+            steps = steps[:_STEPS_IN_SHORT]
         items = [Item([(" What to do next", "header")])]
-        for step in self.session.overview.next_steps():
-            line: list[Span] = [(f"  {step.key:<3}", "accent"), (fit(step.words, width - 6).rstrip(), "text")]
-            items.append(Item(line, Target("screen" if step.screen else "do", step.screen or step.action)))
-        return items
+        return items + [Item(step_line(step, width), Target("screen" if step.screen else "do", step.screen or step.action)) for step in steps]
 
     def _first_rows(self, width: int) -> list[Item]:
         items = []
@@ -134,11 +144,16 @@ class OverviewScreen(SdeScreen):
         if target is None:
             return
         if target.kind == "check":
+            if self.session.overview.go_to_group(target.name):
+                self.sde_app.show_screen("duplicates")
+                return
             rows, title = self.session.overview.rows_behind(target.name)
             if rows:
                 self.session.records.drill(rows, title, screen=self.NAME)
             else:
                 self.flash(self.session.overview.whole_file_words(target.name), "warn")
+        elif target.kind == "silenced":
+            self.flash("These findings are let stand; s takes that back.")
         elif target.kind == "more":
             self._all_problems = True
             self.refresh_content("more")
@@ -164,31 +179,60 @@ class OverviewScreen(SdeScreen):
     def action_mapping(self) -> None:
         self.sde_app.push_mapping()
 
+    # ---- silences and the report
+
+    def _problem(self) -> Problem | None:
+        """The problem under the cursor."""
+        target = self._target()
+        if target is None or target.kind != "check":
+            return None
+        return next((problem for problem in self.session.overview.problems() or () if problem.check == target.name), None)
+
+    def why_not_silence(self) -> str:
+        target = self._target()
+        if target is None or target.kind not in ("check", "silenced"):
+            return "Put the cursor on what is wrong, or on what is silenced."
+        if target.kind == "silenced" and not self.session.findings.silences_of(target.name):
+            return "This is silenced for a field or for rows: change it in sde.toml."
+        return ""
+
+    def action_silence(self) -> None:
+        target, findings = self._target(), self.session.findings
+        if target is None:
+            return
+        path = visible(str(findings.config_path), 200)
+        if target.kind == "silenced":
+            if findings.unsilence(target.name):
+                self.flash(f"No longer silenced; taken out of {path}.")
+            return
+
+        def given(reason: str) -> None:
+            if not reason.strip():
+                self.flash("A silence needs a reason; nothing was changed.", "warn")
+            elif findings.silence(target.name, reason):
+                self.flash(f"Silenced in {path}; s on its line below takes that back.")
+
+        self.prompt(f"Why may these findings of {target.name} stand?", given, placeholder="the reason, for those who come after you", details=[path])
+
+    def why_not_write_report(self) -> str:
+        return "" if self.session.findings.report is not None else "There is nothing to report yet: r runs all checks."
+
+    def action_write_report(self) -> None:
+        def named(name: str) -> None:
+            path = self.session.findings.write_report(name) if name.strip() else None
+            if path is not None:
+                self.flash(f"Report written to {visible(str(path), 200)}.")
+
+        default = str(self.session.project.state_dir / "report.md")
+        self.prompt("Write the report to", named, value=default, details=["The name ends in .md, .json or .sarif."])
+
+    def command_line(self) -> str:
+        problem = self._problem()
+        return super().command_line() + (f" --only {problem.check}" if problem else "")
+
     def copied(self) -> tuple[str, str]:
+        problem = self._problem()
+        if problem is not None:
+            return "what is wrong", self.session.overview.problem_words(problem)
         facts = self.session.overview.facts()
         return "the file's path", facts.path
-
-
-def _fact_lines(facts: FileFacts, width: int) -> Sequence[Line]:
-    names = {"path": facts.path, "holds": facts.holds, "layout": facts.layout, "texts": facts.texts, "decided": facts.decided}
-    lines: list[Line] = []
-    for name, value in names.items():
-        if value:
-            ink = "strong" if name == "path" else "text"
-            lines.append([(f" {name:<8} ", "dim"), (fit(visible(value), width - 11).rstrip(), ink)])
-    for bad in facts.bad_lines:
-        glyph, ink = STATUS_GLYPHS["rejected"]
-        lines.append([(" " * 10, "text"), (f"{glyph} " + fit(visible(bad), width - 14).rstrip(), ink)])
-    return lines
-
-
-def _problem_line(problem: Problem, width: int, title_width: int) -> Line:
-    """Glyph, rows, what it is, what to do about it, and the key of the screen that deals with it at the right edge."""
-    glyph, ink = SEVERITY_GLYPHS[problem.severity]
-    count = f"{problem.rows:,}" if problem.rows else "file"
-    left = width - _PROBLEM_HEAD - title_width - 5
-    advice = fit(visible(problem.advice), left) if left >= _ADVICE_CELLS else " " * max(left, 0)
-    return [
-        (f" {glyph} ", ink), (f"{count:>7}  ", ink), (fit(visible(problem.title), title_width) + "  ", "text"), (advice, "dim"),
-        (f" {problem.number} " if problem.number else "   ", "accent"),
-    ]  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -71,7 +72,7 @@ async def test_next_steps_name_the_key_and_go_there(open_app, dataset_file):
 
 async def test_unchecked_rows_are_called_unchecked_and_r_checks(open_app, faulty_file):
     async with open_app(faulty_file) as sde:
-        assert "What is wrong  not checked yet" in sde.text
+        assert "What is wrong  not checked yet: r checks all 21 rows in about 1 s" in sde.text
         await sde.press("r")
         assert "Empty answers" in sde.text
 
@@ -107,7 +108,7 @@ async def test_counts_are_called_at_least_while_the_file_is_being_read(open_app,
 async def test_stopping_the_checks_leaves_the_app_usable(open_app, faulty_file, monkeypatch):
     release = threading.Event()
 
-    def slow(dataset, *, cancel, progress):
+    def slow(dataset, *, cancel, progress, **_options):
         from sde_core.progress import raise_if_cancelled
 
         progress(1, 10)
@@ -142,3 +143,141 @@ async def test_the_label_variants_are_hostile_text_too(open_app, write_jsonl):
         for key in ("1", "2"):
             await sde.press(key)
             assert "\x1b" not in sde.text
+
+
+# ---- ranking, legend, room
+
+
+async def test_the_worst_damage_is_first_and_the_signs_are_explained(open_app, faulty_file):
+    async with open_app(faulty_file, checks=True) as sde:
+        head = next(line for line in sde.lines if "What is wrong" in line)
+        assert "! error" in head
+        assert "▴ warning" in head
+        assert head.rstrip().endswith("key")
+        problems = sde.session.overview.problems()
+        assert [problem.damage for problem in problems] == sorted((problem.damage for problem in problems), reverse=True)
+        assert sum(problem.damage for problem in problems) == pytest.approx(1)
+        assert next(line for line in sde.lines if "Empty answers" in line).rstrip().endswith("5 Form")
+
+
+async def test_eight_problems_and_three_steps_fit_a_low_window(open_app, tmp_path):
+    path = tmp_path / "support.jsonl"
+    path.write_bytes((Path(__file__).parents[2] / "sample_data/support.jsonl").read_bytes())
+    async with open_app(path, checks=True) as sde:
+        problems = sde.session.overview.problems()
+        shown = [problem for problem in problems if any(problem.title[:40] in line for line in sde.lines)]
+        assert shown == problems[: len(shown)]
+        assert len(shown) >= 8
+        assert sum(line.startswith(("  2  ", "  5  ", "  4  ")) for line in sde.lines) == 3
+        assert f"and {len(problems) - len(shown)} more" in sde.text
+        while "more: enter" not in sde.lines[_cursor_line(sde)]:
+            await sde.press("down")
+        await sde.press("enter", "G")
+        assert not any("more: enter" in str(item.line) for item in sde.app.screen.query_one("#overview").items)
+
+
+async def test_copies_lead_to_their_groups(open_app, write_jsonl):
+    rows = [{"instruction": f"What is {n} plus one, tell me in one word?", "output": f"It is {n + 1}, of course."} for n in range(30)]
+    path = write_jsonl([*rows, rows[4], rows[7]])
+    async with open_app(path, checks=True) as sde:
+        while "Exact copies" not in sde.lines[_cursor_line(sde)]:
+            await sde.press("down")
+        await sde.press("enter")
+        assert "▐4 D" in sde.lines[1]
+        assert sde.session.duplicates.wishes.kind == "exact"
+        group = sde.session.duplicates.group(0)
+        assert {member.row for member in group.members} in ({4, 30}, {7, 31})
+
+
+async def test_copy_on_a_problem_copies_it_and_the_command(open_app, faulty_file):
+    async with open_app(faulty_file, checks=True) as sde:
+        while "Empty answers" not in sde.lines[_cursor_line(sde)]:
+            await sde.press("down")
+        await sde.press("y")
+        said, command = sde.app.clipboard.splitlines()
+        assert said.startswith("error: Empty answers (empty-answer): 2 rows.")
+        assert command == f"sde check {faulty_file} --only empty-answer"
+
+
+# ---- large files and earlier findings
+
+
+async def test_a_large_file_waits_for_r_and_says_how_long_it_takes(open_app, faulty_file, monkeypatch):
+    async with open_app(faulty_file) as sde:
+        monkeypatch.setattr("sde_tui.session_overview.ROWS_PER_SECOND", 0.1)
+        sde.app.screen.refresh_all("shown")
+        await sde.settle()
+        assert "not checked yet: r checks all 21 rows in about 3 min" in sde.text
+        assert sde.session.findings.report is None
+
+
+async def test_a_second_open_shows_what_the_first_one_found(open_app, faulty_file, monkeypatch):
+    async with open_app(faulty_file, checks=True) as sde:
+        first = sde.session.findings.report
+        assert "on the same rows" not in sde.text
+    with monkeypatch.context() as patch:
+        patch.setattr("sde_core.checks.runner.run", lambda *_args, **_options: pytest.fail("checked again"))
+        async with open_app(faulty_file) as sde:
+            assert sde.session.findings.report == first
+            assert "on the same rows; r checks again" in sde.text
+    async with open_app(faulty_file) as sde:
+        await sde.press("r")
+        assert sde.session.findings.report == first
+        assert "on the same rows" not in sde.text
+
+
+# ---- silences
+
+
+async def _on(sde, words: str) -> None:
+    while words not in sde.lines[_cursor_line(sde)]:
+        await sde.press("down")
+
+
+async def test_a_silence_is_written_with_its_reason_and_taken_back(open_app, faulty_file):
+    config = faulty_file.parent / "sde.toml"
+    config.write_text('# ours\nfail_on = "error"\n', encoding="utf-8")
+    async with open_app(faulty_file, checks=True) as sde:
+        await _on(sde, "Empty answers")
+        await sde.press("s")
+        await sde.press("enter")
+        assert "needs a reason" in sde.flashed
+        await sde.press("s")
+        await sde.type("prompts alone")
+        await sde.press("enter")
+        assert str(config) in sde.flashed
+        assert config.read_text(encoding="utf-8").startswith('# ours\nfail_on = "error"\n\n[[silence]]\ncheck = "empty-answer"\n')
+        assert "Silenced by sde.toml" in sde.text
+        assert "2  Empty answers — prompts alone" in sde.text
+        assert sde.session.findings.of(3) == []
+        await _on(sde, "prompts alone")
+        await sde.press("s")
+        assert "No longer silenced" in sde.flashed
+        assert "Silenced by" not in sde.text
+        assert sde.session.findings.of(3)
+        assert config.read_text(encoding="utf-8").rstrip("\n") == '# ours\nfail_on = "error"'
+
+
+async def test_a_mistake_in_the_configuration_is_told_and_checks_run(open_app, faulty_file):
+    (faulty_file.parent / "sde.toml").write_text('[[silence]]\ncheck = "empty-answer"\nreason = ""\n')
+    async with open_app(faulty_file, checks=True, size=(160, 30)) as sde:
+        assert "line 3: a silence has no reason" in sde.text
+        assert "Empty answers" in sde.text
+
+
+# ---- the report
+
+
+async def test_the_report_is_written_and_its_path_shown(open_app, faulty_file):
+    async with open_app(faulty_file) as sde:
+        await sde.press("w")
+        assert "nothing to report yet" in sde.flashed
+        await sde.press("r")
+        await sde.press("w", "enter")
+        path = sde.session.project.state_dir / "report.md"
+        assert sde.flashed == f"Report written to {path}."
+        assert "| 2 | error | Empty answers |" in path.read_text(encoding="utf-8")
+        await sde.press("w", "ctrl+u")
+        await sde.type(f"{faulty_file.parent}/r.txt")
+        await sde.press("enter")
+        assert "does not say in which form" in sde.flashed
