@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sde_core.checks.duplicates import KINDS, DuplicateIndex, DuplicateParams, drop_reasons, find_duplicates
-from sde_core.checks.duplicates.index import DuplicateParams as Params
 from sde_core.checks.duplicates.keepers import label_agreement, preference
 from sde_core.checks.duplicates.pairs import components
 from sde_core.checks.duplicates.parts import ComparedTexts, compared_texts
@@ -57,8 +56,8 @@ def test_the_four_kinds_hold_each_other(index_of: Callable[..., DuplicateIndex])
 
 def test_the_threshold_moves_without_computing_again(index_of: Callable[..., DuplicateIndex], monkeypatch: pytest.MonkeyPatch) -> None:
     index = index_of(rows(BASE, edited(BASE, 1, 1), edited(BASE, 3, 2)))
-    expected = {0.5: 1, 0.95: 0}
-    for forbidden in ("signatures", "verified_pairs", "candidate_pairs", "word_shingles"):
+    expected = {0.5: 1, 0.99: 0}
+    for forbidden in ("text_anchors", "verified_pairs", "compared_texts"):
         monkeypatch.setattr(f"sde_core.checks.duplicates.index.{forbidden}", None)
     scores = sorted(index.near.scores.tolist())
     assert len(scores) >= 2
@@ -113,7 +112,7 @@ def test_a_chain_does_not_swallow_its_ends(index_of: Callable[..., DuplicateInde
     assert 6 not in kept.members[: kept.starts[1]]
     for group in range(len(kept)):
         for position in kept.only(group).dropped:
-            assert index.likeness().jaccard(kept.keepers[group : group + 1], np.array([position]))[0] >= 0.5
+            assert index.likeness().similarity(kept.keepers[group : group + 1], np.array([position]))[0] >= 0.5
 
 
 def test_rejected_rows_leave_their_groups(index_of: Callable[..., DuplicateIndex]) -> None:
@@ -129,7 +128,7 @@ def test_reasons_name_the_kept_row_and_the_score(index_of: Callable[..., Duplica
     index = index_of(rows(BASE, BASE, BASE.upper(), edited(BASE, 1, 1)))
     kept = index.kept(index.groups(0.6).outer())
     dropped, reasons = drop_reasons(kept, index.rows, "first")
-    score = float(index.likeness().jaccard(np.array([0]), np.array([3]))[0])
+    score = float(index.likeness().similarity(np.array([0]), np.array([3]))[0])
     assert dropped == [1, 2, 3]
     assert reasons == [
         "exact duplicate of row 0, which comes first",
@@ -157,13 +156,16 @@ WORDS = [f"w{n}" for n in range(12)]
     st.randoms(use_true_random=False),
 )
 def test_keeping_one_of_each_group(texts: list[str], threshold: float, generator: random.Random) -> None:
-    """Groups are the components of all true pairs; nothing is dropped twice, a kept row is never dropped, and every drop is justified."""
+    """Groups are the components of equal texts and near pairs; nothing is dropped twice, no kept row is dropped, every drop is justified."""
     index = index_from_texts(texts)
     table = index.groups(threshold)
     outer = table.outer()
     assert len(np.unique(outer.members)) == len(outer.members)
-    sets = [set(index.shingles.distinct(place).tolist()) for place in range(len(texts))]
-    similar = [(a, b) for a in range(len(texts)) for b in range(a) if len(sets[a] & sets[b]) >= threshold * len(sets[a] | sets[b])]
+    scores = similarities(index)
+    near = set(zip(index.near.first.tolist(), index.near.second.tolist(), strict=True))
+    assert all(score == pytest.approx(scores[pair], abs=1e-6) for pair, score in zip(sorted(near), index.near.scores, strict=True))
+    near |= {(b, a) for a in range(len(texts)) for b in range(a) if index.normalised[a] == index.normalised[b]}
+    similar = [(a, b) for a, b in near if scores[a, b] >= np.float32(threshold)]
     expected = components(len(texts), np.array([a for a, _ in similar], np.int64), np.array([b for _, b in similar], np.int64))
     assert sorted(members.tolist() for members in outer) == sorted(
         np.flatnonzero(expected == root).tolist() for root in set(expected.tolist()) if (expected == root).sum() > 1
@@ -176,9 +178,17 @@ def test_keeping_one_of_each_group(texts: list[str], threshold: float, generator
         one = kept.only(group)
         keeper = int(one.members[0])
         for position, score in zip(one.dropped.tolist(), one.link_scores[1:].tolist(), strict=True):
-            truth = len(sets[keeper] & sets[position]) / len(sets[keeper] | sets[position])
-            assert score == pytest.approx(truth, abs=1e-6)
-            assert truth >= 0.5
+            assert score == pytest.approx(scores[keeper, position], abs=1e-6)
+            assert score >= max(0.5, threshold - 0.2) - 1e-6
+
+
+def similarities(index: DuplicateIndex) -> np.ndarray:
+    """float32[n, n] by comparing all texts; 1 where they are equal after normalising."""
+    n = len(index.rows)
+    first, second = np.divmod(np.arange(n * n), n)
+    scores = index.comparer.similarities(first, second)
+    scores[index.normalised[first] == index.normalised[second]] = 1
+    return scores.reshape(n, n)
 
 
 def index_from_texts(texts: list[str]) -> DuplicateIndex:
@@ -201,7 +211,7 @@ def index_from_texts(texts: list[str]) -> DuplicateIndex:
         def value(self, row: int) -> dict[str, str]:
             return {"text": texts[row]}
 
-    return find_duplicates(Texts(), Params(bands=128, rows_per_band=2))  # type: ignore[arg-type]
+    return find_duplicates(Texts())  # type: ignore[arg-type]
 
 
 def test_preference_ranks_are_a_permutation() -> None:

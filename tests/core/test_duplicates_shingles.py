@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sde_core.errors import CancelledError
-from sde_core.features import shingles as module
+from sde_core.features import tokens as module
 from sde_core.features.shingles import folded, word_shingles
 
 ASCII_WORD = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")

@@ -1,156 +1,132 @@
-"""Pairs worth verifying: MinHash signatures and locality-sensitive hashing.
+"""Pairs of texts worth verifying: those that share several anchors which few other texts have.
 
-Signatures: Broder (1997), "On the resemblance and containment of documents": the share of equal minima under random permutations estimates
-the Jaccard similarity. Permutations are x -> a x + b modulo 2^32 with odd a over well-mixed 32-bit shingle hashes.
-Banding: Indyk and Motwani (1998); Leskovec, Rajaraman and Ullman, "Mining of Massive Datasets", 3.4: with b bands of r minima a pair of
-similarity s becomes a candidate with probability 1 - (1 - s^r)^b; with 48 bands of 4 that is 0.95 at 0.5, 0.999 at 0.6 and 1 - 10^-11 at 0.8.
-Of every minimum one byte is kept: equal bytes estimate s + (1 - s) / 256 (b-bit minwise hashing, Li and König 2010).
+Each anchor has the list of the texts that have it. In a list of at most 16 texts all are paired. A longer list is cut into the lists of the
+texts that share their next anchor too; of those that are still too long each text is paired with the next one only, so that a cluster of
+hundreds of copies stays one component without millions of pairs. What a whole crowd shares, such as a template, thus makes few candidates.
+A pair must be met three times, or less often where a text has few anchors.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator
 
 import numpy as np
 import numpy.typing as npt
 
-from sde_core.features.shingles import Shingles
+from sde_core.checks.duplicates.anchors import TextAnchors
 from sde_core.progress import NEVER, Cancel, Progress, raise_if_cancelled, silent
 
 I64 = npt.NDArray[np.int64]
+U32 = npt.NDArray[np.uint32]
+U64 = npt.NDArray[np.uint64]
+Mask = npt.NDArray[np.bool_]
 
-_CHUNK_SHINGLES = 1 << 17
-_NEIGHBOURS = 12
-_ESTIMATE_CHUNK = 1 << 14
-_WAITING_PAIRS = 4_000_000
-
-
-@dataclass(frozen=True)
-class Signatures:
-    """MinHash signatures of `n` texts.
-
-    Attributes:
-        low_bytes: uint8[n, bands * rows_per_band], the lowest byte of every minimum.
-        band_keys: uint32[bands, n], a hash of the minima of each band.
-    """
-
-    low_bytes: npt.NDArray[np.uint8]
-    band_keys: npt.NDArray[np.uint32]
-
-    def estimates(self, first: I64, second: I64) -> npt.NDArray[np.float32]:
-        """float32[p], estimated Jaccard similarity of pairs."""
-        agreeing = np.empty(len(first), np.float32)
-        for start in range(0, len(first), _ESTIMATE_CHUNK):
-            chunk = slice(start, start + _ESTIMATE_CHUNK)
-            agreeing[chunk] = np.mean(self.low_bytes[first[chunk]] == self.low_bytes[second[chunk]], axis=1, dtype=np.float32)
-        estimates: npt.NDArray[np.float32] = np.maximum((agreeing - 1 / 256) / (1 - 1 / 256), 0).astype(np.float32)
-        return estimates
-
-
-def signatures(
-    shingles: Shingles, *, bands: int = 48, rows_per_band: int = 4, seed: int = 0, cancel: Cancel = NEVER, progress: Progress = silent
-) -> Signatures:
-    """MinHash signatures of all texts; progress in texts.
-
-    Raises:
-        CancelledError: When stopped.
-    """
-    n = len(shingles.n_tokens)
-    generator = np.random.default_rng(seed)
-    factors = generator.integers(0, 1 << 31, bands * rows_per_band, dtype=np.uint32) * np.uint32(2) + np.uint32(1)
-    offsets = generator.integers(0, 1 << 32, bands * rows_per_band, dtype=np.uint32)
-    low_bytes = np.empty((n, bands * rows_per_band), np.uint8)
-    band_keys = np.empty((bands, n), np.uint32)
-    start = 0
-    while start < n:
-        raise_if_cancelled(cancel)
-        stop = max(start + 1, int(np.searchsorted(shingles.starts, shingles.starts[start] + _CHUNK_SHINGLES, side="right")) - 1)
-        minima = _minima(shingles, start, stop, factors, offsets)
-        low_bytes[start:stop] = minima.astype(np.uint8).T
-        band_keys[:, start:stop] = _band_keys(minima, rows_per_band)
-        start = stop
-        progress(start, n)
-    return Signatures(low_bytes, band_keys)
-
-
-def _minima(shingles: Shingles, start: int, stop: int, factors: npt.NDArray[np.uint32], offsets: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
-    """uint32[permutations, texts]."""
-    begins = shingles.starts[start:stop] - shingles.starts[start]
-    hashes = shingles.hashes[shingles.starts[start] : shingles.starts[stop]]
-    minima = np.empty((len(factors), stop - start), np.uint32)
-    permuted = np.empty_like(hashes)
-    for place, (factor, offset) in enumerate(zip(factors, offsets, strict=True)):
-        np.multiply(hashes, factor, out=permuted)
-        permuted += offset
-        np.minimum.reduceat(permuted, begins, out=minima[place])
-    return minima
-
-
-def _band_keys(minima: npt.NDArray[np.uint32], rows_per_band: int) -> npt.NDArray[np.uint32]:
-    """uint32[bands, texts]; a chance collision only costs one more verification."""
-    keys = np.zeros((len(minima) // rows_per_band, minima.shape[1]), np.uint64)
-    for place in range(rows_per_band):
-        keys *= np.uint64(0x9E3779B97F4A7C15)
-        keys += minima[place::rows_per_band]
-        keys ^= keys >> np.uint64(29)
-    keys *= np.uint64(0xD6E8FEB86659FD93)
-    folded: npt.NDArray[np.uint32] = (keys >> np.uint64(32)).astype(np.uint32)
-    return folded
+_LONGEST_LIST = 16
+_MOST_MEETINGS = 50_000_000
+_SLICE = 1 << 20
+_LOW = np.uint64(0xFFFFFFFF)
+_HIGH = np.uint64(32)
 
 
 def candidate_pairs(
-    sketches: Signatures, eligible: I64, least_estimate: float, *, cancel: Cancel = NEVER, progress: Progress = silent
+    anchors: TextAnchors, eligible: Mask, *, side: Mask | None = None, cancel: Cancel = NEVER, progress: Progress = silent
 ) -> tuple[I64, I64]:
-    """Pairs that share a band and whose estimated similarity is at least `least_estimate`, each once, sorted; progress in bands.
-
-    In a bucket every text meets its next 12 neighbours and the first text: a bucket of thousands of texts stays one component without millions
-    of pairs.
+    """Pairs that share enough anchors, each once, sorted; progress in anchors.
 
     Args:
-        sketches: Signatures of all texts.
-        eligible: Positions of the texts to pair.
-        least_estimate: Lower than the similarity looked for, by a few standard errors of the estimate.
-        cancel: Looked at between bands.
-        progress: Called between bands.
+        anchors: Of all texts.
+        eligible: bool[n], texts to pair.
+        side: bool[n], where given only texts of different sides are paired.
+        cancel: Looked at every million anchors.
+        progress: Called every million anchors.
 
     Raises:
         CancelledError: When stopped.
     """
-    found, waiting, n_waiting = np.empty(0, np.uint64), list[npt.NDArray[np.uint64]](), 0
-    for band, keys in enumerate(sketches.band_keys):
+    kept = eligible[anchors.texts]
+    hashes, texts = anchors.hashes[kept], anchors.texts[kept]
+    n_anchors = np.bincount(texts, minlength=len(eligible))
+    met = np.concatenate([np.empty(0, np.uint64), *(_across(part, side) for part in _meetings(hashes, texts, cancel, progress))])
+    met.sort()
+    changes = np.flatnonzero(np.concatenate([np.ones(min(len(met), 1), bool), met[1:] != met[:-1]]))
+    times = np.diff(np.append(changes, len(met)))
+    pairs = met[changes]
+    fewer = np.minimum(n_anchors[_first(pairs)], n_anchors[_second(pairs)])
+    enough = times >= np.where(fewer >= 12, 3, np.where(fewer >= 6, 2, 1))
+    return _first(pairs[enough]), _second(pairs[enough])
+
+
+def _across(pairs: U64, side: Mask | None) -> U64:
+    return pairs if side is None else pairs[side[_first(pairs)] != side[_second(pairs)]]
+
+
+def _first(pairs: U64) -> I64:
+    first: I64 = (pairs >> _HIGH).astype(np.int64)
+    return first
+
+
+def _second(pairs: U64) -> I64:
+    second: I64 = (pairs & _LOW).astype(np.int64)
+    return second
+
+
+def _meetings(hashes: U32, texts: U32, cancel: Cancel, progress: Progress) -> Iterator[U64]:
+    """Pairs, first << 32 | second, once for each list in which they meet, twice where they share two neighbouring anchors of a crowd."""
+    following = np.where(np.append(texts[1:] == texts[:-1], False)[: len(texts)], np.append(hashes[1:], 0)[: len(hashes)], 0).astype(np.uint32)
+    lists = (hashes.astype(np.uint64) << _HIGH) | np.arange(len(hashes), dtype=np.uint64)
+    lists.sort()
+    longest = _longest_list(lists)
+    start = 0
+    while start < len(lists):
         raise_if_cancelled(cancel)
-        waiting.append(_bucket_pairs(keys[eligible], eligible))
-        n_waiting += len(waiting[-1])
-        if n_waiting > max(_WAITING_PAIRS, len(found)) or band + 1 == len(sketches.band_keys):
-            new = np.setdiff1d(np.unique(np.concatenate(waiting)), found, assume_unique=True)
-            found = np.union1d(found, new[sketches.estimates(*_unpacked(new)) >= least_estimate])
-            waiting, n_waiting = [], 0
-        progress(band + 1, len(sketches.band_keys))
-    return _unpacked(found)
+        stop = _list_end(lists, min(start + _SLICE, len(lists)))
+        keys, places = (lists[start:stop] >> _HIGH), _second(lists[start:stop])
+        crowded = yield from _paired(keys, texts[places], longest, times=1)
+        keys = (keys[crowded] << _HIGH) | following[places[crowded]]
+        order = np.argsort(keys, kind="stable")
+        order = order[(keys[order] & _LOW) > 0]
+        keys, crowd = keys[order], texts[places[crowded][order]]
+        crowded = yield from _paired(keys, crowd, longest, times=2)
+        keys, crowd = keys[crowded], crowd[crowded]
+        beside = np.flatnonzero(keys[1:] == keys[:-1])
+        yield from [_packed(crowd[beside], crowd[beside + 1])] * 3
+        start = stop
+        progress(start, len(lists))
 
 
-def _unpacked(packed: npt.NDArray[np.uint64]) -> tuple[I64, I64]:
-    return (packed >> np.uint64(32)).astype(np.int64), (packed & np.uint64(0xFFFFFFFF)).astype(np.int64)
+def _list_end(lists: U64, stop: int) -> int:
+    """The end of the list that reaches over `stop`."""
+    return stop if stop == len(lists) else int(np.searchsorted(lists, (lists[stop - 1] >> _HIGH) + np.uint64(1) << _HIGH))
 
 
-def _bucket_pairs(keys: npt.NDArray[np.uint32], positions: I64) -> npt.NDArray[np.uint64]:
-    """Pairs of positions with equal keys, packed as first << 32 | second, unique."""
-    order = np.argsort(keys, kind="stable")
-    ordered = keys[order]
-    pairs = [np.empty(0, np.uint64)]
-    for distance in range(1, _NEIGHBOURS + 1):
-        at = np.flatnonzero(ordered[distance:] == ordered[:-distance])
+def _longest_list(lists: U64) -> int:
+    """How long a list may be for all its texts to be paired: less than usual where that would be more meetings than memory holds."""
+    keys = lists >> _HIGH
+    sizes = np.diff(np.append(np.flatnonzero(np.concatenate([np.ones(min(len(keys), 1), bool), keys[1:] != keys[:-1]])), len(keys)))
+    lists_of_size = np.bincount(sizes[sizes <= _LONGEST_LIST], minlength=_LONGEST_LIST + 1)
+    size = np.arange(_LONGEST_LIST + 1)
+    fitting = np.flatnonzero(np.cumsum(lists_of_size * size * (size - 1) // 2) <= _MOST_MEETINGS)
+    return int(fitting[-1])
+
+
+def _paired(keys: U64, texts: U32, longest: int, times: int) -> Generator[U64, None, I64]:
+    """All pairs within the lists of at most `longest` texts; returns the places of the others."""
+    if not len(keys):
+        return np.empty(0, np.int64)
+    starts = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]]))
+    sizes = np.diff(np.append(starts, len(keys)))
+    size = np.repeat(sizes, sizes)
+    left_in_list = np.repeat(starts + sizes, sizes) - np.arange(len(keys))
+    left_in_list[size > longest] = 0
+    for distance in range(1, longest):
+        at = np.flatnonzero(left_in_list > distance)
         if not len(at):
             break
-        pairs.append(_packed(positions[order[at]], positions[order[at + distance]]))
-    else:
-        leaders = np.searchsorted(ordered, ordered, side="left")
-        far = np.flatnonzero(np.arange(len(ordered)) - leaders > _NEIGHBOURS)
-        pairs.append(_packed(positions[order[leaders[far]]], positions[order[far]]))
-    return np.unique(np.concatenate(pairs))
+        yield from [_packed(texts[at], texts[at + distance])] * times
+    return np.flatnonzero(size > longest)
 
 
-def _packed(first: I64, second: I64) -> npt.NDArray[np.uint64]:
+def _packed(first: U32, second: U32) -> U64:
     low, high = np.minimum(first, second).astype(np.uint64), np.maximum(first, second).astype(np.uint64)
-    packed: npt.NDArray[np.uint64] = (low << np.uint64(32)) | high
+    packed: U64 = (low << _HIGH) | high
     return packed

@@ -11,23 +11,24 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sde_core.checks.duplicates.candidates import candidate_pairs, signatures
+from sde_core.checks.duplicates.anchors import TextAnchors, text_anchors
 from sde_core.checks.duplicates.cosine import cosine_pairs
 from sde_core.checks.duplicates.groups import GroupTable, group_table, levels
-from sde_core.checks.duplicates.jaccard import verified_pairs
 from sde_core.checks.duplicates.keepers import KeepPolicy, KeptGroups, kept_groups, label_agreement, preference
 from sde_core.checks.duplicates.likeness import Likeness
+from sde_core.checks.duplicates.near import NEAR_FLOOR, first_of_equal, part_of, verified_pairs
+from sde_core.checks.duplicates.overlap import Comparer
 from sde_core.checks.duplicates.pairs import ScoredPairs, strongest_forest
 from sde_core.checks.duplicates.parts import ComparedTexts, Part, compared_texts
 from sde_core.dataset import Dataset
 from sde_core.errors import UsageError
-from sde_core.features.shingles import Shingles, word_shingles
 from sde_core.progress import NEVER, Cancel, Progress, silent
 
 I64 = npt.NDArray[np.int64]
 F32 = npt.NDArray[np.float32]
 
 NEAR_DEFAULT, SEMANTIC_DEFAULT = 0.8, 0.9
+_KEEPER_SLACK = 0.2
 _FEWEST_TO_JUDGE = 50
 _INDISTINCT = 0.05  # share of all pairs above the floor; texts that really differ give well below a hundredth
 
@@ -38,21 +39,13 @@ class DuplicateParams:
 
     Attributes:
         part: Which part of the rows is compared.
-        near_floor: Near-duplicates are verified down to this Jaccard similarity; a threshold may move above it.
+        near_floor: Near-duplicates are verified down to this similarity (see `overlap`); a threshold may move above it.
         semantic_floor: The same for the cosine of embeddings.
-        shingle_words: Tokens in a shingle.
-        bands: Bands of the locality-sensitive hash.
-        rows_per_band: Minima in a band.
-        seed: Of the MinHash permutations.
     """
 
     part: Part = "row"
-    near_floor: float = 0.5
+    near_floor: float = NEAR_FLOOR
     semantic_floor: float = 0.8
-    shingle_words: int = 2
-    bands: int = 48
-    rows_per_band: int = 4
-    seed: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """As a plain dictionary."""
@@ -66,7 +59,7 @@ class DuplicateIndex:
     Attributes:
         params: What was asked for.
         compared: The texts; position i below is the i-th readable row.
-        shingles: Their shingles.
+        comparer: Compares any two of them.
         normalised: int64[n], first position with the same text after normalising.
         near: Verified near-duplicates among the first positions of `normalised`, sorted.
         vectors: float32[n, d] embeddings, None until asked for.
@@ -76,7 +69,7 @@ class DuplicateIndex:
 
     params: DuplicateParams
     compared: ComparedTexts
-    shingles: Shingles
+    comparer: Comparer
     normalised: I64
     near: ScoredPairs
     vectors: F32 | None = None
@@ -100,7 +93,7 @@ class DuplicateIndex:
         """Groups of all kinds at these thresholds.
 
         Args:
-            near: Least Jaccard similarity of near-duplicates, `params.near_floor` to 1.
+            near: Least similarity of near-duplicates, `params.near_floor` to 1.
             semantic: Least cosine of semantic duplicates, `params.semantic_floor` to 1; None leaves them out.
 
         Raises:
@@ -137,15 +130,17 @@ class DuplicateIndex:
         preferred = np.isin(self.rows, np.fromiter(accepted, np.uint32, len(accepted)))
         agreement = label_agreement(groups, self.compared.taught) if policy == "agreement" else None
         ranks = preference(policy, self.compared.answer_lengths, quality, preferred, agreement)
-        return kept_groups(groups, ranks, self.likeness(groups.semantic))
+        return kept_groups(groups, ranks, self.likeness(groups.near, groups.semantic))
 
-    def likeness(self, semantic: float | None = None) -> Likeness:
+    def likeness(self, near: float = NEAR_DEFAULT, semantic: float | None = None) -> Likeness:
         """Compares any two positions; by their embeddings too where a least cosine is given.
 
-        Near-duplicates count down to `params.near_floor`, well below the usual threshold; embeddings are too coarse for such leniency.
+        Two edited copies of one text differ by both their edits. So near-duplicates count down to 0.2 below the threshold, but not below
+        `params.near_floor`; embeddings are too coarse for such leniency.
         """
         vectors = self.vectors if semantic is not None else None
-        return Likeness(self.compared.exact, self.normalised, self.shingles, self.near, self.params.near_floor, vectors, semantic or 1.0)
+        least = max(self.params.near_floor, near - _KEEPER_SLACK)
+        return Likeness(self.compared.exact, self.normalised, self.comparer, self.near, least, vectors, semantic or 1.0)
 
     @property
     def semantic_warning(self) -> str:
@@ -178,7 +173,7 @@ class DuplicateIndex:
     def representatives(self) -> I64:
         """One position for every distinct normalised text that has a token."""
         positions = np.arange(len(self.rows))
-        return np.flatnonzero((self.normalised == positions) & (self.shingles.n_tokens > 0))
+        return np.flatnonzero((self.normalised == positions) & (self.comparer.n_tokens > 0))
 
 
 def _require(threshold: float, floor: float, kind: str) -> None:
@@ -196,18 +191,15 @@ def find_duplicates(
     """
     params = params or DuplicateParams()
     total = len(dataset) if dataset.complete else None
-    compared = compared_texts(dataset, params.part, cancel=cancel, progress=_share(progress, 0.0, 0.3, total))
+    compared = compared_texts(dataset, params.part, cancel=cancel, progress=part_of(progress, 0.0, 0.3, total))
     total = len(compared.rows)
-    shingles = word_shingles(compared.texts.to_list(), params.shingle_words, cancel=cancel, progress=_share(progress, 0.3, 0.6, total))
-    normalised = _normalised_classes(compared, shingles)
-    sketches = signatures(
-        shingles, bands=params.bands, rows_per_band=params.rows_per_band, seed=params.seed, cancel=cancel, progress=_share(progress, 0.6, 0.7, total)
-    )
-    eligible = np.flatnonzero((normalised == np.arange(total)) & (shingles.n_tokens > 0))
-    slack = 4 * (params.near_floor * (1 - params.near_floor) / (params.bands * params.rows_per_band)) ** 0.5
-    first, second = candidate_pairs(sketches, eligible, params.near_floor - slack, cancel=cancel, progress=_share(progress, 0.7, 0.8, total))
-    near = verified_pairs(shingles, first, second, params.near_floor, cancel=cancel, progress=_share(progress, 0.8, 1.0, total))
-    return DuplicateIndex(params, compared, shingles, normalised, near)
+    anchors = text_anchors(compared.texts, cancel=cancel, progress=part_of(progress, 0.3, 0.7, total))
+    normalised = _normalised_classes(compared, anchors)
+    representative = normalised == np.arange(total)
+    progress_here = part_of(progress, 0.7, 1.0, total)
+    near = verified_pairs(compared.texts, anchors, representative, params.near_floor, cancel=cancel, progress=progress_here)
+    progress(total, total)
+    return DuplicateIndex(params, compared, Comparer(compared.texts, anchors.n_tokens, anchors.weights), normalised, near)
 
 
 def semantic_duplicates(
@@ -229,26 +221,12 @@ def semantic_duplicates(
     from sde_core.features.embedding import embed_rows
 
     total = len(index.rows)
-    matrix = embed_rows(dataset, encoder, part=index.params.part, cache_dir=cache_dir, cancel=cancel, progress=_share(progress, 0.0, 0.6, total))
-    return index.with_vectors(matrix.rows, matrix.vectors, matrix.encoder, cancel=cancel, progress=_share(progress, 0.6, 1.0, total))
+    matrix = embed_rows(dataset, encoder, part=index.params.part, cache_dir=cache_dir, cancel=cancel, progress=part_of(progress, 0.0, 0.6, total))
+    return index.with_vectors(matrix.rows, matrix.vectors, matrix.encoder, cancel=cancel, progress=part_of(progress, 0.6, 1.0, total))
 
 
-def _normalised_classes(compared: ComparedTexts, shingles: Shingles) -> I64:
+def _normalised_classes(compared: ComparedTexts, anchors: TextAnchors) -> I64:
     """First position with the same token stream and the same system prompt; rows without any token are like none but exact copies."""
     systems = compared.systems.str.to_lowercase().str.strip_chars().hash(seed=0).to_numpy()
-    keys = shingles.sequence_keys ^ systems
-    empty = shingles.n_tokens == 0
-    keys[empty] = np.flatnonzero(empty).astype(np.uint64)
-    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
-    classes = first[inverse].astype(np.int64)
+    classes = first_of_equal(anchors.sequence_keys ^ systems, anchors.n_tokens)
     return np.minimum(classes, classes[compared.exact])
-
-
-def _share(progress: Progress, start: float, stop: float, total: int | None) -> Progress:
-    """Reports one stage as its share of `total` rows."""
-
-    def report(done: int, of: int | None) -> None:
-        fraction = start + (stop - start) * (done / of if of else 0.0)
-        progress(int(fraction * (total or of or 0)), total or of)
-
-    return report

@@ -8,9 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sde_core.checks.duplicates.groups import EXACT, NEAR, NORMALISED, SEMANTIC
-from sde_core.checks.duplicates.jaccard import jaccard
+from sde_core.checks.duplicates.overlap import Comparer
 from sde_core.checks.duplicates.pairs import ScoredPairs
-from sde_core.features.shingles import Shingles
 
 I64 = npt.NDArray[np.int64]
 F32 = npt.NDArray[np.float32]
@@ -23,16 +22,16 @@ class Likeness:
     Attributes:
         exact: int64[n], first position with the same content.
         normalised: int64[n], first position with the same normalised text.
-        shingles: Shingle sets of all positions.
+        comparer: Compares the texts of any two positions.
         near: Verified pairs, sorted by (first, second).
-        near_floor: Least Jaccard similarity of a near-duplicate.
+        near_floor: Least similarity of a near-duplicate.
         vectors: float32[n, d] of unit norm, None where there are none.
         semantic_floor: Least cosine of a semantic duplicate.
     """
 
     exact: I64
     normalised: I64
-    shingles: Shingles
+    comparer: Comparer
     near: ScoredPairs
     near_floor: float
     vectors: F32 | None
@@ -46,7 +45,7 @@ class Likeness:
         kinds[self.exact[first] == self.exact[second]] = EXACT
         scores = np.ones(len(first), np.float32)
         differing = np.flatnonzero(kinds == NEAR)
-        scores[differing] = self.jaccard(self.normalised[first[differing]], self.normalised[second[differing]])
+        scores[differing] = self.similarity(self.normalised[first[differing]], self.normalised[second[differing]])
         if self.vectors is not None:
             unlike = np.flatnonzero((kinds == NEAR) & (scores < self.near_floor))
             kinds[unlike] = SEMANTIC
@@ -54,8 +53,8 @@ class Likeness:
         floors = np.where(kinds == SEMANTIC, np.float32(self.semantic_floor), np.float32(self.near_floor))
         return kinds, scores, scores >= floors
 
-    def jaccard(self, first: I64, second: I64) -> F32:
-        """float32[p], from the verified pairs where a pair is among them, else computed."""
+    def similarity(self, first: I64, second: I64) -> F32:
+        """float32[p], from the verified pairs where a pair is among them, else computed; 0 may stand for what is below the floor."""
         low, high = np.minimum(first, second), np.maximum(first, second)
         wanted, known = (low << 32) | high, (self.near.first << 32) | self.near.second
         places = np.minimum(np.searchsorted(known, wanted), max(len(known) - 1, 0))
@@ -63,6 +62,5 @@ class Likeness:
         found = known[places] == wanted if len(known) else np.zeros(len(first), bool)
         scores[found] = self.near.scores[places[found]]
         missing = np.flatnonzero(~found)
-        missing = missing[np.lexsort((high[missing], low[missing]))]
-        scores[missing] = jaccard(self.shingles, low[missing], high[missing])
+        scores[missing] = self.comparer.similarities(low[missing], high[missing], self.near_floor)
         return scores
