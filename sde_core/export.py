@@ -179,7 +179,16 @@ def _plain(dataset: Dataset, rows: list[int], path: Path, layout: str) -> Iterat
 
 
 def _is_same_format(ending: str, source_format: str) -> bool:
-    return {"ndjson": "jsonl", "pq": "parquet", "txt": "text", "feather": "arrow", "ipc": "arrow", "tab": "tsv"}.get(ending, ending) == source_format
+    return {
+        "ndjson": "jsonl",
+        "pq": "parquet",
+        "txt": "text",
+        "feather": "arrow",
+        "ipc": "arrow",
+        "tab": "tsv",
+        "iob2": "tagged",
+        "conll": "tagged",
+    }.get(ending, ending) == source_format
 
 
 def _as_is_lines(dataset: Dataset, rows: list[int]) -> Iterator[bytes]:

@@ -28,6 +28,7 @@ _FORMATS = {
     ".jsonl": "jsonl", ".ndjson": "jsonl", ".jsonlines": "jsonl", ".json": "json", ".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".txt": "text",
     ".parquet": "parquet", ".pq": "parquet", ".arrow": "arrow", ".feather": "arrow", ".ipc": "arrow",
 }  # fmt: skip
+_TAG = re.compile(rb"O|[BIESLU]-\S+")
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$")
 _SIDE_FILES = {"dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json", "config.json", "manifest.json"}
 
@@ -247,6 +248,10 @@ def _text_source(path: Path, feed: Feed, kind: str) -> Source:
         )
     if head.count(b"\r") > 1 and b"\n" not in head:
         raise InputError(f"{_shown(str(path))} ends its lines with carriage returns alone.", "Convert it:  tr '\\r' '\\n' < OLD > NEW")
+    if kind in ("", "text", "tsv") and looks_tagged(head):
+        from sde_core.dataset.source_tagged import TaggedSource
+
+        return TaggedSource(feed)
     kind = _format_by_content(head.removeprefix(b"\xef\xbb\xbf"), kind)
     if kind == "jsonl":
         return LineSource(feed)
@@ -259,6 +264,15 @@ def _text_source(path: Path, feed: Feed, kind: str) -> Source:
 
         return DelimitedSource(feed, "\t" if kind == "tsv" else _delimiter(head))
     return TextSource(feed)
+
+
+def looks_tagged(head: bytes) -> bool:
+    """Whether lines are a token and its tags, with a blank line behind each sentence (CoNLL, IOB2)."""
+    blocks = head.replace(b"\r\n", b"\n").split(b"\n\n")
+    lines = [line.split() for line in head.split(b"\n")[1:-1] if line.strip()]
+    if len(blocks) < 2 or len(lines) < 4 or len({len(cells) for cells in lines}) > 1 or len(lines[0]) < 2:
+        return False
+    return all(_TAG.fullmatch(cells[-1]) for cells in lines)
 
 
 def _is_binary(head: bytes) -> bool:

@@ -15,7 +15,15 @@ from sde_core.dataset.source import RawOf, parsed_one_by_one
 from sde_core.dataset.turns import FieldPath
 from sde_core.errors import BadRecordError, InputError
 
-_COLUMN_NAME = re.compile(r"(?=.*[^\W\d])[#\w][\w .#/()-]{0,39}$")
+_COLUMN_NAME = re.compile(r"(?=.*[^\W\d])[#\w](?:[\w .#/()-]{0,39}|[\w .#/()\[\]?!,:;%&'’\"-]{0,199})$")
+_SHORT_NAME = 40
+_RARELY = 0.02
+_NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)?")
+_USUAL_NAMES = {
+    "text", "label", "labels", "prompt", "completion", "instruction", "input", "output", "response", "answer", "question", "query", "context",
+    "category", "class", "intent", "sentence", "review", "message", "content", "title", "id", "score", "rating", "target", "source", "summary",
+    "chosen", "rejected", "system",
+}  # fmt: skip
 _QUOTED_FIELD = re.compile(rb'"[^"]*(?:""[^"]*)*"')
 _SAMPLE_LINES = 200
 _LONGEST_FIELD = 16 << 20
@@ -307,10 +315,29 @@ def _is_quoted(text: str, delimiter: str) -> bool:
 
 
 def _is_header(rows: list[list[str]]) -> bool:
+    """Whether the first record names the fields.
+
+    Short names that no record holds as a value do. Where a name is long or occurs as a value too, more must speak for it: a word that fields are
+    usually called by, a column of numbers under a word, or a name longer than every value below it.
+    """
     first = [cell.strip() for cell in rows[0]]
     if not all(_COLUMN_NAME.match(cell) for cell in first):
         return False
-    return not any(cell in {row[i].strip() for row in rows[1:] if i < len(row)} for i, cell in enumerate(first))
+    columns = [[row[i].strip() for row in rows[1:] if i < len(row) and row[i].strip()] for i in range(len(first))]
+    recurring = [column.count(cell) for cell, column in zip(first, columns, strict=True)]
+    if max(map(len, first)) <= _SHORT_NAME and not any(recurring):
+        return True
+    if any(count > max(len(rows) * _RARELY, 1) for count in recurring):
+        return False
+    evident = [_is_evident(cell, column) for cell, column in zip(first, columns, strict=True)]
+    return any(evident) and all(name or len(cell) <= _SHORT_NAME for name, cell in zip(evident, first, strict=True))
+
+
+def _is_evident(cell: str, column: Sequence[str]) -> bool:
+    """Whether a cell can hardly be a value of the column below it."""
+    if cell.casefold() in _USUAL_NAMES or (column and all(map(_NUMBER.fullmatch, column)) and not _NUMBER.fullmatch(cell)):
+        return True
+    return len(cell) > _SHORT_NAME and bool(column) and len(cell) > max(map(len, column))
 
 
 def _distinct(names: list[str]) -> list[str]:

@@ -258,3 +258,32 @@ def test_a_malformed_element_takes_none_of_its_neighbours_along(tmp_path, text, 
     assert len(rows) == len(dataset) - len(bad)
     assert len(dataset) == (5 if text.startswith("[[") else text.count('"text'))
     assert b"".join(dataset.assemble(range(len(dataset)))) == path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("text", "columns"),
+    [
+        (
+            "How satisfied are you with the answer that you were given?,score\ngood,5\nbad,1\n",
+            "How satisfied are you with the answer that you were given?",
+        ),
+        ("text,label\nsome text,good\nthe text,text\nother words,bad\n" + "more words,good\n" * 30, "text"),
+        ("prompt,a name of a field that goes on for more than forty characters\na,b\nc,d\n", "prompt"),
+        ("length in words,word\n3,cat\n4,bird\n", "length in words"),
+    ],
+)
+def test_long_and_recurring_names_make_a_header(tmp_path, text, columns):
+    (tmp_path / "a.csv").write_text(text)
+    dataset = open_dataset(tmp_path / "a.csv", mapping={"text": columns})
+    assert columns in dataset.value(0)
+    assert len(dataset) == text.count("\n") - 1
+
+
+@pytest.mark.parametrize(
+    "text", ["good,This is a fine product\nbad,This one is not\ngood,Another fine one\n", "question,What is up\nanswer,Not much\n" * 9]
+)
+def test_a_first_record_of_values_is_no_header(tmp_path, text):
+    (tmp_path / "a.csv").write_text(text)
+    dataset = open_dataset(tmp_path / "a.csv")
+    dataset.read_all()
+    assert len(dataset) == text.count("\n")

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -5,7 +7,7 @@ from hypothesis import strategies as st
 from sde_core.dataset import open_dataset
 from sde_core.dataset.layouts import LAYOUTS, Layout, corrected_layout, detect_layout, texts_of, turns_of
 from sde_core.dataset.turns import replaced_at, value_at
-from sde_core.errors import LayoutError
+from sde_core.errors import LayoutError, UsageError
 
 MESSAGES = [{"role": "system", "content": "S"}, {"role": "user", "content": "U"}, {"role": "assistant", "content": "A"}]
 SHAREGPT = [{"from": "human", "value": "U"}, {"from": "gpt", "value": "A"}]
@@ -41,11 +43,15 @@ SHARED_LAYOUTS = {
     "formats/mllm_audio_demo.json": "messages", "formats/mllm_demo.json": "messages", "formats/mllm_video_audio_demo.json": "messages",
     "formats/mllm_video_demo.json": "messages", "formats/openassistant_trees.jsonl": "reply-tree", "formats/reason_tool_use_demo_50.jsonl": "messages",
     "formats/sharegpt_dummy_conversation.json": "sharegpt", "formats/v1_dpo_demo.jsonl": "preference", "formats/v1_multimodal_demo.jsonl": "messages",
-    "formats/v1_sft_demo.jsonl": "messages", "instruct/alpaca_5000.json": "alpaca", "instruct/dolly_3k.json": "alpaca",
-    "instruct/gpteacher_codegen.json": "alpaca", "instruct/instruction-data-with-preference.json": "preference", "instruct/seed_tasks.jsonl": "alpaca",
-    "labels/clinc_full.json": "classification", "labels/sms.tsv": "classification", "math/gsm8k_train.jsonl": "prompt-response",
-    "medical/medical_meadow_small.json": "alpaca", "pairs/msr_paraphrase_train.txt": "classification", "quality/expert_revised_train.csv": "classification",
-    "structured/Restaurants_Train.jsonl": "text", "structured/casie.jsonl": "text", "templates/t0_90_templates.jsonl": "prompt-completion",
+    "formats/v1_sft_demo.jsonl": "messages", "instruct/alpaca_5000.json": "alpaca", "instruct/code_alpaca_2k.json": "alpaca",
+    "instruct/dolly_3k.json": "alpaca", "instruct/gpteacher_codegen.json": "alpaca", "instruct/instruction-data-with-preference.json": "preference",
+    "instruct/instruction-data.json": "alpaca", "instruct/new_codealpaca.json": "alpaca", "instruct/seed_tasks.jsonl": "alpaca",
+    "instruct/user_oriented_instructions.jsonl": "alpaca", "labels/clinc_full.json": "classification", "labels/clinc_imbalanced.json": "classification",
+    "labels/imdb_train.jsonl": "classification", "labels/sms.tsv": "classification", "math/gsm8k_model_solutions.jsonl": "prompt-response",
+    "math/gsm8k_train.jsonl": "prompt-response", "medical/medical_meadow_small.json": "alpaca", "pairs/msr_paraphrase_train.txt": "classification",
+    "quality/expert_revised_train.csv": "classification", "structured/Laptops_Test_Gold.jsonl": "text", "structured/Laptops_Train.jsonl": "text",
+    "structured/Restaurants_Test_Gold.jsonl": "text", "structured/Restaurants_Train.jsonl": "text", "structured/casie.jsonl": "text",
+    "structured/genia.dev.iob2": "text", "templates/t0_90_templates.jsonl": "prompt-completion",
 }  # fmt: skip
 
 
@@ -127,10 +133,34 @@ def test_a_mapping_corrects_the_roles():
     assert layout.name == "prompt-response"
 
 
+SHARED_ROLES = {
+    "formats/dpo_en_demo.json": {"messages": "conversations", "chosen": "chosen", "rejected": "rejected"},
+    "formats/kto_en_demo.json": {"messages": "messages", "label": "label"},
+    "formats/v1_dpo_demo.jsonl": {"chosen": "chosen_messages", "rejected": "rejected_messages"},
+    "instruct/dolly_3k.json": {"prompt": "instruction", "input": "input", "answer": "output", "label": "category"},
+    "instruct/gpteacher_codegen.json": {"prompt": "instruction", "input": "input", "answer": "response"},
+    "instruct/new_codealpaca.json": {"prompt": "instruction", "input": "input", "answer": "output"},
+    "labels/sms.tsv": {"text": "column_2", "label": "column_1"},
+    "math/gsm8k_model_solutions.jsonl": {"prompt": "question", "answer": "ground_truth"},
+    "pairs/msr_paraphrase_train.txt": {"text": "#1 String", "input": "#2 String", "label": "Quality"},
+    "quality/expert_revised_train.csv": {"text": "src", "label": "score"},
+    "structured/casie.jsonl": {"text": "content"},
+}
+SHARED_ROWS = {"structured/genia.dev.iob2": 1669, "labels/clinc_full.json": 23_700, "labels/sms.tsv": 5574, "pairs/msr_paraphrase_train.txt": 4076}
+
+
+def test_every_real_file_has_its_expected_layout_written_down(shared_data):
+    data = {path.relative_to(shared_data).as_posix() for path in shared_data.rglob("*.*") if path.suffix not in (".md", ".yaml")}
+    assert data - {"formats/dataset_info.json"} == set(SHARED_LAYOUTS)
+
+
 @pytest.mark.parametrize("name", SHARED_LAYOUTS)
 def test_layouts_of_real_files(shared_data, name):
     dataset = open_dataset(shared_data / name)
     assert dataset.layout.name == SHARED_LAYOUTS[name]
+    assert dict(dataset.layout.roles) == SHARED_ROLES.get(name, dataset.layout.roles)
+    dataset.read_all()
+    assert len(dataset) == SHARED_ROWS.get(name, len(dataset))
     assert all(dataset.turns(row).turns for row in range(min(len(dataset), 100)))
 
 
@@ -155,3 +185,75 @@ def test_texts_say_what_turns_say(name, roles, value):
     layout = Layout(name, roles)
     turns = turns_of(value, layout)
     assert texts_of(value, layout) == (turns.system, turns.prompt, turns.answer, turns.label, turns.roles, len(turns.turns))
+
+
+OVERLAPS = [
+    ([{"instruction": "U", "response": "A", "output": "A"}], "alpaca", {"answer": "output"}),
+    ([{"instruction": "U", "response": "A", "output": ""}], "alpaca", {"answer": "response"}),
+    ([{"prompt": "U", "completion": "", "response": "A"}], "prompt-completion", {}),
+    ([{"text": "all of it", "messages": MESSAGES}], "messages", {"messages": "messages"}),
+    ([{"instruction": "U", "input": "", "output": "A", "text": "Below is an instruction"}], "alpaca", {}),
+    ([{"conversations": SHAREGPT, "system": "S"}], "sharegpt", {"messages": "conversations", "system": "system"}),
+    ([{"prompt": "U", "completion": "A", "label": "x"}], "prompt-completion", {"prompt": "prompt", "answer": "completion", "label": "label"}),
+    ([{"prompt": "U", "completion": "A", "label": True}], "kto", {"label": "label"}),
+    ([{"question": "U", "context": "what it is about", "answer": "A"}], "prompt-response", {"prompt": "question", "input": "context"}),
+    ([{"prompt": "U", "chosen": "A", "rejected": "B", "messages": MESSAGES}], "preference", {"messages": "messages"}),
+    ([{"premise": "one text", "hypothesis": "another text", "label": 1}], "classification", {"text": "premise", "input": "hypothesis"}),
+    ([{"sentence1": "one text", "sentence2": "another text", "label": 1, "idx": 4}], "classification", {"text": "sentence1", "input": "sentence2"}),
+]
+
+
+@pytest.mark.parametrize(("records", "name", "roles"), OVERLAPS)
+def test_where_two_layouts_fit_the_meant_one_is_taken(records, name, roles):
+    layout = detect_layout(records * 5)
+    assert layout.name == name
+    assert {**layout.roles, **roles} == layout.roles
+
+
+def test_a_sentence_pair_is_asked_as_a_whole():
+    record = {"premise": "one text", "hypothesis": "another text", "label": "no"}
+    layout = detect_layout([record] * 3)
+    turns = turns_of(record, layout)
+    assert (turns.prompt, turns.answer, turns.label) == ("one text\n\nanother text", "no", "no")
+    assert texts_of(record, layout) == ("", "one text\n\nanother text", "no", "no", "ua", 2)
+
+
+def test_a_reply_tree_gives_its_best_path():
+    replies = [{"text": "worse", "role": "assistant", "rank": 1}, {"text": "A", "role": "assistant", "rank": 0, "replies": [
+        {"text": "V", "role": "prompter", "rank": None, "replies": [{"text": "B", "role": "assistant", "rank": 0}]}]}]  # fmt: skip
+    record = {"prompt": {"text": "U", "role": "prompter", "replies": replies}}
+    assert [turn.text for turn in turns_of(record, detect_layout([record])).turns] == ["U", "A", "V", "B"]
+
+
+def test_nested_fields_can_be_mapped_and_edited(write_jsonl):
+    records = [{"meta": {"q": {"text": f"U{i}"}}, "choices": [{"answer": f"A{i}"}], "note": "n"} for i in range(3)]
+    dataset = open_dataset(write_jsonl(records), mapping={"prompt": "meta.q.text", "answer": "choices.0.answer"})
+    assert dataset.texts()["prompt"].to_list() == ["U0", "U1", "U2"]
+    assert dataset.texts()["answer"].to_list() == ["A0", "A1", "A2"]
+    turn = dataset.turns(1).turns[-1]
+    assert turn.path == ("choices", 0, "answer")
+    assert dataset.with_edits({1: {turn.path: "B"}}).turns(1).answer == "B"
+    assert json.loads(dataset.with_edits({1: {turn.path: "B"}}).edited_raw(1))["choices"] == [{"answer": "B"}]
+
+
+def test_a_dotted_name_of_its_own_is_that_field(write_jsonl):
+    dataset = open_dataset(write_jsonl([{"a.b": "U", "a": {"b": "no"}, "c": "A"}]), mapping={"prompt": "a.b", "answer": "c"})
+    assert dataset.turns(0).prompt == "U"
+    assert dataset.turns(0).turns[0].path == ("a.b",)
+    with pytest.raises(UsageError, match="No record has a field named"):
+        open_dataset(write_jsonl([{"a": {"b": "no"}}]), mapping={"prompt": "a.c"})
+
+
+TAGGED = b"The\tO\tO\nIL\tB-protein\tO\n-\tI-protein\tO\n\nIt\tO\tO\nworks\tO\tB-x\n\n\nEnd\tO\tO\n"
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_tagged_sentences_are_records(tmp_path, end):
+    path = tmp_path / "data.iob2"
+    path.write_bytes(TAGGED.replace(b"\n", end))
+    dataset = open_dataset(path)
+    assert dataset.texts()["answer"].to_list() == ["The IL -", "It works", "End"]
+    assert dataset.value(0)["tags_1"] == ["O", "B-protein", "I-protein"]
+    assert [dataset.line(row) for row in range(3)] == [1, 5, 9]
+    assert b"".join(dataset.assemble(range(3))) == path.read_bytes()
+    assert b"".join(dataset.assemble([0, 2])).count(b"O") == 6
