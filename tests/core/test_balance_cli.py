@@ -74,3 +74,81 @@ def test_labels_with_outer_white_space_can_be_told_apart(write_jsonl: Callable[.
     path = write_jsonl([{"text": f"t {n}", "label": ("pos", "pos ", "neg")[n % 3]} for n in range(30)])
     assert main(["balance", str(path)]) == 0
     assert "'pos '" in capsys.readouterr().out.split("answer-kind")[0].split("several spellings")[0]
+
+
+@pytest.fixture
+def refusals(write_jsonl: Callable[..., Path]) -> Path:
+    """20 rows, 8 of them refusals; rows 14 and 16 are copies of row 13."""
+    refused = ["book flights", "order a pizza", "search the web", "open the door", "open the door", "send a mail", "open the door", "play music"]
+    rows = [{"instruction": f"Tell me about parcel {n}.", "output": f"Parcel {n} is on its way to you.", "team": "ab"[n % 2]} for n in range(10)]
+    rows += [{"instruction": f"Please {act}.", "output": f"I'm sorry, but I cannot {act} for you.", "team": "a"} for act in refused]
+    rows += [{"instruction": "Where is it?", "output": "It is in the shed behind the house.", "team": "b"}] * 2
+    return write_jsonl(rows)
+
+
+def test_one_line_a_field(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["balance", str(data), "--list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split()[:2] == ["field", "classes"]
+    assert [line.split()[0] for line in lines[1:4]] == ["label", "meta.source", "answer-kind"]
+    assert lines[1].split()[1:6] == ["label", "4", "50", "1.39", "0.70"]
+    assert "--field topic" in lines[-1]
+    assert all(len(line) <= 80 for line in lines)
+
+
+def test_two_fields_against_each_other(refusals: Path, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    assert main(["balance", str(refusals), "--field", "team", "--by", "refused", "--json"]) == 0
+    (table,) = json.loads(capsysbinary.readouterr().out)["tables"]
+    assert (table["down"], table["across"], table["counts"]) == (["a", "b"], ["no", "yes"], [[5, 8], [7, 0]])
+    assert main(["balance", str(refusals), "--by", "refused"]) == 0
+    out = capsysbinary.readouterr().out.decode()
+    assert "team by refused · 20 rows · association 0.60" in out
+    assert all(len(line) <= 80 for line in out.splitlines())
+
+
+def test_against_itself_or_nothing(refusals: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["balance", str(refusals), "--field", "team", "--by", "team"]) == 2
+    assert main(["balance", str(refusals), "--by", "nope"]) == 2
+    assert "There is no field 'nope'" in capsys.readouterr().err
+
+
+def test_the_rows_to_drop(refusals: Path, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    assert main(["balance", str(refusals), "--target", "refusal=0.3", "--drop", "redundant", "--json"]) == 0
+    found = json.loads(capsysbinary.readouterr().out)
+    (plan,) = found["plans"]
+    drops = found["drops"]
+    assert plan["drop"] == {"refusal": len(drops), "other classes": 0}
+    assert {drop["row"] for drop in drops} <= set(range(10, 18))
+    assert [drop["row"] for drop in drops][:2] == [14, 16]
+    assert drops[0] == {"row": 14, "like": 13, "likeness": 1.0, "why": "the same text as row 13", "class": "refusal"}
+
+
+def test_dropping_is_a_decision_that_can_be_undone(refusals: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["balance", str(refusals), "--target", "yes=30%", "--field", "refused", "--drop", "random", "--apply"]) == 0
+    captured = capsys.readouterr()
+    assert "at random, seed 7" in captured.out
+    assert "sde undo" in captured.err
+    assert main(["log", str(refusals)]) == 0
+    assert "too many of refused yes" in capsys.readouterr().out
+    assert main(["undo", str(refusals)]) == 0
+    assert "undo #1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"), [(["--drop", "random"], "--drop needs a target"), (["--target", "refusal=5%", "--apply"], "--apply needs --drop")]
+)
+def test_options_that_need_others(refusals: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], words: str) -> None:
+    assert main(["balance", str(refusals), *arguments]) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_only_the_field_of_a_target_is_printed(refusals: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["balance", str(refusals), "--target", "refusal=5%"]) == 0
+    out = capsys.readouterr().out
+    assert "answer-kind (computed)" in out
+    assert "team (field)" not in out
+
+
+def test_one_row_is_one_row(write_jsonl: Callable[..., Path], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["balance", str(write_jsonl([{"text": "only one"}]))]) == 0
+    assert "1 class in 1 row\n" in capsys.readouterr().out
