@@ -28,6 +28,7 @@ CHECKS: tuple[str, ...] = (
     "sde_core.checks.formats.turns:RepeatedTurns",
     "sde_core.checks.formats.turns:EqualPreference",
     "sde_core.checks.formats.tool_calls:ToolCalls",
+    "sde_core.checks.formats.preference:UnlikePrompts",
     "sde_core.checks.formats.preference:LengthBias",
     "sde_core.checks.formats.preference:OneSidedMarks",
     "sde_core.checks.formats.characters:ControlCharacters",

@@ -39,6 +39,11 @@ def pairs(count: int, chosen: str, rejected: str) -> list[dict[str, Any]]:
     ]
 
 
+def conversations(first: str, second: str) -> dict[str, Any]:
+    """A pair of conversations that begin with a question each."""
+    return {"chosen": chat(first, "It is so.")["messages"], "rejected": chat(second, "It is not.")["messages"]}
+
+
 def marked(good: int, bad: int) -> list[dict[str, Any]]:
     """Answers with a mark each."""
     return [{**chat(f"What about number {n}?", sentence(n)), "label": n < good} for n in range(good + bad)]
@@ -219,6 +224,13 @@ def called_in_sharegpt(call: str, tools: str | None = None) -> dict[str, Any]:
 RIGHT_CALL = '{"name": "get_weather", "arguments": {"city": "Ulm", "days": 2}}'
 CALLS = [called(json.dumps({"city": f"Town {n}", "days": n})) for n in range(40)]
 SHAREGPT_CALLS = [called_in_sharegpt(RIGHT_CALL.replace("Ulm", f"Town {n}")) for n in range(40)]
+UNANSWERED = called('{"city": "Ulm"}')
+del UNANSWERED["messages"][2]
+ENDING_IN_CALL = called('{"city": "Ulm"}')
+del ENDING_IN_CALL["messages"][2:]
+TWO_CALLS = called('{"city": "Ulm"}')
+TWO_CALLS["messages"][1]["tool_calls"] *= 2
+TWO_CALLS["messages"][1]["tool_calls"][1] = {**TWO_CALLS["messages"][1]["tool_calls"][0], "id": "call_2"}
 UNASKED = {
     "messages": [
         {"role": "user", "content": "Rain?"},
@@ -247,15 +259,22 @@ TOOLS = (
     planted("result-without-call", "no call at all", UNASKED, rows=CALLS),
     planted("result-without-call", "the number of another call", called('{"city": "Ulm"}', result_to="call_9"), rows=CALLS),
     innocent("result-without-call", "called before", rows=SHAREGPT_CALLS),
+    planted("call-without-result", "an answer at once", UNANSWERED, rows=CALLS),
+    planted("call-without-result", "the second of two", TWO_CALLS, rows=CALLS),
+    innocent("call-without-result", "the last turn", ENDING_IN_CALL, rows=CALLS),
+    innocent("call-without-result", "one result for all", rows=SHAREGPT_CALLS),
 )
 
 # ---- preference
 
 LONGER, EVEN = pairs(60, "{} And more of it, at length, for good measure.", "{}"), pairs(60, "{}", "{}")
 
+TALKS = [conversations(f"What about number {n}?", f"What about number {n}?") for n in range(60)]
 PREFERENCE = (
     FaultCase("equal-preference", "the same answer twice", among({"prompt": "What?", "chosen": "So.", "rejected": "So. "}, rows=EVEN), (PLANTED_AT,)),
     FaultCase("equal-preference", "a word apart", among({"prompt": "What?", "chosen": "So.", "rejected": "No."}, rows=EVEN)),
+    FaultCase("unlike-prompts", "another question", among(conversations("What is it?", "Where is it?"), rows=TALKS), (PLANTED_AT,)),
+    FaultCase("unlike-prompts", "the same question, spaced otherwise", among(conversations("What is it?", "What  is it?"), rows=TALKS)),
     FaultCase("length-bias", "the chosen one is longer", LONGER, tuple(range(60))),
     FaultCase("length-bias", "about the same length", EVEN),
     FaultCase("one-sided-marks", "all good but one", marked(59, 1), tuple(range(59))),

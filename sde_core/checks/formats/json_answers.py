@@ -67,7 +67,7 @@ class JsonAnswers:
         "json-value-type": "JSON answers with a value of another type",
         "json-key-order": "JSON answers with their keys in another order",
     }
-    advice = "Whoever reads the model's answers relies on one schema: correct the keys with the fix where there is one, else edit or reject the row."
+    advice = "Correct the keys with the fix where there is one, else edit or reject: programs rely on one schema."
 
     def run(self, context: CheckContext) -> list[Finding]:
         """One finding a record and fault."""

@@ -26,7 +26,7 @@ class MixedStyle:
 
     name = ""
     title = ""
-    advice = "Bring them into the usual style with the fix; the model learns both otherwise."
+    advice = "Bring them into the usual style with the fix."
     severity: Severity = "info"
     families: tuple[StyleFamily, ...] = ()
     surveys = (ScalarFields,)

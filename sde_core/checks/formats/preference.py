@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import polars as pl
 
+from sde_core.checks.fields import excerpt
 from sde_core.checks.findings import CheckContext, Finding
 from sde_core.checks.formats.habits import wilson
+from sde_core.checks.formats.turns import where
 from sde_core.dataset import Turns
+from sde_core.dataset.turns import USER
 
 _FEWEST = 40
 _BIASED, _TIMES_LONGER = 0.6, 1.1
@@ -67,6 +71,24 @@ class LengthBias:
         evidence = f"median {np.median(chosen):,.0f} characters chosen, {np.median(rejected):,.0f} rejected; by pair {ratio:.2f} times as long"
         rows = np.array(survey.rows)[told & ((chosen > rejected) == (word == "longer"))]
         return [Finding(self.name, "info", tuple(rows.tolist()), said, evidence, context.dataset.layout.roles.get("chosen", "chosen"), round(low, 3))]
+
+
+class UnlikePrompts:
+    """Pairs whose two conversations begin with different questions."""
+
+    name = "unlike-prompts"
+    title = "Preference pairs that answer different prompts"
+    advice = "The two answers cannot be compared: reject the pair or ask both the same."
+
+    def inspect(self, row: int, value: Any, turns: Turns) -> Iterable[Finding]:
+        """One finding a record."""
+        if not turns.chosen or not turns.rejected or turns.chosen[0].role != USER or turns.rejected[0].role != USER:
+            return ()
+        chosen, rejected = turns.chosen[0], turns.rejected[0]
+        if chosen.text.split() == rejected.text.split():
+            return ()
+        evidence = f"chosen: {excerpt(chosen.text, limit=70)} | rejected: {excerpt(rejected.text, limit=70)}"
+        return [Finding(self.name, "error", (row,), "The chosen and the rejected answer are to different prompts.", evidence, where(rejected), 0.9)]
 
 
 class OneSidedMarks:

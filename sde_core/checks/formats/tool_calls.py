@@ -38,15 +38,16 @@ class ToolCalls:
     """Calls in the OpenAI form, the ShareGPT form, typed parts and <tool_call> tags, against the record's `tools`."""
 
     name = "tool-arguments"
-    names = ("tool-arguments", "unknown-tool", "unreadable-call", "unreadable-tools", "result-without-call")
+    names = ("tool-arguments", "unknown-tool", "unreadable-call", "unreadable-tools", "result-without-call", "call-without-result")
     title = "Tool calls whose arguments break the declared schema"
     titles: Mapping[str, str] = {
         "unknown-tool": "Calls of a tool that is not declared",
         "unreadable-call": "Tool calls that are not JSON",
         "unreadable-tools": "Declarations of tools that cannot be read",
         "result-without-call": "Results of tools that nobody called",
+        "call-without-result": "Tool calls that no result answers",
     }
-    advice = "The model learns to call what does not work: correct the call or reject the row."
+    advice = "Correct the call or reject the row: the model learns to call what does not work."
 
     def inspect(self, row: int, value: Any, turns: Turns) -> Iterable[Finding]:
         """One finding a fault."""
@@ -65,6 +66,7 @@ class ToolCalls:
         except UnreadableToolsError as error:
             yield Finding("unreadable-tools", "error", (row,), f"The declared tools cannot be read: {error}.", excerpt(str(declared)), "tools", 1.0)
         called: set[str] = set()
+        waiting: list[_Call] = []
         any_call = False
         for number, message in enumerate(messages):
             if not isinstance(message, dict):
@@ -74,9 +76,14 @@ class ToolCalls:
             called |= {call.number for call in calls if call.number}
             for call in calls:
                 yield from self._of_call(row, call, tools)
-            if _role(message) in _RESULT_ROLES and _is_unasked(message, any_call, called):
+            is_result = _role(message) in _RESULT_ROLES
+            if is_result and _is_unasked(message, any_call, called):
                 said = "A tool's result answers a call that is not there."
                 yield Finding("result-without-call", "error", (row,), said, excerpt(_shown(message)), f"{listed}[{number}]", 0.9)
+            if waiting and not is_result and not calls:
+                said = f"The call of {waiting[0].name!r} is never answered; the next turn is the {_role(message)}'s."
+                yield Finding("call-without-result", "warning", (row,), said, excerpt(waiting[0].shown), waiting[0].where, 0.8)
+            waiting = _still_waiting(waiting, message) if is_result else [*waiting, *calls] if calls else []
 
     def _of_call(self, row: int, call: _Call, tools: Mapping[str, Tool] | None) -> Iterator[Finding]:
         if not call.readable:
@@ -99,6 +106,7 @@ class ToolCalls:
         said = {
             "unknown-tool": "call tools that are not declared", "unreadable-tools": "declare tools that cannot be read",
             "unreadable-call": "have calls that are not JSON", "result-without-call": "have results without a call",
+            "call-without-result": "have calls without a result",
             "tool-arguments": "have calls that break the declaration",
         }  # fmt: skip
         by_name = {name: [finding for finding in findings if finding.check == name] for name in self.names}
@@ -122,6 +130,12 @@ def _mentions_tools(messages: Sequence[Any]) -> bool:
             if (isinstance(role, str) and role in _TOOL_ROLES) or "tool_calls" in message or "function_call" in message:
                 return True
     return False
+
+
+def _still_waiting(waiting: Sequence[_Call], result: Mapping[str, Any]) -> list[_Call]:
+    """The calls that a result does not answer: those of another number; a result without one answers all."""
+    number = result.get("tool_call_id")
+    return [call for call in waiting if call.number and number and call.number != number]
 
 
 def _is_unasked(message: Mapping[str, Any], any_call: bool, called: set[str]) -> bool:
