@@ -112,7 +112,7 @@ def _line_shape(text: str) -> str:
         return NUMBER
     if len(text) <= _LABEL_LENGTH and len(text.split()) <= _LABEL_WORDS and not _SENTENCE_MARK.search(text):
         return LABEL
-    return CODE if _CODE.search(text) and re.search(r"[=(){};]", text) else PROSE
+    return CODE if re.search(r"[=(){};]", text) and _CODE.search(text) else PROSE
 
 
 def _lines_shape(text: str) -> tuple[str, str]:
