@@ -23,6 +23,7 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("fix", "sde_core.cli.fix", "Safe fixes for what the checks found, with a preview."),
     ("balance", "sde_core.cli.balance", "Classes of every label-like field, refusals and answer kinds."),
     ("dups", "sde_core.cli.dups", "Exact, near and semantic duplicates, as groups with a keeper."),
+    ("templates", "sde_core.cli.templates", "The template that each prompt was made from, mined from the prompts."),
     ("rules", "sde_core.cli.rules", "Score rows by rules; choose the most independent rules."),
     ("select", "sde_core.cli.select", "Propose a subset by a quality and diversity DPP."),
     ("decide", "sde_core.cli.decide", "Accept or reject rows; every drop carries a reason."),
