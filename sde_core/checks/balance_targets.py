@@ -143,6 +143,7 @@ def drop_plan(balance: FieldBalance, targets: Sequence[Target]) -> DropPlan:
     """The largest subset in which every target is met to the row, reached by dropping alone.
 
     With a share s for a class of c rows, a subset of n rows holds s n of them, so n <= c / s; the classes without a target share the rest.
+    A single target that is exceeded takes rows of its own class only, as many as `verdict` says.
 
     Args:
         balance: The field.
@@ -154,6 +155,8 @@ def drop_plan(balance: FieldBalance, targets: Sequence[Target]) -> DropPlan:
     wanted = sum(target.share for target in targets)
     if wanted > 1 + _TOLERANCE:
         raise UsageError(f"The targets of {balance.field!r} add up to {wanted:.0%}.", "They can be 100% together at most.")
+    if len(targets) == 1 and (alone := verdict(balance, targets[0])).drop:
+        return DropPlan(balance.field, balance.rows - alone.drop, {alone.name: alone.drop, None: 0})
     counts = {target.name: balance.count_of(target.name) for target in targets}
     rest, rest_share = balance.rows - sum(counts.values()), max(1 - wanted, 0.0)
     bounds = [counts[target.name] / target.share for target in targets if target.share > 0]

@@ -84,6 +84,12 @@ def test_targets_for_all_classes_and_for_none_of_one() -> None:
     assert (plan.keep, plan.drop) == (90, {"c0": 10, None: 0})
 
 
+def test_one_exceeded_target_takes_rows_of_its_class_only() -> None:
+    plan = drop_plan(balance(4, 96), [Target("c0", 0.02)])
+    assert (plan.keep, plan.drop) == (97, {"c0": 3, None: 0})
+    assert plan.drop["c0"] == verdict(balance(4, 96), Target("c0", 0.02)).drop
+
+
 def test_targets_beyond_the_whole() -> None:
     with pytest.raises(UsageError, match="add up to 120%"):
         drop_plan(balance(5, 5), [Target("c0", 0.6), Target("c1", 0.6)])
