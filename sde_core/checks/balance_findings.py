@@ -22,6 +22,7 @@ class Labels:
     titles: Mapping[str, str] = {"rare-class": "Classes with very few rows"}
     screen = "balance"
     advice = "Use one spelling: variants count as classes of their own."
+    advices: Mapping[str, str] = {"rare-class": "Add rows of these classes, or merge or drop them: what is rarely seen is hardly learnt."}
     surveys = (ScalarFields,)
 
     def run(self, context: CheckContext) -> list[Finding]:

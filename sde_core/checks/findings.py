@@ -134,6 +134,7 @@ class TableCheck(Protocol):
 
     A check of any kind may also have these attributes: `names` (all check names of its findings, where it is more than `name`),
     `screen` (the app's screen that deals with it, "formats" by default), `advice` (what to do about it, one sentence),
+    `titles` and `advices` (by name, where those of `names` differ),
     `surveys` (classes of `Survey` whose result it reads from the context), and `explained_by` (names of checks: a finding of this one on a single
     row is left out where one of those has a finding on the same row; one fault, one finding).
     """

@@ -66,7 +66,8 @@ def infos_of(checks: Iterable[AnyCheck]) -> tuple[CheckInfo, ...]:
     for check in checks:
         titles = getattr(check, "titles", {})
         for name in names_of(check):
-            info = CheckInfo(name, titles.get(name, check.title), getattr(check, "screen", "formats"), getattr(check, "advice", ""))
+            advice = getattr(check, "advices", {}).get(name, getattr(check, "advice", ""))
+            info = CheckInfo(name, titles.get(name, check.title), getattr(check, "screen", "formats"), advice)
             infos.setdefault(name, info)
     return tuple(infos.values())
 

@@ -25,7 +25,8 @@ _CACHED_FROM_ROWS = 5_000
 """A smaller dataset without a state folder is checked again sooner than a folder is made beside it."""
 _EPILOG = """\b
 Severities: error harms training, warning likely does, info is worth a look.
-Order: damage, the sum over the rows touched of severity (error 1, warning 0.4, info 0.05) x certainty (0-1).
+Order: damage = rows touched x severity (error 1, warning 0.4, info 0.05)
+x certainty (0-1).
 Row numbers count records from 0, malformed ones included; line numbers count from 1.
 
 \b

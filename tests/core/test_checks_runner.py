@@ -171,6 +171,12 @@ def test_counts_worst_and_rows():
     assert [finding.check for finding in report.of("b")] == ["b"]
 
 
+def test_a_name_of_several_may_have_its_own_advice():
+    infos = {info.name: info for info in infos_of(load_checks())}
+    assert "one spelling" in infos["label-variant"].advice
+    assert "rarely seen" in infos["rare-class"].advice
+
+
 def test_infos_take_a_shared_name_once():
     names = [info.name for info in infos_of(load_checks())]
     assert len(names) == len(set(names))
