@@ -23,7 +23,7 @@ _KEEPS_TEXT = re.compile(
 _LEAD = re.compile(
     r"[\s\"“'>:*]{0,2}(?:question|q|prompt|input|task|user|human|you (?:asked|wrote|said)|your question)?[\s\"“'>:*]{0,3}", re.IGNORECASE
 )
-_LONGEST_LEAD = 40
+_LONGEST_LEAD, _SHORTEST_START = 40, 12
 _FINISHED = tuple(".?!:。？！：")
 
 
@@ -62,10 +62,12 @@ def _echoed(asked: Turn, answer: str) -> str:
 
 def _repeats(answer: str, asked: str) -> bool:
     """Whether an answer begins with what was asked, and goes on rather than continuing its sentence."""
-    if len(asked) < _FEWEST_CHARACTERS or (asked.isascii() and len(asked.split()) < _FEWEST_WORDS):
+    if len(asked) < _FEWEST_CHARACTERS:
         return False
-    at = answer.find(asked, 0, len(asked) + _LONGEST_LEAD)
+    at = answer.find(asked, 0, len(asked) + _LONGEST_LEAD) if asked[:_SHORTEST_START] in answer[: _LONGEST_LEAD + _SHORTEST_START] else -1
     if at < 0 or not _LEAD.fullmatch(answer[:at]) or "'''" in answer[:at] or '"""' in answer[:at]:
+        return False
+    if asked.isascii() and len(asked.split()) < _FEWEST_WORDS:
         return False
     after = answer[at + len(asked) :]
     if not after.strip():

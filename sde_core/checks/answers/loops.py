@@ -14,6 +14,9 @@ _FEWEST_REPEATS = 4
 _SHORTEST_LOOP = 60
 _FEWEST_SENTENCES = 3
 _SENTENCE = re.compile(r"[^.!?。！？\n]+[.!?。！？]*")
+_ENDS, _WIDE_ENDS = "\n!?", "。！？"
+_FEWEST_CHARACTERS = 7
+"""A sentence of four words has at least so many."""
 _LETTERS = re.compile(r"[^\W\d_]{2,}")
 
 
@@ -59,6 +62,8 @@ def _says_something(unit: str) -> bool:
 
 def repeated_sentence(text: str) -> tuple[str, int]:
     """A sentence or line of four words or more said several times in a row, and how often; ("", 0) where there is none."""
+    if not _has_equal_parts(text):
+        return "", 0
     previous, repeats = "", 1
     for match in _SENTENCE.finditer(text):
         sentence = match.group().strip()
@@ -69,6 +74,14 @@ def repeated_sentence(text: str) -> tuple[str, int]:
             return sentence, _run_length(text, match.end(), sentence, repeats)
         previous = sentence
     return "", 0
+
+
+def _has_equal_parts(text: str) -> bool:
+    """Whether two parts between ends of sentences are the same; told much faster than whether two sentences in a row are."""
+    for end in _ENDS if text.isascii() else _ENDS + _WIDE_ENDS:
+        text = text.replace(end, ".")
+    parts = [part for part in map(str.strip, text.split(".")) if len(part) >= _FEWEST_CHARACTERS]
+    return len(set(parts)) < len(parts)
 
 
 def _run_length(text: str, start: int, sentence: str, repeats: int) -> int:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
 
-from sde_core.checks.answers.rows import answer_field, wanted_answers
-from sde_core.checks.fields import excerpt, field_name, is_unwanted
-from sde_core.checks.findings import CheckContext, Finding
-from sde_core.dataset import Turns
-from sde_core.dataset.turns import ASSISTANT, TOOL
+import polars as pl
+
+from sde_core.checks.answers.rows import answer_field, turn_before, wanted_answers
+from sde_core.checks.fields import excerpt
+from sde_core.checks.findings import CheckContext, Fault, Finding
+from sde_core.dataset.turns import ASSISTANT
 from sde_core.features.answer_kind import answer_kinds
 
 _BOILERPLATE = re.compile(
@@ -23,10 +23,6 @@ _BOILERPLATE = re.compile(
     r"|作为一个(?:人工智能|AI|语言模型|大语言模型)",
     re.IGNORECASE,
 )
-_BOILERPLATE_WORDS = (
-    "AI", " ai", "anguage model", "nowledge c", "y last", "y latest", "training data", "have personal", "have human", "have real", "have the ability",
-    "作为一个", "rtificial i", "hatbot",
-)  # fmt: skip
 _ABOUT_THE_MODEL = re.compile(
     r"\b(?:who|what) (?:are|r) (?:you|u)\b|\byour (?:name|purpose|creator|developer|opinion|gender|age|birthday)\b"
     r"|\byour (?:feelings|thoughts)\b|\byourself\b"
@@ -61,12 +57,24 @@ _ACT = (
 )
 _PROMISE = re.compile(f"{_I_SHALL}(?:{_ARRANGE}|{_SEND}|{_CALL}|{_ACT})", re.IGNORECASE)
 _OWN_WORDS = re.compile(
-    r"\b(?:write|draft|compose|email|e-mail|letter|message|dialog(?:ue)?|conversation|story|speech|script|reply|respond|response|poem|song|lyrics|tweet|post|"
+    r"\b(?:write|draft|compose|email|e-mail|letter|message|dialog(?:ue)?|conversation|story|speech|script|reply|respond|response|poem|song|lyrics"
+    r"|tweet|post|"
     r"role|pretend|imagine|act as|rewrite|rephrase|paraphrase|translate|edit|correct|convert|complete|continue|sentence|"
     r"summari[sz]e|generate|create|fill)\b",
     re.IGNORECASE,
 )
 _STAGED = re.compile(r"^(?:\s*(?:subject:|dear |hi |hello |hey )|[\"“‘'])|^\s*[A-Z][\w ]{0,20}:", re.MULTILINE | re.IGNORECASE)
+
+
+_MAY_REFUSE = (
+    r"(?i)\b(?:sorry|afraid|apolog|unfortunately|regret|can(?:no|['’]|‘| no)t|could(?:n['’]t| not)|unable|not (?:able|allowed|permitted"
+    r"|programmed|designed|capable|approp|poss)"
+    r"|won['’]t|will not|refuse|decline|(?:do(?:n['’‘`]t| not)|currently|also|really|simply|still|therefore) (?:\w+ )?(?:have|possess)"
+    r"|inappropriate|unethical|against my)"
+    r"|抱歉|对不起|不好意思|无法|不能|没有能力|没有办法|没办法"
+)
+"""What every refusal has at its beginning."""
+_BEGINNING = 240
 
 
 class Refusals:
@@ -79,7 +87,7 @@ class Refusals:
 
     def run(self, context: CheckContext) -> list[Finding]:
         """One finding a record."""
-        answers = wanted_answers(context)
+        answers = wanted_answers(context).filter(pl.col("answer").str.slice(0, _BEGINNING).str.contains(_MAY_REFUSE))
         refused = answers.filter(answer_kinds(answers["answer"]) == "refusal")
         return [
             Finding(self.name, "info", (row,), "The answer refuses.", excerpt(answer), answer_field(context.dataset, row), 0.9)
@@ -93,18 +101,26 @@ class Boilerplate:
     name = "ai-boilerplate"
     title = 'Answers that say "As an AI"'
     advice = "The words of another model: edit or reject them."
+    trigger = (
+        r"(?i)\bas an? (?:(?:large |helpful |artificial |conversational )*(?:ai\b|language model|chatbot|llm)|artificial intelligence)"
+        r"|\bi(?: am|['’]m) (?:just |only |merely )?an? (?:(?:large )?(?:ai\b|language model)|artificial intelligence)|\bknowledge cut"
+        r"|\bmy (?:last|latest) (?:knowledge |update|training)"
+        r"|\bmy training data|\bi do(?:n['’]?t| not) have (?:personal|human|real|the ability)|作为一个"
+    )
 
-    def inspect(self, row: int, value: Any, turns: Turns) -> Iterator[Finding]:
-        """One finding a record."""
-        for number, turn in enumerate(turns.turns):
-            if turn.role != ASSISTANT or not any(word in turn.text for word in _BOILERPLATE_WORDS):
-                continue
-            match = _BOILERPLATE.search(turn.text)
-            asked = turns.turns[number - 1].text if number else ""
-            if match and not _ABOUT_THE_MODEL.search(asked) and not is_unwanted(value, turns):
-                field = field_name(turn.editable[-1][0]) if turn.editable else "answer"
-                yield Finding(self.name, "warning", (row,), f'The answer says "{match.group()}".', excerpt(turn.text, match.start()), field, 0.9)
-                return
+    def faults(self, text: str, role: str) -> Iterator[Fault]:
+        """One candidate an answer; `settle` looks at what was asked."""
+        match = _BOILERPLATE.search(text) if role == ASSISTANT else None
+        if match:
+            yield Fault("warning", f'The answer says "{match.group()}".', excerpt(text, match.start()), 0.9)
+
+    def settle(self, findings: Sequence[Finding], context: CheckContext) -> list[Finding]:
+        """The first answer of each row that was not asked about the model."""
+        kept: dict[int, Finding] = {}
+        for finding in findings if _has_answers(context) else ():
+            if finding.rows[0] not in kept and not _ABOUT_THE_MODEL.search(turn_before(context, finding)):
+                kept[finding.rows[0]] = finding
+        return list(kept.values())
 
 
 class Promises:
@@ -113,23 +129,35 @@ class Promises:
     name = "impossible-promise"
     title = "Promises that an assistant cannot keep"
     advice = "The model learns to promise what it cannot do: edit or reject them."
+    trigger = f"(?i){_PROMISE.pattern}"
 
-    def inspect(self, row: int, value: Any, turns: Turns) -> Iterator[Finding]:
-        """One finding a record."""
-        said = turns.turns
-        if any(turn.role == TOOL for turn in said) or (isinstance(value, dict) and value.get("tools")) or is_unwanted(value, turns):
-            return
-        for number, turn in enumerate(said):
-            if turn.role != ASSISTANT or not any(word in turn.text for word in ("I", "We", "we", "et me")):
-                continue
-            match = _PROMISE.search(turn.text)
-            if match and not self._in_somebodys_name(turn.text, match.start(), said[number - 1].text if number else ""):
-                field = field_name(turn.editable[-1][0]) if turn.editable else "answer"
-                yield Finding(self.name, "warning", (row,), f'The answer promises: "{match.group()}".', excerpt(turn.text, match.start()), field, 0.7)
-                return
+    def faults(self, text: str, role: str) -> Iterator[Fault]:
+        """One candidate an answer; `settle` looks at what was asked."""
+        match = _PROMISE.search(text) if role == ASSISTANT else None
+        if match and not _in_somebodys_name(text, match.start()):
+            yield Fault("warning", f'The answer promises: "{match.group()}".', excerpt(text, match.start()), 0.7)
 
-    @staticmethod
-    def _in_somebodys_name(answer: str, at: int, prompt: str) -> bool:
-        """Whether the answer writes for somebody else: a letter, a dialogue, a story, quoted words, code."""
-        quoted = answer.count('"', 0, at) % 2 == 1 or answer.count("“", 0, at) > answer.count("”", 0, at)
-        return bool(quoted or "```" in answer or _OWN_WORDS.search(prompt) or _STAGED.search(answer))
+    def settle(self, findings: Sequence[Finding], context: CheckContext) -> list[Finding]:
+        """The first answer of each row that calls no tools and was not asked to write for somebody."""
+        kept: dict[int, Finding] = {}
+        for finding in findings if _has_answers(context) else ():
+            row = finding.rows[0]
+            if row not in kept and not _has_tools(context, row) and not _OWN_WORDS.search(turn_before(context, finding)):
+                kept[row] = finding
+        return list(kept.values())
+
+
+def _has_answers(context: CheckContext) -> bool:
+    """Whether the answers are written, not labels."""
+    return context.dataset.layout.name != "classification"
+
+
+def _has_tools(context: CheckContext, row: int) -> bool:
+    value = context.dataset.value(row)
+    return bool(isinstance(value, dict) and value.get("tools")) or "t" in context.dataset.turns(row).roles
+
+
+def _in_somebodys_name(answer: str, at: int) -> bool:
+    """Whether the answer writes for somebody else: a letter, a dialogue, a story, quoted words, code."""
+    quoted = answer.count('"', 0, at) % 2 == 1 or answer.count("“", 0, at) > answer.count("”", 0, at)
+    return bool(quoted or "```" in answer or _STAGED.search(answer))

@@ -45,6 +45,16 @@ def prompts_before(context: CheckContext, finding: Finding) -> list[str]:
     return said
 
 
+def turn_before(context: CheckContext, finding: Finding) -> str:
+    """The turn that the answer of a finding follows, "" where it is the first."""
+    before = ""
+    for turn in context.dataset.turns(finding.rows[0]).turns:
+        if turn.role == ASSISTANT and finding.field in {field_name(path) for path, _ in turn.editable}:
+            return before
+        before = turn.text
+    return before
+
+
 @dataclass(frozen=True, slots=True)
 class Exchange:
     """What a user said, what was said before, and the answer.
