@@ -108,3 +108,29 @@ def test_answers_in_code_blocks_count(tmp_path):
 def test_missing_keys_are_not_said_twice(tmp_path):
     found = findings_in(tmp_path, answers(*USUAL, '{"name": "Sam", "count": 3}'), "json-missing-key", "odd-answer")
     assert [finding.check for finding in found] == ["json-missing-key"]
+
+
+NESTED = [json.dumps({"id": n, "who": {"name": f"Pat {n}", "age": n}}) for n in range(40)]
+
+
+@pytest.mark.parametrize(
+    ("odd", "check", "after"),
+    [
+        ('{"id": 1, "who": {"name": "Sam"}}', "json-missing-key", None),
+        ('{"id": 1, "who": {"name": "Sam", "age": 3, "hair": "red"}}', "json-extra-key", None),
+        ('{"id": 1, "who": {"name": "Sam", "age": "three"}}', "json-value-type", None),
+        ('{"id": 1, "who": {"Name": "Sam",  "age": 3}}', "json-misspelt-key", '{"id": 1, "who": {"name": "Sam",  "age": 3}}'),
+        ('{"id": 1, "who": {"age": 3, "name": "{"}}', "json-key-order", '{"id": 1, "who": {"name": "{", "age": 3}}'),
+    ],
+)
+def test_objects_within_are_looked_into(tmp_path, odd, check, after):
+    dataset = opened(tmp_path, answers(*NESTED, odd))
+    found = run_checks(dataset, ["json-missing-key", "json-extra-key", "json-misspelt-key", "json-value-type", "json-key-order"]).findings
+    assert [(finding.check, finding.rows) for finding in found] == [(check, (40,))]
+    assert "who" in found[0].message or check == "json-key-order"
+    assert [edit.after for edit in fix_edits(dataset, found)] == ([after] if after else [])
+
+
+def test_a_map_within_has_no_schema(tmp_path):
+    maps = [json.dumps({"id": n, "scores": {f"team {n}": 1, f"team {n + 1}": 2}}) for n in range(40)]
+    assert findings_in(tmp_path, answers(*maps), "json-missing-key", "json-extra-key", "json-misspelt-key", "json-value-type") == []

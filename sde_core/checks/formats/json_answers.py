@@ -14,7 +14,7 @@ import polars as pl
 from sde_core.checks.answers.rows import answer_field, wanted_answers
 from sde_core.checks.fields import excerpt
 from sde_core.checks.findings import CheckContext, Finding, Severity
-from sde_core.checks.formats.json_keys import STARTS_AS_OBJECT, json_object, with_keys
+from sde_core.checks.formats.json_keys import STARTS_AS_OBJECT, json_object, members, with_keys
 from sde_core.progress import raise_if_cancelled
 
 _FEWEST = 20
@@ -37,22 +37,55 @@ class _Answer:
 
 @dataclass
 class _Schema:
-    """What the answers with about the same keys have in common."""
+    """What objects with about the same keys have in common: the whole answers, or what all of them hold under one key.
+
+    Attributes:
+        answers: The answers.
+        objects: The object of each answer.
+        inside: The key under which the objects stand; "" for the answers themselves.
+    """
 
     answers: list[_Answer] = field(default_factory=list)
+    objects: list[dict[str, Any]] = field(default_factory=list)
+    inside: str = ""
+
+    def __iter__(self) -> Iterator[tuple[_Answer, dict[str, Any]]]:
+        return zip(self.answers, self.objects, strict=True)
 
     def counted(self) -> Counter[str]:
-        return Counter(key for answer in self.answers for key in answer.value)
+        return Counter(key for value in self.objects for key in value)
 
     def order(self) -> tuple[str, ...]:
-        """The order of all keys that nearly all answers with the commonest set of keys have; empty where there is none."""
-        usual = Counter(answer.keys for answer in self.answers).most_common(1)[0][0]
-        orders = Counter(tuple(answer.value) for answer in self.answers if answer.keys == usual)
+        """The order of all keys that nearly all objects with the commonest set of keys have; empty where there is none."""
+        usual = Counter(frozenset(value) for value in self.objects).most_common(1)[0][0]
+        orders = Counter(tuple(value) for value in self.objects if value.keys() == usual)
         order, count = orders.most_common(1)[0]
         return order if count >= max(_FEWEST, _ORDERED * orders.total()) else ()
 
     def types(self, key: str) -> Counter[str]:
-        return Counter(_TYPES[type(answer.value[key])] for answer in self.answers if answer.value.get(key) is not None)
+        return Counter(_TYPES[type(value[key])] for value in self.objects if value.get(key) is not None)
+
+    def below(self, key: str) -> _Schema | None:
+        """The schema of the objects under a key; None where they are too few or their keys are free."""
+        held = [(answer, value[key]) for answer, value in self if isinstance(value.get(key), dict)]
+        sets = {frozenset(inner) for _, inner in held}
+        if len(held) < _FEWEST or len(sets) > max(_FREE * len(held), _FEWEST / 2):
+            return None
+        return _Schema([answer for answer, _ in held], [inner for _, inner in held], key)
+
+    def path(self, key: str) -> str:
+        """A key as people name it."""
+        return f"{self.inside}.{key}" if self.inside else key
+
+    def corrected(self, answer: _Answer, renamed: Mapping[str, str], order: Sequence[str]) -> str:
+        """The answer's text with these keys renamed and put in order."""
+        if not self.inside:
+            return with_keys(answer.text, renamed, order)
+        member = next((member for member in members(answer.text) if member.key == self.inside), None)
+        if member is None:
+            return answer.text
+        start = answer.text.index("{", member.key_end)
+        return answer.text[:start] + with_keys(answer.text[start : member.end], renamed, order) + answer.text[member.end :]
 
 
 class JsonAnswers:
@@ -81,42 +114,48 @@ class JsonAnswers:
         counts, total = schema.counted(), len(schema.answers)
         required = [key for key, count in counts.items() if count >= _REQUIRED * total]
         known = {key for key, count in counts.items() if count >= max(2.0, _KNOWN * total)} | set(required)
-        closed = sum(answer.keys <= known for answer in schema.answers) >= _REQUIRED * total
+        closed = sum(value.keys() <= known for value in schema.objects) >= _REQUIRED * total
         order = schema.order()
         yield from self._odd_types(context, schema, required)
-        for answer in schema.answers:
-            missing = [key for key in required if key not in answer.value]
-            extra = [key for key in answer.value if key not in known] if closed else []
-            moved = bool(order) and set(order) == answer.keys and tuple(answer.value) != order
+        for answer, value in schema:
+            missing = [key for key in required if key not in value]
+            extra = [key for key in value if key not in known] if closed else []
+            moved = bool(order) and set(order) == value.keys() and tuple(value) != order
             if missing or extra or moved:
                 renamed = _misspelt(extra, missing)
-                corrected = with_keys(answer.text, renamed, order)
-                yield from self._odd_keys(context, answer, missing, extra, renamed, total, corrected)
+                corrected = schema.corrected(answer, renamed, order)
+                yield from self._odd_keys(context, schema, answer, missing, extra, renamed, corrected)
                 if moved:
-                    said = f"In {total:,} answers the keys come in the order {_listed(order)}; here in the order {_listed(tuple(answer.value))}."
+                    said = f"In {total:,} answers the keys come in the order {_listed(order)}; here in the order {_listed(tuple(value))}."
                     yield self._finding(context, "json-key-order", "info", answer, said, corrected)
+        for key in required if not schema.inside else ():
+            below = schema.below(key)
+            yield from self._of_schema(context, below) if below else ()
 
     def _odd_keys(
         self,
         context: CheckContext,
+        schema: _Schema,
         answer: _Answer,
         missing: Sequence[str],
         extra: Sequence[str],
         renamed: Mapping[str, str],
-        total: int,
         corrected: str,
     ) -> Iterator[Finding]:
+        of_all = f"{len(schema.answers):,} answers of this kind"
         if renamed:
-            said = f"{_listed([f'{wrong!r} is {right!r}' for wrong, right in renamed.items()])} in nearly all {total:,} answers of this kind."
+            said = f"{_listed([f'{schema.path(wrong)!r} is {right!r}' for wrong, right in renamed.items()])} in nearly all {of_all}."
             yield self._finding(context, "json-misspelt-key", "warning", answer, said, corrected)
-        lacking = [key for key in missing if key not in renamed.values()]
+        lacking = [schema.path(key) for key in missing if key not in renamed.values()]
         if lacking:
-            said = f"The answer lacks {_listed(lacking)}, which nearly all {total:,} answers of this kind have."
-            yield self._finding(context, "json-missing-key", "warning", answer, said)
-        added = [key for key in extra if key not in renamed]
+            yield self._finding(
+                context, "json-missing-key", "warning", answer, f"The answer lacks {_listed(lacking)}, which nearly all {of_all} have."
+            )
+        added = [schema.path(key) for key in extra if key not in renamed]
         if added:
-            said = f"The answer has {_listed(added)}, which hardly any of the {total:,} answers of this kind has."
-            yield self._finding(context, "json-extra-key", "warning", answer, said)
+            yield self._finding(
+                context, "json-extra-key", "warning", answer, f"The answer has {_listed(added)}, which hardly any of the {of_all} has."
+            )
 
     def _odd_types(self, context: CheckContext, schema: _Schema, required: Sequence[str]) -> Iterator[Finding]:
         for key in required:
@@ -124,10 +163,10 @@ class JsonAnswers:
             usual, count = types.most_common(1)[0] if types else ("", 0)
             if len(types) < 2 or count < max(_FEWEST, _TYPED * types.total()):
                 continue
-            for answer in schema.answers:
-                here = _TYPES[type(answer.value[key])] if answer.value.get(key) is not None else usual
+            for answer, value in schema:
+                here = _TYPES[type(value[key])] if value.get(key) is not None else usual
                 if here != usual:
-                    said = f"{key!r} is {here} here and {usual} in {count:,} of {types.total():,} answers of this kind."
+                    said = f"{schema.path(key)!r} is {here} here and {usual} in {count:,} of {types.total():,} answers of this kind."
                     yield self._finding(context, "json-value-type", "warning", answer, said)
 
     def _finding(self, context: CheckContext, name: str, severity: Severity, answer: _Answer, said: str, corrected: str | None = None) -> Finding:
@@ -159,7 +198,9 @@ def _schemas(answers: Sequence[_Answer]) -> list[_Schema]:
         leaders += [keys] if leader_of[keys] is keys else []
     schemas = {leader: _Schema() for leader in leaders}
     for answer in answers:
-        schemas[leader_of[answer.keys]].answers.append(answer)
+        schema = schemas[leader_of[answer.keys]]
+        schema.answers.append(answer)
+        schema.objects.append(answer.value)
     return [schema for schema in schemas.values() if len(schema.answers) >= _FEWEST]
 
 

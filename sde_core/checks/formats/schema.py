@@ -10,6 +10,7 @@ from typing import Any
 from sde_core.checks.fields import excerpt
 from sde_core.checks.findings import CheckContext, Finding, Severity
 from sde_core.dataset import Layout
+from sde_core.features.field_drift import field_history
 from sde_core.features.record_shape import RecordShapes, Shape, type_name, typed_paths
 
 _USUAL, _NEARLY_ALL = 0.95, 0.995
@@ -18,6 +19,8 @@ _RARE = 0.05
 _DEPTH = 1
 """Deeper fields, such as the arguments of tool calls, vary by nature."""
 _SIMILAR = 0.6
+_FEW_STRETCHES = 6
+"""A field that changes its type more often than this is mixed; less often, the file changes."""
 _REQUIRED = ("prompt", "answer", "messages", "text", "chosen", "rejected")
 _SAME_MEANING = (
     {"output", "response", "answer", "completion", "reply", "target", "result", "solution", "assistant"},
@@ -176,7 +179,12 @@ class ChangedTypes:
         if share < 1 - _RARE or total < _FEWEST_ROWS:
             counts = ", ".join(f"{kind} {len(of_kind):,}×" for kind, of_kind in sorted(rows.items(), key=lambda item: -len(item[1])))
             first = int(min(int(of_kind[0]) for kind, of_kind in rows.items() if kind != usual))
-            yield Finding(self.name, "info", (first,), f"{name} has several types.", counts, path, 1 - share)
+            history = field_history(shapes, path) if total >= _FEWEST_ROWS else None
+            if history and history.runs <= _FEW_STRETCHES:
+                starts = tuple(part.first for part in history.segments)
+                yield Finding(self.name, "warning", starts, f"{name} changes its type within the file.", history.words(), path, 1.0)
+            else:
+                yield Finding(self.name, "info", (first,), f"{name} has several types.", counts, path, 1 - share)
             return
         for kind, of_kind in rows.items():
             for row in of_kind.tolist() if kind != usual else ():
