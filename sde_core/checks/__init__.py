@@ -21,6 +21,7 @@ CHECKS: tuple[str, ...] = (
     "sde_core.checks.formats.lines:BadLines",
     "sde_core.checks.formats.schema:Fields",
     "sde_core.checks.formats.schema:ChangedTypes",
+    "sde_core.checks.formats.drift:FieldDrift",
     "sde_core.checks.formats.turns:EmptyTexts",
     "sde_core.checks.formats.turns:UnknownRoles",
     "sde_core.checks.formats.turns:RoleOrder",

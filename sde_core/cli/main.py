@@ -21,6 +21,7 @@ from sde_core.visible import visible
 COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("check", "sde_core.cli.check", "Everything that is wrong with a dataset, worst first."),
     ("fix", "sde_core.cli.fix", "Safe fixes for what the checks found, with a preview."),
+    ("drift", "sde_core.cli.drift", "Each field's types over the file, and where they change."),
     ("balance", "sde_core.cli.balance", "Classes of every label-like field, refusals and answer kinds."),
     ("dups", "sde_core.cli.dups", "Exact, near and semantic duplicates, as groups with a keeper."),
     ("templates", "sde_core.cli.templates", "The template that each prompt was made from, mined from the prompts."),

@@ -76,6 +76,7 @@ class Dataset:
         self._source = source
         self._files = files
         self._cache: dict[int, Any] = {}
+        self._replaced: Mapping[int, bytes] = {}
         self._texts: pl.DataFrame | None = None
 
     def keep_in(self, folder: Path) -> Dataset:
@@ -169,6 +170,8 @@ class Dataset:
 
     def edited_raw(self, row: int) -> bytes:
         """The record's bytes with the user's edits and nothing else changed."""
+        if row in self._replaced:
+            return self._replaced[row]
         edits = self.edits.get(row)
         if not edits:
             return self.raw(row)
@@ -387,3 +390,9 @@ class Dataset:
     def with_edits(self, edits: Edits) -> Dataset:
         """The same records with these texts in place of the file's own."""
         return Dataset(self.path, self._source, self.layout, edits, files=self._files, _shared=self._shared)
+
+    def with_written(self, records: Mapping[int, bytes]) -> Dataset:
+        """The same records, of which these are exported as other bytes in the file's notation; nothing else sees them."""
+        other = self.with_edits(self.edits)
+        other._replaced = records
+        return other
