@@ -20,12 +20,15 @@ import polars as pl
 
 from sde_core.dataset import Layout
 from sde_core.features.fields import FieldColumn
+from sde_core.features.template_habits import template_habits
+from sde_core.features.templates import Templates
 from sde_core.progress import NEVER, Cancel, raise_if_cancelled
 
 FEWEST_ROWS = 20
 """Rows that a group must have to have a habit."""
 
 _MOST_VALUES = 200
+_TEMPLATE_TRUST = 0.8
 _DEEPEST = 5
 _MOST_KEYS = 24
 _FENCED = re.compile(r"```([\w+#.-]*)[^\n]*\n(.*?)\n?```", re.DOTALL)
@@ -136,11 +139,12 @@ def _lines_shape(text: str) -> tuple[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class _Divider:
-    """One way to divide rows: a title, int32[n] codes (-1: none or rare), and what each code stands for."""
+    """One way to divide rows: a title, int32[n] codes (-1: none or rare), what each code stands for, and how far its saving counts."""
 
     title: str
     codes: npt.NDArray[np.int32]
     values: Sequence[str]
+    trust: float = 1.0
 
 
 def _dividers(texts: pl.DataFrame, fields: Sequence[FieldColumn], layout: Layout) -> Iterator[_Divider]:
@@ -165,6 +169,17 @@ def _dividers(texts: pl.DataFrame, fields: Sequence[FieldColumn], layout: Layout
         codes, values = _coded(texts.select(expression.fill_null("")).to_series())
         if len(values) > 1 or (codes < 0).any():
             yield _Divider(title, codes, values)
+
+
+def _by_template(
+    templates: Templates | None, texts: pl.DataFrame, ids: npt.NDArray[np.int64], shapes: Sequence[tuple[str, str]]
+) -> Iterator[_Divider]:
+    """Prompts by the habit of their template; it was read off the answers themselves, so that it counts for less than what stands beside them."""
+    if templates is None or not templates.titles:
+        return
+    families = [family_of(kind) for kind, _ in shapes]
+    habits = template_habits(templates, [families[number] for number in ids.tolist()], texts["answer"])
+    yield _Divider("the template is", habits.codes, habits.titles, _TEMPLATE_TRUST)
 
 
 def _aligned(column: FieldColumn, rows: npt.NDArray[np.uint32]) -> npt.NDArray[np.int32]:
@@ -252,13 +267,16 @@ class ShapeReport:
         return self.shapes[int(self.shape_ids[position])]
 
 
-def mine_shapes(texts: pl.DataFrame, layout: Layout, fields: Sequence[FieldColumn] = (), *, cancel: Cancel = NEVER) -> ShapeReport:
+def mine_shapes(
+    texts: pl.DataFrame, layout: Layout, fields: Sequence[FieldColumn] = (), templates: Templates | None = None, *, cancel: Cancel = NEVER
+) -> ShapeReport:
     """Groups of rows whose answers have the same shape, as far as that can be told from the rows' fields and prompts.
 
     Args:
         texts: `dataset.texts()`, or some of its lines in their order.
         layout: Names the fields that are answers themselves.
         fields: The records' scalar fields; without them rows are divided by their prompts alone.
+        templates: The templates of the prompts; rows are then divided by what the answers to their template usually are, too.
         cancel: Looked at every few thousand rows.
 
     Raises:
@@ -271,7 +289,7 @@ def mine_shapes(texts: pl.DataFrame, layout: Layout, fields: Sequence[FieldColum
             raise_if_cancelled(cancel)
         ids[position] = shapes.setdefault(shape_of_answer(answer), len(shapes))
     named = tuple(shapes)
-    dividers = list(_dividers(texts, fields, layout))
+    dividers = [*_dividers(texts, fields, layout), *_by_template(templates, texts, ids, named)]
     leaves = _divided(np.arange(texts.height), _class_ids(ids, named), dividers, (), _DEEPEST) if texts.height else []
     rows = texts["row"].to_numpy()
     whole = "all rows" if len(leaves) == 1 else "all other rows"
@@ -296,7 +314,7 @@ def _divided(
     bits = _bits(classes[positions])
     if depth and len(positions) >= 2 * FEWEST_ROWS and bits > 0:
         for divider in dividers:
-            saving = bits - _divided_bits(divider.codes[positions], classes[positions])
+            saving = divider.trust * (bits - _divided_bits(divider.codes[positions], classes[positions]))
             if saving > best_saving:
                 best, best_saving = divider, saving
     if best is None:
@@ -309,6 +327,8 @@ def _divided(
 
 
 def _quoted(value: str) -> str:
+    if value[:1] == "“" or value.startswith("one of "):
+        return value
     return f'"{value[:40]}…"' if len(value) > 41 else f'"{value}"' if value else "empty"
 
 

@@ -123,7 +123,7 @@ def test_mined_groups_need_no_task_field(truth, sample_data_folder, tmp_path):
     ids = [json.loads(line).get("row") for line in lines]
     place = _ids_of_rows(sample_data_folder)
     rows = {place[ids[row]] for finding in run_checks(open_dataset(path), ["odd-answer"]).findings for row in finding.rows if ids[row] in place}
-    assert len(rows & odd) >= 0.3 * len(odd)
+    assert len(rows & odd) >= 0.65 * len(odd)
     assert len(rows - faulty_rows(truth)) <= FALSE_ALARMS * len(lines)
 
 

@@ -34,6 +34,7 @@ from sde_core.features.answer_shape import (
     shape_of_answer,
 )
 from sde_core.features.fields import ScalarFields, scalar_fields
+from sde_core.features.templates import prompt_templates
 from sde_core.features.text_frame import TextFrame, mine_frame
 from sde_core.progress import NEVER, Cancel, Progress, raise_if_cancelled, silent
 
@@ -159,7 +160,8 @@ def answer_groups(dataset: Dataset, *, cancel: Cancel = NEVER, progress: Progres
         CancelledError: When stopped.
     """
     fields = scalar_fields(dataset, cancel=cancel, progress=progress)
-    return mine_shapes(_shown_answers(CheckContext(dataset, dataset.texts(cancel=cancel))), dataset.layout, fields, cancel=cancel)
+    texts = _shown_answers(CheckContext(dataset, dataset.texts(cancel=cancel)))
+    return mine_shapes(texts, dataset.layout, fields, prompt_templates(texts, cancel=cancel), cancel=cancel)
 
 
 def _shown_answers(context: CheckContext) -> pl.DataFrame:
@@ -172,7 +174,8 @@ def _groups(context: CheckContext) -> Iterator[_Members]:
     if texts.height < FEWEST_ROWS:
         return
     survey: ScalarFields | None = context.surveys.get(ScalarFields)
-    report = mine_shapes(texts, context.dataset.layout, survey.columns if survey else (), cancel=context.cancel)
+    templates = prompt_templates(texts, cancel=context.cancel)
+    report = mine_shapes(texts, context.dataset.layout, survey.columns if survey else (), templates, cancel=context.cancel)
     answers = texts["answer"].to_list()
     for group in report.groups:
         of_group = {position: answers[position] for position in group.positions.tolist()}
