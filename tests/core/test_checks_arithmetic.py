@@ -105,17 +105,11 @@ def test_questions_are_not_answers():
 
 
 def test_alarms_on_model_solutions_are_on_wrong_ones(shared_data):
-    """Solutions that a calculator helped with: few miscalculate; one in ten that does comes to the right result all the same."""
+    """Solutions that a calculator helped with: few miscalculate; one in twenty that does comes to the right result all the same."""
     right = wrong = 0
     for line in (shared_data / "math" / "gsm8k_model_solutions.jsonl").read_bytes().splitlines():
         for solution in json.loads(line).values():
             if isinstance(solution, dict) and any(wrong_equations(solution["solution"])):
                 right, wrong = right + solution["is_correct"], wrong + (not solution["is_correct"])
-    assert wrong >= 90
-    assert wrong / (wrong + right) >= 0.9
-
-
-def test_solutions_that_people_wrote_are_left_alone(shared_data):
-    """Each of these was read: they are errors of the source."""
-    lines = (shared_data / "math" / "gsm8k_train.jsonl").read_bytes().splitlines()
-    assert sum(any(wrong_equations(json.loads(line)["answer"])) for line in lines) <= 26
+    assert wrong >= 100
+    assert wrong / (wrong + right) >= 0.94

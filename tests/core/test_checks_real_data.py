@@ -14,8 +14,10 @@ from sde_core.checks.findings import Finding
 from sde_core.checks.runner import load_checks, names_of
 from sde_core.dataset import Dataset, open_dataset
 
-OTHERS = ("exact-duplicate", "normalised-duplicate", "near-duplicate", "conflicting-labels", "conflicting-answers", "label-variant", "rare-class")
-"""Checks on duplicates and classes have tests of their own."""
+OTHERS = ("exact-duplicate", "normalised-duplicate", "near-duplicate", "conflicting-labels", "conflicting-answers", "label-variant", "rare-class",
+          "wrong-arithmetic", "broken-code", "broken-json", "merged-tasks", "wrong-language", "missing-input", "unseen-source", "personal-data",
+          "secret")  # fmt: skip
+"""Checks on duplicates, classes and the content of answers have tests of their own."""
 
 FORMATS: dict[str, dict[str, int]] = {
     "alpaca_en_demo.json": {"mixed-bullets": 1, "placeholder": 8, "unclosed-fence": 1, "truncated-answer": 3, "ai-boilerplate": 27, "refusal": 26},

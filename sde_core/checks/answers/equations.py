@@ -14,14 +14,14 @@ from fractions import Fraction
 _NUMBER = r"(?:\d{1,3}(?:,\d{3})+(?![\d,])|\d+)(?:\.\d+)?|\.\d+"
 _TOKEN = re.compile(rf"(?P<number>{_NUMBER})|(?P<sign>\*\*|\\(?:times|cdot|div)\b|[-+*/^×÷·−()=%]|x|of\b)|(?P<space>[ \t]+|\\?[$€£¥])")
 _RUN = re.compile(
-    rf"(?:{_NUMBER}|\\(?:times|cdot|div)\b|(?<=[\d)% ])x(?=[ \t]*[$€£(.\d])|(?<=[\d%] )of(?= [$€£\d])|[-+*/^×÷·−()=%$€£¥]|\\[$%]|[ \t])+"
+    rf"(?![ \t])(?:[ \t]+|{_NUMBER}|\\(?:times|cdot|div)\b|(?<=[\d)% ])x(?=[ \t]*[$€£(.\d])|(?<=[\d%] )of(?= [$€£\d])|[-+*/^×÷·−()=%$€£¥]|\\[$%])+"
 )
 _SIGNS = {"×": "*", "÷": "/", "·": "*", "−": "-", "x": "*", "of": "*", "**": "^", "\\times": "*", "\\cdot": "*", "\\div": "/"}
 _MARK = re.compile(r"<<([^<>=\n]{1,80})=([^<>=\n]{1,30})>>")
-_LONGEST_RUN, _LONGEST_NUMBER, _MOST_DEPTH = 200, 24, 12
+_LONGEST_RUN, _LONGEST_PLAIN, _LONGEST_NUMBER, _MOST_DEPTH = 200, 60, 24, 12
 _LARGEST_POWER, _LARGEST_BASE = 32, 10**6
 _GLUED = re.compile(r"[\w\\}\])!\"'²³√π°%.:#@&$≠≈<>~–—]$")
-_NUMBER_GOES_ON = re.compile(r"\d[:,.]$")
+_NUMBER_GOES_ON = re.compile(r"\d[:.]$|\d,\s*$")
 _LEADS_IN = re.compile(
     r"(?:\b(?:sin|cos|tan|log|ln|sqrt|root|squared?|cubed?|mod|gcd|lcm|max|min|plus|minus|times|by|over|than|twice|double|triple|half|thrice|less|more"
     r"|add|subtract|multiply|divide|into|and|to|from|mean|average|[b-zB-HJ-Z])|(?<!total )\bof|[–—<>≤≥]|[-+*/=] ?\.)\s*$"
@@ -34,8 +34,8 @@ _GOES_ON = re.compile(
 _AMBIGUOUS = re.compile(r"/\s*\d+\s*/\s*\d")
 """A quotient of a fraction, 25 / 1/3: it need not mean what it says by the rules."""
 _RANGE = re.compile(r"\s*(\d+)-(\d+)\s*")
-_SIMPLE = re.compile(rf"\s*[$€£]?({_NUMBER})\s*([-+*/x×])\s*[$€£]?({_NUMBER})\s*")
-_CLAIM = re.compile(rf"\s*[$€£]?({_NUMBER})")
+_PLAIN = re.compile(r"(\d+(?:\.\d+)?)(?:([+x×*/-])(\d+(?:\.\d+)?)(?:([+x×*-])(\d+(?:\.\d+)?))?)=(\d+(?:\.\d+)?)")
+_NO_SPACES = str.maketrans("", "", " \t$€£,")
 _LOOSELY = re.compile(
     r"\b(?:about|approx\w*|around|roughly|round\w*|nearest|almost|nearly|estimat\w*|close to|over|whole|up|down)\b|≈|~", re.IGNORECASE
 )
@@ -44,6 +44,7 @@ _UNIT_CONVERSIONS = frozenset(Fraction(ratio) for ratio in (3, 4, 7, 12, 16, 24,
 _UNIT = re.compile(
     r"\s*(?:second|minute|hour|day|week|month|year|inch|foot|feet|yard|mile|ounce|pound|lb|oz|dozen|quart|pint|gallon|cup|k\w|m\w)s?\b"
 )
+_EXACT_IN_FLOAT = 1e15
 _NEARLY, _NOISE = Fraction(1, 1000), Fraction(1, 10**9)
 
 
@@ -91,31 +92,55 @@ def wrong_equations(text: str) -> Iterator[WrongEquation]:
     if "<<" in text:
         yield from _wrong_marks(text)
         text = _MARK.sub(lambda match: " " * len(match.group()), text)
-    for match in _RUN.finditer(text):
-        if "=" in match.group() and len(match.group()) <= _LONGEST_RUN and not _plainly_holds(match.group()):
-            yield from _wrong_in_run(text, match.start(), match.end())
+    for start, end in _runs(text):
+        if end - start <= _LONGEST_RUN and not _plainly_holds(text[start:end]):
+            yield from _wrong_in_run(text, start, end)
+
+
+def _runs(text: str) -> Iterator[tuple[int, int]]:
+    """Where runs with an equals sign begin and end; lines without one are passed over."""
+    end = 0
+    while (sign := text.find("=", end)) >= 0:
+        start = max(text.rfind("\n", 0, sign) + 1, end)
+        end = text.find("\n", sign)
+        end = len(text) if end < 0 else end
+        for match in _RUN.finditer(text, start, end):
+            left, equals, right = match.group().partition("=")
+            if equals and (left.strip() or "=" in right):
+                yield match.span()
 
 
 def _wrong_marks(text: str) -> Iterator[WrongEquation]:
     for match in _MARK.finditer(text):
+        if _plainly_holds(match.group()[2:-2]):
+            continue
         left, right = _side(match.group(1)), _side(match.group(2))
         if left and right and left.signs and not _agree(left, right, text, match.start(), match.end()):
             yield WrongEquation(match.start(), match.group(), left.readings[0])
 
 
 def _plainly_holds(run: str) -> bool:
-    """Whether a run is one sum, difference, product or quotient of two numbers that comes out as claimed: the usual case, told quickly."""
-    left, _, right = run.partition("=")
-    simple, claim = _SIMPLE.fullmatch(left), _CLAIM.match(right)
-    if not simple or not claim or "=" in right:
+    """Whether a run works out two or three numbers and comes out as claimed: the usual case, told quickly."""
+    match = _PLAIN.fullmatch(run.translate(_NO_SPACES))
+    if not match or len(run) > _LONGEST_PLAIN:
         return False
-    first, sign, second, claimed = (part.replace(",", "") for part in (*simple.groups(), claim.group(1)))
+    first, sign, second, other_sign, third, claim = match.groups()
+    value = _combined(float(first), sign, float(second))
+    if other_sign:
+        if (sign in "+-") != (other_sign in "+-"):
+            return False
+        value = _combined(value, other_sign, float(third))
+    return abs(value) < _EXACT_IN_FLOAT and abs(value - float(claim)) <= 1e-15 * abs(value)
+
+
+def _combined(first: float, sign: str, second: float) -> float:
+    if sign == "+":
+        return first + second
+    if sign == "-":
+        return first - second
     if sign == "/":
-        first, second, claimed, sign = claimed, second, first, "*"
-    if any("." in part for part in (first, second, claimed)) or len(first) + len(second) > _LONGEST_NUMBER:
-        return False
-    a, b = int(first), int(second)
-    return int(claimed) == (a + b if sign == "+" else a - b if sign == "-" else a * b)
+        return first / second if second else float("nan")
+    return first * second
 
 
 def _wrong_in_run(text: str, start: int, end: int) -> Iterator[WrongEquation]:
