@@ -73,7 +73,7 @@ class ClassCount:
         name: The class.
         count: Rows that have it.
         share: Of the rows that have any class, 0-1.
-        rare: Whether it has less than a tenth of the mean count, or a single row.
+        rare: Whether it has less than a tenth of the mean count, or a single row; never said of derived classes, which nobody chose.
     """
 
     name: str
@@ -304,6 +304,7 @@ def field_balance(column: ClassColumn) -> FieldBalance:
     entropy = float(-(shares * np.log2(shares)).sum()) + 0.0
     kinds = int(present.sum())
     rare_below = max(_RARE * counts.sum() / max(kinds, 1), 1.5 if counts.sum() >= _SMALL_FILE else 0.0)
+    rare_below = 0.0 if column.source == "derived" else rare_below
     ranked = sorted(np.flatnonzero(present).tolist(), key=lambda code: (-int(counts[code]), column.classes[code]))
     classes = tuple(ClassCount(column.classes[code], int(counts[code]), counts[code] / rows, bool(counts[code] < rare_below)) for code in ranked)
     imbalance = classes[0].count / classes[-1].count if classes else 1.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,9 @@ _DEPTH = 4
 _LONGEST = 200
 _FREE_FROM = 1000
 _LIST_ITEMS = 50
+_SCALAR = (str, bool, int, float)
+_MESSAGE_KEYS = frozenset(("role", "from", "content", "value", "speaker", "parts"))
+"""A list whose first item has one of these holds messages."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,7 @@ class FieldColumn:
     """One scalar field over all records.
 
     Attributes:
-        name: As people write it: "category", "meta.source", "tags[]" for the items of a list.
+        name: As people write it: "category", "meta.source", "tags[]" for the items of a list, "aspects[].polarity" for objects in one.
         path: Its keys; empty for items of a list, which have no path of their own.
         types: Names of the types that occur: "str", "int", "float", "bool".
         rows: uint32[m], records that have a value; a record occurs once an item where the field is a list.
@@ -110,6 +113,10 @@ class ScalarFields:
 
     def observe(self, row: int, value: Any, turns: Turns) -> None:
         """Takes one record into account."""
+        self.collect(row, value)
+
+    def collect(self, row: int, value: Any) -> None:
+        """As `observe`; the messages do not matter."""
         if isinstance(value, Mapping | list):
             for name, path, scalar in _scalars(value, "", (), _DEPTH):
                 column = self._columns.get(name)
@@ -146,9 +153,9 @@ def scalar_fields(dataset: Dataset, *, cancel: Cancel = NEVER, progress: Progres
         CancelledError: When stopped.
     """
     survey = ScalarFields()
-    for batch in dataset.batches(cancel=cancel, progress=progress):
-        for row, value, turns in batch:
-            survey.observe(row, value, turns)
+    for batch in dataset.value_batches(cancel=cancel, progress=progress):
+        for row, value in batch:
+            survey.collect(row, value)
     return survey.columns
 
 
@@ -159,7 +166,7 @@ def _scalar_text(value: bool | int | float) -> str:
 
 
 def _scalars(value: Any, name: str, path: FieldPath, depth: int) -> Iterator[tuple[str, FieldPath, str | bool | int | float]]:
-    """Name, path and value of the scalars in a record; lists of objects, such as messages, are no fields."""
+    """Name, path and value of the scalars in a record; of a list, each distinct item once; messages are no fields."""
     if isinstance(value, str | bool | int | float):
         yield name, path, value
     elif isinstance(value, Mapping) and depth:
@@ -169,6 +176,16 @@ def _scalars(value: Any, name: str, path: FieldPath, depth: int) -> Iterator[tup
         if not path:
             for index, inner in enumerate(value):
                 yield from _scalars(inner, str(index), (index,), depth - 1)
-        elif len(value) <= _LIST_ITEMS and all(isinstance(item, str | bool | int | float) for item in value):
-            for item in value:
-                yield f"{name}[]", (), item
+        elif len(value) <= _LIST_ITEMS:
+            yield from _of_items(value, name)
+
+
+def _of_items(items: Sequence[Any], name: str) -> Iterator[tuple[str, FieldPath, str | bool | int | float]]:
+    """The scalars in a list, or in a list of objects that are no messages: `tags[]`, `aspects[].polarity`."""
+    if items and isinstance(items[0], Mapping):
+        if not _MESSAGE_KEYS.isdisjoint(items[0]):
+            return
+        pairs = [(str(key), inner) for item in items if isinstance(item, Mapping) for key, inner in item.items()]
+        yield from ((f"{name}[].{key}", (), inner) for key, inner in dict.fromkeys(pair for pair in pairs if isinstance(pair[1], _SCALAR)))
+    elif all(isinstance(item, _SCALAR) for item in items):
+        yield from ((f"{name}[]", (), item) for item in dict.fromkeys(items))

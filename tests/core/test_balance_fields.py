@@ -55,6 +55,16 @@ def test_messages_are_no_fields(write_jsonl: Write) -> None:
     assert list(found) == ["kind"]
 
 
+def test_objects_in_a_list_have_fields_and_a_row_counts_once_for_each_class(write_jsonl: Write) -> None:
+    aspects = [{"term": "screen", "polarity": "good"}, {"term": "sound", "polarity": "bad"}, {"term": "keys", "polarity": "good"}]
+    found = columns(
+        write_jsonl([{"text": "a", "aspects": aspects, "tags": ["x", "x"]}, {"text": "b", "aspects": aspects[:1]}, {"text": "c", "aspects": []}])
+    )
+    assert per_row(found["aspects[].polarity"]) == [(0, "good"), (0, "bad"), (1, "good")]
+    assert per_row(found["tags[]"]) == [(0, "x")]
+    assert found["aspects[].term"].path == ()
+
+
 def test_fields_with_a_value_of_their_own_are_given_up(write_jsonl: Write) -> None:
     found = columns(write_jsonl([{"id": f"row-{n}", "kind": f"k{n % 3}"} for n in range(1500)]))
     assert found["id"].free
