@@ -17,6 +17,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +33,7 @@ _CHUNK_CHARACTERS = 1 << 18  # what is computed for one chunk stays in the secon
 _SLICE = 1 << 12
 _LONGEST_IN_WORDS = 64
 _SPACE, _SENTENCE, _QUOTE, _OPEN, _CLOSE, _SYMBOL, _WORD, _WIDE = range(8)
+_IN_WORD, _ALONE, _QUOTE_BEFORE_WORD, _SENTENCE_BEFORE_WORD = range(1, 5)
 _MIX = np.uint64(0xD6E8FEB86659FD93)
 _NEXT = np.uint64(0x9E3779B97F4A7C15)
 
@@ -48,12 +50,11 @@ _FOLDED = str.maketrans(
     | dict.fromkeys("\u0085\u2028\u2029「」『』《》〈〉【】・", " ")
 )
 
-_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
-_WITH_LETTER_BEFORE = re.compile(r".?[^\x00-\x7f]+", re.DOTALL)
-_ACCENTED_ASCII = re.compile("[\x00-\x7f][\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]")
+_BEYOND_ASCII = re.compile(r".?[^\x00-\x7f]+", re.DOTALL)  # with the letter before, which a combining accent belongs to
+_LONGEST_REMEMBERED = 12
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TokenChunk:
     """Tokens of some neighbouring texts.
 
@@ -61,20 +62,33 @@ class TokenChunk:
         begin: Place of the first of these texts among all.
         hashes: uint64[t], equal where two tokens are the same word or symbol.
         counts: int64[n], tokens of each text.
-        leads: uint8[t], first byte of each token in lower case.
-        names: bool[t], whether a token begins with a capital letter in the middle of a sentence.
+        text: The UTF-8 of the texts, folded, a newline behind each.
+        places: int64[t], where in `text` each token begins.
     """
 
     begin: int
     hashes: U64
     counts: I64
-    leads: npt.NDArray[np.uint8]
-    names: Mask
+    text: bytes
+    places: I64
 
     @property
     def starts(self) -> I64:
         """int64[n + 1]; text i has the tokens `starts[i]` to `starts[i + 1]`."""
         return np.concatenate([np.zeros(1, np.int64), np.cumsum(self.counts)])
+
+    @property
+    def leads(self) -> npt.NDArray[np.uint8]:
+        """uint8[t], first byte of each token, whatever its case."""
+        return np.frombuffer(self.text, np.uint8)[self.places]
+
+    @property
+    def names(self) -> Mask:
+        """bool[t], whether a token begins with a capital behind a space that follows a word or a comma: what ends no sentence."""
+        text = np.frombuffer(b"\n\n" + self.text, np.uint8)
+        capital = _IS_CAPITAL[text[self.places + 2]]
+        names: Mask = capital & (text[self.places + 1] == ord(" ")) & _ENDS_NO_SENTENCE[text[self.places]]
+        return names
 
 
 def token_chunks(texts: Texts) -> Iterator[TokenChunk]:
@@ -85,14 +99,41 @@ def token_chunks(texts: Texts) -> Iterator[TokenChunk]:
 
 def folded(text: str) -> str:
     """NFKC, casefold, and ASCII for typographic quotes and dashes; the case of ASCII letters is left to the hash."""
-    if text.isascii():
-        return text
-    runs = _WITH_LETTER_BEFORE if _ACCENTED_ASCII.search(text) else _BEYOND_ASCII  # a combining accent joins the letter before it
-    return runs.sub(_folded_run, text)
+    return text if text.isascii() else _BEYOND_ASCII.sub(lambda found: _folded_run(found[0]), text)
 
 
-def _folded_run(found: re.Match[str]) -> str:
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", found[0]).casefold()).translate(_FOLDED)
+def _folded_run(run: str) -> str:
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", run).casefold()).translate(_FOLDED)
+
+
+def _folded_bytes(encoded: bytes, lengths: I64) -> tuple[bytes, I64]:
+    """`folded` for the UTF-8 of several texts, each with a newline behind it, and their lengths after it."""
+    high = np.flatnonzero(np.frombuffer(encoded, np.uint8) >= 0x80)
+    cuts = np.flatnonzero(np.diff(high) > 1)
+    starts, ends = high[np.append(0, cuts + 1)], high[np.append(cuts, len(high) - 1)] + 1
+    pieces: list[bytes] = []
+    grown = np.zeros(len(starts), np.int64)
+    done = 0
+    for number, (start, end) in enumerate(zip(starts.tolist(), ends.tolist(), strict=True)):
+        run = encoded[start:end]
+        begin, replacement = start, _remembered_run(run) if len(run) <= _LONGEST_REMEMBERED else _replacement(run)
+        if replacement is None:  # an accent, which joins the letter before it
+            begin = max(start - 1, 0)
+            replacement = _replacement(encoded[begin:end], accent=True) or b""
+        pieces += (encoded[done:begin], replacement)
+        grown[number] = len(replacement) - (end - begin)
+        done = end
+    texts = np.searchsorted(np.cumsum(lengths + 1), starts, side="right")
+    return b"".join((*pieces, encoded[done:])), lengths + np.bincount(texts, grown, len(lengths)).astype(np.int64)
+
+
+def _replacement(run: bytes, *, accent: bool = False) -> bytes | None:
+    """What stands for a run of characters beyond ASCII; None where it begins with a combining accent."""
+    text = run.decode("utf-8", "surrogatepass")
+    return None if not accent and unicodedata.combining(text[0]) else _folded_run(text).encode("utf-8", "surrogatepass")
+
+
+_remembered_run = lru_cache(1 << 14)(_replacement)
 
 
 def _chunks(texts: Texts) -> Iterator[tuple[int, list[str]]]:
@@ -114,52 +155,39 @@ def _chunk_bounds(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
 
 
 def _tokens(begin: int, texts: list[str]) -> TokenChunk:
-    joined = "\n".join(texts)
-    if joined.isascii():
-        encoded = joined.encode()
-        lengths = np.fromiter(map(len, texts), np.int64, len(texts))
-    else:
-        lines = [folded(text).encode("utf-8", "surrogatepass") for text in texts]
-        encoded = b"\n".join(lines)
-        lengths = np.fromiter(map(len, lines), np.int64, len(lines))
-    encoded += b"\n"
-    starts, ends = _token_bounds(np.frombuffer(encoded.translate(_BYTE_KINDS), np.uint8), np.frombuffer(encoded, np.uint8))
+    joined = "\n".join((*texts, ""))
+    encoded = joined.encode("utf-8", "surrogatepass")
+    lengths = np.fromiter(map(len, texts), np.int64, len(texts))
+    if len(encoded) > len(joined):
+        sizes = (len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass")) for text in texts)
+        lengths = np.fromiter(sizes, np.int64, len(texts))
+        encoded, lengths = _folded_bytes(encoded, lengths)
+    starts, ends = _token_bounds(encoded)
     counts = np.diff(np.searchsorted(starts, np.cumsum(lengths + 1)), prepend=0)
-    lower = encoded.translate(_LOWER)
-    leads = np.frombuffer(lower, np.uint8)[starts]
-    return TokenChunk(begin, _hashes(lower, starts, ends - starts), counts, leads, _names(encoded, starts, leads))
+    return TokenChunk(begin, _hashes(encoded.translate(_LOWER), starts, ends - starts), counts, encoded, starts)
 
 
-def _names(encoded: bytes, starts: I64, leads: npt.NDArray[np.uint8]) -> Mask:
-    """Tokens with a capital behind a space that follows a word or a comma: what ends no sentence."""
-    text = np.frombuffer(b"\n\n" + encoded, np.uint8)
-    capital = text[starts + 2] != leads
-    names: Mask = capital & (text[starts + 1] == ord(" ")) & _ENDS_NO_SENTENCE[text[starts]]
-    return names
-
-
-def _token_bounds(kind: npt.NDArray[np.uint8], text: npt.NDArray[np.uint8]) -> tuple[I64, I64]:
-    """Where tokens start and end."""
-    before, after = np.roll(kind, 1), np.roll(kind, -1)  # the text ends in a newline, so the ends see white space
-    ascii_word = kind == _WORD
-    sentence = kind == _SENTENCE
-    joining = (before == _WORD) & (after == _WORD) & (sentence | (kind == _QUOTE))
-    opens_word = (after == _WORD) & ((before == _SPACE) | (before == _SYMBOL) | (before == _OPEN))
-    symbol = (kind >= _OPEN) & (kind <= _SYMBOL)
-    symbol |= sentence & ~joining & (opens_word | (after == _SYMBOL))
-    word = ascii_word | (kind == _WIDE) | joining
-    first: Mask = symbol | (word & ~_shifted(word, 1)) | _character_starts(text, kind)
-    kept = word | symbol
-    last = kept & (_shifted(first, -1) | ~_shifted(kept, -1))
+def _token_bounds(encoded: bytes) -> tuple[I64, I64]:
+    """Where tokens start and end. A byte's part is told by its kind and that of its neighbours, in two look-ups."""
+    kinds = np.frombuffer(b"\0" + encoded.translate(_BYTE_KINDS) + b"\0", np.uint8)  # white space on both sides
+    ahead = np.frombuffer((kinds[1:-1] << 3 | kinds[2:]).tobytes().translate(_SEEN_AHEAD), np.uint8)
+    parts = np.frombuffer(b"\0" + (kinds[:-2] << 3 | ahead).tobytes().translate(_PARTS) + b"\0", np.uint8)
+    part, before, after = parts[1:-1], parts[:-2], parts[2:]
+    word, symbol = part == _IN_WORD, part == _ALONE
+    first, last = symbol | (word & (before != _IN_WORD)), symbol | (word & (after != _IN_WORD))
+    if not encoded.isascii():
+        starting = _character_starts(np.frombuffer(encoded, np.uint8), kinds[1:-1])
+        first |= starting
+        last[:-1] |= word[:-1] & starting[1:]
     return np.flatnonzero(first), np.flatnonzero(last) + 1
 
 
 def _character_starts(text: npt.NDArray[np.uint8], kind: npt.NDArray[np.uint8]) -> Mask:
     """Starts of characters that are a token each (UTF-8 leads E3-ED: kana, Han, Hangul; F0: emoji and rare Han), and of what follows them."""
+    if text.max() < 0xE3:
+        return np.zeros(len(text), bool)
     three = (text >= 0xE3) & (text <= 0xED)
     four = text >= 0xF0
-    if not (three.any() or four.any()):
-        return three
     word = (text >= 0x80) | (kind == _WORD)
     starts: Mask = three | four | (word & (_shifted(three, 3) | _shifted(four, 4)))
     return starts
@@ -193,17 +221,15 @@ def _hashes(lower: bytes, starts: I64, lengths: I64) -> U64:
 
 
 def _mixed(hashes: U64) -> U64:
-    """Spreads every input bit over the word, in place."""
-    hashes ^= hashes >> np.uint64(32)
-    hashes *= _MIX
-    hashes ^= hashes >> np.uint64(29)
+    """Spreads every input bit over the upper half of the word, in place."""
     hashes *= _MIX
     hashes ^= hashes >> np.uint64(32)
+    hashes *= _MIX
     return hashes
 
 
 def mixed(hashes: U64) -> U64:
-    """A copy with every input bit spread over the word."""
+    """A copy with every input bit spread over the upper half of the word."""
     return _mixed(hashes.copy())
 
 
@@ -254,7 +280,32 @@ def _byte_kinds() -> bytes:
     return bytes(kinds)
 
 
-_BYTE_KINDS = _byte_kinds()
+def _seen_ahead() -> bytes:
+    """What a byte is by its kind and the next byte's, kind << 3 | next kind: a small number that `_parts` reads."""
+    table = bytearray(256)
+    for kind in (_WORD, _WIDE):
+        table[kind << 3 : (kind + 1) << 3] = bytes([_IN_WORD]) * 8
+    for kind in (_OPEN, _CLOSE, _SYMBOL):
+        table[kind << 3 : (kind + 1) << 3] = bytes([_ALONE]) * 8
+    table[_QUOTE << 3 | _WORD] = _QUOTE_BEFORE_WORD
+    table[_SENTENCE << 3 | _WORD] = _SENTENCE_BEFORE_WORD
+    table[_SENTENCE << 3 | _SYMBOL] = _ALONE
+    return bytes(table)
+
+
+def _parts() -> bytes:
+    """Whether a byte is in a word, a token alone or in none, by the kind before << 3 | what is seen ahead."""
+    table = bytearray(256)
+    for before in range(8):
+        table[before << 3 | _IN_WORD], table[before << 3 | _ALONE] = _IN_WORD, _ALONE
+    table[_WORD << 3 | _QUOTE_BEFORE_WORD] = table[_WORD << 3 | _SENTENCE_BEFORE_WORD] = _IN_WORD
+    for before in (_SPACE, _SYMBOL, _OPEN):
+        table[before << 3 | _SENTENCE_BEFORE_WORD] = _ALONE
+    return bytes(table)
+
+
+_BYTE_KINDS, _SEEN_AHEAD, _PARTS = _byte_kinds(), _seen_ahead(), _parts()
 _LOWER = bytes(range(256)).lower()
 _LENGTH_MASKS = np.array([(1 << (8 * length)) - 1 for length in range(9)], np.uint64)
+_IS_CAPITAL = np.array([chr(byte).isupper() and byte < 128 for byte in range(256)])
 _ENDS_NO_SENTENCE = np.array([(chr(byte).isalnum() and byte < 128) or byte in b",'" or byte >= 0x80 for byte in range(256)])

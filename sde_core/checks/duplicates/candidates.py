@@ -3,7 +3,7 @@
 Each anchor has the list of the texts that have it. In a list of at most 16 texts all are paired. A longer list is cut into the lists of the
 texts that share their next anchor too; of those that are still too long each text is paired with the next one only, so that a cluster of
 hundreds of copies stays one component without millions of pairs. What a whole crowd shares, such as a template, thus makes few candidates.
-A pair must be met three times, or less often where a text has few anchors.
+A pair must be met four times, or less often where a text has few anchors.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ Mask = npt.NDArray[np.bool_]
 _LONGEST_LIST = 16
 _MOST_MEETINGS = 50_000_000
 _SLICE = 1 << 20
+_ANCHORS_FOR_ONE_MORE = (5, 9, 14)
 _LOW = np.uint64(0xFFFFFFFF)
 _HIGH = np.uint64(32)
 
@@ -52,7 +53,7 @@ def candidate_pairs(
     times = np.diff(np.append(changes, len(met)))
     pairs = met[changes]
     fewer = np.minimum(n_anchors[_first(pairs)], n_anchors[_second(pairs)])
-    enough = times >= np.where(fewer >= 12, 3, np.where(fewer >= 6, 2, 1))
+    enough = times >= 1 + np.searchsorted(_ANCHORS_FOR_ONE_MORE, fewer, side="right")
     return _first(pairs[enough]), _second(pairs[enough])
 
 

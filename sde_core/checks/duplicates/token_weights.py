@@ -13,9 +13,9 @@ from sde_core.features.tokens import TokenChunk, sequence_keys, token_chunks
 F32 = npt.NDArray[np.float32]
 I64 = npt.NDArray[np.int64]
 
-_BUCKETS_LOG2 = 20
+_BUCKETS_LOG2 = 18
 _FEWEST_BUCKETS_LOG2 = 14
-_SAMPLED_TEXTS = 10_000
+_SAMPLED_TEXTS = 6000
 _UNSEEN_TEXTS = 1000  # imagined texts without any token of this corpus, so that three rows are no statistics
 _FUNCTION_TEXTS = 300  # how many of them hold any given function word
 _FACT_FACTOR = 1.75
@@ -115,7 +115,7 @@ def token_weights(texts: Iterable[str]) -> TokenWeights:
 
 def _lead_factors() -> F32:
     factors = np.full(256, _SYMBOL_FACTOR, np.float32)
-    factors[0x80:] = factors[ord("a") : ord("z") + 1] = 1
+    factors[0x80:] = factors[ord("a") : ord("z") + 1] = factors[ord("A") : ord("Z") + 1] = 1
     factors[ord("0") : ord("9") + 1] = _FACT_FACTOR
     return factors
 
