@@ -5,10 +5,49 @@ from __future__ import annotations
 import json
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from sde_core.checks.formats.tool_calls import ToolCalls
 from sde_core.checks.formats.tool_schemas import UnreadableToolsError, tools_of
+from sde_core.dataset import Turns
 from tests.core.checked import clean_chats, findings_in, rows_found
 
+LEAVES = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.sampled_from(["", "string", "int", "object", "get", '{"name": "get", "arguments": {"x": 1}}', "\ud800", 2**70, "<tool_call>{</tool_call>"])
+)
+NAMES = st.sampled_from(
+    [
+        "name",
+        "arguments",
+        "parameters",
+        "properties",
+        "type",
+        "required",
+        "function",
+        "x",
+        "id",
+        "enum",
+        "items",
+        "additionalProperties",
+        "$ref",
+        "minimum",
+    ]
+)
+ANYTHING = st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(NAMES, inner, max_size=3), max_leaves=8)
+ROLES = st.sampled_from(["user", "assistant", "tool", "function_call", "observation", "gpt", 7])
+MESSAGES = st.fixed_dictionaries(
+    {"role": ROLES}, optional=dict.fromkeys(("content", "value", "tool_calls", "function_call", "tool_call_id"), ANYTHING)
+) | st.fixed_dictionaries(
+    {"role": st.just("assistant"), "tool_calls": st.lists(st.fixed_dictionaries({"name": st.just("get"), "arguments": ANYTHING}), max_size=2)}
+)  # fmt: skip
+DECLARED = ANYTHING | st.lists(
+    st.fixed_dictionaries({"name": st.just("get"), "parameters": st.fixed_dictionaries({"properties": ANYTHING, "required": ANYTHING})}), max_size=2
+)
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}, "days": {"type": "integer"}}, "required": ["city"]}
 WEATHER = {"name": "get_weather", "parameters": SCHEMA}
 
@@ -104,3 +143,17 @@ def test_what_all_records_have_is_one_finding(tmp_path):
     found = findings_in(tmp_path, rows, "unknown-tool")
     assert len(found) == 1
     assert rows_found(found) == list(range(30))
+
+
+def test_a_declaration_makes_nobody_open_a_file(tmp_path):
+    (tmp_path / "schema.json").write_text('{"type": "integer"}')
+    parameters = {"type": "object", "properties": {"x": {"$ref": (tmp_path / "schema.json").as_uri()}}}
+    assert tools_of([{"name": "go", "parameters": parameters}])["go"].validator is None
+
+
+@given(messages=st.lists(MESSAGES, max_size=4), declared=DECLARED)
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_no_record_stops_the_check(messages, declared):
+    for finding in ToolCalls().inspect(0, {"messages": messages, "tools": declared}, Turns(())):
+        assert finding.message
+        assert finding.evidence

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -61,7 +62,7 @@ def tools_of(declared: Any) -> Mapping[str, Tool]:
     Raises:
         UnreadableToolsError: When it is neither.
     """
-    text = declared if isinstance(declared, str) else orjson.dumps(declared, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+    text = declared if isinstance(declared, str) else json.dumps(declared, default=str)
     return _tools(text)
 
 
@@ -101,7 +102,7 @@ def _tool(function: Mapping[str, Any]) -> Tool:
 def _drop_undeclared(schema: dict[str, Any], properties: Iterable[str]) -> None:
     """Arguments that are required without being declared cannot be asked for; unknown ones are said in other words."""
     known = set(properties)
-    schema["required"] = [name for name in schema.get("required", ()) if name in known]
+    schema["required"] = [name for name in schema.get("required", ()) if isinstance(name, str) and name in known]
     schema.pop("additionalProperties", None)
 
 
@@ -135,9 +136,15 @@ def _types(declared: Any) -> Any:
 
 
 def _compiled(schema: Mapping[str, Any]) -> Any:
+    """The compiled schema; None where it is no schema or refers to a file or address, which data must not make anybody open."""
     import jsonschema_rs
 
+    linear_time = jsonschema_rs.RegexOptions()
     try:
-        return jsonschema_rs.validator_for(dict(schema))
+        return jsonschema_rs.Draft202012Validator(dict(schema), retriever=_refuse, pattern_options=linear_time)
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError, TypeError):
         return None
+
+
+def _refuse(address: str) -> Any:
+    raise ValueError(address)
