@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from tests.core.checked import chat
+from tests.core.checked import chat, sentence
 from tests.core.fault_cases import innocent, planted
 
 MERGED = "It opens at ten and closes at four, in winter too.\n\n8. Instruction: Name three birds.\n8. Output:\nThe gull, the tern and the cormorant."
 GERMAN = "Das Museum am Hafen ist im Winter von zehn bis vier Uhr geöffnet und am Montag nicht."
 BROKEN = "def area(width, height):\n  result = width * height\n return result\n\nprint(area(2, 3))"
 SOUND = "def area(width, height):\n    return width * height\n\nprint(area(2, 3))\n# Output:\n6 square metres"
+PASSAGE = "The museum at the harbour opened in 1911 with 312 ships. " + " ".join(sentence(number) for number in range(6)) + " It shows 128 maps too."
 KEY = "sk-proj-Q7wE9rT2yU4iO6pA8sD1fG3hJ5kL0zX"
 
 CASES = (
@@ -47,6 +48,21 @@ CASES = (
         chat("Wann ist das Museum am Hafen im Winter geöffnet, und wann ist es nicht geöffnet?", GERMAN),
         chat("港口博物馆冬天什么时候开门？请告诉我时间。", "十点。 The museum at the harbour is open from ten to four."),
         chat("What is the opening hour of the museum in the harbour?", "SELECT opens FROM museums WHERE name = 'harbour'"),
+    ),
+    planted(
+        "ungrounded-detail", "a year and a sum", chat(f"Summarize this article.\n\n{PASSAGE}", "The museum opened in 1926 and cost 4,350 pounds.")
+    ),
+    planted(
+        "ungrounded-detail",
+        "an address",
+        chat(f"{PASSAGE}\n\nAnswer from the text: what is there to see?", "Ships; see www.harbour-ships.net for more."),
+    ),
+    innocent(
+        "ungrounded-detail",
+        "held, rounded, added up, or not to be taken from a passage",
+        chat(f"Summarize this article.\n\n{PASSAGE}", "The museum opened in 1911 with 312 ships and 128 maps, 440 pieces in all."),
+        chat(f"Write a story from this article.\n\n{PASSAGE}", "In 1926 a captain gave 4,350 pounds."),
+        chat("Tell me about harbours.", "The oldest was built in 1926 and cost 4,350 pounds."),
     ),
     planted("missing-input", "an article that does not follow", chat("Summarize the following article.", "The article says that the harbour grew.")),
     planted("missing-input", "a chart that is not there", chat("Describe the trend in the chart.", "The chart shows that visits rose.")),

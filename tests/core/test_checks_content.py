@@ -134,6 +134,32 @@ def test_an_earlier_answer_counts_too(tmp_path):
     assert [(finding.rows, finding.field) for finding in found] == [((10,), "messages[1].content")]
 
 
+# ---- details
+
+
+PASSAGE = "In 1911 the museum opened with 312 ships and cost £41,250; two hundred came. See https://a.net/map."
+
+
+@pytest.mark.parametrize(
+    ("answer", "new"),
+    [
+        ("It opened in 1911 with 312 ships.", []),
+        ("It opened in 1926 with 350 ships.", ["1926", "350"]),
+        ("It cost about 41,000 pounds, 100 per cent of it paid.", []),
+        ("It cost 52,000 pounds.", []),
+        ("It cost 52,017 pounds.", ["52,017"]),
+        ("That is 1,599 more, or 2223 in all.", []),
+        ("See https://a.net/map or https://b.net/map.", ["https://b.net/map."]),
+        ("Call 911 at 10:30 on page 12.", []),
+        ("A 312-ship museum, no. A1926.", []),
+    ],
+)
+def test_what_a_passage_does_not_hold(answer, new):
+    from sde_core.checks.answers.details import ungrounded
+
+    assert ungrounded(answer, PASSAGE + " 1911 2223 1599") == new
+
+
 # ---- matter that is absent
 
 

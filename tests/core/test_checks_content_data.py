@@ -19,6 +19,7 @@ CONTENT = (
     "missing-input",
     "unseen-source",
     "personal-data",
+    "ungrounded-detail",
     "secret",
 )
 
@@ -48,7 +49,7 @@ READ: dict[str, dict[str, int]] = {
         "personal-data": 2,
     },
     "instruct/code_alpaca_2k.json": {"missing-input": 1, "wrong-arithmetic": 1, "broken-code": 14, "personal-data": 2},
-    "instruct/dolly_3k.json": {"personal-data": 1},
+    "instruct/dolly_3k.json": {"personal-data": 1, "ungrounded-detail": 6},
     "instruct/gpteacher_codegen.json": {"wrong-arithmetic": 1, "broken-code": 7},
     "instruct/instruction-data.json": {},
     "instruct/seed_tasks.jsonl": {},
@@ -60,7 +61,7 @@ READ: dict[str, dict[str, int]] = {
     "quality/expert_revised_train.csv": {},
     "structured/Restaurants_Train.jsonl": {},
     "structured/casie.jsonl": {"personal-data": 13},
-    "templates/t0_90_templates.jsonl": {"personal-data": 9},
+    "templates/t0_90_templates.jsonl": {"personal-data": 9, "ungrounded-detail": 52},
 }
 """File -> check -> how many findings a reader agreed with."""
 
