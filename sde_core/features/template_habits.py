@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 from sde_core.features.templates import Templates
 from sde_core.features.text_frame import mine_frame
@@ -30,7 +31,7 @@ class TemplateHabits:
     titles: tuple[str, ...]
 
 
-def template_habits(templates: Templates, families: Sequence[str], answers: Sequence[str]) -> TemplateHabits:
+def template_habits(templates: Templates, families: Sequence[str], answers: Sequence[str] | pl.Series) -> TemplateHabits:
     """Templates whose answers are of one family and end alike become one group.
 
     Args:
@@ -51,7 +52,7 @@ def template_habits(templates: Templates, families: Sequence[str], answers: Sequ
     return TemplateHabits(code_of[templates.groups], tuple(_said(groups, templates) for groups in members.values()))
 
 
-def _habit(rows: Sequence[int], families: Sequence[str], answers: Sequence[str]) -> tuple[str, str] | None:
+def _habit(rows: Sequence[int], families: Sequence[str], answers: Sequence[str] | pl.Series) -> tuple[str, str] | None:
     """Family and ending of nearly all of these answers, None where they have no family in common."""
     written = [row for row in rows if families[row] != "empty"]
     if len(written) < _FEWEST_ROWS:

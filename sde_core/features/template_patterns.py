@@ -28,6 +28,7 @@ _PATTERN_BITS, _MOST_WORD_BITS = 20.0, 600.0
 _TWINS = 0.7
 _PLAIN, _BEYOND, _MOST = 60.0, 0.6, 160.0
 _SHORT, _LEAST = 60.0, 12.0
+_NEVER_BITS = -1e6
 _ROUNDS = 30
 _SPLIT_COVERAGE = 0.8
 _MOST_CANDIDATES = 800
@@ -112,14 +113,16 @@ def assigned(matrix: PhraseMatrix, patterns: Patterns, rows: int | None = None) 
 
 def _saved(matrix: PhraseMatrix, patterns: Patterns, rows: int | None = None) -> Matrix:
     """float32[n, c], bits that a row saves by a pattern; hardly finite where it lacks a good part of it."""
-    weighted = patterns.fixed * matrix.weights
+    used = np.flatnonzero(patterns.fixed.any(axis=0))
+    has, fixed = matrix.has[:, used], patterns.fixed[:, used]
+    weighted = fixed * matrix.weights[used]
     total = weighted.sum(axis=1)
-    present = matrix.has @ weighted.T
-    missing = patterns.fixed.sum(axis=1) - matrix.has @ patterns.fixed.T
     scale = _worth(total, patterns.fixed @ matrix.tokens) / np.maximum(total, 1e-6)
-    name = np.log2((rows or len(matrix.has)) / np.maximum(patterns.rows, 1))
-    saved: Matrix = (present * scale - missing * _MISSING_BITS - np.maximum(name, 0)).astype(np.float32)
-    saved[present < _COMPLETE * total] = -1e6
+    name = np.maximum(np.log2((rows or len(has)) / np.maximum(patterns.rows, 1)), 0)
+    spent = (fixed.sum(axis=1) * _MISSING_BITS + name).astype(np.float32)
+    saved: Matrix = has @ (weighted * scale[:, None] + fixed * _MISSING_BITS).astype(np.float32).T
+    saved -= spent
+    saved[has @ weighted.T < _COMPLETE * total] = _NEVER_BITS
     return saved
 
 
@@ -151,18 +154,21 @@ def _candidates(matrix: PhraseMatrix, fewest: int) -> Patterns:
     """For each phrase the phrases that nearly all of its rows have too; of candidates with nearly the same rows the one that saves most."""
     rows = matrix.has.sum(axis=0)
     useful = np.flatnonzero((rows >= fewest) & (matrix.weights > 0))
-    together = matrix.has[:, useful].T @ matrix.has
-    fixed = (together >= _FIXED * np.maximum(rows[useful], 1)[:, None]) & (matrix.weights > 0) & (rows >= fewest)
-    fixed = np.unique(fixed, axis=0).astype(np.float32)
-    fixed = fixed[fixed @ matrix.evidence >= _FEWEST_BITS]
-    weighted = fixed * matrix.weights
-    follows = (matrix.has @ weighted.T >= _FIXED * weighted.sum(axis=1)).astype(np.float32)
+    has, weights = matrix.has[:, useful], matrix.weights[useful]
+    together = (has.T @ has) >= _FIXED * rows[useful][:, None]
+    _, first = np.unique(np.packbits(together, axis=1), axis=0, return_index=True)
+    fixed = together[np.sort(first)].astype(np.float32)
+    fixed = fixed[fixed @ matrix.evidence[useful] >= _FEWEST_BITS]
+    weighted = fixed * weights
+    follows = (has @ weighted.T >= _FIXED * weighted.sum(axis=1)).astype(np.float32)
     counts = follows.sum(axis=0)
-    value = counts * _worth(weighted.sum(axis=1), fixed @ matrix.tokens)
+    value = counts * _worth(weighted.sum(axis=1), fixed @ matrix.tokens[useful])
     order = np.lexsort((np.arange(len(fixed)), -value))[:_MOST_CANDIDATES]
     order = order[counts[order] >= fewest]
-    chosen = _without_twins(follows[:, order], counts[order])
-    return Patterns(fixed[order[chosen]], counts[order[chosen]].astype(np.float64))
+    chosen = order[_without_twins(follows[:, order], counts[order])]
+    whole = np.zeros((len(chosen), matrix.has.shape[1]), np.float32)
+    whole[:, useful] = fixed[chosen]
+    return Patterns(whole, counts[chosen].astype(np.float64))
 
 
 def _without_twins(follows: Matrix, counts: Floats) -> Ints:
@@ -218,10 +224,9 @@ def _to_drop(poor: Ints, rows: Ints, net: npt.NDArray[np.float64], rivals: Ints,
 
 def _refitted(matrix: PhraseMatrix, patterns: Patterns, of_row: Ints, rows: Ints) -> Matrix:
     """The phrases that nearly all rows of a pattern have; those of a pattern without rows stay."""
-    order = np.argsort(of_row, kind="stable")
-    numbers, starts = np.unique(of_row[order], return_index=True)
-    sums = np.zeros((len(patterns) + 1, matrix.has.shape[1]), np.float32)
-    sums[numbers] = np.add.reduceat(matrix.has[order], starts, axis=0)
+    n_phrases = matrix.has.shape[1]
+    at, phrase = np.nonzero(matrix.has)
+    sums = np.bincount(of_row[at] * n_phrases + phrase, minlength=(len(patterns) + 1) * n_phrases).reshape(len(patterns) + 1, n_phrases)
     fixed = ((sums[:-1] >= _FIXED * np.maximum(rows, 1)[:, None]) & (matrix.weights > 0)).astype(np.float32)
     fixed[rows == 0] = patterns.fixed[rows == 0]
     return fixed

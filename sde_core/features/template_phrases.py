@@ -27,6 +27,8 @@ _GRAM = 3
 _START, _END = np.uint64(11), np.uint64(13)
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 _TOGETHER = 0.75
+_BUCKET_BITS = 22
+_SHIFT = np.uint64(64 - _BUCKET_BITS)
 _MOST_BITS, _MARK_BITS, _EDGE_BITS, _LABEL_BITS = 12.0, 1.0, 3.0, 12.0
 _PHRASE_BITS = 40.0
 _ANCHORED, _FARTHEST, _LOOSE_WEIGHT = 0.6, 63, 0.25
@@ -121,17 +123,23 @@ class PhraseTable:
         grams, whole = _grams(stream)
         if not len(self.grams):
             return np.full(len(grams), -1, np.int64)
-        at = np.minimum(np.searchsorted(self.grams, grams), len(self.grams) - 1)
-        return np.where(whole & (self.grams[at] == grams), self.phrase_of[at], -1)
+        beginnings = np.zeros(1 << _BUCKET_BITS, np.bool_)
+        beginnings[self.grams >> _SHIFT] = True
+        maybe = np.flatnonzero(whole & beginnings[grams >> _SHIFT])
+        at = np.minimum(np.searchsorted(self.grams, grams[maybe]), len(self.grams) - 1)
+        found = self.grams[at] == grams[maybe]
+        places = np.full(len(grams), -1, np.int64)
+        places[maybe[found]] = self.phrase_of[at[found]]
+        return places
 
     def pairs(self, stream: TokenStream) -> tuple[Ints, Ints]:
-        """(row, phrase) for every phrase that a row has, once."""
+        """(row, phrase) for every phrase that a row has, once, in order."""
         places = self.places(stream)
         return _distinct_pairs(stream.rows[places >= 0], places[places >= 0], len(self.weights))
 
 
 def _distinct_pairs(rows: Ints, ids: Ints, n_ids: int) -> tuple[Ints, Ints]:
-    keys = np.unique(rows * max(n_ids, 1) + ids)
+    keys = pl.Series(rows * max(n_ids, 1) + ids).unique().sort().to_numpy()
     return keys // max(n_ids, 1), keys % max(n_ids, 1)
 
 
@@ -229,10 +237,10 @@ def _token_bits(stream: TokenStream, covered: Mask) -> Floats:
 
     Inside phrases a word of a template is as frequent as its rows, however rare it is in what people write.
     """
-    distinct, code = np.unique(stream.hashes, return_inverse=True)
-    loose = ~covered & stream.is_word
-    counts = np.bincount(code[loose], minlength=len(distinct)) + 1.0
-    bits: Floats = np.minimum(-np.log2(counts / counts.sum()), _MOST_BITS)[code]
+    bucket = (stream.hashes >> _SHIFT).astype(np.int64)
+    counts = np.bincount(bucket[~covered & stream.is_word], minlength=1 << _BUCKET_BITS)
+    distinct = np.bincount(bucket, minlength=1 << _BUCKET_BITS) > 0
+    bits: Floats = np.minimum(-np.log2((counts + 1.0) / (counts.sum() + distinct.sum())), _MOST_BITS)[bucket]
     bits[~stream.is_word] = _MARK_BITS
     bits[stream.is_label] = _LABEL_BITS
     bits[(stream.hashes == _START) | (stream.hashes == _END)] = _EDGE_BITS

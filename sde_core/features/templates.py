@@ -117,7 +117,7 @@ class _Found:
 
     def matrix(self, texts: pl.Series) -> PhraseMatrix:
         """Which of the phrases that count each text has."""
-        return _matrix(self.table, self.kept, texts)
+        return _matrix(self.table, self.kept, len(texts), self.table.pairs(token_stream(texts)))
 
     def groups_of(self, texts: pl.Series) -> npt.NDArray[np.int64]:
         """The pattern of each text."""
@@ -132,25 +132,25 @@ def _mined(sample: pl.Series, cancel: Cancel) -> _Found | None:
     raise_if_cancelled(cancel)
     table = mine_phrases(stream, fewest)
     raise_if_cancelled(cancel)
-    _, phrases = table.pairs(stream)
-    rows = np.bincount(phrases, minlength=len(table.weights))
+    pairs = table.pairs(stream)
+    rows = np.bincount(pairs[1], minlength=len(table.weights))
     kept = np.flatnonzero((table.weights >= _LEAST_WEIGHT) & (rows >= fewest))
     kept = np.sort(kept[np.argsort(-(table.weights * rows)[kept], kind="stable")[:_MOST_PHRASES]])
     if not len(kept):
         return None
-    patterns = mine_patterns(_matrix(table, kept, sample), fewest, cancel=cancel)
+    patterns = mine_patterns(_matrix(table, kept, len(sample), pairs), fewest, cancel=cancel)
     if not len(patterns):
         return None
     used = np.flatnonzero(patterns.fixed.any(axis=0))
     return _Found(table, kept[used], Patterns(patterns.fixed[:, used], patterns.rows), len(sample))
 
 
-def _matrix(table: PhraseTable, kept: npt.NDArray[np.int64], texts: pl.Series) -> PhraseMatrix:
-    rows, phrases = table.pairs(token_stream(texts))
+def _matrix(table: PhraseTable, kept: npt.NDArray[np.int64], n: int, pairs: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]) -> PhraseMatrix:
+    rows, phrases = pairs
     place = np.full(len(table.weights), -1)
     place[kept] = np.arange(len(kept))
     known = place[phrases] >= 0
-    has = np.zeros((len(texts), len(kept)), np.float32)
+    has = np.zeros((n, len(kept)), np.float32)
     has[rows[known], place[phrases[known]]] = 1
     return PhraseMatrix(has, *(values[kept].astype(np.float32) for values in (table.evidence, table.weights, table.bits, table.tokens)))
 
