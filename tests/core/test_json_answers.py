@@ -62,6 +62,7 @@ def test_reordering_keeps_every_value_as_it_is_written(value, layout, fenced, or
         ("[1, 2]", {"a": "b"}, (), "[1, 2]"),
         ('{"a": 1', {"a": "b"}, (), '{"a": 1'),
         ("{}", {}, ("a",), "{}"),
+        pytest.param('{"a": ' + "[" * 1010 + "]" * 1010 + "}", {"a": "b"}, (), '{"a": ' + "[" * 1010 + "]" * 1010 + "}", id="deep"),
     ],
 )
 def test_what_renaming_does(text, renamed, order, after):

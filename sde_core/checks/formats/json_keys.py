@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import orjson
@@ -53,19 +53,25 @@ def _space(text: str, at: int) -> int:
 
 
 def members(text: str) -> list[Member]:
-    """The members of the object that the text is, in order; empty where it is none or has a key twice."""
+    """The members of the object that the text is, in order; empty where it is none, has a key twice or is nested too deep to take apart."""
     if not json_object(text):
         return []
-    found: list[Member] = []
+    try:
+        found = list(_members(text))
+    except RecursionError:
+        return []
+    return found if len({member.key for member in found}) == len(found) else []
+
+
+def _members(text: str) -> Iterator[Member]:
     at = _space(text, _bounds(text)[0] + 1)
     while text[at] == '"':
         start = at
         key, key_end = _DECODER.raw_decode(text, at)
         _, end = _DECODER.raw_decode(text, _space(text, _space(text, key_end) + 1))
-        found.append(Member(key, start, key_end, end))
+        yield Member(key, start, key_end, end)
         at = _space(text, end)
         at = _space(text, at + 1) if text[at] == "," else at
-    return found if len({member.key for member in found}) == len(found) else []
 
 
 def with_keys(text: str, renamed: Mapping[str, str], order: Sequence[str]) -> str:
