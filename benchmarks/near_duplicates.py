@@ -1,113 +1,230 @@
-"""Near-duplicates against datasketch, in one run: pairs found, pair recall and precision, CPU seconds, ratio.
+"""Near-duplicates side by side: sde, rensa, datasketch and semhash on edited copies of real rows, and speed on made chat rows.
 
-    python benchmarks/near_duplicates.py                        20,000 generated rows, a tenth of them edited copies
-    python benchmarks/near_duplicates.py --rows 100000 --ours   this engine alone, at size
-    python benchmarks/near_duplicates.py --data FILE            rows of a file
+    python benchmarks/near_duplicates.py                                recall, precision and F1 at five levels of edits
+    python benchmarks/near_duplicates.py --per-file 600                 with fewer rows of each file
+    python benchmarks/near_duplicates.py --rows 100000                  CPU seconds and memory on 118 MB of made chat rows
+    python benchmarks/near_duplicates.py --rows 1000000 --only sde      1.18 GB
+    python benchmarks/near_duplicates.py --only sde,rensa-0.5
 
-Both look for pairs of word-pair Jaccard similarity of at least --near. datasketch gets the same shingles, made in Python as its users make
-them, with 128 permutations; its candidates are verified on the sets too, so that both report verified pairs.
+Every contender runs in a process of its own, so that its peak memory is its own; the texts are in memory when its clock starts, and shingling
+counts. Precision is over everything it reports. A pair that nobody planted counts as right where 85 % of the words of the two rows are the
+same in the same order (difflib, blind to case and punctuation): real rows have near-duplicates of their own. "Planted" counts none of them.
+
+rensa and datasketch get sets of word 5-grams, 128 permutations and their own index; what the index returns is what they report, as in their
+documentation. "rensa-verified" checks each pair by the Jaccard similarity of the sets. semhash embeds with the encoder of this project.
 """
 
 from __future__ import annotations
 
 import argparse
-import random
+import json
+import re
 import resource
+import subprocess
+import sys
+import tempfile
 import time
-from itertools import pairwise
+from collections.abc import Callable, Iterable, Sequence
+from difflib import SequenceMatcher
+from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
+import polars as pl
+from near_duplicates_rows import Pair, chat_rows, real_texts, with_edited_copies
 
-from sde_core.checks.duplicates.candidates import candidate_pairs, signatures
-from sde_core.checks.duplicates.jaccard import verified_pairs
-from sde_core.dataset import open_dataset
-from sde_core.features.shingles import word_shingles
+from sde_core.checks.duplicates import NEAR_DEFAULT
 
-Pairs = set[tuple[int, int]]
-
-
-def generated(rows: int, words: int, seed: int) -> tuple[list[str], dict[float, Pairs]]:
-    """Texts of Zipf-distributed words; every tenth is a copy of an earlier one with 0, 2, 5 or 10 % of its words replaced."""
-    generator = random.Random(seed)
-    vocabulary = [f"{chr(97 + n % 26)}{n:x}" for n in range(50_000)]
-    weights = np.cumsum(1 / np.arange(1, len(vocabulary) + 1)).tolist()
-    texts: list[str] = []
-    planted: dict[float, Pairs] = {rate: set() for rate in (0.0, 0.02, 0.05, 0.1)}
-    for row in range(rows):
-        if row % 10 == 9:
-            rate = generator.choice(list(planted))
-            source = generator.randrange(len(texts))
-            copied = texts[source].split(" ")
-            for place in generator.sample(range(len(copied)), round(rate * len(copied))):
-                copied[place] = generator.choice(vocabulary)
-            texts.append(" ".join(copied))
-            planted[rate].add((source, row))
-        else:
-            texts.append(" ".join(generator.choices(vocabulary, cum_weights=weights, k=generator.randrange(words // 4, words * 2))))
-    return texts, planted
+WORDS, PERMUTATIONS, SEED, RIGHT = 5, 128, 0, 0.85
+Pairs = npt.NDArray[np.int64]
 
 
-def ours(texts: list[str], near: float) -> Pairs:
-    shingles = word_shingles(texts)
-    first, second = candidate_pairs(signatures(shingles), np.arange(len(texts)), near - 0.15)
-    pairs = verified_pairs(shingles, first, second, near)
-    return set(zip(pairs.first.tolist(), pairs.second.tolist(), strict=True))
+def sde(texts: pl.Series) -> Pairs:
+    from sde_core.checks.duplicates.near import near_pairs
+
+    found = near_pairs(texts, floor=NEAR_DEFAULT)
+    return np.stack([found.first, found.second], axis=1)
 
 
-def with_datasketch(texts: list[str], near: float) -> Pairs:
+def word_sets(texts: Iterable[str]) -> list[set[str]]:
+    """Word 5-grams of each text, as users of MinHash libraries make them."""
+    sets = []
+    for text in texts:
+        words = text.lower().split()
+        sets.append({" ".join(words[at : at + WORDS]) for at in range(max(1, len(words) - WORDS + 1))})
+    return sets
+
+
+def rensa(texts: pl.Series, threshold: float, *, verified: bool = False) -> Pairs:
+    from rensa import RMinHash, RMinHashLSH
+
+    sets = word_sets(texts.to_list())
+    sketches = RMinHash.from_token_sets([list(members) for members in sets], PERMUTATIONS, SEED)
+    index = RMinHashLSH(threshold=threshold, num_perm=PERMUTATIONS, num_bands=16 if threshold > 0.6 else 32)
+    index.insert_many(sketches)
+    pairs = [(row, other) for row, others in enumerate(index.query_all(sketches)) for other in others if other > row]
+    if verified:
+        pairs = [(one, other) for one, other in pairs if len(sets[one] & sets[other]) >= threshold * len(sets[one] | sets[other])]
+    return as_pairs(pairs)
+
+
+def rensa_vectorised(texts: pl.Series, threshold: float) -> Pairs:
+    """rensa's MinHash over hashes of word 5-grams that are made in numpy, without a Python loop."""
+    from rensa import RMinHash, RMinHashLSH
+
+    from sde_core.features.shingles import word_shingles
+
+    shingles = word_shingles(texts, WORDS)
+    matrix = RMinHash.digest_matrix_from_flat_token_hashes(shingles.hashes.astype(np.uint64), shingles.starts.astype(np.uint64), PERMUTATIONS, SEED)
+    index = RMinHashLSH(threshold=threshold, num_perm=PERMUTATIONS, num_bands=16 if threshold > 0.6 else 32)
+    flags = np.array(index.query_duplicate_flags_matrix_one_shot(matrix))
+    return as_pairs([(row, row) for row in np.flatnonzero(flags).tolist()])
+
+
+def datasketch(texts: pl.Series, threshold: float) -> Pairs:
     from datasketch import MinHash, MinHashLSH
 
-    index = MinHashLSH(threshold=near, num_perm=128)
-    sets: list[set[bytes]] = []
-    found: Pairs = set()
-    for row, text in enumerate(texts):
-        words = ["", *text.lower().split(), ""]
-        shingles = {f"{one} {other}".encode() for one, other in pairwise(words)}
-        sketch = MinHash(num_perm=128)
-        sketch.update_batch(list(shingles))
-        for other in index.query(sketch):
-            if len(shingles & sets[other]) >= near * len(shingles | sets[other]):
-                found.add((other, row))
-        sets.append(shingles)
+    index = MinHashLSH(threshold=threshold, num_perm=PERMUTATIONS)
+    pairs: list[Pair] = []
+    for row, members in enumerate(word_sets(texts.to_list())):
+        sketch = MinHash(num_perm=PERMUTATIONS, seed=SEED)
+        sketch.update_batch([member.encode() for member in members])
+        pairs += [(other, row) for other in index.query(sketch)]
         index.insert(row, sketch)
-    return found
+    return as_pairs(pairs)
 
 
-def measured(name: str, find, texts: list[str], near: float) -> tuple[Pairs, float]:
-    started = time.process_time()
-    found = find(texts, near)
-    seconds = time.process_time() - started
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"{name:<12}{len(found):>9,} pairs {seconds:>9.2f} CPU s {len(texts) / seconds:>10,.0f} rows/s   peak so far {peak:,.0f} MB")
-    return found, seconds
+def semhash(texts: pl.Series, threshold: float) -> Pairs:
+    from semhash import SemHash
+
+    from sde_core.features.embedding import load_encoder
+
+    class OurEncoder:
+        def __init__(self) -> None:
+            self._encoder = load_encoder()
+
+        def encode(self, inputs: Sequence[str], **_: object) -> npt.NDArray[np.float32]:
+            return self._encoder.encode(list(inputs))
+
+    records = [{"id": str(row), "text": text} for row, text in enumerate(texts.to_list())]
+    result = SemHash.from_records(records, columns=["text"], model=OurEncoder()).self_deduplicate(threshold=threshold)
+    return as_pairs([(int(found.record["id"]), int(other["id"])) for found in result.filtered for other, _ in found.duplicates])
+
+
+CONTENDERS: dict[str, Callable[[pl.Series], Pairs]] = {
+    "sde": sde,
+    "rensa-0.8": lambda texts: rensa(texts, 0.8),
+    "rensa-0.5": lambda texts: rensa(texts, 0.5),
+    "rensa-0.5-verified": lambda texts: rensa(texts, 0.5, verified=True),
+    "rensa-vectorised": lambda texts: rensa_vectorised(texts, 0.8),
+    "datasketch-0.8": lambda texts: datasketch(texts, 0.8),
+    "datasketch-0.5": lambda texts: datasketch(texts, 0.5),
+    "semhash-0.9": lambda texts: semhash(texts, 0.9),
+}
+FLAGS_ONLY = {"rensa-vectorised"}
+
+
+def as_pairs(pairs: Iterable[Pair]) -> Pairs:
+    """int64[p, 2], each pair once, the smaller row first."""
+    return np.unique(np.sort(np.array(list(pairs), np.int64).reshape(-1, 2), axis=1), axis=0)
+
+
+def run_contender(name: str, folder: Path) -> None:
+    """In the contender's own process: measures it and writes its pairs."""
+    texts = pl.read_parquet(folder / "texts.parquet")["text"]
+    before = resource.getrusage(resource.RUSAGE_SELF)
+    started = time.perf_counter()
+    pairs = CONTENDERS[name](texts)
+    wall = time.perf_counter() - started
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    cpu = usage.ru_utime + usage.ru_stime - before.ru_utime - before.ru_stime
+    np.save(folder / f"{name}.npy", pairs)
+    print(json.dumps({"cpu": cpu, "wall": wall, "peak": usage.ru_maxrss / 1024, "pairs": len(pairs)}))
+
+
+def measured(name: str, folder: Path, seconds: int) -> tuple[Pairs, dict[str, float]] | None:
+    command = [sys.executable, __file__, "--contender", name, "--folder", str(folder)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=True)
+    except subprocess.TimeoutExpired:
+        print(f"{name:<20}stopped after {seconds} s")
+        return None
+    except subprocess.CalledProcessError as error:
+        print(f"{name:<20}failed: {error.stderr.strip().splitlines()[-1][:100]}")
+        return None
+    return np.load(folder / f"{name}.npy"), json.loads(done.stdout.splitlines()[-1])
+
+
+class Judge:
+    """Tells whether two rows that nobody planted are alike all the same."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self._texts = texts
+        self._known: dict[Pair, bool] = {}
+
+    def alike(self, pair: Pair) -> bool:
+        if pair not in self._known:
+            one, other = (re.findall(r"\w+", self._texts[row].casefold()) for row in pair)
+            matcher = SequenceMatcher(None, one, other, autojunk=False)
+            self._known[pair] = matcher.quick_ratio() >= RIGHT and matcher.ratio() >= RIGHT
+        return self._known[pair]
+
+
+def compare_quality(names: Sequence[str], per_file: int, copies: int, seconds: int) -> None:
+    texts, planted = with_edited_copies(real_texts(per_file, SEED), copies, SEED)
+    every = {pair for pairs in planted.values() for pair in pairs}
+    judge = Judge(texts)
+    print(f"{len(texts):,} real rows, {sum(map(len, texts)) / 1e6:,.1f} MB, {len(every):,} of them edited copies\n")
+    head = "".join(f"{level:>20}" for level in planted)
+    print(f"{'recall at':<20}{head}\n{'':<20}{'precision':>12}{'planted':>10}{'F1':>8}{'pairs':>10}{'CPU s':>9}{'peak MB':>9}")
+    with tempfile.TemporaryDirectory() as folder:
+        pl.DataFrame({"text": texts}).write_parquet(Path(folder) / "texts.parquet")
+        for name in names:
+            if (run := measured(name, Path(folder), seconds)) is None:
+                continue
+            found = set(map(tuple, run[0].tolist()))
+            recalls = [len(found & set(pairs)) / len(pairs) for pairs in planted.values()]
+            strict = len(found & every) / max(len(found), 1)
+            others = sorted(found - every)
+            judged = others[:: max(1, len(others) // 2000)]
+            right = len(found & every) + len(others) * sum(map(judge.alike, judged)) / max(len(judged), 1)
+            precision, recall = right / max(len(found), 1), len(found & every) / len(every)
+            f1 = 2 * precision * recall / max(precision + recall, 1e-9)
+            print(f"{name:<20}" + "".join(f"{value:>20.3f}" for value in recalls))
+            print(f"{'':<20}{precision:>12.3f}{strict:>10.3f}{f1:>8.3f}{len(found):>10,}{run[1]['cpu']:>9.1f}{run[1]['peak']:>9,.0f}")
+
+
+def compare_speed(names: Sequence[str], rows: int, seconds: int) -> None:
+    texts = pl.concat(list(chat_rows(rows, SEED)), rechunk=False)
+    print(f"{rows:,} made chat rows, {texts.str.len_bytes().sum() / 1e6:,.0f} MB of text; one in a hundred an edited copy")
+    print(f"{'':<20}{'CPU s':>9}{'wall s':>9}{'peak MB':>9}{'rows/CPU s':>12}{'pairs':>12}")
+    with tempfile.TemporaryDirectory() as folder:
+        texts.to_frame("text").write_parquet(Path(folder) / "texts.parquet", compression="lz4")
+        del texts
+        for name in names:
+            if run := measured(name, Path(folder), seconds):
+                of = run[1]
+                print(f"{name:<20}{of['cpu']:>9.1f}{of['wall']:>9.1f}{of['peak']:>9,.0f}{rows / of['cpu']:>12,.0f}{int(of['pairs']):>12,}")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, default=20_000)
-    parser.add_argument("--words", type=int, default=120, help="mean words of a generated row")
-    parser.add_argument("--near", type=float, default=0.8)
-    parser.add_argument("--data", help="rows of this file instead of generated ones")
-    parser.add_argument("--ours", action="store_true", help="leave datasketch out")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--rows", type=int, help="measure speed on so many made chat rows instead of quality")
+    parser.add_argument("--per-file", type=int, default=2000, help="rows taken of each file")
+    parser.add_argument("--copies", type=int, default=400, help="edited copies a level")
+    parser.add_argument("--only", default=",".join(CONTENDERS), help="contenders, comma-separated")
+    parser.add_argument("--seconds", type=int, default=900, help="time limit of a contender")
+    parser.add_argument("--contender", help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-
-    planted: dict[float, Pairs] = {}
-    if arguments.data:
-        table = open_dataset(arguments.data).texts()
-        texts = (table["prompt"] + "\n" + table["answer"]).to_list()[: arguments.rows]
+    if arguments.contender:
+        run_contender(arguments.contender, arguments.folder)
+        return
+    names = arguments.only.split(",")
+    if arguments.rows:
+        compare_speed(names, arguments.rows, arguments.seconds)
     else:
-        texts, planted = generated(arguments.rows, arguments.words, arguments.seed)
-    print(f"{len(texts):,} rows, {sum(map(len, texts)) / 1e6:,.1f} MB of text, Jaccard of word pairs >= {arguments.near:g}")
-    found, seconds = measured("sde", ours, texts, arguments.near)
-    for rate, pairs in planted.items():
-        print(f"             {rate:>4.0%} of the words replaced: {len(pairs & found) / max(len(pairs), 1):.3f} of {len(pairs):,} pairs found")
-    if not arguments.ours:
-        reference, reference_seconds = measured("datasketch", with_datasketch, texts, arguments.near)
-        union = found | reference
-        shares = [len(part) / max(len(union), 1) for part in (found, reference)]
-        print(f"of all {len(union):,} pairs that either found: sde {shares[0]:.4f}, datasketch {shares[1]:.4f}")
-        print(f"datasketch takes {reference_seconds / seconds:.1f} times the CPU time")
+        compare_quality([name for name in names if name not in FLAGS_ONLY], arguments.per_file, arguments.copies, arguments.seconds)
 
 
 if __name__ == "__main__":
