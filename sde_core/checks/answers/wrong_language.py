@@ -89,8 +89,15 @@ class WrongLanguage:
 
     def run(self, context: CheckContext) -> list[Finding]:
         """One finding a record: both languages sure, all of the prompt in one, and no word in it about languages."""
-        candidates = pl.col("answer").str.len_chars() >= _FEWEST_LETTERS, _foreign("prompt") | _foreign("answer")
-        asked = wanted_answers(context).filter(~_alike(_ENGLISH, 400), ~_alike(r"\p{Han}", 40), ~_alike(r"\p{Cyrillic}", 40), *candidates)
+        asked = wanted_answers(context)
+        for test in (
+            ~_alike(_ENGLISH, 200),
+            pl.col("answer").str.len_chars() >= _FEWEST_LETTERS,
+            ~_alike(r"\p{Han}", 40),
+            ~_alike(r"\p{Cyrillic}", 40),
+            _foreign("prompt") | _foreign("answer"),
+        ):
+            asked = asked.filter(test)
         said = language_frame(asked["answer"], cancel=context.cancel)
         prompts = language_frame(asked["prompt"], cancel=context.cancel)
         told = asked.select("row", "system", "prompt", "answer").with_columns(
