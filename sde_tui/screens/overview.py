@@ -18,6 +18,8 @@ from sde_tui.widgets.spans import Line, Span, fit
 
 _STEPS_IN_SHORT = 3
 """Next steps in a low window, where what is wrong needs the room; the tabs name the screens anyway."""
+_ROOMY_LINES = 38
+"""From so many lines on malformed lines and all next steps are shown beside what is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +76,17 @@ class OverviewScreen(SdeScreen):
     # ---- lines
 
     def _items(self, width: int) -> list[Item]:
-        facts = self.session.overview.facts(bad_lines=0 if self.has_class("-short") else 3)
+        facts = self.session.overview.facts(bad_lines=3 if self._is_roomy else 0)
         items = [Item(line) for line in fact_lines(facts, width)]
         next_items = self._next_items(width)
         items += [Item([]), *self._problem_items(width, taken=len(items) + len(next_items) + 2), Item([]), *next_items]
         if self.session.findings.report is None:
             items += [Item([]), Item([(" First rows", "header")]), *self._first_rows(width)]
         return items
+
+    @property
+    def _is_roomy(self) -> bool:
+        return self.app.size.height >= _ROOMY_LINES
 
     def _problem_items(self, width: int, taken: int) -> list[Item]:
         overview, findings = self.session.overview, self.session.findings
@@ -118,7 +124,7 @@ class OverviewScreen(SdeScreen):
 
     def _next_items(self, width: int) -> list[Item]:
         steps = self.session.overview.next_steps()
-        if self.has_class("-short") and self.session.findings.report is not None:
+        if not self._is_roomy and self.session.findings.report is not None:
             steps = steps[:_STEPS_IN_SHORT]
         items = [Item([(" What to do next", "header")])]
         return items + [Item(step_line(step, width), Target("screen" if step.screen else "do", step.screen or step.action)) for step in steps]
