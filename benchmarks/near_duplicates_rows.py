@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("SDE_SHARED", ROOT.parent / "shared" / "data"))
 FILES = (
     "instruct/alpaca_5000.json", "instruct/dolly_3k.json", "math/gsm8k_train.jsonl", "labels/imdb_train.jsonl",
-    "labels/clinc_full.json", "medical/medical_meadow_small.json", "labels/sms.tsv", "quality/expert_revised_train.csv",
+    "labels/clinc_full.json", "medical/medical_meadow_small.json", "labels/sms.tsv", "instruct/instruction-data.json",
 )  # fmt: skip
 PREFIXES = (
     "Please answer the following question: ",

@@ -60,8 +60,8 @@ def reference(one: list[str], other: list[str], weight: float = 10.0) -> float:
 
     (common, ordered_one, extra_one, stretch_one), (_, ordered_other, extra_other, stretch_other) = side(one, other), side(other, one)
     less, more = sorted((extra_one, extra_other))
-    share = 0.5 + 0.4 * min(1, common / 40)
-    tversky = (common + (ordered_one + ordered_other) / 2) / 2 / (common + 1.25 * (share * less + (1 - share) * more)) if common else 0.0
+    share = 0.5 + 0.4 * min(1, common / 25)
+    tversky = (common + (ordered_one + ordered_other) / 2) / 2 / (common + 1.3 * (share * less + (1 - share) * more)) if common else 0.0
     stretch = min(stretch_one, stretch_other)
     return tversky * (min(1, (22 + less / 10) / stretch) if stretch else 1)
 

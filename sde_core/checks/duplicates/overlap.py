@@ -7,12 +7,12 @@ Every token has a weight w in bits (`TokenWeights`: rare ones, numbers and names
 - a <= b the weights of what only one of the two has;
 - B the weight of the longest stretch of own words, the smaller one of the two texts; a stretch ends where three tokens in a row are shared.
 
-    similarity = (C + O) / 2 / (C + 1.25 (s a + (1 - s) b))  x  min(1, (22 + a / 10) / B),   s = 0.5 + 0.4 min(1, C / 40)
+    similarity = (C + O) / 2 / (C + 1.3 (s a + (1 - s) b))  x  min(1, (22 + a / 10) / B),   s = 0.5 + 0.4 min(1, C / 25)
 
 The first factor is a symmetric Tversky index (Jimenez, Becerra and Gelbukh 2013, "SOFTCARDINALITY-CORE"): what was replaced (both have
 something of their own) counts in full; what was only added, such as a prefix or a suffix, counts a tenth, in short texts up to a half. The
 second factor tells edits, which are strewn over a text, from another question about the same passage: a replaced stretch of more than 22
-bits (two or three content words) that holds more than a tenth of all that differs. 1.25 sets the scale: 0.8 is where people begin to speak of
+bits (two or three content words) that holds more than a tenth of all that differs. 1.3 sets the scale: 0.8 is where people begin to speak of
 the same text, with a fifth of the common weight replaced. Texts equal after normalising have similarity 1; a text with more than 16 times the
 tokens of the other has none with it.
 """
@@ -36,8 +36,8 @@ U32 = npt.NDArray[np.uint32]
 U64 = npt.NDArray[np.uint64]
 Mask = npt.NDArray[np.bool_]
 
-_SCALE = 1.25
-_ADDED_ALONE, _ADDED_EVIDENCE = 0.4, 40.0
+_SCALE = 1.3
+_ADDED_ALONE, _ADDED_EVIDENCE = 0.4, 25.0
 _STRETCH, _STRETCH_SHARE = 22.0, 0.1
 _LONGEST_RATIO = 16
 _TOKENS_AT_ONCE = 1 << 18
