@@ -98,6 +98,41 @@ def test_each_turn_is_held_against_what_was_said_before_it(tmp_path):
     assert rows_found(findings_in(tmp_path, rows, "wrong-arithmetic")) == [10]
 
 
+@pytest.mark.parametrize(
+    ("prompt", "answer", "wrong"),
+    [
+        ("Calculate the following: 8 * (25 + 7)", "216", True),
+        ("Calculate the following: 8 * (25 + 7)", "256", False),
+        ("What is 22 / 7?", "It is about 3.14.", False),
+        ("What is 22 / 7?", "It is 3.41.", True),
+        ("What is 17 + 4 = ?", "Twenty-one.", False),
+        ("What is 1250 + 850?", "2,100", False),
+        ("What is 3 - 8?", "-5", False),
+        ("What is 3 + 4 and what is 5 + 6?", "1", False),
+        ("What does 4/4 mean in music?", "Four beats, 2 strong ones.", False),
+        ("Evaluate x for 2x + 3 * 4.", "7", False),
+        ("What is 11 + 1 in binary?", "100", False),
+        ("What is 7 + 3?", "Count 7 and then 3 more. " * 8 + "So 11.", False),
+        ("What is 5 % of 20 + 10?", "7", False),
+    ],
+)
+def test_a_sum_that_is_asked_for(tmp_path, prompt, answer, wrong):
+    found = findings_in(tmp_path, [*clean_chats(10), chat(prompt, answer)], "wrong-arithmetic")
+    assert [(finding.rows, finding.field) for finding in found] == [((10,), "messages[1].content")] * wrong
+
+
+def test_an_instruction_and_its_input_are_one_question(tmp_path):
+    rows = [{"instruction": f"Do {n}", "input": "", "output": f"Done {n}."} for n in range(20)]
+    rows[5] = {"instruction": "Evaluate this expression.", "input": "8 + 10 * 2", "output": "36"}
+    rows[6] = {"instruction": "Evaluate 8 + 10 * 2.", "input": "", "output": "36"}
+    rows[7] = {"instruction": "Describe this.", "input": "8 + 10 * 2", "output": "A sum of 2 parts."}
+    found = findings_in(tmp_path, rows, "wrong-arithmetic")
+    assert [(finding.rows, finding.field, finding.evidence) for finding in found] == [
+        ((5,), "output", "8 + 10 * 2 → 36"),
+        ((6,), "output", "8 + 10 * 2 → 36"),
+    ]
+
+
 def test_questions_are_not_answers():
     check = WrongArithmetic()
     assert list(check.faults("Is 2 + 2 = 5?", "user")) == []

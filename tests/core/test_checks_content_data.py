@@ -44,7 +44,7 @@ READ: dict[str, dict[str, int]] = {
         "merged-tasks": 4,
         "missing-input": 5,
         "unseen-source": 31,
-        "wrong-arithmetic": 2,
+        "wrong-arithmetic": 3,
         "broken-code": 1,
         "personal-data": 2,
     },

@@ -36,6 +36,8 @@ _AMBIGUOUS = re.compile(r"/\s*\d+\s*/\s*\d")
 _RANGE = re.compile(r"\s*(\d+)-(\d+)\s*")
 _PLAIN = re.compile(r"(\d+(?:\.\d+)?)(?:([+x×*/-])(\d+(?:\.\d+)?)(?:([+x×*-])(\d+(?:\.\d+)?))?)=(\d+(?:\.\d+)?)")
 _NO_SPACES = str.maketrans("", "", " \t$€£,")
+_COMBINES = re.compile(r"[\d)%]\s*(?:[-+*/^×÷·−x]|\*\*|\\(?:times|cdot|div))\s*[(\d$]|\d%")
+_ASKED_END = re.compile(r"\s*(?:[?.!]|=\s*[?_]*)?\s*(?:$|\n|[A-Z])")
 _LOOSELY = re.compile(
     r"\b(?:about|approx\w*|around|roughly|round\w*|nearest|almost|nearly|estimat\w*|close to|over|whole|up|down)\b|≈|~", re.IGNORECASE
 )
@@ -108,6 +110,55 @@ def _runs(text: str) -> Iterator[tuple[int, int]]:
             left, equals, right = match.group().partition("=")
             if equals and (left.strip() or "=" in right):
                 yield match.span()
+
+
+@dataclass(frozen=True, slots=True)
+class AskedSum:
+    """An expression that a prompt asks for.
+
+    Attributes:
+        at: Where it begins.
+        text: The expression as it is written.
+        value: What it comes to.
+        is_whole: Whether whole numbers are added, subtracted and multiplied, so that nothing is rounded.
+    """
+
+    at: int
+    text: str
+    value: Fraction
+    is_whole: bool
+
+
+def asked_sum(prompt: str) -> AskedSum | None:
+    """The one expression of numbers that a prompt holds, at its end or before a question mark; None where there are several or none."""
+    found: list[AskedSum] = []
+    for match in _RUN.finditer(prompt):
+        start, end = match.span()
+        if not _COMBINES.search(match.group()):
+            continue
+        skipped = _lead(prompt, start, match.group())
+        text = match.group()[skipped or 0 :].strip(" \t=.")
+        side = _side(text) if skipped is not None and not set("=%") & set(text) and len(text) <= _LONGEST_RUN else None
+        if not side or not side.signs or not _ASKED_END.match(prompt, end):
+            return None
+        found.append(AskedSum(start + (skipped or 0), text, side.readings[0], side.exact))
+    return found[0] if len(found) == 1 else None
+
+
+def is_answered(asked: AskedSum, answer: str) -> bool:
+    """Whether one of the numbers in an answer is what was asked for, rounded or not."""
+    plain = re.sub(r"(?<=\d)[ ,](?=\d{3}(?!\d))", "", answer)
+    for match in re.finditer(r"[-−]?\d+(?:\.\d+)?(?:\s*/\s*\d+)?", plain):
+        whole, _, below = match.group().replace("−", "-").partition("/")
+        claim = Fraction(whole.strip()) / (int(below) or 1) if below else Fraction(whole)
+        places = len(whole.strip().partition(".")[2])
+        if (
+            claim == asked.value
+            or abs(claim) == abs(asked.value)
+            or _close(asked.value, claim, Fraction(1, 10**places), asked.is_whole, loosely=False)
+        ):
+            return True
+    return False
 
 
 def _wrong_marks(text: str) -> Iterator[WrongEquation]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from sde_core.checks.fields import field_name
+from sde_core.checks.fields import field_name, is_unwanted
 from sde_core.checks.findings import CheckContext, Finding
 from sde_core.dataset import Dataset
 from sde_core.dataset.turns import ASSISTANT, TEXT, USER
@@ -63,12 +63,14 @@ class Exchange:
         before: The turns before, joined by line ends.
         asked: The user's turn, whole.
         answer: The assistant's next turn, "" where there is none.
+        answer_field: Where it stands.
         has_media: Whether the record comes with images, sounds or films.
     """
 
     before: str
     asked: str
     answer: str
+    answer_field: str
     has_media: bool
 
 
@@ -76,12 +78,15 @@ _MEDIA = ("image", "images", "video", "videos", "audio", "audios")
 
 
 def exchange_of(context: CheckContext, finding: Finding) -> Exchange | None:
-    """The exchange in whose question a finding lies; None where it lies elsewhere."""
+    """The exchange in whose question a finding lies; None where it lies elsewhere, and where the answer is one to avoid."""
     row = finding.rows[0]
-    turns, value = context.dataset.turns(row).turns, context.dataset.value(row)
+    record, value = context.dataset.turns(row), context.dataset.value(row)
+    turns = () if is_unwanted(value, record) else record.turns
     for number, turn in enumerate(turns):
         if turn.role == USER and finding.field in {field_name(path) for path, _ in turn.editable}:
-            answer = next((later.text for later in turns[number + 1 :] if later.role == ASSISTANT), "")
+            answered = next((later for later in turns[number + 1 :] if later.role == ASSISTANT), None)
             has_media = isinstance(value, dict) and any(value.get(name) for name in _MEDIA)
-            return Exchange("\n".join(earlier.text for earlier in turns[:number]), turn.text, answer, has_media)
+            before, answer = "\n".join(earlier.text for earlier in turns[:number]), answered.text if answered else ""
+            field = field_name(answered.editable[-1][0]) if answered and answered.editable else "answer"
+            return Exchange(before, turn.text, answer, field, has_media)
     return None
