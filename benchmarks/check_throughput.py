@@ -101,7 +101,12 @@ class Memory(threading.Thread):
     def __init__(self) -> None:
         super().__init__(daemon=True)
         self.peak, self.children_cpu = 0, {}
+        self.step, self.peak_step = "", ""
         self.ended = threading.Event()
+
+    def at(self, step: str) -> None:
+        """Notes what is done now."""
+        self.step = step
 
     def run(self) -> None:
         own = psutil.Process()
@@ -114,7 +119,8 @@ class Memory(threading.Thread):
                         self.children_cpu[process.pid] = sum(process.cpu_times()[:2])
                 except psutil.Error:
                     continue
-            self.peak = max(self.peak, total)
+            if total > self.peak:
+                self.peak, self.peak_step = total, self.step
 
 
 def measure(path: Path, only: list[str], workers: int | None) -> None:
@@ -125,15 +131,21 @@ def measure(path: Path, only: list[str], workers: int | None) -> None:
     size = path.stat().st_size / 1e6
     memory = Memory()
     memory.start()
-    started, cpu = time.perf_counter(), time.process_time()
-    report = run_checks(open_dataset(path), only, workers=workers)
-    wall = time.perf_counter() - started
-    memory.ended.set()
+    with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as folder:
+        cache = Path(folder)
+        started, cpu = time.perf_counter(), time.process_time()
+        report = run_checks(open_dataset(path).keep_in(cache), only, workers=workers, cache_dir=cache, on_step=memory.at)
+        wall = time.perf_counter() - started
+        memory.ended.set()
+        again = time.perf_counter()
+        assert run_checks(open_dataset(path).keep_in(cache), only, cache_dir=cache).cached_at
+        again = time.perf_counter() - again
     own, others = time.process_time() - cpu, sum(memory.children_cpu.values())
     print(f"{path.name}: {report.rows:,} rows, {size:,.1f} MB, {len(report.findings):,} findings of {len(report.checks)} checks")
     print(f"{wall:,.1f} s   {report.rows / wall:,.0f} rows/s   {size / wall:,.1f} MB/s")
     print(f"{own + others:,.1f} CPU s ({own:,.1f} here, {others:,.1f} in {len(memory.children_cpu)} other processes)")
-    print(f"peak memory {memory.peak / 1e9:.2f} GB\n")
+    print(f"peak memory {memory.peak / 1e9:.2f} GB, in the step: {memory.peak_step}")
+    print(f"second open {again:.2f} s, from the cache\n")
     total = sum(report.seconds.values())
     for name, seconds in sorted(report.seconds.items(), key=lambda item: -item[1]):
         print(f"  {name:<24}{seconds:8.2f} s {seconds / total:7.1%} {1e6 * seconds / report.rows:8.2f} µs a row")
