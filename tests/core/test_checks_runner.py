@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import importlib
+import re
 import threading
+from pathlib import Path
 
 import pytest
 
+import sde_core.checks as checks_package
 from sde_core.checks import CHECKS, run_checks
+from sde_core.checks.config import THRESHOLDS
 from sde_core.checks.findings import SEVERITIES, Finding
 from sde_core.checks.fixes import FIXES, TARGETED_FIXES
 from sde_core.checks.report import CheckInfo, CheckReport
-from sde_core.checks.runner import infos_of, load_checks, names_of
+from sde_core.checks.runner import _without_consequences, infos_of, load_checks, names_of
 from sde_core.errors import CancelledError, UsageError
 from tests.core.checked import chat, clean_chats, findings_in, opened, sentence, turns
 
@@ -90,6 +94,33 @@ def test_one_fault_is_one_finding(tmp_path):
     rows = [{"instruction": f"Do {n}", "output": sentence(n)} for n in range(60)]
     del rows[3]["output"]
     assert [(finding.check, finding.rows) for finding in findings_in(tmp_path, rows)] == [("missing-field", (3,))]
+
+
+def test_what_explains_a_check_is_a_check():
+    checks = load_checks()
+    known = {name for check in checks for name in names_of(check)}
+    assert {name for check in checks for name in getattr(check, "explained_by", ())} <= known
+
+
+def test_a_finding_on_several_rows_is_explained_by_none():
+    """Only what one row alone has is a consequence of what else it has."""
+
+    class Cause:
+        name = "cause"
+
+    class Effect:
+        name, names, explained_by = "effect", ("effect", "cause"), ("cause",)
+
+    cause, effect = Finding("cause", "error", (1,), "Said.", "shown"), Finding("effect", "info", (1,), "Said.", "shown")
+    wide = Finding("effect", "info", (1, 2), "Said.", "shown")
+    assert _without_consequences([cause, effect, wide, effect], [Cause(), Effect()]) == [cause, wide]
+    assert _without_consequences([effect, wide], [Cause(), Effect()]) == [effect, wide]
+
+
+def test_every_threshold_that_a_check_reads_can_be_set():
+    sources = (Path(checks_package.__file__).parent).rglob("*.py")
+    read = {name for path in sources for name in re.findall(r"params\.get\(\"(\w+)\"", path.read_text(encoding="utf-8"))}
+    assert read == set(THRESHOLDS)
 
 
 def test_surveys_are_taken_once(tmp_path):
