@@ -62,6 +62,7 @@ CHECKS: tuple[str, ...] = (
     "sde_core.checks.answers.wrong_language:WrongLanguage",
     "sde_core.checks.answers.absent:MissingInput",
     "sde_core.checks.answers.absent:UnseenSource",
+    "sde_core.checks.answers.absent:PretendedAttachment",
     "sde_core.checks.answers.details:UngroundedDetails",
     "sde_core.checks.answers.arithmetic:WrongArithmetic",
     "sde_core.checks.answers.code:BrokenPython",

@@ -75,6 +75,15 @@ CASES = (
         chat("Summarize the story of the Flying Dutchman.", "A captain must sail for ever."),
         chat("Name the following numbers: 1, 2.", "One, two."),
     ),
+    planted("pretended-attachment", "in brackets", chat("Make a screenshot.", "[screenshot of the museum's page]")),
+    planted("pretended-attachment", "a picture", chat("Draw a cat.", "![a cat](https://harbour-museum.net/cat.png)")),
+    innocent(
+        "pretended-attachment",
+        "a picture among words, brackets that name no file",
+        chat("Show me.", "See the map:\n\n![map](https://harbour-museum.net/map.png)"),
+        chat("Give me a list.", "[1, 2, 3]"),
+        chat("What does he do?", "(He draws a picture and goes home.) Then he sleeps."),
+    ),
     planted(
         "unseen-source", "a page", chat("Summarize this article: https://harbour-museum.net/news/2020", "The article says that the harbour grew.")
     ),

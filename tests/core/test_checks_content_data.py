@@ -20,6 +20,7 @@ CONTENT = (
     "unseen-source",
     "personal-data",
     "ungrounded-detail",
+    "pretended-attachment",
     "secret",
 )
 
@@ -45,6 +46,7 @@ READ: dict[str, dict[str, int]] = {
         "missing-input": 5,
         "unseen-source": 31,
         "wrong-arithmetic": 3,
+        "pretended-attachment": 6,
         "broken-code": 1,
         "personal-data": 2,
     },

@@ -16,7 +16,7 @@ from sde_core.dataset import Dataset, open_dataset
 
 OTHERS = ("exact-duplicate", "normalised-duplicate", "near-duplicate", "conflicting-labels", "conflicting-answers", "label-variant", "rare-class",
           "wrong-arithmetic", "broken-code", "broken-json", "merged-tasks", "wrong-language", "missing-input", "unseen-source", "personal-data",
-          "ungrounded-detail", "secret")  # fmt: skip
+          "ungrounded-detail", "pretended-attachment", "secret")  # fmt: skip
 """Checks on duplicates, classes and the content of answers have tests of their own."""
 
 FORMATS: dict[str, dict[str, int]] = {

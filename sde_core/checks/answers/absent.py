@@ -9,7 +9,7 @@ from sde_core.checks.answers.rows import Exchange, exchange_of
 from sde_core.checks.fields import excerpt
 from sde_core.checks.findings import CheckContext, Fault, Finding
 from sde_core.checks.fixes import MARKER
-from sde_core.dataset.turns import USER
+from sde_core.dataset.turns import ASSISTANT, USER
 
 _MATTER = (
     r"(?:articles?|texts?|passages?|paragraphs?|essays?|poems?|stor(?:y|ies)|documents?|e-?mails?|letters?|reviews?|dialogues?|conversations?"
@@ -72,6 +72,16 @@ _DECLINES = re.compile(
 )
 
 
+_FILE = (
+    r"images?|pictures?|photos?|screenshots?|charts?|flow ?charts?|diagrams?|graphs?|videos?|audio|files?|sketch|drawing|painting|illustration"
+    r"|logo|infographic"
+    r"|map|attached"
+)
+_ATTACHMENT = re.compile(
+    rf"\W{{0,2}}[\[<(]\s*(?:[\w'’-]+ ){{0,8}}(?:{_FILE})\b[^\]>)\n]{{0,300}}[\]>)]\W{{0,2}}|!\[[^\]\n]*\]\([^)\n]*\)", re.IGNORECASE
+)
+
+
 class MissingInput:
     """Prompts that speak of a text or a picture that does not come, and answers that go on as though it were there."""
 
@@ -121,6 +131,20 @@ class UnseenSource:
     def settle(self, findings: Sequence[Finding], context: CheckContext) -> list[Finding]:
         """Candidates whose prompt asks for what is at the address, and says no more of it."""
         return _confirmed(findings, context, _asks_for_content)
+
+
+class PretendedAttachment:
+    """Answers that are nothing but the mark of a picture or a file: "[screenshot of the page]"."""
+
+    name = "pretended-attachment"
+    title = "Answers that pretend an attachment"
+    advice = "There is no picture and no file: write the answer or reject the row."
+    trigger = rf"(?is)^\W{{0,2}}[\[<(]\s*(?:[\w'’-]+ ){{0,8}}(?:{_FILE})\b|^\s*!\["
+
+    def faults(self, text: str, role: str) -> Iterator[Fault]:
+        """One fault an answer."""
+        if role == ASSISTANT and _ATTACHMENT.fullmatch(text.strip()):
+            yield Fault("warning", "The answer is only the mark of a picture or a file.", excerpt(text.strip()), 0.9)
 
 
 def _confirmed(findings: Sequence[Finding], context: CheckContext, holds: Callable[[Exchange, Finding], bool]) -> list[Finding]:

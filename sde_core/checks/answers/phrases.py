@@ -53,6 +53,7 @@ _CALL = (
 _ACT = (
     r"set (?:an? |your |the )?(?:alarm|reminder|timer|calendar)|meet you|visit you|pick (?:it|you) up|deliver (?:it|this|your)"
     r"|add(?:ed)? (?:it|this|that|the \w+) to your (?:calendar|list|cart|account)"
+    r"|click(?:ed)? (?:on )?the (?:link|button)|(?:down|up)load(?:ed)? (?:it|the|your)|log(?:ged)? in(?:to)? your"
     r"|updat(?:e|ed) your (?:account|profile|record|order|booking|calendar)"
 )
 _PROMISE = re.compile(f"{_I_SHALL}(?:{_ARRANGE}|{_SEND}|{_CALL}|{_ACT})", re.IGNORECASE)
