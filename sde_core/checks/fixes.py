@@ -30,7 +30,7 @@ INVISIBLE = re.compile("[\u00ad\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206
 """Characters that nobody sees and a tokenizer does; joiners (U+200C, U+200D) belong to scripts and emoji and are not among them."""
 
 MARKER = re.compile(
-    r"<\s*(?:no[ _-]?(?:input|output|response|answer|content|context|instruction)|empty|blank|placeholder"
+    r"<\s*(?:no[ _-]?(?:input|put|output|response|answer|content|context|instruction)|empty|blank|placeholder"
     r"|(?:input|output|answer|text) (?:here|goes here))\s*>",
     re.IGNORECASE,
 )
