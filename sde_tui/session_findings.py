@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sde_core.errors import SdeError
@@ -25,6 +26,25 @@ ROWS_PER_SECOND = 7_000
 """About how many chat rows two cores check in a second; to say beforehand how long it takes."""
 
 _WEIGHT = {"error": 100.0, "warning": 10.0, "info": 1.0}
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What a run in the thread gave."""
+
+    report: CheckReport
+    by_row: dict[int, list[Finding]]
+    config: CheckConfig
+    config_error: str
+
+
+def _by_row(report: CheckReport) -> dict[int, list[Finding]]:
+    """The findings that concern each row, worst first."""
+    found: dict[int, list[Finding]] = {}
+    for finding in report.findings:
+        for row in finding.rows:
+            found.setdefault(row, []).append(finding)
+    return found
 
 
 class FindingsPart:
@@ -84,7 +104,7 @@ class FindingsPart:
         )
         findings.publish("started")
 
-    def _run(self, cancel: Any, progress: Any, *, cached_only: bool, again: bool) -> tuple[CheckReport, CheckConfig, str] | None:
+    def _run(self, cancel: Any, progress: Any, *, cached_only: bool, again: bool) -> _Found | None:
         from sde_core.checks import cached_checks, run_checks
 
         dataset, cache_dir = self._session.dataset, self._session.project.cache_dir
@@ -93,7 +113,10 @@ class FindingsPart:
             report = cached_checks(dataset, cache_dir, params=config.params, cancel=cancel)
         else:
             report = run_checks(dataset, params=config.params, cancel=cancel, progress=progress, cache_dir=cache_dir, anew=again)
-        return None if report is None else (report.with_silences(config.silences, dataset), config, error)
+        if report is None:
+            return None
+        report = report.with_silences(config.silences, dataset)
+        return _Found(report, _by_row(report), config, error)
 
     def _read_config(self) -> tuple[CheckConfig, str]:
         """What `sde.toml` says; a mistake in it keeps nobody from checking, and is told."""
@@ -105,20 +128,16 @@ class FindingsPart:
         except SdeError as error:
             return CheckConfig(), f"{error.message} {error.hint}".strip()
 
-    def _ran(self, found: tuple[CheckReport, CheckConfig, str] | None, edits: Edits) -> None:
+    def _ran(self, found: _Found | None, edits: Edits) -> None:
         if found is None:
             self._session.signals.findings.publish("stopped")
             return
-        report, self._config, self.config_error = found
-        self._edits = edits
-        self._show(report)
+        self._config, self.config_error, self._edits = found.config, found.config_error, edits
+        self._show(found.report, found.by_row)
         self._session.overview.measure()
 
-    def _show(self, report: CheckReport) -> None:
-        self._report, self._by_row = report, {}
-        for finding in report.findings:
-            for row in finding.rows:
-                self._by_row.setdefault(row, []).append(finding)
+    def _show(self, report: CheckReport, by_row: dict[int, list[Finding]]) -> None:
+        self._report, self._by_row = report, by_row
         self._compare_edits()
         self._session.signals.findings.publish("ran")
 
@@ -176,7 +195,8 @@ class FindingsPart:
             change()
             self._config, self.config_error = self._read_config()
             if self._report is not None:
-                self._show(self._report.with_silences(self._config.silences, self._session.dataset))
+                report = self._report.with_silences(self._config.silences, self._session.dataset)
+                self._show(report, _by_row(report))
             return not self.config_error
 
         return bool(self._session.attempt(changed))
