@@ -23,6 +23,7 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("fix", "sde_core.cli.fix", "Safe fixes for what the checks found, with a preview."),
     ("drift", "sde_core.cli.drift", "Each field's types over the file, and where they change."),
     ("balance", "sde_core.cli.balance", "Classes of every label-like field, refusals and answer kinds."),
+    ("labels", "sde_core.cli.labels", "Likely label errors with evidence; how far annotators agree."),
     ("dups", "sde_core.cli.dups", "Exact, near and semantic duplicates, as groups with a keeper."),
     ("templates", "sde_core.cli.templates", "The template that each prompt was made from, mined from the prompts."),
     ("rules", "sde_core.cli.rules", "Score rows by rules; choose the most independent rules."),
