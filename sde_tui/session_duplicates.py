@@ -32,7 +32,7 @@ class DuplicateWishes:
 
     Attributes:
         part: What is compared: "row", "prompt" or "answer".
-        near: Least Jaccard similarity of near-duplicates.
+        near: Least similarity of near-duplicates.
         semantic: Least cosine of semantic duplicates; None while they are not asked for.
         kind: Only groups of this kind; "" for all, each in its loosest group.
         policy: Which row of a group stays.

@@ -39,8 +39,8 @@ _EPILOG = f"""\b
 Kinds, each holding the groups of those before it:
   exact       the same texts, labels and structured fields (tools, …); ids and dates may differ
   normalised  the same words but for case, white space and punctuation
-  near        at least the --near share of the word pairs of two rows is the same
-              (Jaccard; candidates by MinHash, each verified)
+  near        the words that say most are the same and in the same order: rare words,
+              numbers and names weigh more; each pair is verified word by word
   semantic    cosine of the embeddings of at least --semantic
 
 \b
@@ -58,7 +58,7 @@ Examples:
 
 @click.command("dups", epilog=_EPILOG)
 @data_options
-@click.option("--near", type=click.FloatRange(0.5, 1), default=NEAR_DEFAULT, show_default=True, metavar="J", help="Least Jaccard similarity.")
+@click.option("--near", type=click.FloatRange(0.5, 1), default=NEAR_DEFAULT, show_default=True, metavar="S", help="Least similarity.")
 @click.option(
     "--semantic",
     type=click.FloatRange(0.5, 1),
@@ -150,7 +150,7 @@ def _listed(index: DuplicateIndex, kept: KeptGroups) -> list[dict[str, Any]]:
 
 
 def _print(index: DuplicateIndex, table: GroupTable, outer: KeptGroups, policy: KeepPolicy, show: int) -> None:
-    thresholds = {"near": f"Jaccard ≥ {table.near:.2f}", "semantic": f"cosine ≥ {table.semantic or 0:.2f}"}
+    thresholds = {"near": f"similarity ≥ {table.near:.2f}", "semantic": f"cosine ≥ {table.semantic or 0:.2f}"}
     for kind in KINDS:
         if kind == "semantic" and table.semantic is None:
             click.echo(f"{kind:<12}not computed (--semantic {SEMANTIC_DEFAULT:g})")

@@ -32,7 +32,7 @@ _KIND_WORDS = {
     ALL_KINDS: "all kinds, each row in its loosest group",
     "exact": "exact: the same texts, labels and tools",
     "normalised": "normalised: the same but for case, white space, punctuation",
-    "near": "near: most word pairs are the same",
+    "near": "near: the words that say most are the same, in order",
     "semantic": "semantic: the embeddings point the same way",
 }
 _SEMANTIC_DEFAULT = 0.9

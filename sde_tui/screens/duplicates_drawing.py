@@ -48,8 +48,8 @@ def keeping_line(part: DuplicatesPart) -> tuple[Line, Line]:
 
 
 def threshold_span(wishes: DuplicateWishes, name: str) -> Span:
-    """The threshold in force: "[ Jaccard ≥ 0.80 ]"."""
-    return (f"[ Jaccard ≥ {wishes.near:.2f} ] " if name == "near" else f"[ cosine ≥ {wishes.semantic or 1:.2f} ] "), "accent"
+    """The threshold in force: "[ alike ≥ 0.80 ]"."""
+    return (f"[ alike ≥ {wishes.near:.2f} ] " if name == "near" else f"[ cosine ≥ {wishes.semantic or 1:.2f} ] "), "accent"
 
 
 def columns_line() -> Line:

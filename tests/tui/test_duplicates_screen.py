@@ -52,7 +52,7 @@ async def test_groups_are_the_engines(open_app, copies):
         assert sde.session.duplicates.to_drop == len(kept.dropped) == 6
         assert "= exact 1   ≡ normalised 1   ≈ near 2   ~ semantic off" in sde.text
         assert "2 groups · 6 of 10 rows go, first stays" in sde.text
-        assert "[ Jaccard ≥ 0.80 ]" in sde.text
+        assert "[ alike ≥ 0.80 ]" in sde.text
 
 
 async def test_the_screen_at_80_by_24(open_app, copies):
@@ -99,12 +99,12 @@ async def test_the_threshold_moves_without_comparing_again(open_app, copies, mon
         monkeypatch.setattr("sde_core.checks.duplicates.find_duplicates", None)
         before = sde.session.duplicates.index
         await sde.press(*["right_square_bracket"] * 4)
-        assert "[ Jaccard ≥ 1.00 ]" in sde.text
+        assert "[ alike ≥ 1.00 ]" in sde.text
         assert listed(sde) == [("normalised", 0, [2, 3, 9])]
         await sde.press_only("right_square_bracket")
         assert "strictest" in sde.flashed
         await sde.press(*["left_square_bracket"] * 11)
-        assert "[ Jaccard ≥ 0.50 ]" in sde.text
+        assert "[ alike ≥ 0.50 ]" in sde.text
         assert "down to 0.50 only" in sde.flashed
         assert len(listed(sde)) == 2
         assert sde.session.duplicates.index is before

@@ -1,4 +1,4 @@
-"""Duplicates: exact, the same after normalising, near (Jaccard on word shingles) and semantic (cosine of embeddings)."""
+"""Duplicates: exact, the same after normalising, near (weighted token overlap) and semantic (cosine of embeddings)."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ class Duplicates:
     advice = "Keep one row of each group: copies weigh more in training and leak into held-out rows."
 
     def run(self, context: CheckContext) -> list[Finding]:
-        """One finding a row that goes when the first row of each group stays. Reads the parameter "near" (least Jaccard similarity)."""
+        """One finding a row that goes when the first row of each group stays. Reads the parameter "near" (least similarity)."""
         threshold = float(context.params.get("near", NEAR_DEFAULT))
         index = find_duplicates(context.dataset, cancel=context.cancel, progress=context.progress)
         kept = index.kept(index.groups(threshold).outer())
