@@ -60,7 +60,10 @@ def shared_runs(
         CancelledError: When stopped.
     """
     runs = _RunTable(others, words)
-    hits = [_hits(texts, start, runs, words) for start in range(0, len(texts), _CHUNK_TEXTS) if not raise_if_cancelled(cancel)]
+    hits: list[tuple[I64, I64]] = []
+    for start in range(0, len(texts), _CHUNK_TEXTS):
+        raise_if_cancelled(cancel)
+        hits.append(_hits(texts, start, runs, words))
     positions = np.concatenate([np.empty(0, np.int64), *(hit[0] for hit in hits)])
     places = np.concatenate([np.empty(0, np.int64), *(hit[1] for hit in hits)])
     rare = np.bincount(places, minlength=len(runs.hashes)) <= _COMMON
