@@ -36,8 +36,8 @@ MARKER = re.compile(
 )
 _NAMED_MARKER = re.compile(rf"(?:^|\n)[ \t]*(?:input|context|output)\s*:\s*{MARKER.pattern}", re.IGNORECASE)
 WHOLE_MARKER = re.compile(
-    r"[<\[({\"']*\s*no[ _-]?(?:input|output|response|answer|content|context)"
-    r"(?: (?:needed|required|provided|necessary|given|available|specified|is (?:needed|required|provided|necessary)))?\s*[>\])}\"']*\.?",
+    r"[<\[({\\\"']*\s*no[ _-]?(?:input|output|response|answer|content|context)"
+    r"(?: (?:needed|required|provided|necessary|given|available|specified|is (?:needed|required|provided|necessary)))?\s*[>\])}\\\"']*\.?",
     re.IGNORECASE,
 )
 _FENCE = re.compile(r"^[ \t>]*(`{3,}|~{3,})([^\n]*)$", re.MULTILINE)
