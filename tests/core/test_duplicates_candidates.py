@@ -16,7 +16,7 @@ from sde_core.checks.duplicates import candidates as candidates_module
 from sde_core.checks.duplicates.anchors import TextAnchors, text_anchors
 from sde_core.checks.duplicates.candidates import candidate_pairs
 from sde_core.checks.duplicates.near import near_pairs
-from sde_core.checks.duplicates.overlap import Comparer
+from sde_core.checks.duplicates.overlap import comparer
 from sde_core.checks.duplicates.pairs import components
 from sde_core.errors import CancelledError
 
@@ -54,7 +54,7 @@ def test_all_similar_pairs_are_found(seed: int) -> None:
     first, second = np.array(list(combinations(range(len(texts)), 2))).T
     distinct = anchors.sequence_keys[first] != anchors.sequence_keys[second]
     first, second = first[distinct], second[distinct]
-    scores = Comparer(texts, anchors.n_tokens, anchors.weights).similarities(first, second)
+    scores = comparer(texts, anchors).similarities(first, second)
     expected = {(a, b): s for a, b, s in zip(first.tolist(), second.tolist(), scores.tolist(), strict=True) if s >= 0.7}
     found = near_pairs(texts)
     scored = dict(zip(zip(found.first.tolist(), found.second.tolist(), strict=True), found.scores.tolist(), strict=True))
@@ -154,11 +154,11 @@ def test_cancelled_at_every_stage() -> None:
     stop.set()
     texts = ["a b c", "a b c d"]
     anchors = text_anchors(texts)
-    comparer = Comparer(texts, anchors.n_tokens, anchors.weights)
+    comparing = comparer(texts, anchors)
     for work in (
         lambda: text_anchors(texts, cancel=stop),
         lambda: candidate_pairs(anchors, np.ones(2, bool), cancel=stop),
-        lambda: comparer.similarities(np.array([0]), np.array([1]), cancel=stop),
+        lambda: comparing.similarities(np.array([0]), np.array([1]), cancel=stop),
     ):
         with pytest.raises(CancelledError):
             work()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections import Counter
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 from sde_core.checks.duplicates.anchors import text_anchors
 from sde_core.checks.duplicates.near import near_pairs
-from sde_core.checks.duplicates.overlap import Comparer
+from sde_core.checks.duplicates.overlap import comparer
 from sde_core.checks.duplicates.pairs import ScoredPairs
 from sde_core.checks.duplicates.token_weights import TokenWeights, token_weights
 
@@ -25,8 +26,8 @@ NOTHING_SEEN = TokenWeights(np.full(1 << 20, 10, np.float32))
 def similarity(one: str, other: str, weights: TokenWeights | None = None) -> float:
     texts = [one, other]
     anchors = text_anchors(texts)
-    comparer = Comparer(texts, anchors.n_tokens, weights or anchors.weights)
-    return float(comparer.similarities(np.array([0]), np.array([1]))[0])
+    comparing = replace(comparer(texts, anchors), weights=weights or anchors.weights)
+    return float(comparing.similarities(np.array([0]), np.array([1]))[0])
 
 
 def reference(one: list[str], other: list[str], weight: float = 10.0) -> float:
@@ -63,7 +64,14 @@ def reference(one: list[str], other: list[str], weight: float = 10.0) -> float:
     share = 0.5 + 0.4 * min(1, common / 25)
     tversky = (common + (ordered_one + ordered_other) / 2) / 2 / (common + 1.3 * (share * less + (1 - share) * more)) if common else 0.0
     stretch = min(stretch_one, stretch_other)
-    return tversky * (min(1, (22 + less / 10) / stretch) if stretch else 1)
+    own = anchors_of(one), anchors_of(other)
+    specific = len(own[0] & own[1]) / min(map(len, own))
+    return max(0, tversky * (min(1, (22 + less / 10) / stretch) if stretch else 1) - 0.2 * (1 - min(1, specific / 0.4)))
+
+
+def anchors_of(tokens: list[str]) -> set[tuple[str, ...]]:
+    padded = ["", "", *tokens, "", ""]
+    return {tuple(padded[at : at + 3]) for at in range(len(tokens) + 2)} | ({("any", *sorted(tokens))} if len(tokens) <= 8 else set())
 
 
 TOKENS = st.lists(st.sampled_from([f"t{n}" for n in range(9)] + ["a", "b"]), min_size=1, max_size=16)

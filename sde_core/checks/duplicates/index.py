@@ -17,7 +17,7 @@ from sde_core.checks.duplicates.groups import GroupTable, group_table, levels
 from sde_core.checks.duplicates.keepers import KeepPolicy, KeptGroups, kept_groups, label_agreement, preference
 from sde_core.checks.duplicates.likeness import Likeness
 from sde_core.checks.duplicates.near import NEAR_FLOOR, first_of_equal, part_of, verified_pairs
-from sde_core.checks.duplicates.overlap import Comparer
+from sde_core.checks.duplicates.overlap import Comparer, comparer
 from sde_core.checks.duplicates.pairs import ScoredPairs, strongest_forest
 from sde_core.checks.duplicates.parts import ComparedTexts, Part, compared_texts
 from sde_core.dataset import Dataset
@@ -197,9 +197,10 @@ def find_duplicates(
     normalised = _normalised_classes(compared, anchors)
     representative = normalised == np.arange(total)
     progress_here = part_of(progress, 0.7, 1.0, total)
-    near = verified_pairs(compared.texts, anchors, representative, params.near_floor, cancel=cancel, progress=progress_here)
+    comparing = comparer(compared.texts, anchors, representative)
+    near = verified_pairs(comparing, anchors, representative, params.near_floor, cancel=cancel, progress=progress_here)
     progress(total, total)
-    return DuplicateIndex(params, compared, Comparer(compared.texts, anchors.n_tokens, anchors.weights), normalised, near)
+    return DuplicateIndex(params, compared, comparing, normalised, near)
 
 
 def semantic_duplicates(

@@ -8,7 +8,7 @@ import polars as pl
 
 from sde_core.checks.duplicates.anchors import TextAnchors, text_anchors
 from sde_core.checks.duplicates.candidates import candidate_pairs
-from sde_core.checks.duplicates.overlap import Comparer
+from sde_core.checks.duplicates.overlap import Comparer, comparer
 from sde_core.checks.duplicates.pairs import ScoredPairs, components, joined_pairs
 from sde_core.features.tokens import Texts
 from sde_core.progress import NEVER, Cancel, Progress, silent
@@ -55,7 +55,9 @@ def near_pairs(
     side = None if other_texts is None else np.arange(total) >= len(texts)
     classes = first_of_equal(anchors.sequence_keys, anchors.n_tokens, side)
     own = np.arange(total)
-    verified = verified_pairs(joined, anchors, classes == own, floor, side=side, cancel=cancel, progress=part_of(progress, 0.6, 1.0, total))
+    distinct = first_of_equal(anchors.sequence_keys, anchors.n_tokens) == own
+    comparing = comparer(joined, anchors, distinct)
+    verified = verified_pairs(comparing, anchors, classes == own, floor, side=side, cancel=cancel, progress=part_of(progress, 0.6, 1.0, total))
     progress(total, total)
     if side is None:
         equal = np.flatnonzero(classes != own)
@@ -75,7 +77,7 @@ def first_of_equal(keys: U64, n_tokens: I64, side: Mask | None = None) -> I64:
 
 
 def verified_pairs(
-    texts: Texts,
+    comparing: Comparer,
     anchors: TextAnchors,
     eligible: Mask,
     floor: float,
@@ -89,7 +91,7 @@ def verified_pairs(
     Each text of a component is also compared with the component's first one, which is the usual keeper.
 
     Args:
-        texts: All texts.
+        comparing: Compares any two texts.
         anchors: Of all texts.
         eligible: bool[n], texts to pair.
         floor: Least similarity.
@@ -101,21 +103,20 @@ def verified_pairs(
         CancelledError: When stopped.
     """
     n = len(eligible)
-    comparer = Comparer(texts, anchors.n_tokens, anchors.weights)
     first, second = candidate_pairs(anchors, eligible & (anchors.n_tokens > 0), side=side, cancel=cancel, progress=part_of(progress, 0.0, 0.3, n))
-    pairs = _similar(comparer, first, second, floor, cancel, part_of(progress, 0.3, 0.9, n))
+    pairs = _similar(comparing, first, second, floor, cancel, part_of(progress, 0.3, 0.9, n))
     if side is not None:
         return pairs
     roots = components(n, pairs.first, pairs.second)
     members = np.flatnonzero(roots != np.arange(n))
     known = np.isin((roots[members] << 32) | members, (first << 32) | second, assume_unique=True)
     members = members[~known]
-    with_first = _similar(comparer, roots[members], members, floor, cancel, part_of(progress, 0.9, 1.0, n))
+    with_first = _similar(comparing, roots[members], members, floor, cancel, part_of(progress, 0.9, 1.0, n))
     return _sorted(joined_pairs([pairs, with_first], floor))
 
 
-def _similar(comparer: Comparer, first: I64, second: I64, floor: float, cancel: Cancel, progress: Progress) -> ScoredPairs:
-    scores = comparer.similarities(first, second, floor, cancel=cancel, progress=progress)
+def _similar(comparing: Comparer, first: I64, second: I64, floor: float, cancel: Cancel, progress: Progress) -> ScoredPairs:
+    scores = comparing.similarities(first, second, floor, cancel=cancel, progress=progress)
     similar = scores >= floor
     return ScoredPairs(first[similar], second[similar], scores[similar], floor)
 

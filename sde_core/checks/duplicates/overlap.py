@@ -5,14 +5,17 @@ Every token has a weight w in bits (`TokenWeights`: rare ones, numbers and names
 - C be the weight of the tokens that both have, each as often as the text that has it less often;
 - O the part of C that also has one of the same neighbours in the other text, on either side: the common part in order;
 - a <= b the weights of what only one of the two has;
-- B the weight of the longest stretch of own words, the smaller one of the two texts; a stretch ends where three tokens in a row are shared.
+- B the weight of the longest stretch of own words, the smaller one of the two texts; a stretch ends where three tokens in a row are shared;
+- p the share of their anchors (three neighbouring tokens each) that both have and few other texts (`Specificity`);
 
-    similarity = (C + O) / 2 / (C + 1.3 (s a + (1 - s) b))  x  min(1, (22 + a / 10) / B),   s = 0.5 + 0.4 min(1, C / 25)
+    similarity = (C + O) / 2 / (C + 1.3 (s a + (1 - s) b))  x  min(1, (22 + a / 10) / B)  -  0.2 (1 - min(1, p / 0.4))
+    s = 0.5 + 0.4 min(1, C / 25)
 
 The first factor is a symmetric Tversky index (Jimenez, Becerra and Gelbukh 2013, "SOFTCARDINALITY-CORE"): what was replaced (both have
 something of their own) counts in full; what was only added, such as a prefix or a suffix, counts a tenth, in short texts up to a half. The
 second factor tells edits, which are strewn over a text, from another question about the same passage: a replaced stretch of more than 22
-bits (two or three content words) that holds more than a tenth of all that differs. 1.3 sets the scale: 0.8 is where people begin to speak of
+bits (two or three content words) that holds more than a tenth of all that differs. What is taken off at the end tells copies from rows that
+say what many rows say, such as "i want to know my credit score" among intents: their wording is nobody's own. 1.3 sets the scale: 0.8 is where people begin to speak of
 the same text, with a fifth of the common weight replaced. Texts equal after normalising have similarity 1; a text with more than 16 times the
 tokens of the other has none with it.
 """
@@ -26,6 +29,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from sde_core.checks.duplicates.anchors import TextAnchors
+from sde_core.checks.duplicates.specificity import Specificity, specificity
 from sde_core.checks.duplicates.token_weights import TokenWeights
 from sde_core.features.tokens import Texts, token_chunks
 from sde_core.progress import NEVER, Cancel, Progress, raise_if_cancelled, silent
@@ -39,6 +44,7 @@ Mask = npt.NDArray[np.bool_]
 _SCALE = 1.3
 _ADDED_ALONE, _ADDED_EVIDENCE = 0.4, 25.0
 _STRETCH, _STRETCH_SHARE = 22.0, 0.1
+_COMMON_WORDING, _OWN_WORDING = 0.2, 0.4
 _LONGEST_RATIO = 16
 _TOKENS_AT_ONCE = 1 << 18
 _TOKENS_HELD = 1 << 25
@@ -53,11 +59,13 @@ class Comparer:
         texts: The texts.
         n_tokens: int64[n], tokens of each.
         weights: What tokens weigh in this corpus.
+        specificity: What tells common wording from a text's own.
     """
 
     texts: Texts
     n_tokens: I64
     weights: TokenWeights
+    specificity: Specificity
 
     def similarities(self, first: I64, second: I64, floor: float = 0.0, *, cancel: Cancel = NEVER, progress: Progress = silent) -> F32:
         """float32[p], the similarity of each pair of texts; 0 may stand for what is below `floor`. Progress in pairs.
@@ -74,7 +82,9 @@ class Comparer:
             for piece in _pieces(sizes[block], _TOKENS_AT_ONCE):
                 raise_if_cancelled(cancel)
                 pairs = fitting[block][piece]
-                scores[pairs] = _similarities(table.pairs(first[pairs], second[pairs]), floor)
+                overlaps = _overlaps(table.pairs(first[pairs], second[pairs]), floor)
+                own = np.minimum(self.specificity.shares(first[pairs], second[pairs]) / _OWN_WORDING, 1)
+                scores[pairs] = np.maximum(overlaps - _COMMON_WORDING * (1 - own), 0)
                 progress(int(pairs[-1]) + 1, len(first))
         progress(len(first), len(first))
         return scores
@@ -87,6 +97,18 @@ class Comparer:
             weights.append(self.weights.of(chunk))
         starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(self.n_tokens[wanted])])
         return _TokenTable(wanted, np.concatenate(hashes), np.concatenate(weights), starts)
+
+
+def comparer(texts: Texts, anchors: TextAnchors, distinct: Mask | None = None) -> Comparer:
+    """Compares texts by what was found in one pass over them.
+
+    Args:
+        texts: The texts.
+        anchors: Of all of them.
+        distinct: bool[n], the texts that are no copy of another; None where all count.
+    """
+    counted = np.ones(len(anchors.n_tokens), bool) if distinct is None else distinct
+    return Comparer(texts, anchors.n_tokens, anchors.weights, specificity(anchors, counted))
 
 
 def _pieces(sizes: I64, most: int) -> Iterator[slice]:
@@ -138,7 +160,8 @@ class _Sides:
         return _Sides(self.hashes[tokens], self.weights[tokens], np.repeat(np.arange(len(lengths)), lengths), np.cumsum(lengths) - lengths)
 
 
-def _similarities(sides: _Sides, floor: float) -> F32:
+def _overlaps(sides: _Sides, floor: float) -> F32:
+    """The two factors, without what is taken off for common wording; 0 where they are certain to be below `floor`."""
     scores = np.zeros(len(sides.starts) // 2, np.float32)
     common = _common(sides.hashes, sides.side)
     possible = _tversky(sides, common, common) >= floor
