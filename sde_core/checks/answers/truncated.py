@@ -53,7 +53,9 @@ _VOCABULARY_ROWS = 20_000
 _LONGEST_FRAGMENT, _SHORT_WORD, _CAPITALISED_SEEN, _MUCH_RARER = 12, 3, 5, 50
 _LONGER_TAIL = r"[.!?。！？]\s+\S[^\n]{20,}$|。[^\n。]{8,}"
 _PROSE_TAIL = r"\S+ \S+ \S+ \S+ [^\n]*\S$|。[^\n。]{8,}$"
-_STOPPED = r"^[\[{]|```|[\p{L},–—&(\[{=+]$"
+_STOPPED = r"^[\p{L},–—&(\[{=+]$"
+_TAIL = 400
+"""So many characters at an answer's end show how it ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,8 @@ class TruncatedAnswers:
     def run(self, context: CheckContext) -> list[Finding]:
         """One finding a record."""
         answers = wanted_answers(context).with_columns(pl.col("answer").str.strip_chars_end())
-        cuts = list(self._cuts(context, answers.filter(pl.col("answer").str.contains(_STOPPED))))
+        answers = answers.with_columns(tail=pl.col("answer").str.tail(_TAIL))
+        cuts = list(self._cuts(context, answers.filter(_may_have_stopped())))
         if not cuts:
             return []
         share = _share_ending(answers, _LONGER_TAIL, sum(cut.needs == "habit" for _, _, cut in cuts))
@@ -115,9 +118,15 @@ class TruncatedAnswers:
                        answer_field(context.dataset, row), cut.score)  # fmt: skip
 
 
+def _may_have_stopped() -> pl.Expr:
+    answer = pl.col("answer")
+    begins_as_json = answer.str.starts_with("{") | answer.str.starts_with("[")
+    return begins_as_json | answer.str.contains("```", literal=True) | pl.col("tail").str.tail(1).str.contains(_STOPPED)
+
+
 def _share_ending(answers: pl.DataFrame, tail: str, stopped: int) -> float:
     """The share of the other prose answers that end properly; 0 where they are too few to speak of a habit."""
-    prose = answers.filter(pl.col("answer").str.contains(tail)).height
+    prose = answers.filter(pl.col("tail").str.contains(tail)).height
     return 1 - max(stopped - 1, 0) / prose if prose >= _FEWEST_TAILS else 0.0
 
 
