@@ -9,7 +9,7 @@ import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping
 
-from sde_core.checks.answers.redaction import without_personal_data, without_secrets
+from sde_core.checks.answers.redaction import with_redacted_masked, without_personal_data, without_secrets
 from sde_core.checks.fields import field_name, string_leaves
 from sde_core.checks.findings import Finding
 from sde_core.checks.formats.dates import DATES
@@ -220,8 +220,11 @@ def _in_fix_order(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def changed_part(edit: Edit, around: int = 30) -> tuple[str, str]:
-    """What an edit takes away and what it puts there, with a few characters around; "…" where the text goes on."""
-    before, after = edit.before, edit.after
+    """What an edit takes away and what it puts there, with a few characters around; "…" where the text goes on.
+
+    Personal data and secrets that the edit takes away are masked.
+    """
+    before, after = with_redacted_masked(edit.before, edit.after), edit.after
     shortest = min(len(before), len(after))
     start = next((i for i in range(shortest) if before[i] != after[i]), shortest)
     same_end = next((i for i in range(shortest - start) if before[-1 - i] != after[-1 - i]), shortest - start)

@@ -16,7 +16,8 @@ from sde_core.checks.answers.redaction import (
     without_personal_data,
     without_secrets,
 )
-from sde_core.checks.fixes import FIXES, fix_edits
+from sde_core.checks.fixes import FIXES, changed_part, fix_edits
+from sde_core.dataset import Edit
 from tests.core.checked import chat, clean_chats, findings_in, opened, rows_found
 
 LETTERS = "Q7wE9rT2yU4iO6pA8sD1fG3hJ5kL0zX"
@@ -99,6 +100,18 @@ def test_redaction_is_an_edit_of_the_field(tmp_path):
     assert rows_found(found) == [5]
     assert (found[0].severity, found[0].evidence) == ("info", "Write to ada.….")
     assert [edit.after for edit in fix_edits(dataset, found)] == ["Write to [EMAIL]."]
+
+
+def test_neither_kind_shows_the_other(tmp_path):
+    found = findings_in(tmp_path, [*clean_chats(5), chat("How?", f"Set {KEYS[1]} and call 604-457-4895.")], "secret", "personal-data")
+    assert [finding.evidence for finding in found] == ["Set sk-p… and call 604…."] * 2
+
+
+def test_the_preview_of_a_redaction_shows_no_secret():
+    before = f"Set the key to {KEYS[1]} and write to ada.lovett@harbour-museum.net."
+    shown = changed_part(Edit(0, ("text",), before, without_personal_data(without_secrets(before))))
+    assert shown == ("Set the key to sk-p… and write to ada.….", "Set the key to [SECRET] and write to [EMAIL].")
+    assert changed_part(Edit(0, ("text",), before, before + "!"))[0].endswith("net.")
 
 
 def test_card_and_account_numbers_keep_their_check_digits():

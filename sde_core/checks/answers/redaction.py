@@ -201,14 +201,30 @@ def without_secrets(text: str) -> str:
 
 
 def _without(text: str, found: list[Sensitive]) -> str:
-    for piece in sorted(found, key=lambda piece: piece.start, reverse=True):
+    for piece in reversed(_without_overlaps(found)):
         text = text[: piece.start] + piece.mark + text[piece.end :]
     return text
 
 
 def masked(text: str, found: list[Sensitive]) -> str:
     """The text with all but the first characters of each hidden, so that it can be shown."""
-    for piece in sorted(found, key=lambda piece: piece.start, reverse=True):
+    for piece in reversed(_without_overlaps(found)):
         shown = min(4, (piece.end - piece.start) // 4)
         text = text[: piece.start + shown] + "…" + text[piece.end :]
     return text
+
+
+def with_redacted_masked(before: str, after: str) -> str:
+    """A text with those pieces masked that redaction took out of it."""
+    if after.count("[") <= before.count("["):
+        return before
+    found = [piece for piece in (*personal_data(before), *secrets(before)) if before[piece.start : piece.end] not in after]
+    return masked(before, found)
+
+
+def _without_overlaps(found: list[Sensitive]) -> list[Sensitive]:
+    kept: list[Sensitive] = []
+    for piece in sorted(found, key=lambda piece: (piece.start, -piece.end)):
+        if not kept or piece.start >= kept[-1].end:
+            kept.append(piece)
+    return kept

@@ -47,4 +47,5 @@ def _fault(text: str, found: Sequence[Sensitive], severity: Severity, score: flo
     counts = Counter(piece.kind for piece in found)
     said = ", ".join(kind if count == 1 else f"{kind} ({count} times)" for kind, count in counts.items())
     first = min(piece.start for piece in found)
-    return Fault(severity, f"The text holds {said}.", excerpt(masked(text, list(found)), first), score, fix)
+    hidden = masked(text, [*personal_data(text), *secrets(text)])
+    return Fault(severity, f"The text holds {said}.", excerpt(hidden, first), score, fix)
