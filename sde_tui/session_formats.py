@@ -1,4 +1,4 @@
-"""Format and answer findings: by check, with what their safe fixes would change, and the groups whose answers have one shape."""
+"""Format and answer findings: by check, with what their safe fixes would change; groups whose answers have one shape; prompt templates."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class FormatsPart:
         self._session = session
         self._shapes: ShapeReport | None = None
         self._entries: tuple[CheckReport, tuple[CheckEntry, ...]] | None = None
-        self._groups: tuple[Any, tuple[GroupEntry, ...]] | None = None
+        self._groups: tuple[Any, dict[str, tuple[GroupEntry, ...]]] | None = None
         self._previews: dict[tuple[str, tuple[int, ...], str], Edit | None] = {}
         self._previewed: Dataset | None = None
         session.signals.dataset.subscribe(session.app, self._dataset_changed)
@@ -159,23 +159,28 @@ class FormatsPart:
         if self._groups is None or self._groups[0] is not report:
             entry = self.entry("odd-answer")
             odd = {row: finding.message for finding in entry.findings for row in finding.rows} if entry else {}
-            self._groups = report, tuple(_group_entry(group, odd) for group in self._shapes.groups)
-        return self._groups[1]
+            by_kind = {"group": self._shapes.groups, "template": self._shapes.templates}
+            self._groups = report, {kind: tuple(_group_entry(group, odd) for group in groups) for kind, groups in by_kind.items()}
+        return self._groups[1]["group"]
 
-    def rows_of_shape(self, group: int, shape: int) -> list[int]:
-        """The rows of a group whose answer has the shape at this place of its list."""
-        found = self._group(group)
-        if found is None or self._shapes is None:
+    @property
+    def templates(self) -> tuple[GroupEntry, ...]:
+        """The rows by the template of their prompt, largest first, those without one last; () where there are none."""
+        return self._groups[1]["template"] if self.groups and self._groups is not None else ()
+
+    def rows_of_shape(self, kind: str, group: int, shape: int) -> list[int]:
+        """The rows of a group, or of a template, whose answer has the shape at this place of its list."""
+        if self._shapes is None:
             return []
-        rows: list[int] = found.rows_of(found.shapes[shape][0], self._shapes).tolist()
+        groups = self._shapes.templates if kind == "template" else self._shapes.groups
+        if group >= len(groups) or shape >= len(groups[group].shapes):
+            return []
+        rows: list[int] = groups[group].rows_of(groups[group].shapes[shape][0], self._shapes).tolist()
         return rows
 
     def example(self, row: int) -> str:
         """The answer of a row, as it stands now."""
         return visible(self._session.dataset.turns(row).answer, 600)
-
-    def _group(self, number: int) -> ShapeGroup | None:
-        return self._shapes.groups[number] if self._shapes is not None and number < len(self._shapes.groups) else None
 
     # ---- fixes
 
@@ -261,4 +266,4 @@ def _group_entry(group: ShapeGroup, odd: dict[int, str]) -> GroupEntry:
     shapes = tuple((kind, detail, count) for (kind, detail), count in group.shapes)
     breakers = [odd[row] for row in group.rows.tolist() if row in odd]
     habits = tuple(dict.fromkeys(visible(_HABIT.sub(r"\1 \2", message.split(";")[0]), 120) for message in breakers))
-    return GroupEntry(visible(group.title, 160), len(group.rows), family, share, len(breakers), habits, shapes)
+    return GroupEntry(visible(" ".join(group.title.split()), 300), len(group.rows), family, share, len(breakers), habits, shapes)

@@ -256,11 +256,13 @@ class ShapeReport:
         groups: Every row of `texts` is in exactly one.
         shapes: The distinct (kind, detail).
         shape_ids: int64[n], index into `shapes` for each line of `texts`.
+        templates: The same rows by the template of their prompt, largest first, those without one last; () where templates are not known.
     """
 
     groups: tuple[ShapeGroup, ...]
     shapes: tuple[tuple[str, str], ...]
     shape_ids: npt.NDArray[np.int64]
+    templates: tuple[ShapeGroup, ...] = ()
 
     def shape_at(self, position: int) -> tuple[str, str]:
         """The shape of the answer on line `position` of `texts`."""
@@ -294,7 +296,18 @@ def mine_shapes(
     rows = texts["row"].to_numpy()
     whole = "all rows" if len(leaves) == 1 else "all other rows"
     groups = [_group(leaf, title or whole, rows, ids, named) for leaf, title in leaves]
-    return ShapeReport(tuple(sorted(groups, key=lambda group: -len(group.rows))), named, ids)
+    of_template = tuple(_group(part, title, rows, ids, named) for part, title in _template_parts(templates)) if templates is not None else ()
+    return ShapeReport(tuple(sorted(groups, key=lambda group: -len(group.rows))), named, ids, of_template)
+
+
+def _template_parts(templates: Templates) -> Iterator[Leaf]:
+    """The prompts of each template, and last those of none, where there are any templates."""
+    order = np.argsort(templates.groups, kind="stable")
+    starts = np.searchsorted(templates.groups[order], np.arange(len(templates.titles) + 1))
+    for group, title in enumerate(templates.titles):
+        yield order[starts[group] : starts[group + 1]], title
+    if starts[0] and templates.titles:
+        yield order[: starts[0]], ""
 
 
 def _class_ids(ids: npt.NDArray[np.int64], shapes: Sequence[tuple[str, str]]) -> npt.NDArray[np.int64]:

@@ -1,4 +1,4 @@
-"""5 Formats: what is wrong with fields, turns, characters and answers; the shapes of answers and what breaks them; safe fixes."""
+"""5 Formats: what is wrong with fields, turns, characters and answers; shapes of answers, prompt templates and what breaks them; safe fixes."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from sde_tui.screens.formats_drawing import (
     left_items,
     shape_line,
     shape_lines,
+    template_head,
+    template_lines,
     waiting_lines,
 )
 from sde_tui.session_formats import CheckEntry, FormatsPart, GroupEntry
@@ -114,7 +116,12 @@ class FormatsScreen(SdeScreen):
         kind, which = self.left.value or ("", "")
         if kind == "check":
             return self.part.entry(which)
-        return self.part.groups[which] if kind == "group" and which < len(self.part.groups) else None
+        entries = self.part.groups if kind == "group" else self.part.templates if kind == "template" else ()
+        return entries[which] if entries and which < len(entries) else None
+
+    @property
+    def _on_template(self) -> bool:
+        return bool(self.left.value) and self.left.value[0] == "template"
 
     @property
     def entry(self) -> CheckEntry | None:
@@ -131,7 +138,7 @@ class FormatsScreen(SdeScreen):
     def _shape_rows(self) -> list[int]:
         """The rows of the shape under the cursor at the right."""
         kind, which = self.left.value or ("", "")
-        return self.part.rows_of_shape(which, self.found.cursor) if kind == "group" else []
+        return self.part.rows_of_shape(kind, which, self.found.cursor) if kind in ("group", "template") else []
 
     # ---- refreshing
 
@@ -163,7 +170,7 @@ class FormatsScreen(SdeScreen):
         shown = self.shown
         head: tuple[Line, Line] = ([], [])
         if shown is not None:
-            head = check_head(shown) if isinstance(shown, CheckEntry) else group_head(shown)
+            head = check_head(shown) if isinstance(shown, CheckEntry) else template_head(shown) if self._on_template else group_head(shown)
         self.query_one("#what", OneLine).show(head[0])
         self.query_one("#about", OneLine).show(head[1])
         self.found.show(shown)
@@ -177,7 +184,8 @@ class FormatsScreen(SdeScreen):
         if isinstance(shown, CheckEntry) and self.finding is not None:
             lines = finding_lines(self.part, self.finding, width, height)
         elif isinstance(shown, GroupEntry) and self.found.cursor < len(shown.shapes):
-            lines = shape_lines(self.part, shown, self._shape_rows(), self.found.cursor, width, height)
+            drawn = template_lines if self._on_template else shape_lines
+            lines = drawn(self.part, shown, self._shape_rows(), self.found.cursor, width, height)
         detail.set_items([Item(line) for line in lines])
 
     def on_line_list_moved(self, event: LineList.Moved) -> None:
@@ -203,7 +211,7 @@ class FormatsScreen(SdeScreen):
     def command_line(self) -> str:
         entry, data = self.entry, self.session.command_data
         if entry is None:
-            return f"sde check {data}"
+            return f"sde {'templates' if self._on_template else 'check'} {data}"
         return f"sde {'fix' if entry.fixes else 'check'} {data} --only {entry.name}"
 
     def copied(self) -> tuple[str, str]:
@@ -232,9 +240,10 @@ class FormatsScreen(SdeScreen):
             part.drill(rows, shown.title.lower(), screen=self.NAME, first=finding.rows[0] if finding and finding.rows else None)
         elif isinstance(shown, GroupEntry):
             numbers = [self.found.cursor] if at_right else range(len(shown.shapes))
-            _, which = self.left.value
-            kind = shown.shapes[self.found.cursor][0] if at_right else "answers"
-            part.drill([row for number in numbers for row in part.rows_of_shape(which, number)], f"{kind}, {shown.title}", screen=self.NAME)
+            of, which = self.left.value
+            kind = shown.shapes[self.found.cursor][0] if at_right else "prompts" if of == "template" else "answers"
+            rows = [row for number in numbers for row in part.rows_of_shape(of, which, number)]
+            part.drill(rows, f"{kind}, {shown.title or 'no template'}", screen=self.NAME)
 
     def why_not_switch_pane(self) -> str:
         return self.why_not_open_rows()

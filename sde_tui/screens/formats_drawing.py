@@ -43,7 +43,27 @@ def left_items(part: FormatsPart, width: int) -> list[Item]:
     items += [Item(_group_line(group, width), ("group", number)) for number, group in enumerate(part.groups)]
     if part.grouped and not part.groups:
         items.append(Item([("   no written answers", "dim")]))
-    return items
+    return items + _template_items(part, width)
+
+
+def _template_items(part: FormatsPart, width: int) -> list[Item]:
+    """The templates that prompts were made from."""
+    if not part.groups:
+        return []
+    found = sum(bool(entry.title) for entry in part.templates)
+    items = [Item([]), Item([(" Prompt templates", "header"), (f" {found:,}" if found else "", "dim")])]
+    items += [Item(_template_line(entry, part, width), ("template", number)) for number, entry in enumerate(part.templates)]
+    return items if found else [*items, Item([("   none: prompts are free text", "dim")])]
+
+
+def _template_line(entry: GroupEntry, part: FormatsPart, width: int) -> Line:
+    """Rows, their share, the fixed words, and how many answers are odd."""
+    odd = f" ▴{entry.odd}" if entry.odd else ""
+    share = entry.rows / max(sum(other.rows for other in part.templates), 1)
+    shown = f"{share:>4.0%} " if share >= 0.005 else " <1% "
+    title = entry.title or "no template"
+    left = width - _COUNT - 6 - len(odd)
+    return [(f"{entry.rows:>{_COUNT},} ", "text"), (shown, "dim"), (fit(title, left), "text" if entry.title else "dim"), (odd, "warn")]
 
 
 def _findings_words(part: FormatsPart) -> str:
@@ -127,6 +147,18 @@ def group_head(group: GroupEntry) -> tuple[Line, Line]:
     broken = f" ▴ {group.odd:,} break{'s' if group.odd == 1 else ''} this: " if group.odd else " "
     habit = "; ".join(group.habits) or f"{group.share:.0%} are {group.family}"
     return [(f" {group.rows:,} answers: {group.title}", "strong")], [(broken, "warn"), (habit, "text")]
+
+
+def template_head(entry: GroupEntry) -> tuple[Line, Line]:
+    """The template; what the answers to it usually are."""
+    said = f" {count_of(entry.rows, 'prompt')}: {entry.title}" if entry.title else f" {count_of(entry.rows, 'prompt')} made from no template"
+    return [(said, "strong")], group_head(entry)[1]
+
+
+def template_lines(part: FormatsPart, entry: GroupEntry, rows: Sequence[int], number: int, width: int, height: int) -> list[Line]:
+    """The template in full, as far as half of the room goes, over one shape of its answers."""
+    title: list[Line] = [[(text, "user")] for text in list(wrapped(entry.title or "no template", width))[: max(height // 2, 1)]]
+    return title + shape_lines(part, entry, rows, number, width, height - len(title))
 
 
 def shape_line(group: GroupEntry, number: int, width: int) -> Line:

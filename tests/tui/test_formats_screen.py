@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 
 import pytest
 
@@ -289,6 +290,49 @@ async def test_golden(open_app, desk):
         await on_check(sde, "outer-whitespace")
         await sde.press("f")
         sde.golden("formats")
+
+
+async def on_template(sde, words):
+    """Goes to screen 5 and puts the cursor on a template, or on the rows of none where `words` is empty."""
+    await sde.press("5", "home")
+    values = [item.value for item in sde.app.screen.left.items if item.value is not None]
+    number = next(number for number, entry in enumerate(sde.session.formats.templates) if (words in entry.title if words else not entry.title))
+    await sde.press(*["down"] * values.index(("template", number)))
+
+
+async def test_templates_are_listed_with_the_shapes_of_their_answers(open_app, desk):
+    async with open_app(desk, checks=True) as sde:
+        await on_template(sde, "Which label")
+        assert [entry.rows for entry in sde.session.formats.templates] == [50, 49]
+        shown = "\n".join(right(sde))
+        assert "50 prompts: Which label fits message ‹…›" in shown
+        assert "short label" in shown
+        assert "1 breaks this" in shown
+        assert sde.app.screen.command_line().startswith("sde templates ")
+
+
+async def test_enter_on_a_template_opens_its_rows(open_app, desk):
+    async with open_app(desk, checks=True) as sde:
+        await on_template(sde, "What of number")
+        await sde.press("enter")
+        assert sde.app.screen.NAME == "records"
+        assert list(sde.session.records.view.rows) == [n for n in range(0, 100, 2) if n != 40]
+
+
+async def test_free_prompts_are_said_to_have_no_template(open_app, tmp_path):
+    path = tmp_path / "free.jsonl"
+    rng = random.Random(1)
+    prompts = ["".join(rng.choice("abcdefghij ") for _ in range(60)) for _ in range(40)]
+    path.write_text("\n".join(json.dumps(row(prompt, "Yes, that is so.")) for prompt in prompts) + "\n", encoding="utf-8")
+    async with open_app(path, checks=True) as sde:
+        await sde.press("5")
+        assert any("none: prompts are free text" in plain(item.line) for item in sde.app.screen.left.items)
+
+
+async def test_golden_template(open_app, desk):
+    async with open_app(desk, checks=True) as sde:
+        await on_template(sde, "Which label")
+        sde.golden("formats_template")
 
 
 async def test_golden_group(open_app, desk):
