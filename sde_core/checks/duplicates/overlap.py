@@ -14,10 +14,10 @@ Every token has a weight w in bits (`TokenWeights`: rare ones, numbers and names
 The first factor is a symmetric Tversky index (Jimenez, Becerra and Gelbukh 2013, "SOFTCARDINALITY-CORE"): what was replaced (both have
 something of their own) counts in full; what was only added, such as a prefix or a suffix, counts a tenth, in short texts up to a half. The
 second factor tells edits, which are strewn over a text, from another question about the same passage: a replaced stretch of more than 22
-bits (two or three content words) that holds more than a tenth of all that differs. What is taken off at the end tells copies from rows that
-say what many rows say, such as "i want to know my credit score" among intents: their wording is nobody's own. 1.3 sets the scale: 0.8 is where people begin to speak of
-the same text, with a fifth of the common weight replaced. Texts equal after normalising have similarity 1; a text with more than 16 times the
-tokens of the other has none with it.
+bits (two or three content words) that holds more than a tenth of all that differs. What is taken off at the end tells copies from rows that say what
+many rows say, such as "i want to know my credit score" among intents: their wording is nobody's own. 1.3 sets the scale: 0.8 is where people
+begin to speak of the same text, with a fifth of the common weight replaced. Texts equal after normalising have similarity 1; a text with more
+than 16 times the tokens of the other has none with it.
 """
 
 from __future__ import annotations
