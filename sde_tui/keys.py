@@ -114,6 +114,7 @@ KEYS: tuple[Key, ...] = (
     Key("balance", "t", "target", "Target…", "Say which share this class should have; the rows to drop or to add are worked out.", 3),
     Key("balance", "X", "reject_surplus", "Drop…", "Reject the rows that the targets have no room for, after asking; each with its reason."),
     Key("balance", "b", "by", "Against…", "Count each pair of classes of this field and another one, and back.", 4),
+    Key("balance", "l", "labels", "Label errors", "Look for labels of this field that are likely wrong, with suggestions and evidence."),
     Key("balance", "escape", "no_targets", "No targets", "Leave the table of pairs; without one, forget the targets of this field."),
     Key("balance", "v", "which", "Which rows", "Count the rows not rejected, all rows, or the accepted rows."),
     Key("balance", "s", "sort", "Sort", "Most frequent first, or by name."),

@@ -33,6 +33,7 @@ PARTS: tuple[tuple[str, str], ...] = (
     ("balance", "sde_tui.session_balance:BalancePart"),
     ("duplicates", "sde_tui.session_duplicates:DuplicatesPart"),
     ("leaks", "sde_tui.session_leaks:LeaksPart"),
+    ("labels", "sde_tui.session_labels:LabelsPart"),
     ("formats", "sde_tui.session_formats:FormatsPart"),
     ("rules", "sde_tui.session_rules:RulesPart"),
     ("selection", "sde_tui.session_selection:SelectionPart"),

@@ -318,6 +318,32 @@ class BalanceScreen(SdeScreen):
     def _others(self) -> list[str]:
         return [name for name in self.part.fields if name != self.field and name not in self.part.waiting]
 
+    def why_not_labels(self) -> str:
+        return self._why_nothing() or ("" if self.session.labels.knows(self._judged_field()) else self.session.labels.why_not_run())
+
+    def _judged_field(self) -> str:
+        """The field under the cursor where its labels can be judged; "" lets the engine take the label."""
+        field = self.field
+        return field if field is not None and not self.part.meaning(field) else ""
+
+    def action_labels(self) -> None:
+        labels, field = self.session.labels, self._judged_field()
+        if labels.knows(field):
+            self._show_labels()
+        else:
+            labels.run(field, self._show_labels)
+
+    def _show_labels(self) -> None:
+        labels = self.session.labels
+        if not len(labels):
+            self.flash(labels.summary() + ".", "good")
+        elif self.app.screen is not self:
+            self.flash(labels.summary() + ": l on screen 3 lists them.", "warn")
+        else:
+            from sde_tui.screens.labels import LabelsScreen
+
+            self.app.push_screen(LabelsScreen(labels), lambda at: None if at is None else labels.drill(at, screen=self.NAME))
+
     def action_by(self) -> None:
         if self.by:
             self._show_by("")

@@ -46,7 +46,9 @@ class Agreement:
     @property
     def ceiling(self) -> str:
         """What the agreement means for a model's accuracy."""
-        return f"Two people agree on {self.percent:.1%}: an accuracy measured above that tells nothing more about a model."
+        if self.percent >= 1:
+            return "Full agreement sets no ceiling; copies of one row always agree."
+        return f"Ceiling: two labels of one text agree in {self.percent:.1%}; no model can be measured better than that."
 
     def to_json(self) -> dict[str, Any]:
         """As a plain dictionary."""
