@@ -106,6 +106,7 @@ def test_half_a_word_is_told_from_a_word():
         LONG + " I do not know what to say." * 5,
         LONG + " and so on again" * 9,
         "The same line again.\n" * 6,
+        LONG + " and" * 20,
         "I see. " + "You must water the plant every day. " * 3 + "That is all.",
     ],
 )
@@ -117,6 +118,8 @@ def test_a_loop_is_found(tmp_path, answer):
     "answer",
     [
         "Row, row, row your boat, gently down the stream. Merrily, merrily, merrily, merrily, life is but a dream.",
+        "Knock knock knock knock knock knock knock knock knock knock knock knock knock knock. Who is there?",
+        "Tick tick tick tick tick tick tick tick tick tick tick tick tick tick tick tick tick tick tick tick",
         "Ha ha ha ha ha ha ha ha ha ha ha ha ha ha ha ha ha ha ha ha ha ha ha ha.",
         "0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0",
         "| a | b |\n|---|---|\n| 1 | 1 |\n| 1 | 1 |\n| 1 | 1 |\n| 1 | 1 |",

@@ -63,6 +63,7 @@ def test_parsing_runs_nothing(tmp_path, recwarn):
     [
         ("import os\nprint(os.name)\n", ["import os\nprint(os.name)\n"]),
         ("import os\nprint(os.name)\n\nOutput:\nposix", ["import os\nprint(os.name)\n\n"]),
+        ("So:\n```\nimport os\nos.name\n```", ["import os\nos.name\n"]),
         ("So:\n```python\nx = 1\n```\nand\n```\ny\n```\n  ```py\n  z = 2\n  ```", ["x = 1\n", "z = 2\n"]),
         ("import x;\nx.y();\n", []),
         ("This is how:\n\nimport os\n", []),

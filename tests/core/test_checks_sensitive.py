@@ -38,6 +38,7 @@ KEYS = [
 ]
 PERSONAL = [
     ("write to ada.lovett@harbour-museum.net today", "write to [EMAIL] today"),
+    ("write to john.smith@gmail.com or bob@harbour-museum.net", "write to [EMAIL] or [EMAIL]"),
     ("call 604-457-4895 or (313) 222-2027", "call [PHONE] or [PHONE]"),
     ("call +44 20 7946 0018 now", "call [PHONE] now"),
     ("the card 4539 5787 6362 1486 was charged", "the card [CARD] was charged"),
@@ -49,6 +50,7 @@ PERSONAL = [
 NOBODYS = [
     "write to ada@example.com, info@harbour-museum.net or your_name@gmail.com",
     "git@github.com:harbour/museum.git",
+    "bob@gmail.com, jane.doe@harbour-museum.net, me@mydomain.org, letters@harbour-museum.net",
     "call 555-555-1234, (555) 123-4567, 1-800-222-1222 or 123-456-7890",
     "the card 4111 1111 1111 1111 is for tests, and 4539 5787 6362 1487 is mistyped",
     "the number 4539578763621486 is a product",

@@ -20,7 +20,7 @@ from sde_core.checks.fields import excerpt
 from sde_core.checks.findings import CheckContext, Fault, Finding
 from sde_core.dataset.turns import ASSISTANT
 
-_FENCE = re.compile(r"^(?P<indent>[ \t>]*)```[ \t]*(?P<language>[\w+#]+)[^\n]*\n(?P<code>.*?)^(?P=indent)[ \t]*```[ \t]*$", re.DOTALL | re.MULTILINE)
+_FENCE = re.compile(r"^(?P<indent>[ \t>]*)```[ \t]*(?P<language>[\w+#]*)[^\n]*\n(?P<code>.*?)^(?P=indent)[ \t]*```[ \t]*$", re.DOTALL | re.MULTILINE)
 _PYTHON, _JSON = ("python", "py", "python3"), ("json",)
 _LONGEST_CODE, _MOST_NESTED = 20_000, re.compile(r"[-+~(\[{ \t]{80,}[^\s]|(?:[-+*/.,]\s*\w+\s*){3000}|(?:\bnot\s+){50}")
 _PYTHON_START = re.compile(
@@ -85,9 +85,15 @@ def python_blocks(text: str) -> Iterator[Block]:
     """The Python code of a text: blocks that say so, or all of it where it is nothing else."""
     if "```" in text:
         yield from _fenced(text, _PYTHON)
-    elif _PYTHON_START.match(text.lstrip("\n").split("\n", 1)[0]) and _PYTHON_LINE.search(text) and not _OTHER_LANGUAGE.search(text):
+        yield from (Block(block.code, block.at, False) for block in _fenced(text, ("",)) if _is_python(block.code))
+    elif _is_python(text):
         output = _OUTPUT.search(text)
         yield Block(text[: output.start()] if output and output.start() else text, 0, False)
+
+
+def _is_python(text: str) -> bool:
+    first_line = text.lstrip("\n").split("\n", 1)[0]
+    return bool(_PYTHON_START.match(first_line) and _PYTHON_LINE.search(text)) and not _OTHER_LANGUAGE.search(text)
 
 
 def _fenced(text: str, languages: Sequence[str]) -> Iterator[Block]:

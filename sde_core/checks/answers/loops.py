@@ -17,6 +17,8 @@ _SENTENCE = re.compile(r"[^.!?。！？\n]+[.!?。！？]*")
 _ENDS, _WIDE_ENDS = "\n!?", "。！？"
 _FEWEST_CHARACTERS = 7
 """A sentence of four words has at least so many."""
+_LONGEST_TAIL, _SHORTEST_WORD, _MOST_WORDS_IN_A_ROW = 600, 3, 12
+_SOUNDS = re.compile(r"blah|tick|tock|knock|boom|beep|bang|ding|dong|ring|buzz|woof|meow|moo|oink|buffalo|gol|goal|hey|yeah|null|none|nan|true|false")
 _LETTERS = re.compile(r"[^\W\d_]{2,}")
 
 
@@ -52,7 +54,18 @@ def tail_loop(text: str) -> tuple[str, int]:
     while body[-(repeats + 1) * period : -repeats * period] == unit:
         repeats += 1
     said_enough = repeats >= _FEWEST_REPEATS and repeats * period >= _SHORTEST_LOOP
-    return (unit.strip(), repeats) if said_enough and _says_something(unit) else ("", 0)
+    if said_enough and _says_something(unit):
+        return unit.strip(), repeats
+    return _one_word_loop(body) if said_enough else ("", 0)
+
+
+def _one_word_loop(body: str) -> tuple[str, int]:
+    """The word that a text ends with many times over, and how often; ("", 0) for laughter and other sounds."""
+    words = body[-_LONGEST_TAIL:].split()
+    word = words[-1].strip(".,!?").casefold()
+    repeats = next((count for count, other in enumerate(reversed(words)) if other.strip(".,!?").casefold() != word), len(words))
+    is_sound = len(word) < _SHORTEST_WORD or not word.isalpha() or len(set(word)) < _SHORTEST_WORD or _SOUNDS.fullmatch(word)
+    return ("", 0) if is_sound or repeats < _MOST_WORDS_IN_A_ROW else (word, repeats)
 
 
 def _says_something(unit: str) -> bool:

@@ -33,18 +33,31 @@ class Sensitive:
 
 _EMAIL = re.compile(r"(?<![\w.+%@/:-])[A-Za-z0-9][A-Za-z0-9._+-]{0,63}@((?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,24})(?![\w@-])")
 _PLACEHOLDER_DOMAIN = re.compile(
-    r"(?:.*\.)?(?:example\d*|[\w-]*example|test\w*|sample\w*|demo|domain\w*|(?:my|your|our|the|some|any)-?\w+|e?mail|company\w*|\w+company|website"
-    r"|site|abc\w*|xyz\w*|foo\w*|bar|acme\w*|corp|business|organization|org|school|university|server|host\w*|provider|address|placeholder|fake\w*|[a-z\d]{1,2})"
+    r"(?:.*\.)?(?:example\d*|[\w-]*example|test\d*|testing|sample\w*|demo|domain\w*|e?mail|company\w*|\w+company|website|site|abc\w*|xyz\w*"
+    r"|foo\w*|bar|acme\w*"
+    r"|(?:my|your|our|the|some|any)-?(?:company|domain|e?mail|site|org|website|business|provider|host|server|corp|app|name|school|university|bank"
+    r"|firm)\w*"
+    r"|corp|business|organization|org|school|university|server|host\w*|provider|address|placeholder|fake\w*|[a-z\d])"
     r"\.[a-z.]{2,6}|.*\.(?:test|example|invalid|local|localhost|internal)",
     re.IGNORECASE,
 )
 _ROLE_NAME = re.compile(
-    r"(?:.*(?:example|test|sample|placeholder|dummy|fake|user|your|my_|_my|name|e?mail|someone|somebody|anyone|nobody|recipient|sender|address|domain).*"
-    r"|(?:john|jane|joe|j)[._-]?(?:doe|smith)\d*|foo|bar|baz|abc\w*|xyz|\d+|[a-z]\d?|alice|bob|carol|charlie|dave|david|eve|john|jane|joe|jim|jill|mary|dan|jon|you|me"
-    r"|info\w*|support|help\w*|sales|contact\w*|admin\w*|office|press|media|news\w*|no-?reply|do-?not-?reply|webmaster|postmaster|service\w*|customer\w*"
-    r"|marketing|editor\w*|feedback|team|hello|hr|jobs|careers|billing|orders?|privacy|security|legal|abuse|root|git|admission\w*|subscribe|unsubscribe|alerts?|pr|spam|phish\w*|report\w*|backup)",
+    r"(?:.*(?:example|test|sample|placeholder|dummy|fake|user|your|my_|_my|name|e?mail|someone|somebody|anyone|nobody|recipient|sender|address"
+    r"|domain).*"
+    r"|(?:john|jane|joe|j)[._-]?doe\d*|foo|bar|baz|abc\w*|xyz|\d+|[a-z]\d?|you|me"
+    r"|info\w*|support|help\w*|sales|contact\w*|admin\w*|office|press|media|news\w*|no-?reply|do-?not-?reply|webmaster|postmaster|service\w*"
+    r"|customer\w*"
+    r"|marketing|editor\w*|feedback|team|hello|hr|jobs|careers|billing|orders?|privacy|security|legal|abuse|root|git|admission\w*|subscribe"
+    r"|unsubscribe"
+    r"|alerts?|pr|spam|phish\w*|report\w*|backup|letters?|investigations?|\w*pictures?|photos?|auto\w*|comments?|tips?|\w*submissions?|word)",
     re.IGNORECASE,
 )
+_FIRST_NAME_ALONE = re.compile(
+    r"(?:alice|bob|carol|charlie|dave|david|eve|john|jane|joe|jim|jill|mary|dan|jon|tom|anna|emma|max|mike|sam|sarah)\d?@(?:gmail|yahoo|hotmail"
+    r"|outlook)\..*",
+    re.IGNORECASE,
+)
+"""Addresses that are made up for an exercise."""
 _PHONE = re.compile(
     r"(?<![\w.+/=*%$#-])(?<!\d )(?:\+?1[ .-]?)?(?:\([2-9]\d\d\) ?|[2-9]\d\d[ .-])[2-9]\d\d[ .-]\d{4}(?![\w-]|[.]\d)"
     r"|(?<![\w+)])\+(?=(?:\D?\d){9,13}(?!\D?\d))[2-9]\d{1,2}[ .-]?(?:\(0\)[ .-]?)?\d{1,4}(?:[ .-]?\d{2,4}){2,4}(?![\w-]|[.]\d)"
@@ -99,7 +112,8 @@ def personal_data(text: str) -> Iterator[Sensitive]:
     if "@" in text:
         for match in _EMAIL.finditer(text):
             local, domain = match.group().split("@")
-            if not _PLACEHOLDER_DOMAIN.fullmatch(domain) and not _ROLE_NAME.fullmatch(local):
+            made_up = _PLACEHOLDER_DOMAIN.fullmatch(domain) or _ROLE_NAME.fullmatch(local) or _FIRST_NAME_ALONE.fullmatch(match.group())
+            if not made_up:
                 yield Sensitive("an e-mail address", "[EMAIL]", *match.span())
     for match in _PHONE.finditer(text):
         if not _NOBODYS_PHONE.match(match.group()):
@@ -165,14 +179,16 @@ _SECRETS: tuple[tuple[str, str], ...] = (
 )  # fmt: skip
 _SECRET = re.compile("|".join(f"(?P<s{number}>{pattern})" for number, (_, pattern) in enumerate(_SECRETS)))
 _NOT_SECRET = re.compile(
-    r"x{4,}|example|your|sample|placeholder|dummy|fake|test_?key|secret_?key|api_?key|my_?key|_here|-here|insert|replace|abcdef|1234567|(\w)\1{5}|<|\.\.\."
+    r"x{4,}|example|your|sample|placeholder|dummy|fake|test_?key|secret_?key|api_?key|my_?key|_here|-here|insert|replace|abcdef|1234567|(\w)\1{5}"
+    r"|<|\.\.\."
     r"|eyJzdWIiOiIxMjM0NTY3ODkw|:(?:pass(?:word)?|pwd|secret|123456|root|admin)\d*@",
     re.IGNORECASE,
 )
 _FEWEST_CHARACTERS = 8
 
 KEYS_TRIGGER = (
-    r"sk-[A-Za-z0-9_-]{20}|A[KS]IA[A-Z0-9]{16}|gh[pousr]_[A-Za-z0-9]{30}|github_pat_|glpat-|xox[abprs]-|AIza[A-Za-z0-9_-]{35}|[sr]k_(?:live|test)_|hf_[A-Za-z0-9]{30}"
+    r"sk-[A-Za-z0-9_-]{20}|A[KS]IA[A-Z0-9]{16}|gh[pousr]_[A-Za-z0-9]{30}|github_pat_|glpat-|xox[abprs]-|AIza[A-Za-z0-9_-]{35}|[sr]k_(?:live"
+    r"|test)_|hf_[A-Za-z0-9]{30}"
     r"|npm_[A-Za-z0-9]{36}|pypi-[A-Za-z0-9_-]{50}|SG\.[A-Za-z0-9_-]{22}\.|eyJ[A-Za-z0-9_-]{10,}\.eyJ|PRIVATE KEY|://[^\s:/@]{1,40}:[^\s:/@]{6,60}@"
 )
 """Rust regex that every text with a secret matches."""
