@@ -33,7 +33,7 @@ class ComparedTexts:
         systems: String[n], the system prompts where whole rows are compared, else empty strings.
         answer_lengths: int64[n], characters of each answer.
         exact: int64[n], position of the first row that is the same to the letter.
-        taught: String[n], what a row teaches: its label, or its answer without case and outer white space where it has none.
+        lessons: `label` and `answer` of each row, as the dataset's texts have them.
     """
 
     part: Part
@@ -42,7 +42,12 @@ class ComparedTexts:
     systems: pl.Series
     answer_lengths: npt.NDArray[np.int64]
     exact: npt.NDArray[np.int64]
-    taught: pl.Series
+    lessons: pl.DataFrame
+
+    @property
+    def taught(self) -> pl.Series:
+        """String[n], what a row teaches: its label, or its answer without case and outer white space where it has none."""
+        return self.lessons.select(pl.coalesce("label", pl.col("answer").str.strip_chars().str.to_lowercase()).alias("taught")).to_series()
 
 
 def compared_texts(dataset: Dataset, part: Part = "row", *, cancel: Cancel = NEVER, progress: Progress = silent) -> ComparedTexts:
@@ -56,31 +61,29 @@ def compared_texts(dataset: Dataset, part: Part = "row", *, cancel: Cancel = NEV
     table = dataset.texts(cancel=cancel, progress=progress)
     rows = table["row"].to_numpy()
     if part == "row":
-        texts = table.select(pl.concat_str("prompt", "answer", separator="\n")).to_series() + _rejected_texts(dataset, cancel)
+        texts = table.select(pl.concat_str("prompt", "answer", separator="\n")).to_series()
+        if "rejected" in dataset.layout.roles:
+            texts = texts + _rejected_texts(dataset, cancel)
         same = _first_positions(table.select("system", "roles", "label", texts.alias("text")))
-        exact = _split_by_other_fields(dataset, rows, same, (texts.str.strip_chars() == "").to_numpy(), cancel)
+        exact = _split_by_other_fields(dataset, rows, same, (~texts.str.contains(r"\S")).to_numpy(), cancel)
         systems = table["system"]
     else:
         texts = table[part]
         exact = np.where((texts == "").to_numpy(), np.arange(len(rows)), _first_positions(texts.to_frame()))  # a missing part is no copy of another
         systems = pl.repeat("", len(rows), dtype=pl.String, eager=True)
-    return ComparedTexts(part, rows, texts, systems, table["answer"].str.len_chars().to_numpy().astype(np.int64), exact, _taught(table))
-
-
-def _taught(table: pl.DataFrame) -> pl.Series:
-    return table.select(pl.coalesce("label", pl.col("answer").str.strip_chars().str.to_lowercase()).alias("taught")).to_series()
+    lengths = table["answer"].str.len_chars().to_numpy().astype(np.int64)
+    return ComparedTexts(part, rows, texts, systems, lengths, exact, table.select("label", "answer"))
 
 
 def _first_positions(table: pl.DataFrame) -> npt.NDArray[np.int64]:
-    """For each line the position of the first line with the same values."""
-    first = table.with_row_index("position").select(pl.col("position").min().over(table.columns))
-    return np.array(first.to_series().to_list(), np.int64)
+    """For each line the position of the first line with the same values, by 128 bits of hash: grouping by the texts would copy them all."""
+    keys = pl.DataFrame({"low": table.hash_rows(seed=0), "high": table.hash_rows(seed=1)}).with_row_index("position")
+    first: npt.NDArray[np.int64] = keys.select(pl.col("position").min().over("low", "high")).to_series().to_numpy().astype(np.int64)
+    return first
 
 
 def _rejected_texts(dataset: Dataset, cancel: Cancel) -> pl.Series:
     """The rejected answers of preference rows: two pairs that differ in them alone teach different things."""
-    if "rejected" not in dataset.layout.roles:
-        return pl.repeat("", 1, dtype=pl.String, eager=True)
     texts = ["\n" + "\n".join(turn.text for turn in turns.rejected) for batch in dataset.batches(cancel=cancel) for _, _, turns in batch]
     return pl.Series(texts, dtype=pl.String)
 
