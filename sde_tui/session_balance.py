@@ -132,10 +132,13 @@ class BalancePart:
             return None
         import numpy as np
 
-        if self.which == ACCEPTED:
-            return np.isin(column.rows, state.accepted_rows())
-        rejected = state.rejected_rows()
-        return ~np.isin(column.rows, rejected) if len(rejected) else None
+        decided = state.accepted_rows() if self.which == ACCEPTED else state.rejected_rows()
+        if self.which != ACCEPTED and not len(decided):
+            return None
+        flags = np.zeros(len(self._session.dataset), bool)
+        flags[decided] = True
+        of_entries: np.ndarray = flags[column.rows]
+        return of_entries if self.which == ACCEPTED else ~of_entries
 
     def rows_counted(self) -> int:
         """How many readable rows count."""

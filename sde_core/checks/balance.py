@@ -62,7 +62,12 @@ class ClassColumn:
         """uint32[k], the rows of one class, ascending; none where there is no such class."""
         if name not in self.classes:
             return np.empty(0, np.uint32)
-        return np.unique(self.rows[self.codes == self.classes.index(name)])
+        return distinct_rows(self.rows[self.codes == self.classes.index(name)])
+
+
+def distinct_rows(rows: Rows) -> Rows:
+    """uint32[k], each row once, ascending; at once where they are so already, as with every field that is no list."""
+    return rows if bool((rows[1:] > rows[:-1]).all()) else np.unique(rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,7 +303,7 @@ def derived_column(derived: DerivedClass, rows: DerivedInput) -> ClassColumn:
 def field_balance(column: ClassColumn) -> FieldBalance:
     """Counts, shares, entropy and imbalance of one field."""
     counts = np.bincount(column.codes, minlength=len(column.classes))
-    rows = len(np.unique(column.rows))
+    rows = len(distinct_rows(column.rows))
     present = counts > 0
     shares = counts[present] / max(int(counts.sum()), 1)
     entropy = float(-(shares * np.log2(shares)).sum()) + 0.0

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sde_core.checks.balance import ClassColumn, Rows
+from sde_core.checks.balance import ClassColumn, Rows, distinct_rows
 from sde_core.errors import UsageError
 
 NONE = "(none)"
@@ -65,8 +65,9 @@ def cross_tab(field: ClassColumn, by: ClassColumn) -> CrossTab:
         raise UsageError(f"A field has no cross-table with itself: {field.name!r}.", "Name two different fields.")
     left, right = _with_none(field, by), _with_none(by, field)
     rows_left, rows_right = _joined(left.rows, right.rows)
-    counts = np.zeros((len(left.classes), len(right.classes)), np.int64)
-    np.add.at(counts, (left.codes[rows_left], right.codes[rows_right]), 1)
+    shape = len(left.classes), len(right.classes)
+    cells = left.codes[rows_left].astype(np.int64) * shape[1] + right.codes[rows_right]
+    counts = np.bincount(cells, minlength=shape[0] * shape[1]).reshape(shape)
     down, across = _ranked(counts.sum(axis=1), left), _ranked(counts.sum(axis=0), right)
     counts = counts[np.ix_(down, across)]
     names = tuple(left.classes[at] for at in down), tuple(right.classes[at] for at in across)
@@ -85,7 +86,7 @@ def cramers_v(counts: npt.NDArray[np.int64]) -> float:
 
 def _with_none(column: ClassColumn, other: ClassColumn) -> ClassColumn:
     """The classes, and `NONE` for rows that only the other field has."""
-    without = np.setdiff1d(other.rows, column.rows)
+    without = other.rows[:0] if np.array_equal(other.rows, column.rows) else np.setdiff1d(other.rows, column.rows)
     if not len(without):
         return column
     rows = np.concatenate([column.rows, without]).astype(np.uint32)
@@ -95,6 +96,8 @@ def _with_none(column: ClassColumn, other: ClassColumn) -> ClassColumn:
 
 def _joined(left: Rows, right: Rows) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Places of all pairs of equal rows."""
+    if np.array_equal(left, right) and len(distinct_rows(left)) == len(left):
+        return np.arange(len(left)), np.arange(len(left))
     order = np.argsort(right, kind="stable")
     first, last = np.searchsorted(right[order], left, "left"), np.searchsorted(right[order], left, "right")
     repeats = last - first
