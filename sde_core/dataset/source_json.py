@@ -24,6 +24,9 @@ _LIST_NAMES = {b"data", b"rows", b"records", b"examples", b"items", b"instances"
 """Members that hold records even where members of other kinds stand beside them."""
 _VALUES, _LIST, _MEMBERS, _SPLIT = range(4)
 """Where the reader is: among bare values, in a list of records, between the members of a dict of splits, in the list of a split."""
+_ELEMENT_START = re.compile(rb'\{\s*"[^"\\]{1,64}"|\[')
+_LONGEST_BETWEEN = 64
+_MOST_WRONG_GUESSES = 8
 _WINDOW = 1 << 20
 """Bytes in which most elements end; where one does not, it is looked for a record behind a malformed one before the rest is searched."""
 
@@ -45,6 +48,7 @@ class JsonSource:
         self._at, self._where = self._first, _VALUES
         self._line_known = (self._first, 1)
         self._usual: Any = None
+        self._between, self._wrong_guesses = b"", 0
         self._unclosed = ""
         self.complete = False
         self.size = feed.size
@@ -129,13 +133,39 @@ class JsonSource:
             window *= 16
 
     def _after_element(self, at: int) -> int:
-        end = self._value_end(at, _WINDOW)
-        if end is None or not self._is_whole(at, end):
-            end = self._end_of_malformed(at, end)
+        end = self._guessed_end(at)
+        if end is None:
+            end = self._value_end(at, _WINDOW)
+            if end is None or not self._is_whole(at, end):
+                end = self._end_of_malformed(at, end)
         self._starts.append(at)
         self._ends.append(end)
         self._lines.append(self._line_at(at))
         return end
+
+    def _guessed_end(self, at: int) -> int | None:
+        """Where the element ends if the next one begins as the last ones did; what can be parsed up to there is the element.
+
+        That saves looking at every bracket. A guess that fails is made anew from the elements that follow, some times.
+        """
+        buffer = self._feed.buffer
+        if self._wrong_guesses >= _MOST_WRONG_GUESSES:
+            return None
+        if not self._between:
+            start = _ELEMENT_START.match(buffer, at)
+            close = self._ends[-1] - 1 if len(self._ends) else at
+            self._between = buffer[close:at] + start.group() if start and 0 < at - close <= _LONGEST_BETWEEN else b""
+        place = buffer.find(self._between, at + 1, at + _WINDOW) if self._between else -1
+        try:
+            if place >= 0:
+                self._usual = _outline(orjson.loads(buffer[at : place + 1]))
+                self._wrong_guesses = 0
+                return place + 1
+        except orjson.JSONDecodeError:
+            pass
+        self._wrong_guesses += bool(self._between)
+        self._between = b""
+        return None
 
     def _is_whole(self, at: int, end: int) -> bool:
         raw = self._feed.buffer[at:end]
@@ -230,7 +260,7 @@ class JsonSource:
 
     def raw(self, row: int) -> bytes:
         """The element as it is written."""
-        return self._feed.buffer[self._starts[row] : self._ends[row]]
+        return self._feed.read(self._starts[row], self._ends[row])
 
     def parse(self, row: int, raw: bytes) -> Any:
         """The parsed element."""

@@ -167,9 +167,9 @@ class LineSource:
 
     def raw(self, row: int) -> bytes:
         """The line without its end."""
-        buffer, start = self._feed.buffer, self._index.starts[row]
-        newline = buffer.find(b"\n", start)
-        return (buffer[start:newline] if newline >= 0 else buffer[start:]).rstrip(b"\r\n")
+        starts = self._index.starts
+        lines = self._feed.read(starts[row], starts[row + 1] if row + 1 < len(starts) else self._index.scanned)
+        return lines.partition(b"\n")[0].rstrip(b"\r")
 
     def parse(self, row: int, raw: bytes) -> Any:
         """The parsed JSON of the line."""

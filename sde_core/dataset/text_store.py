@@ -63,7 +63,7 @@ def _parts(dataset: Dataset, cancel: Cancel, progress: Progress) -> Iterator[pl.
 def _written(part: pl.DataFrame, folder: Path | None, number: int) -> pl.DataFrame:
     if folder:
         try:
-            part.write_ipc(folder / f"{number:06}.arrow", compat_level=pl.CompatLevel.oldest())
+            part.write_ipc(folder / f"{number:06}.arrow", compat_level=pl.CompatLevel.newest())
         except OSError:  # a full disk: the list will not match, and nothing is kept
             (folder / "failed").touch()
     return part
