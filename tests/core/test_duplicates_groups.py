@@ -276,3 +276,14 @@ def test_agreement_is_the_share_of_the_group(write_jsonl):
     path = write_jsonl([{"instruction": "say it", "output": output} for output in ("Yes", "yes ", "no")])
     index = find_duplicates(open_dataset(path), DuplicateParams(part="prompt"))
     assert label_agreement(index.groups().outer(), index.compared.taught).tolist() == pytest.approx([2 / 3, 2 / 3, 1 / 3])
+
+
+def test_a_pair_is_compared_once(index_of: Callable[..., DuplicateIndex], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the keeper was compared with is not compared again when the threshold moves back and forth."""
+    words = [f"word{n}" for n in range(60)]
+    index = index_of([{"instruction": " ".join(words[start : start + 36]), "output": "x" * start} for start in range(0, 25, 2)])
+    first = index.kept(index.groups(0.7).outer(), "longest")
+    monkeypatch.setattr("sde_core.checks.duplicates.overlap.token_chunks", None)
+    again = index.kept(index.groups(0.7).outer(), "longest")
+    assert np.array_equal(first.members, again.members)
+    assert np.array_equal(first.link_scores, again.link_scores)

@@ -50,13 +50,14 @@ def levels(exact: I64, normalised: I64, near_links: ScoredPairs, semantic_links:
     n = len(exact)
     own = np.arange(n, dtype=np.int64)
     certain = np.ones(n, np.float32)
-    same = components(n, np.concatenate([own, own]), np.concatenate([exact, normalised]))
+    copies = np.flatnonzero((exact != own) | (normalised != own))
+    same = components(n, np.concatenate([copies, copies]), np.concatenate([exact[copies], normalised[copies]]))
     labels, weakest = [exact, same], [certain, certain]
     for links in (near_links, semantic_links):
         if links is None:
             continue
         below = labels[-1]
-        merged = components(n, np.concatenate([own, links.first]), np.concatenate([below, links.second]))
+        merged = components(n, below[links.first], below[links.second])[below]
         joining = below[links.first] != below[links.second]
         score = np.ones(n, np.float32)
         np.minimum.at(score, merged[links.first[joining]], links.scores[joining])
@@ -140,7 +141,9 @@ def group_table(found: Levels) -> GroupTable:
     for level in range(len(tables) - 1):
         inner = kinds == level
         for looser in range(level + 1, len(tables)):
-            outermost[inner] &= ~np.isin(found.labels[looser][roots[inner]], tables[looser][0])
+            listed = np.zeros(len(found.labels[0]), bool)
+            listed[tables[looser][0]] = True
+            outermost[inner] &= ~listed[found.labels[looser][roots[inner]]]
     return GroupTable(kinds, scores, starts, np.concatenate([table[3] for table in tables]), outermost, found.near, found.semantic)
 
 
@@ -151,5 +154,6 @@ def _level_table(found: Levels, level: int) -> tuple[I64, F32, I64, I64]:
     joins_several = np.bincount(labels[parts], minlength=len(labels)) > 1
     member = np.flatnonzero(joins_several[labels])
     member = member[np.argsort(labels[member], kind="stable")]
-    roots, sizes = np.unique(labels[member], return_counts=True)
-    return roots, found.weakest[level][roots], sizes.astype(np.int64), member
+    starts = np.flatnonzero(np.diff(labels[member], prepend=-1))
+    roots = labels[member[starts]]
+    return roots, found.weakest[level][roots], np.diff(np.append(starts, len(member))), member

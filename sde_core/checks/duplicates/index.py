@@ -15,7 +15,7 @@ from sde_core.checks.duplicates.anchors import TextAnchors, text_anchors
 from sde_core.checks.duplicates.cosine import cosine_pairs
 from sde_core.checks.duplicates.groups import GroupTable, group_table, levels
 from sde_core.checks.duplicates.keepers import KeepPolicy, KeptGroups, kept_groups, label_agreement, preference
-from sde_core.checks.duplicates.likeness import Likeness
+from sde_core.checks.duplicates.likeness import KnownScores, Likeness
 from sde_core.checks.duplicates.near import NEAR_FLOOR, first_of_equal, part_of, verified_pairs
 from sde_core.checks.duplicates.overlap import Comparer, comparer
 from sde_core.checks.duplicates.pairs import ScoredPairs, strongest_forest
@@ -86,6 +86,10 @@ class DuplicateIndex:
         return strongest_forest(len(self.rows), self.near)
 
     @cached_property
+    def _known_scores(self) -> KnownScores:
+        return KnownScores(self.near)
+
+    @cached_property
     def _semantic_forest(self) -> ScoredPairs | None:
         return None if self.semantic is None else strongest_forest(len(self.rows), self.semantic)
 
@@ -140,7 +144,9 @@ class DuplicateIndex:
         """
         vectors = self.vectors if semantic is not None else None
         least = max(self.params.near_floor, near - _KEEPER_SLACK)
-        return Likeness(self.compared.exact, self.normalised, self.comparer, self.near, least, vectors, semantic or 1.0)
+        return Likeness(
+            self.compared.exact, self.normalised, self.comparer, self._known_scores, self.params.near_floor, least, vectors, semantic or 1.0
+        )
 
     @property
     def semantic_warning(self) -> str:
@@ -200,7 +206,9 @@ def find_duplicates(
     comparing = comparer(compared.texts, anchors, representative)
     near = verified_pairs(comparing, anchors, representative, params.near_floor, cancel=cancel, progress=progress_here)
     progress(total, total)
-    return DuplicateIndex(params, compared, comparing, normalised, near)
+    index = DuplicateIndex(params, compared, comparing, normalised, near)
+    index.groups(max(NEAR_DEFAULT, params.near_floor))  # builds what every threshold stands on, so that moving it is quick from the first time on
+    return index
 
 
 def semantic_duplicates(

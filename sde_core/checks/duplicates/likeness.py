@@ -15,6 +15,34 @@ I64 = npt.NDArray[np.int64]
 F32 = npt.NDArray[np.float32]
 
 
+class KnownScores:
+    """Similarities of pairs that were compared once: those that were verified, and what keepers were compared with since."""
+
+    def __init__(self, pairs: ScoredPairs) -> None:
+        self._known = _packed(pairs.first, pairs.second), pairs.scores
+
+    def similarities(self, first: I64, second: I64, comparer: Comparer, floor: float) -> F32:
+        """float32[p], looked up where a pair is known, else computed and kept; 0 may stand for what is below `floor`."""
+        wanted = _packed(np.minimum(first, second), np.maximum(first, second))
+        keys, known = self._known
+        places = np.minimum(np.searchsorted(keys, wanted), max(len(keys) - 1, 0))
+        scores = np.zeros(len(wanted), np.float32)
+        found = keys[places] == wanted if len(keys) else np.zeros(len(wanted), bool)
+        scores[found] = known[places[found]]
+        missing = np.flatnonzero(~found)
+        if len(missing):
+            scores[missing] = comparer.similarities(wanted[missing] >> 32, wanted[missing] & 0xFFFFFFFF, floor)
+            new = missing[np.argsort(wanted[missing])]
+            places = np.searchsorted(keys, wanted[new])
+            self._known = np.insert(keys, places, wanted[new]), np.insert(known, places, scores[new])
+        return scores
+
+
+def _packed(low: I64, high: I64) -> I64:
+    packed: I64 = (low << 32) | high
+    return packed
+
+
 @dataclass(frozen=True)
 class Likeness:
     """Compares positions.
@@ -23,8 +51,9 @@ class Likeness:
         exact: int64[n], first position with the same content.
         normalised: int64[n], first position with the same normalised text.
         comparer: Compares the texts of any two positions.
-        near: Verified pairs, sorted by (first, second).
-        near_floor: Least similarity of a near-duplicate.
+        known: Similarities known so far.
+        floor: What similarities were verified down to.
+        near_least: Least similarity of a near-duplicate, at least `floor`.
         vectors: float32[n, d] of unit norm, None where there are none.
         semantic_floor: Least cosine of a semantic duplicate.
     """
@@ -32,8 +61,9 @@ class Likeness:
     exact: I64
     normalised: I64
     comparer: Comparer
-    near: ScoredPairs
-    near_floor: float
+    known: KnownScores
+    floor: float
+    near_least: float
     vectors: F32 | None
     semantic_floor: float
 
@@ -47,20 +77,12 @@ class Likeness:
         differing = np.flatnonzero(kinds == NEAR)
         scores[differing] = self.similarity(self.normalised[first[differing]], self.normalised[second[differing]])
         if self.vectors is not None:
-            unlike = np.flatnonzero((kinds == NEAR) & (scores < self.near_floor))
+            unlike = np.flatnonzero((kinds == NEAR) & (scores < self.near_least))
             kinds[unlike] = SEMANTIC
             scores[unlike] = np.einsum("ij,ij->i", self.vectors[first[unlike]], self.vectors[second[unlike]])
-        floors = np.where(kinds == SEMANTIC, np.float32(self.semantic_floor), np.float32(self.near_floor))
+        floors = np.where(kinds == SEMANTIC, np.float32(self.semantic_floor), np.float32(self.near_least))
         return kinds, scores, scores >= floors
 
     def similarity(self, first: I64, second: I64) -> F32:
-        """float32[p], from the verified pairs where a pair is among them, else computed; 0 may stand for what is below the floor."""
-        low, high = np.minimum(first, second), np.maximum(first, second)
-        wanted, known = (low << 32) | high, (self.near.first << 32) | self.near.second
-        places = np.minimum(np.searchsorted(known, wanted), max(len(known) - 1, 0))
-        scores = np.zeros(len(first), np.float32)
-        found = known[places] == wanted if len(known) else np.zeros(len(first), bool)
-        scores[found] = self.near.scores[places[found]]
-        missing = np.flatnonzero(~found)
-        scores[missing] = self.comparer.similarities(low[missing], high[missing], self.near_floor)
-        return scores
+        """float32[p], similarity of each pair; 0 may stand for what is below `floor`."""
+        return self.known.similarities(first, second, self.comparer, self.floor)

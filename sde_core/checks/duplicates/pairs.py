@@ -88,8 +88,10 @@ def strongest_forest(n: int, pairs: ScoredPairs) -> ScoredPairs:
         strongest = np.full(n, len(order), dtype=np.int64)
         np.minimum.at(strongest, left, edges)
         np.minimum.at(strongest, right, edges)
-        chosen = np.unique(strongest[strongest < len(order)])
-        taken[chosen] = True
+        wanted = np.zeros(len(order), dtype=bool)
+        wanted[strongest[strongest < len(order)]] = True
+        chosen = np.flatnonzero(wanted)
+        taken |= wanted
         roots = components(n, np.concatenate([np.arange(n), first[chosen]]), np.concatenate([roots, second[chosen]]))
     kept = order[taken]
     return ScoredPairs(pairs.first[kept], pairs.second[kept], pairs.scores[kept], pairs.floor, pairs.complete)
