@@ -72,7 +72,8 @@ class Contradictions:
     def run(self, context: CheckContext) -> list[Finding]:
         """One finding a group; rows in the minority come first."""
         found = conflicts(context.dataset, cancel=context.cancel)
-        usual = Counter(context.texts["answer"].to_list()) if any(conflict.what == "answer" for conflict in found) else Counter[str]()
+        said = {value for conflict in found if conflict.what == "answer" for value in conflict.values}
+        usual = Counter(context.texts["answer"].filter(context.texts["answer"].is_in(list(said))).to_list()) if said else Counter[str]()
         return [self._finding(conflict, usual) for conflict in found]
 
     def _finding(self, conflict: Conflict, usual: Counter[str]) -> Finding:
