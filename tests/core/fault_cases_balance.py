@@ -13,6 +13,12 @@ def with_labels(labels: list[str]) -> list[dict[str, Any]]:
     return [{"text": sentence(number), "label": label} for number, label in enumerate(labels)]
 
 
+def split_as(splits: list[str], labels: list[str]) -> list[dict[str, Any]]:
+    """Texts with these labels, in these splits by a field."""
+    return [{**record, "split": split} for record, split in zip(with_labels(labels), splits, strict=True)]
+
+
+HALVES = ["train"] * 60 + ["test"] * 60
 USUAL = ["positive", "negative", "mixed"] * 40
 
 CASES = (
@@ -21,4 +27,8 @@ CASES = (
     FaultCase("label-variant", "every label in one spelling", with_labels(USUAL)),
     FaultCase("rare-class", "a class of one row", with_labels([*USUAL, "sarcastic"]), (120,)),
     FaultCase("rare-class", "classes of one size", with_labels(USUAL)),
+    FaultCase("unseen-class", "a class in the test split only", split_as([*HALVES, "test"], [*USUAL, "sarcastic"]), (120,)),
+    FaultCase("unseen-class", "every class in both splits", split_as(HALVES, USUAL)),
+    FaultCase("unseen-class", "a class in the training split only", split_as([*HALVES, "train"], [*USUAL, "sarcastic"])),
+    FaultCase("unseen-class", "split by class", split_as(["train"] * 40 + ["test"] * 80, ["positive"] * 40 + ["negative", "mixed"] * 40)),
 )
