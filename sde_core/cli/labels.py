@@ -19,7 +19,7 @@ from sde_core.visible import visible
 from sde_core.wording import count_of
 
 _SUFFIXES = (".parquet", ".jsonl", ".csv")
-_EXCERPT, _NAME = 66, 24
+_EXCERPT, _NAME, _PAIRS = 76, 24, 4
 _EPILOG = """\b
 How: words (TF-IDF and ridge regression, cross-validated), meaning (embeddings and kernel ridge regression,
 leave-one-out) and the vote of the nearest rows, calibrated and averaged, give each row's classes a probability
@@ -92,11 +92,10 @@ def _print(found: LabelErrors, agreement: Agreement | None, show: int) -> None:
     if judged < len(labelled.rows):
         click.echo(f"  {count_of(len(labelled.rows) - judged, 'row')} not judged: {_why_not_judged(found)}")
     splits = found.by_split()
-    if len(splits) > 1:
-        click.echo("  by split: " + ", ".join(f"{visible(one.split or 'none', 20)} {one.likely:,} of {one.judged:,}" for one in splits))
-    pairs = [f"{visible(given, _NAME)} → {visible(suggested, _NAME)} {count:,}" for given, suggested, count in found.pairs()][:4]
-    if pairs:
-        click.echo("  most often: " + ", ".join(pairs))
+    for one in splits if len(splits) > 1 else ():
+        click.echo(f"    in {visible(one.split or 'no split', 24):<24} {one.likely:>7,} of {one.judged:,}")
+    for given, suggested, count in list(found.pairs())[:_PAIRS] if len(ranked) > show else ():
+        click.echo(f"    {visible(given, _NAME)} → {visible(suggested, _NAME)}: {count_of(count, 'row')}")
     for place in ranked[:show].tolist():
         _print_error(found, found.evidence(place), place)
     if len(ranked) > show:

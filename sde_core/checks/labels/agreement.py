@@ -19,6 +19,7 @@ _LISTS = re.compile(r"(?i)^(?:.*_)?(?:annotations?|labels|ratings|votes|judg(?:e
 _LABEL_KEYS = ("label", "value", "answer", "category", "class", "rating")
 _LONGEST = 60
 _FEWEST_ROWS = 2
+_LOOKED_AT = 50
 
 
 @dataclass(frozen=True)
@@ -113,17 +114,16 @@ def _beyond_chance(observed: float, expected: float) -> float:
 
 
 def _rater_fields(dataset: Dataset) -> tuple[str, ...]:
-    """Fields of the first record that look like several annotators' labels, by name."""
-    value = next((value for batch in dataset.value_batches(1, rows=range(min(len(dataset), 20))) for _, value in batch), None)
-    if not isinstance(value, Mapping):
-        return ()
-    stems: dict[str, list[str]] = {}
-    for name, inner in value.items():
-        match = _RATER.fullmatch(str(name))
-        if match and _label_of(inner) is not None:
-            stems.setdefault(match.group(1), []).append(str(name))
-        if _LISTS.fullmatch(str(name)) and isinstance(inner, list) and any(_label_of(item) is not None for item in inner):
-            return (str(name),)
+    """Fields of the first records that look like several annotators' labels, by name."""
+    stems: dict[str, dict[str, None]] = {}
+    for batch in dataset.value_batches(rows=range(min(len(dataset), _LOOKED_AT))):
+        for _, value in batch:
+            for name, inner in value.items() if isinstance(value, Mapping) else ():
+                match = _RATER.fullmatch(str(name))
+                if match and _label_of(inner) is not None:
+                    stems.setdefault(match.group(1), {})[str(name)] = None
+                if _LISTS.fullmatch(str(name)) and isinstance(inner, list) and any(_label_of(item) is not None for item in inner):
+                    return (str(name),)
     return next((tuple(names) for names in stems.values() if len(names) > 1), ())
 
 
