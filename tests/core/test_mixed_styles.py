@@ -76,6 +76,12 @@ def test_a_large_file_is_judged_by_a_sample_but_looked_through_whole(tmp_path, m
     assert rows_found(findings_in(tmp_path, asked(rows), "mixed-dates")) == sorted(odd)
 
 
+def test_the_sample_is_not_fooled_by_rows_that_take_turns(tmp_path, monkeypatch):
+    monkeypatch.setattr("sde_core.checks.formats.habits.SAMPLE", 60)
+    rows = [text for both in zip(ISO, LONG, strict=True) for text in both]
+    assert findings_in(tmp_path, asked(rows), "mixed-dates") == []
+
+
 def test_fixes_from_the_command_line_can_be_undone(tmp_path, capfd):
     data = opened(tmp_path, asked([*ISO, "Due March 4, 2022; see 03/04/2021."])).path
     before = (tmp_path / "data.jsonl").read_bytes()

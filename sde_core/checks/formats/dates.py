@@ -6,14 +6,14 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import date
 
-from sde_core.checks.formats.written import PROTECTED, StyleFamily, Written, open_matches, replaced_open
+from sde_core.checks.formats.written import OpenPattern, StyleFamily, Written
 
 _MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December")
 _SHORT = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _MONTH = rf"(?:{'|'.join(_MONTHS)}|(?:Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)\b\.?)"
 _BEFORE, _AFTER = r"(?<![\w/.:+-])(?<!\d,)", r"(?![\w/-]|\.\d|:\d| \d{1,2}:\d\d|, \d{1,2}:\d\d)"
-_DATE = re.compile(
-    rf"{PROTECTED}|{_BEFORE}(?:"
+_DATE = OpenPattern(
+    rf"{_BEFORE}(?:"
     r"(?P<year>\d{4})(?P<mark>[-/])(?P<month>\d{1,2})(?P=mark)(?P<day>\d{1,2})"
     r"|(?P<first>\d{1,2})(?P<sign>[-/.])(?P<second>\d{1,2})(?P=sign)(?P<last>\d{4})"
     rf"|(?P<us_month>{_MONTH}) (?P<us_day>\d{{1,2}})(?:st|nd|rd|th)?,? (?P<us_year>\d{{4}})"
@@ -79,7 +79,7 @@ def _is_part_of_range(match: re.Match[str]) -> bool:
 
 def _found(text: str) -> list[Written]:
     found: list[Written] = []
-    for match in open_matches(_DATE, text):
+    for match in _DATE.matches(text):
         day, style, fits = _read(match)
         if (day or not style) and not _is_part_of_range(match):
             found.append(Written(match[0], match.start(), style, fits))
@@ -92,7 +92,7 @@ def _rewritten(text: str, style: str) -> str:
         keep = day is None or here == style or style in fits or _is_part_of_range(match)
         return match[0] if keep or day is None else _WRITE[style](day)
 
-    return replaced_open(_DATE, text, new)
+    return _DATE.replaced(text, new)
 
 
 def _numeric(sign: str, *, year_first: bool = False) -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from sde_core.checks.formats.written import CJK, PROTECTED, StyleFamily, Written, open_matches, replaced_open, without_protected
+from sde_core.checks.formats.written import CJK, OpenPattern, StyleFamily, Written, without_protected
 
 # ---- quotes
 
-_QUOTE = re.compile(PROTECTED + '|(?P<straight>")|(?P<curly>[“”])')
-_APOSTROPHE = re.compile(PROTECTED + r"|(?P<straight>(?<=[^\W\d_])'(?=[^\W\d_]))|(?P<curly>(?<=[^\W\d_])’(?=[^\W\d_]))")
+_QUOTE = OpenPattern('(?P<straight>")|(?P<curly>[“”])')
+_APOSTROPHE = OpenPattern(r"(?P<straight>(?<=[^\W\d_])'(?=[^\W\d_]))|(?P<curly>(?<=[^\W\d_])’(?=[^\W\d_]))")
 _OTHER_QUOTES = re.compile("[„«»‟〝]")
 _OPENS_AFTER = re.compile(r"[\s(\[{—–‘'/-]")
 
@@ -22,7 +22,7 @@ def _takes_quotes(text: str) -> bool:
 
 def _quotes_in(text: str) -> list[re.Match[str]]:
     """Quotes outside code; where straight ones do not pair, those behind a digit are inches, and where that does not help none are quotes."""
-    matches = list(open_matches(_QUOTE, text)) if _takes_quotes(text) else []
+    matches = list(_QUOTE.matches(text)) if _takes_quotes(text) else []
     if _are_pairs(matches):
         return matches
     matches = [match for match in matches if not (match["straight"] and text[match.start() - 1 : match.start()].isdigit())]
@@ -49,11 +49,11 @@ def _with_quotes(text: str, style: str) -> str:
         before = text[match.start() - 1] if match.start() else " "
         return '"' if style == "straight" else "“" if _OPENS_AFTER.match(before) else "”"
 
-    return replaced_open(_QUOTE, text, new) if quotes else text
+    return _QUOTE.replaced(text, new) if quotes else text
 
 
 def _found_apostrophes(text: str) -> list[Written]:
-    matches = open_matches(_APOSTROPHE, text) if _takes_quotes(text) else ()
+    matches = _APOSTROPHE.matches(text) if _takes_quotes(text) else ()
     return [Written(_word_around(text, match.start()), match.start(), "straight" if match["straight"] else "curly") for match in matches]
 
 
@@ -65,7 +65,7 @@ def _word_around(text: str, at: int) -> str:
 def _with_apostrophes(text: str, style: str) -> str:
     if not _takes_quotes(text):
         return text
-    return replaced_open(_APOSTROPHE, text, lambda _: "'" if style == "straight" else "’")
+    return _APOSTROPHE.replaced(text, lambda _: "'" if style == "straight" else "’")
 
 
 QUOTES = StyleFamily("quotes", {"straight": '"so"', "curly": "“so”"}, {"straight": '"', "curly": "[“”]"}, _found_quotes, _with_quotes, casual=True)
@@ -77,13 +77,13 @@ APOSTROPHES = StyleFamily(
 # ---- lists
 
 _SIGNS = {"-": "hyphen", "*": "asterisk", "•": "dot", "–": "dash"}
-_BULLET = re.compile(rf"{PROTECTED}|^(?P<sign>[-*•–])(?= (?![-* ]+$)\S)", re.MULTILINE)
-_NUMBERED = re.compile(rf"{PROTECTED}|^(?P<open>\()?(?P<number>\d{{1,2}})(?P<close>[.)])(?= [^\W\d])", re.MULTILINE)
+_BULLET = OpenPattern(r"^(?P<sign>[-*•–])(?= (?![-* ]+$)\S)", re.MULTILINE)
+_NUMBERED = OpenPattern(r"^(?P<open>\()?(?P<number>\d{1,2})(?P<close>[.)])(?= [^\W\d])", re.MULTILINE)
 _FEWEST_ITEMS = 2
 
 
 def _found_bullets(text: str) -> list[Written]:
-    matches = list(open_matches(_BULLET, text))
+    matches = list(_BULLET.matches(text))
     if len(matches) < _FEWEST_ITEMS:
         return []
     return [Written(text[match.start() : match.start() + 24].split("\n")[0], match.start(), _SIGNS[match["sign"]]) for match in matches]
@@ -93,7 +93,7 @@ def _with_bullets(text: str, style: str) -> str:
     if not _found_bullets(text):
         return text
     sign = next(sign for sign, name in _SIGNS.items() if name == style)
-    return replaced_open(_BULLET, text, lambda _: sign)
+    return _BULLET.replaced(text, lambda _: sign)
 
 
 def _number_style(match: re.Match[str]) -> str:
@@ -103,7 +103,7 @@ def _number_style(match: re.Match[str]) -> str:
 
 
 def _found_numbering(text: str) -> list[Written]:
-    matches = [match for match in open_matches(_NUMBERED, text) if _number_style(match)]
+    matches = [match for match in _NUMBERED.matches(text) if _number_style(match)]
     numbers = [int(match["number"]) for match in matches]
     if len(numbers) < _FEWEST_ITEMS or numbers[:_FEWEST_ITEMS] != [1, 2]:
         return []
@@ -114,7 +114,7 @@ def _with_numbering(text: str, style: str) -> str:
     if not _found_numbering(text):
         return text
     form = {"point": "{}.", "bracket": "{})", "brackets": "({})"}[style]
-    return replaced_open(_NUMBERED, text, lambda match: form.format(match["number"]) if _number_style(match) else match[0])
+    return _NUMBERED.replaced(text, lambda match: form.format(match["number"]) if _number_style(match) else match[0])
 
 
 BULLETS = StyleFamily(
@@ -136,8 +136,8 @@ NUMBERING = StyleFamily(
 
 # ---- Markdown
 
-_MARKDOWN = re.compile(
-    rf"{PROTECTED}|(?P<bold>(?<![\w)\]*])\*\*(?P<inner>[^*\s](?:[^*\n]*[^*\s])?)\*\*(?![\w(*]))"
+_MARKDOWN = OpenPattern(
+    r"(?P<bold>(?<![\w)\]*])\*\*(?P<inner>[^*\s](?:[^*\n]*[^*\s])?)\*\*(?![\w(*]))"
     r"|(?P<heading>^#{2,6} +(?=\S)(?![-$\d.,]+%?$))",
     re.MULTILINE,
 )
@@ -151,7 +151,7 @@ def _found_markdown(text: str) -> list[Written]:
     marked = "**" in text or "##" in text
     if marked and _CODE_LINE.search(without_protected(text)):
         return []
-    found = [Written(match[0], match.start(), "markdown") for match in open_matches(_MARKDOWN, text)] if marked else []
+    found = [Written(match[0], match.start(), "markdown") for match in _MARKDOWN.matches(text)] if marked else []
     return found or ([Written(text[:40], 0, "plain")] if len(text) >= _LONG and "\n\n" in text else [])
 
 
@@ -159,7 +159,7 @@ def _with_markdown(text: str, style: str) -> str:
     if style != "plain":
         return text
     while True:
-        plain = replaced_open(_MARKDOWN, text, lambda match: match["inner"] or "")
+        plain = _MARKDOWN.replaced(text, lambda match: match["inner"] or "")
         if plain == text:
             return text
         text = plain

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from sde_core.checks.formats.written import PROTECTED, StyleFamily, Written, open_matches, replaced_open
+from sde_core.checks.formats.written import OpenPattern, StyleFamily, Written
 
 _THIN = "\u00a0\u202f\u2009"
-_NUMBER = re.compile(
-    rf"{PROTECTED}|(?<![\w.,:/#=*+^~<>@&\\{_THIN}-])(?<!\d )(?P<currency>[$€£¥] ?)?(?:"
+_NUMBER = OpenPattern(
+    rf"(?<![\w.,:/#=*+^~<>@&\\{_THIN}-])(?<!\d )(?P<currency>[$€£¥] ?)?(?:"
     r"(?P<comma>\d{1,3}(?:,\d{3})+(?:\.\d+)?)"
     r"|(?P<dot>\d{1,3}(?:\.\d{3})+,\d{1,2}|\d{1,3}(?:\.\d{3}){2,})"
     rf"|(?P<space>\d{{1,3}}(?:[{_THIN}]\d{{3}})+(?:[.,]\d{{1,2}})?|\d{{1,3}}(?: \d{{3}}){{2,}}(?:[.,]\d{{1,2}})?)"
@@ -60,7 +60,7 @@ def _fits(match: re.Match[str], style: str) -> frozenset[str]:
 
 
 def _found(text: str) -> list[Written]:
-    matches = [match for match in open_matches(_NUMBER, text) if not _is_name(match)]
+    matches = [match for match in _NUMBER.matches(text) if not _is_name(match)]
     return [Written(match[0], match.start(), _style_of(match), _fits(match, _style_of(match))) for match in matches]
 
 
@@ -73,7 +73,7 @@ def _rewritten(text: str, style: str) -> str:
         dot_needs_more = style == "dot" and changed.count(".") == 1 and "," not in changed
         return match[0] if dot_needs_more else (match["currency"] or "") + changed
 
-    return replaced_open(_NUMBER, text, new)
+    return _NUMBER.replaced(text, new)
 
 
 NUMBERS = StyleFamily(
@@ -93,20 +93,20 @@ NUMBERS = StyleFamily(
 
 # ---- hundredths
 
-_HUNDREDTHS = re.compile(
-    rf"{PROTECTED}|(?<![\w.,:/#=*+^~<>(@&\\-])(?<!\d )(?<!\d[{_THIN}])(?P<currency>[$€£¥] ?)?"
+_HUNDREDTHS = OpenPattern(
+    rf"(?<![\w.,:/#=*+^~<>(@&\\-])(?<!\d )(?<!\d[{_THIN}])(?P<currency>[$€£¥] ?)?"
     r"(?P<whole>\d{1,3}|(?<=[$€£¥])\d{4,9})(?P<sign>[.,])(?P<rest>\d\d)"
     r"(?![\w:/*^=+-]|[.,]\d)"
 )
 
 
 def _found_decimals(text: str) -> list[Written]:
-    return [Written(match[0], match.start(), "point" if match["sign"] == "." else "comma") for match in open_matches(_HUNDREDTHS, text)]
+    return [Written(match[0], match.start(), "point" if match["sign"] == "." else "comma") for match in _HUNDREDTHS.matches(text)]
 
 
 def _with_decimals(text: str, style: str) -> str:
     sign = "." if style == "point" else ","
-    return replaced_open(_HUNDREDTHS, text, lambda match: f"{match['currency'] or ''}{match['whole']}{sign}{match['rest']}")
+    return _HUNDREDTHS.replaced(text, lambda match: f"{match['currency'] or ''}{match['whole']}{sign}{match['rest']}")
 
 
 DECIMALS = StyleFamily(

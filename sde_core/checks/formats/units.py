@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from sde_core.checks.formats.written import PROTECTED, StyleFamily, Written, open_matches, replaced_open
+from sde_core.checks.formats.written import OpenPattern, StyleFamily, Written
 
 _WORDS: Mapping[str, str] = {
     "km": "kilometer", "cm": "centimeter", "mm": "millimeter", "m": "meter", "kg": "kilogram", "mg": "milligram", "g": "gram", "ml": "milliliter",
@@ -25,16 +25,16 @@ _SYMBOL_OF = {
 _QUANTITY = r"(?<![\w.,/$€£¥])(?<![$€£¥] )(?P<number>\d+(?:[.,]\d+)*)"
 _AFTER = r"(?![\w/²³^'’-]|\.\w)"
 _SYMBOLS = "|".join(sorted(_WORDS, key=len, reverse=True))
-_NAMED = re.compile(
-    rf"{PROTECTED}|{_QUANTITY}(?: ?(?P<symbol>{_SYMBOLS})"
+_NAMED = OpenPattern(
+    rf"{_QUANTITY}(?: ?(?P<symbol>{_SYMBOLS})"
     r"| (?P<word>(?:kilo|centi|milli)?met(?:er|re)s?|(?:milli)?lit(?:er|re)s?|(?:kilo|milli)?grams?))"
     rf"{_AFTER}"
 )
-_SPACED = re.compile(
-    rf"{PROTECTED}|{_QUANTITY}(?P<gap>[ \u00a0]?)"
+_SPACED = OpenPattern(
+    rf"{_QUANTITY}(?P<gap>[ \u00a0]?)"
     rf"(?P<unit>km|cm|mm|kg|mg|g|ml|mL|kWh|kW|MW|Hz|kHz|MHz|GHz|KB|MB|GB|TB|lbs?|oz|ft|mph|°C|°F){_AFTER}"
 )
-_PERCENT = re.compile(rf"{PROTECTED}|{_QUANTITY}(?:(?P<sign> ?%)(?![\w%])| (?P<word>percent|per cent)\b)")
+_PERCENT = OpenPattern(rf"{_QUANTITY}(?:(?P<sign> ?%)(?![\w%])| (?P<word>percent|per cent)\b)")
 
 
 def _bare(match: re.Match[str]) -> bool:
@@ -43,7 +43,7 @@ def _bare(match: re.Match[str]) -> bool:
 
 
 def _found_names(text: str) -> list[Written]:
-    matches = [match for match in open_matches(_NAMED, text) if not _bare(match)]
+    matches = [match for match in _NAMED.matches(text) if not _bare(match)]
     return [Written(match[0], match.start(), "symbol" if match["symbol"] else "word") for match in matches]
 
 
@@ -59,22 +59,22 @@ def _with_names(text: str, style: str) -> str:
         word = f"{word[:-2]}re" if british and word.endswith("ter") else word
         return f"{match['number']} {word}{'' if match['number'] == '1' else 's'}"
 
-    return replaced_open(_NAMED, text, new)
+    return _NAMED.replaced(text, new)
 
 
 def _found_spaces(text: str) -> list[Written]:
-    return [Written(match[0], match.start(), "space" if match["gap"] else "no-space") for match in open_matches(_SPACED, text)]
+    return [Written(match[0], match.start(), "space" if match["gap"] else "no-space") for match in _SPACED.matches(text)]
 
 
 def _with_spaces(text: str, style: str) -> str:
     def new(match: re.Match[str]) -> str:
         return match[0] if bool(match["gap"]) == (style == "space") else match["number"] + (" " if style == "space" else "") + match["unit"]
 
-    return replaced_open(_SPACED, text, new)
+    return _SPACED.replaced(text, new)
 
 
 def _found_percent(text: str) -> list[Written]:
-    return [Written(match[0], match.start(), "sign" if match["sign"] else "word") for match in open_matches(_PERCENT, text)]
+    return [Written(match[0], match.start(), "sign" if match["sign"] else "word") for match in _PERCENT.matches(text)]
 
 
 def _with_percent(text: str, style: str) -> str:
@@ -83,7 +83,7 @@ def _with_percent(text: str, style: str) -> str:
             return match[0]
         return match["number"] + ("%" if style == "sign" else " percent")
 
-    return replaced_open(_PERCENT, text, new)
+    return _PERCENT.replaced(text, new)
 
 
 UNIT_NAMES = StyleFamily(
