@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from sde_core.errors import CancelledError
 from sde_core.features import tokens as module
 from sde_core.features.shingles import folded, word_shingles
+from sde_core.features.tokens import token_chunks
 
 ASCII_WORD = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
 SENTENCE, QUOTE, OPEN, CLOSE = set(".,;:!?"), set("\"'`"), set("([{"), set(")]}")
@@ -176,3 +178,38 @@ def test_cancelled() -> None:
     stop.set()
     with pytest.raises(CancelledError):
         word_shingles(["a b c"], cancel=stop)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(
+        st.text(alphabet=st.sampled_from([*"aZ 1.\n", "é", "\u0301", "\u0338", "ß", "“", "\u200b", "你", "🙂", "\ud800"]), max_size=12), max_size=6
+    )
+)
+def test_folding_many_texts_at_once_is_folding_each(texts: list[str]) -> None:
+    """Accents join the letter before them, even across pieces; every text keeps its own bytes."""
+    chunks = list(token_chunks(texts))
+    expected = "".join(folded(text) + "\n" for text in texts).encode("utf-8", "surrogatepass")
+    assert b"".join(chunk.text for chunk in chunks).lower() == expected.lower()
+    alone = [next(iter(token_chunks([text]))) for text in texts]
+    assert [count for chunk in chunks for count in chunk.counts.tolist()] == [int(chunk.counts[0]) for chunk in alone]
+
+
+def test_names_stand_with_a_capital_inside_a_sentence() -> None:
+    (chunk,) = token_chunks(["The road to Rome, Italy. It ends.", "Rome was built. Not USA"])
+    assert bytes(chunk.leads).lower() == b"trtriierwbnu"
+    assert chunk.names.tolist() == [False, False, False, True, True, False, False, False, False, False, False, True]
+
+
+def test_a_series_has_the_tokens_of_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [f"row {n} é" for n in range(50)]
+    monkeypatch.setattr(module, "_SLICE", 7)
+    chunks = list(token_chunks(pl.Series(texts)))
+    assert [chunk.begin for chunk in chunks] == list(range(0, 50, 7))
+    assert np.array_equal(np.concatenate([chunk.hashes for chunk in chunks]), np.concatenate([chunk.hashes for chunk in token_chunks(texts)]))
+
+
+def test_long_tokens_differ_by_any_byte() -> None:
+    texts = ["x" * length + tail for length in (7, 8, 15, 63, 64, 65, 200) for tail in ("", "a", "b")]
+    hashes = np.concatenate([chunk.hashes for chunk in token_chunks(texts)])
+    assert len(set(hashes.tolist())) == len(set(texts))
