@@ -90,7 +90,7 @@ def parsed_target(text: str) -> Target:
 
 
 def field_of_target(report: BalanceReport, target: Target, field: str = "") -> FieldBalance:
-    """The field whose class a target names.
+    """The field whose class a target names; of computed fields that have it, the kind of answer goes first.
 
     Raises:
         UsageError: When no field has this class, or several do and none was named.
@@ -103,6 +103,9 @@ def field_of_target(report: BalanceReport, target: Target, field: str = "") -> F
     having = [balance for balance in report.fields if balance.count_of(target.name)] or [
         balance for balance in report.fields if _possible(balance, target.name)
     ]
+    kinds = [balance for balance in having if balance.field == "answer-kind"]
+    if kinds and all(balance.source == "derived" for balance in having):
+        return kinds[0]
     if len(having) == 1:
         return having[0]
     if not having:

@@ -144,12 +144,6 @@ def language_frame(texts: Sequence[str] | pl.Series, *, cancel: Cancel = NEVER) 
     return beginnings.join(_of_distinct(distinct, cancel), on="text", how="left", maintain_order="left").select("code", "certainty")
 
 
-def language_title(code: str) -> str:
-    """A language as people call it: "Chinese (zh)"; the code itself where it has no name here."""
-    name = LANGUAGE_NAMES.get(code)
-    return f"{name} ({code})" if name else code
-
-
 def _beginning(text: pl.Expr) -> pl.Expr:
     return text.str.slice(0, _CHARACTERS_CLEANED).str.replace_all(_NOT_PROSE, " ").str.slice(0, CHARACTERS_READ)
 

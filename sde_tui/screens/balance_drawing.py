@@ -130,7 +130,7 @@ def class_lines(part: BalancePart, field: str, name: str | None, width: int) -> 
         return [[("No class has a row here.", "dim")]]
     balance = part.balance(field)
     verdict = part.verdicts(field).get(name)
-    definition = part.definition(field, name)
+    definition = visible(part.definition(field, name), 200)
     count = balance.count_of(name)
     facts = f" · {count_of(count, 'row')} · {share_text(count / max(balance.rows, 1))}"
     usual = next((names[0] for names in balance.variants if name in names[1:]), "")

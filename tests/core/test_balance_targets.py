@@ -135,3 +135,11 @@ def test_a_kind_of_answer_may_be_absent(write_jsonl: Write) -> None:
     report = class_balance(open_dataset(write_jsonl([{"instruction": f"q {n}", "output": f"It is {n} o'clock."} for n in range(20)])))
     found = verdict(field_of_target(report, Target("refusal", 0.05)), Target("refusal", 0.05))
     assert (found.field, found.count, found.add) == ("answer-kind", 0, 2)
+
+
+def test_a_kind_of_answer_goes_before_other_computed_classes(write_jsonl: Write) -> None:
+    answers = ["", *(f"It is {n} o'clock." for n in range(9))]
+    report = class_balance(open_dataset(write_jsonl([{"instruction": f"q {n}", "output": answer} for n, answer in enumerate(answers)])))
+    assert [balance.field for balance in report.fields if balance.count_of("empty")] == ["answer-kind", "answer-shape"]
+    assert field_of_target(report, Target("empty", 0.0)).field == "answer-kind"
+    assert field_of_target(report, Target("empty", 0.0), "answer-shape").field == "answer-shape"
