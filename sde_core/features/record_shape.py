@@ -19,19 +19,18 @@ Shape = Any
 """A type's name, ("object", (name, shape), …), ("list", shape, …) with its distinct items, or ("row", shape, …) for a record that is a list."""
 
 
+_SCALARS = {str: "text", type(None): "null", bool: "true or false", int: "number", float: "number"}
+
+
 def shape_of(value: Any, depth: int = _DEPTH) -> Shape:
     """The shape of one value; below `depth` objects and lists are no longer looked into."""
-    if isinstance(value, str):
-        return "text"
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true or false"
-    if isinstance(value, int | float):
-        return "number"
+    scalar = _SCALARS.get(type(value))
+    if scalar is not None:
+        return scalar
+    scalars, deeper = _SCALARS.get, depth - 1
     if isinstance(value, dict):
-        return ("object", *((name, shape_of(inner, depth - 1)) for name, inner in value.items())) if depth else "object"
-    return ("list", *dict.fromkeys(shape_of(inner, depth - 1) for inner in value)) if depth else "list"
+        return ("object", *[(name, scalars(type(inner)) or shape_of(inner, deeper)) for name, inner in value.items()]) if depth else "object"
+    return ("list", *dict.fromkeys([shape_of(inner, deeper) for inner in value])) if depth else "list"
 
 
 def record_shape(value: Any, depth: int = _DEPTH) -> Shape:
