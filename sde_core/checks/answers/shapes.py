@@ -34,7 +34,7 @@ from sde_core.features.answer_shape import (
     shape_of_answer,
 )
 from sde_core.features.fields import ScalarFields, scalar_fields
-from sde_core.features.templates import prompt_templates
+from sde_core.features.templates import Templates, prompt_templates
 from sde_core.features.text_frame import TextFrame, mine_frame
 from sde_core.progress import NEVER, Cancel, Progress, raise_if_cancelled, silent
 
@@ -52,6 +52,7 @@ _OPEN = {
 """Families beside which only these are odd: text may be as long or as ordered as it likes. Beside the others everything else is odd."""
 _END_HABIT, _BEGINNING_HABIT, _LABEL_HABIT = 0.9, 0.97, 0.9
 _ALWAYS_FEW = 4
+_MOST_PROMPT_BYTES = 400_000_000
 _FEWEST_LABEL_ROWS, _RARE_KEYS, _SAME_WORDS, _CERTAIN_KEYS = 3, 0.01, 0.5, 0.95
 _CUT = re.compile(r"[^\W\d_][,(£$€-]?$|[£$€]$")
 
@@ -161,7 +162,7 @@ def answer_groups(dataset: Dataset, *, cancel: Cancel = NEVER, progress: Progres
     """
     fields = scalar_fields(dataset, cancel=cancel, progress=progress)
     texts = _shown_answers(CheckContext(dataset, dataset.texts(cancel=cancel)))
-    return mine_shapes(texts, dataset.layout, fields, prompt_templates(texts, cancel=cancel), cancel=cancel)
+    return mine_shapes(texts, dataset.layout, fields, _templates(texts, cancel), cancel=cancel)
 
 
 def _shown_answers(context: CheckContext) -> pl.DataFrame:
@@ -169,12 +170,17 @@ def _shown_answers(context: CheckContext) -> pl.DataFrame:
     return wanted_answers(context).with_columns(pl.col("answer").str.replace(END_TOKENS.pattern, ""))
 
 
+def _templates(texts: pl.DataFrame, cancel: Cancel) -> Templates | None:
+    """The templates of the prompts; None where there is so much text that finding them would take longer than all other checks."""
+    return prompt_templates(texts, cancel=cancel) if texts["prompt"].str.len_bytes().sum() <= _MOST_PROMPT_BYTES else None
+
+
 def _groups(context: CheckContext) -> Iterator[_Members]:
     texts = _shown_answers(context)
     if texts.height < FEWEST_ROWS:
         return
     survey: ScalarFields | None = context.surveys.get(ScalarFields)
-    templates = prompt_templates(texts, cancel=context.cancel)
+    templates = _templates(texts, context.cancel)
     report = mine_shapes(texts, context.dataset.layout, survey.columns if survey else (), templates, cancel=context.cancel)
     answers = texts["answer"].to_list()
     for group in report.groups:
