@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from sde_core.checks.balance_targets import DropPlan, Target, TargetVerdict
 
 _DERIVED = "\n".join(f"  {derived.name:<17}{derived.meaning}" for derived in DERIVED)
-_KINDS = "\n".join(f"  {name:<17}{meaning}" for name, meaning in ANSWER_KINDS.items())
+_KINDS = "\n".join(f"  {name:<16}{meaning}" for name, meaning in ANSWER_KINDS.items())
 _EPILOG = f"""\b
 Computed classes:
 {_DERIVED}
 
 \b
-The bands are 0, 1-10, 11-50, 51-200, 201-500 and more words, whatever the data.
-prompt-template and topic, and on a large file whatever takes long, are computed
-when --field or --by names them.
+The bands are 0, 1-10, 11-50, 51-200, 201-500 and more words in every dataset.
+prompt-template and topic, and on a large file whatever takes long, are
+computed when --field or --by names them.
 
 \b
 Kinds of answers, the first that fits:
@@ -36,9 +36,9 @@ Kinds of answers, the first that fits:
 
 \b
 evenness: entropy of the shares over that of equal shares; imbalance: largest
-class over smallest; rare: less than a tenth of the mean count, or a single row,
-said of fields of the data only; association: Cramér's V, 0 where two fields
-know nothing of each other, 1 where one says the other.
+class over smallest; rare: less than a tenth of the mean count, or a single
+row, said of fields of the data only; association: Cramér's V, 0 where two
+fields know nothing of each other, 1 where one says the other.
 
 \b
 Examples:
