@@ -34,6 +34,8 @@ _IDENTITIES = 8
 _SETTLED_NS = 2_000_000_000
 """A change within this time after a file was looked at may leave its times as they were: such an identity proves nothing."""
 _CHUNK = 1 << 20
+_ABANDONED_S = 6 * 3600
+"""A folder that was being filled this long ago belongs to a process that was killed."""
 
 
 @dataclass
@@ -75,6 +77,9 @@ class ContentCache:
         if not self._ready():
             return None
         try:
+            for left in self._place.glob(".new-*"):
+                if time.time() - left.stat().st_mtime > _ABANDONED_S:
+                    shutil.rmtree(left, ignore_errors=True)
             return Path(tempfile.mkdtemp(prefix=".new-", dir=self._place))
         except OSError:
             return None

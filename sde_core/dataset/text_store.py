@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -38,12 +39,21 @@ def stored_texts(dataset: Dataset, cache: ContentCache | None, bad: dict[int, Ba
     if kept is not None:
         return kept
     folder = cache.new_folder() if cache else None
-    parts = [_written(part, folder, number) for number, part in enumerate(_parts(dataset, cancel, progress))]
-    if cache and folder:
-        write_blob(folder / "list", {"parts": [_described(path) for path in sorted(folder.glob("*.arrow"))], "rows": sum(map(len, parts)),
-                                     "bad": [asdict(bad[row]) for row in sorted(bad)]}, [])  # fmt: skip
-        cache.keep(folder, name)
+    try:
+        parts = [_written(part, folder, number) for number, part in enumerate(_parts(dataset, cancel, progress))]
+        if cache and folder and folder.is_dir():
+            _write_list(folder, sum(map(len, parts)), bad)
+            cache.keep(folder, name)
+    finally:
+        if folder:
+            shutil.rmtree(folder, ignore_errors=True)
     return pl.concat(parts, rechunk=False) if parts else pl.DataFrame(schema=TEXT_SCHEMA)
+
+
+def _write_list(folder: Path, rows: int, bad: dict[int, BadRecord]) -> None:
+    """The list is written last: without it, or where a part is not as it says, there is nothing."""
+    parts = [_described(path) for path in sorted(folder.glob("*.arrow"))]
+    write_blob(folder / "list", {"parts": parts, "rows": rows, "bad": [asdict(bad[row]) for row in sorted(bad)]}, [])
 
 
 def _parts(dataset: Dataset, cancel: Cancel, progress: Progress) -> Iterator[pl.DataFrame]:
@@ -61,11 +71,12 @@ def _parts(dataset: Dataset, cancel: Cancel, progress: Progress) -> Iterator[pl.
 
 
 def _written(part: pl.DataFrame, folder: Path | None, number: int) -> pl.DataFrame:
-    if folder:
+    """The part, written too; after the first that cannot be written (a full disk, say) nothing is kept."""
+    if folder and folder.is_dir():
         try:
             part.write_ipc(folder / f"{number:06}.arrow", compat_level=pl.CompatLevel.newest())
-        except OSError:  # a full disk: the list will not match, and nothing is kept
-            (folder / "failed").touch()
+        except (OSError, pl.exceptions.PolarsError):
+            shutil.rmtree(folder, ignore_errors=True)
     return part
 
 

@@ -141,6 +141,33 @@ def test_a_cache_that_cannot_be_written_does_no_harm(tmp_path):
     assert len(open_dataset(path).keep_in(tmp_path / "file" / "cache").texts()) == 9
 
 
+def test_a_disk_that_fills_up_and_a_stop_leave_nothing_half_written(tmp_path, monkeypatch):
+    import polars as pl
+
+    from sde_core.errors import CancelledError
+
+    path = tmp_path / "data.jsonl"
+    path.write_text('{"text": "one"}\n' * 9)
+
+    def full(self, *arguments, **options):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pl.DataFrame, "write_ipc", full)
+        assert len(open_dataset(path).keep_in(tmp_path / "cache").texts()) == 9
+
+    class Stopped:
+        def is_set(self):
+            return True
+
+    dataset = open_dataset(path).keep_in(tmp_path / "cache")
+    dataset.read_all()
+    with pytest.raises(CancelledError):
+        dataset.texts(cancel=Stopped())
+    assert not [left for left in (tmp_path / "cache").rglob("*") if left.suffix == ".arrow" or left.name.startswith(".new-")]
+    assert len(open_dataset(path).keep_in(tmp_path / "cache").texts()) == 9
+
+
 def test_other_code_and_other_layouts_do_not_read_what_was_kept(tmp_path, monkeypatch):
     path = tmp_path / "data.jsonl"
     path.write_text(json.dumps({"prompt": "a", "completion": "b", "text": "c"}) + "\n")
