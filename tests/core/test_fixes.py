@@ -27,7 +27,7 @@ MESSY = st.lists(FRAGMENTS, max_size=12).map("".join) | st.text(max_size=40)
 @example(text="<no<noinput>input>")
 @example(text="\x1b\x1b[[31m31m")
 @example(text="    code\n        more\n")
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_a_fix_applied_twice_gives_what_it_gives_once(name, text):
     once = FIXES[name](text)
     assert FIXES[name](once) == once
