@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from sde_tui.session import Session
 
 _TEXT = 4_000
+_PREDICTABLE = 0.8
+"""Where models are right in fewer rows, that is said: the texts then say little about the label."""
 
 
 class LabelsPart:
@@ -102,7 +104,8 @@ class LabelsPart:
         judged = int(found.judged().sum())
         learned = "" if found.learned == judged else f", learned from {found.learned:,}"
         outliers = int(found.outliers.sum())
-        return f"{visible(self.field, 24)}: {count_of(len(self), 'likely label error')} in {judged:,} rows{learned}; {outliers:,} fit no class"
+        doubt = f"; models are right in {found.predictable:.0%}" if found.predictable < _PREDICTABLE else ""
+        return f"{visible(self.field, 24)}: {count_of(len(self), 'likely label error')} in {judged:,} rows{learned}; {outliers:,} fit no class{doubt}"
 
     # ---- deciding
 

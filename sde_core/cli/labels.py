@@ -20,15 +20,19 @@ from sde_core.wording import count_of
 
 _SUFFIXES = (".parquet", ".jsonl", ".csv")
 _EXCERPT, _NAME, _PAIRS = 76, 24, 4
+_PREDICTABLE = 0.8
 _EPILOG = """\b
-How: words (TF-IDF and ridge regression, cross-validated), meaning (embeddings and kernel ridge regression,
-leave-one-out) and the vote of the nearest rows, calibrated and averaged, give each row's classes a probability
-without its own label; cleanlab's confident learning says which labels are likely errors. No torch.
+Three models that never saw a row's own label say how probable each class is:
+one reads words (TF-IDF and ridge regression, cross-validated), one meaning
+(embeddings and kernel ridge regression, leave-one-out), one lets the nearest
+rows vote. They are calibrated and averaged; no torch. A likely error is one
+that cleanlab's confident learning calls so, with a score of 0.5 or more.
 
 \b
--o writes every row: row, label, suggested, score (0-1, higher = more suspicious; empty where a row is not judged),
-likely, given_probability, suggested_probability, fits_no_class, not_judged (why), split, and for likely errors
-the nearest rows of both classes (cosine of the embeddings).
+-o writes every row: row, label, suggested, score (0-1, higher = more
+suspicious; empty where a row is not judged), likely, given_probability,
+suggested_probability, fits_no_class, not_judged (why), split, and for likely
+errors the nearest rows of both classes (cosine of the embeddings).
 
 \b
 Examples:
@@ -89,6 +93,8 @@ def _print(found: LabelErrors, agreement: Agreement | None, show: int) -> None:
     click.echo(f"{visible(labelled.field)} · {count_of(len(labelled.classes), 'class', 'classes')} in {count_of(len(labelled.rows), 'row')}")
     click.echo(f"  {_method(found)}")
     click.echo(f"  {count_of(len(ranked), 'likely label error')} ({len(ranked) / max(judged, 1):.1%}) · {len(outliers):,} fit no class")
+    if found.predictable < _PREDICTABLE:
+        click.echo(f"  The texts say little about this label: models get {found.predictable:.0%} right. Read before changing any.")
     if judged < len(labelled.rows):
         click.echo(f"  {count_of(len(labelled.rows) - judged, 'row')} not judged: {_why_not_judged(found)}")
     splits = found.by_split()
@@ -138,6 +144,7 @@ def _as_json(dataset: Dataset, found: LabelErrors, agreement: Agreement | None) 
         "field": labelled.field,
         "classes": len(labelled.classes),
         "judged": int(judged.sum()),
+        "predictable": round(found.predictable, 4),
         "learned": found.learned,
         "seed": found.params.seed,
         "folds": found.params.folds,

@@ -75,6 +75,11 @@ def test_the_same_text_with_several_labels(write_jsonl: Write):
     assert (found.rows, found.percent, found.disagreeing) == (2, 0.5, (0,))
 
 
+def test_other_answers_to_one_prompt_are_no_second_opinion(write_jsonl: Write):
+    rows = [{"prompt": f"Prompt {n // 2}", "response": f"Answer {n}", "label": "ab"[n % 2]} for n in range(8)]
+    assert annotator_agreement(open_dataset(str(write_jsonl(rows)))) is None
+
+
 def test_full_agreement_sets_no_ceiling(write_jsonl: Write):
     rows = [{"text": f"text {n}", "label_1": "ab"[n % 2], "label_2": "ab"[n % 2]} for n in range(8)]
     found = annotator_agreement(open_dataset(str(write_jsonl(rows))))

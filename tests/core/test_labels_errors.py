@@ -98,6 +98,13 @@ def test_rows_that_were_not_learned_from_are_judged_too(write_jsonl: Write):
     assert {int(place) for place in found.ranked()} >= set(FLIPPED)
 
 
+def test_labels_that_the_texts_say_nothing_about_raise_no_alarm(write_jsonl: Write):
+    labels = np.random.default_rng(0).choice(["yes", "no"], 150)
+    found = judged(write_jsonl([{"text": row["text"], "label": str(label)} for row, label in zip(tickets(), labels, strict=True)]))
+    assert found.predictable < 0.65
+    assert not found.likely.any()
+
+
 # ---- cleanlab is the oracle
 
 

@@ -163,7 +163,8 @@ def _over_same_texts(dataset: Dataset, cancel: Cancel) -> Agreement | None:
     if texts["label"].null_count() == texts.height:
         return None
     labelled = texts.filter(pl.col("label").is_not_null() & (pl.col("prompt").str.strip_chars() != ""))
-    key = pl.col("prompt").str.to_lowercase().str.replace_all(r"\s+", " ").str.strip_chars()
+    answer = pl.when(pl.col("answer") == pl.col("label")).then(pl.lit("")).otherwise(pl.col("answer"))
+    key = (pl.col("prompt") + "\n" + answer).str.to_lowercase().str.replace_all(r"\s+", " ").str.strip_chars()
     groups = (
         labelled.group_by(key.alias("key"), maintain_order=True).agg(pl.col("row").first(), pl.col("label")).filter(pl.col("label").list.len() > 1)
     )

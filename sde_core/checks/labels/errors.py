@@ -16,6 +16,9 @@ from sde_core.errors import UsageError
 from sde_core.progress import NEVER, Cancel, Progress, silent
 
 NEIGHBOURS_SHOWN = 3
+LIKELY_FROM = 0.5
+"""Least score of a likely error. Confident learning alone calls every row an error that a weak model gets wrong: a fifth of all rows, where texts say
+little about their labels."""
 _NEAREST, _FAR_OUT, _UNSURE = 5, 3.0, 0.5
 
 
@@ -69,7 +72,7 @@ class LabelErrors:
         labelled: The field.
         suggested: int32[n], the most probable class of each row, -1 where nothing can be said.
         scores: float32[n], 0-1, how suspicious the given label is; NaN for rows that are not judged.
-        likely: bool[n], whether confident learning calls the label an error.
+        likely: bool[n], whether confident learning calls the label an error and its score is `LIKELY_FROM` or more.
         given_probability: float32[n], of the given class; NaN for rows that are not judged.
         suggested_probability: float32[n], of the suggested class; NaN where there is none.
         outliers: bool[n], rows that fit no class: far from all others, and no class is probable.
@@ -99,6 +102,12 @@ class LabelErrors:
     def judged(self) -> npt.NDArray[np.bool_]:
         """bool[n], rows whose label was judged."""
         return ~np.isnan(self.scores)
+
+    @property
+    def predictable(self) -> float:
+        """Share of the judged rows whose given label is the most probable one: how much the texts say about the label."""
+        judged = self.judged()
+        return float((self.suggested[judged] == self.labelled.codes[judged]).mean())
 
     def why_not_judged(self, place: int) -> str:
         """Why a row has no score, "" where it has one."""
@@ -184,7 +193,7 @@ def find_label_errors(
     likely[judged] = likely_errors(found.table[judged], codes[judged])
     given[judged] = found.table[judged, codes[judged]]
     best = found.table.argmax(axis=1)
-    likely &= best != codes
+    likely &= (best != codes) & (np.nan_to_num(scores) >= LIKELY_FROM)
     suggested = np.where(with_text, kept[best], -1).astype(np.int32)
     probability = np.where(with_text, found.table.max(axis=1), np.nan).astype(np.float32)
     outliers = with_text & _far_out(found.nearest.cosines, judged) & (probability < _UNSURE)
