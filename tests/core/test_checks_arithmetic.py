@@ -31,6 +31,9 @@ from tests.core.checked import chat, clean_chats, findings_in, rows_found
         ("so 48/2 = $<<48/2=24>>25 clips", "48/2 = $ 25", 24),
         (r"\( 3 \times 4 = 13 \)", r"3 \times 4 = 13", 12),
         ("**6 + 6 = 13**", "6 + 6 = 13", 12),
+        ("so 12 plus 15 equals 28.", "12 plus 15 equals 28", 27),
+        ("144 divided by 12 is 14", "144 divided by 12 is 14", 12),
+        ("She has 5 apples + 7 apples = 13 apples.", "5 apples + 7 apples = 13 apples", 12),
         ("9 / 2 = 4.4", "9 / 2 = 4.4", Fraction(9, 2)),
     ],
 )
@@ -46,6 +49,8 @@ def test_wrong_equations_are_found(text, equation, value):
 @pytest.mark.parametrize(
     "text",
     [
+        "2 times 3 plus 4 is 10", "7 divided by 2 is 3 remainder 1", "360 divided by 5 is 360/5", "3 plus 4 is 7",
+        "13 marbles + 4 marbles + 16 marbles = 33 marbles", "5 feet + 7 inches = 67 inches", "22 divided by 7 is 3.14",
         "17 * 4 = 68", "2x + 3 = 7", "x + 3 * 2 = 10", "sqrt(9) + 1 = 4", "at 10:30 + 2 = 12:30", "3 + 4 = 7x", "22 / 7 = 3.14", "10/3 = 3.33", "7 / 2 = 3 1/2",
         "7 / 2 = 3 remainder 1", "3/4 = 75%", "100 + 10% = 110", "100 - 10% = 90", "5 * 200 cents = $10", "120 / 60 = 2 hours", "25 / 1/3 = 75",
         "3 * 4 = 12 + 5 = 17", "5! / 4! = 5", "3 + 4 = 8!", "weeks 1-2 = 14 days", "a[3 + 4] = 9", "f(3) + 4 = 9", "half of 3 + 5 = 4", "about 9.9 * 10 = 100",

@@ -85,6 +85,19 @@ def test_the_fault_names_line_and_reason(tmp_path):
     assert found[1].message == "The code is Python 2: line 1 prints without brackets."
 
 
+@pytest.mark.parametrize(
+    ("prompt", "answer", "broken"),
+    [
+        ("Give me JSON.", '{"a": 1,, "b": 2}', True),
+        ("Answer as JSON.", "{'a': 1, 'b': 2}", True),
+        ("Answer as JSON.", '{"a": 1, "b": [2, 3]}', False),
+        ("Give me a Python dict.", "{'a': 1, 'b': 2}", False),
+    ],
+)
+def test_a_whole_answer_is_json_where_it_was_asked_for(tmp_path, prompt, answer, broken):
+    assert rows_found(findings_in(tmp_path, [*clean_chats(10), chat(prompt, answer)], "broken-json")) == [10] * broken
+
+
 def test_code_of_users_is_theirs():
     assert list(BrokenPython().faults("```python\nx = (\n```", "user")) == []
     assert list(BrokenJson().faults("```json\n{\n```", "user")) == []
@@ -110,6 +123,8 @@ def test_json_that_is_sound_or_an_outline(code):
     [
         ("A gull.\n8. Instruction: Name a fish.\n8. Output: A cod.", 1.0),
         ("A gull.\n\n### Instruction:\nName a fish.", 1.0),
+        ("A gull. Instruction: Name a fish. Output: A cod.", 1.0),
+        ("A gull.\n\nInput: fish\nOutput: cod", 0.8),
         ("A gull.\n### Response:\nA cod.", 0.9),
         ("A gull.\nUser: And a fish?\nAI: A cod.", 0.8),
         ("A gull.\n\nQ: And a fish?\nA: A cod.", 0.7),
@@ -123,7 +138,7 @@ def test_a_second_task_is_found(text, score):
 @pytest.mark.parametrize(
     "text",
     ["Instruction: Name a fish.", "User: Hello.\nAI: Hi.", "Q: Why?\nA: Because.", "Eggs.\nInstructions: Boil them.", "A gull.\nUser: the one who uses it.",
-     "So:\n```\nUser: a\nAI: b\n```", "Mix it.\n## Output:\n9"],
+     "x = 1\nInput: 1\nOutput: 2", "So:\n```\nUser: a\nAI: b\n```", "Mix it.\n## Output:\n9"],
 )  # fmt: skip
 def test_what_is_no_second_task(text):
     assert list(MergedTasks().faults(text, "assistant")) == []
@@ -164,6 +179,26 @@ def test_what_a_passage_does_not_hold(answer, new):
 # ---- matter that is absent
 
 
+@pytest.mark.parametrize(
+    ("prompt", "answer", "check"),
+    [
+        ("Translate the following sentence into French.", "Le chat est noir.", "missing-input"),
+        ("Describe the image.", "It shows a dog.", "missing-input"),
+        ("Proofread the text below.", "It is free of errors now.", "missing-input"),
+        ("Describe the image of the harbour.", "It shows a dog.", ""),
+        ("Describe the following sentence structures of French.", "There are three.", ""),
+        ("Summarize https://harbour-museum.net/news", "It says that the harbour grew.", "unseen-source"),
+        ("What is in the picture? [image.png]", "A dog runs.", "unseen-source"),
+        ("What does this website offer? www.harbour-museum.net", "It offers maps.", "unseen-source"),
+        ("Write HTML that shows image.png.", '<img src="image.png">', ""),
+        ("Where is https://harbour-museum.net/news hosted?", "In Norway.", ""),
+    ],
+)
+def test_matter_that_is_absent(tmp_path, prompt, answer, check):
+    found = findings_in(tmp_path, [*clean_chats(10), chat(prompt, answer)], "missing-input", "unseen-source")
+    assert [(finding.rows, finding.check) for finding in found] == ([((10,), check)] if check else [])
+
+
 def test_what_came_before_or_with_the_row_may_be_meant(tmp_path):
     pictured = {**chat("Describe this picture.", "It shows a ship."), "images": ["a.png"]}
     earlier = chat("Here is a story: the harbour grew.", "Thank you.", "Summarize the following story.", "It grew.")
@@ -200,6 +235,8 @@ def test_a_file_of_translations_is_none(tmp_path):
     [
         ("When does the museum open in the winter?", GERMAN, True),
         ("When does the museum open in the winter? Answer in German.", GERMAN, False),
+        ("How do I reset my password?", "点击菜单中的链接，然后按照说明操作。", True),
+        ("git config --global user.name", "点击菜单中的链接，然后按照说明操作。", False),
         ("What does this say: Das Museum am Hafen ist nicht offen?", GERMAN, False),
         ("¿Cuándo abre el museo del puerto en el invierno y para qué sirve la torre?", "The museum of the harbour is open from ten.", True),
         ("Name some of the restaurants of the town.", "1. L'Express\n2. Les Deux Ponts\n3. La Table des Halles et du Port", False),

@@ -25,11 +25,21 @@ _SHOWN = r"(?:images?|pictures?|photos?|photographs?|charts?|graphs?|diagrams?|s
 _REFERS = re.compile(
     rf"\bthe following {_KIND}{_MATTER}\b(?P<tail>[^\n]*)$"
     rf"|^{_READ} (?:this|these) {_KIND}{_MATTER}\b(?P<tail_of_this>[^\n]*)$"
+    rf"|^{_READ} the {_SHOWN}\b(?P<tail_of_read>[^\n]*)$"
+    rf"|\b(?:the|this) {_KIND}{_MATTER} (?:above|below)\b(?P<tail_of_above>[^\n]*)$|\bthe (?:above|below) {_KIND}{_MATTER}\b(?P<tail_above>[^\n]*)$"
     rf"|\b(?:in|of|from|with) (?:the|this|these) {_SHOWN}\b(?P<tail_of_shown>[^\n]*)$",
     re.IGNORECASE,
 )
-_REFERS_TRIGGER = rf"^[^\n]*(?:[Tt]he following |[Tt]h(?:is|ese) {_KIND}{_MATTER}|(?:in|of|from|with) the {_SHOWN})[^\n]*\s*(?:\n[^\n]{{0,20}}\s*)?$"
-_IN_SO_MANY = re.compile(r"\b(?:in|using|with)(?: \w+){0,3} \d+ (?:words?|sentences?|lines?|characters?)\b|\bwith \d+ or \w+ words\b", re.IGNORECASE)
+_REFERS_TRIGGER = (
+    rf"^[^\n]*(?:[Tt]he (?:following|above|below) |[Tt]h(?:is|ese) {_KIND}{_MATTER}|[Tt]he {_KIND}{_MATTER} (?:above|below)"
+    rf"|(?:in|of|from|with|be|ion|ize|ne) the {_SHOWN})[^\n]*\s*(?:\n[^\n]{{0,20}}\s*)?$"
+)
+_IN_SO_MANY = re.compile(
+    r"\b(?:in|using|with)(?: \w+){0,3} \d+ (?:words?|sentences?|lines?|characters?)\b|\bwith \d+ or \w+ words\b"
+    r"|\b(?:in|into|to|from)(?: \w+){0,2} (?:English|French|German|Spanish|Italian|Portuguese|Chinese|Japanese|Korean|Russian|Arabic|Hindi|Latin"
+    r"|Dutch)\b",
+    re.IGNORECASE,
+)
 _SPECIFIED = re.compile(
     r"[\d\"“”‘`\[\]{}()<>=|]|[:;.?!]\s*\S|(?<!^)\b[A-Z][a-z]+|[a-z][A-Z]|'\w+'|^\s*,|^\s*(?:of|about|called|named|titled|entitled|that|which|who"
     r"|from the (?:book|movie|film)|between)\b"
@@ -39,10 +49,14 @@ _LONGEST_PROMPT, _LONGEST_TAIL = 200, 70
 
 _ADDRESS = re.compile(
     r"!?\[[^\]\n]{0,60}\]\((?:https?:)?[^)\s]+\)|<img [^>]*>|https?://\S+|\bwww\.\S+\.\S+"
+    r"|[\[(]?\b[\w-]+\.(?:png|jpe?g|gif|webp|bmp|mp4|mp3|wav|pdf)\b[\])]?"
     r"|[\[(](?:link to (?:the |an? )?)?(?:image|photo|picture|video|website url|url|link|sketch|screenshot)(?: of an? \w+)?[\])]",
     re.IGNORECASE,
 )
-_ADDRESS_TRIGGER = r"(?i)https?://|\bwww\.|<img |[\[(](?:link to |image|photo|picture|video|website url|url|link|sketch|screenshot)"
+_ADDRESS_TRIGGER = (
+    r"(?i)https?://|\bwww\.|<img |[\[(](?:link to |image|photo|picture|video|website url|url|link|sketch|screenshot)"
+    r"|\.(?:png|jpe?g|gif|webp|bmp|mp[34]|wav|pdf)\b"
+)
 _CONTENT = re.compile(
     r"\b(?:articles?|(?:web ?)?page|web ?sites?|(?:news )?stor(?:y|ies)|photo(?:graph)?s?|pictures?|images?|paintings?|videos?|songs?|pdf"
     r"|documents?|spreadsheets?|figures?"
@@ -52,7 +66,9 @@ _CONTENT = re.compile(
 _TREATS = re.compile(
     r"\b(?:summar\w+|outline|main points|describe|description|captions?|titles?|highlights?|headline|read|edit|improve\w*|colori[sz]e|analy[sz]e"
     r"|rate|evaluate"
-    r"|classify|rewrite|explain|significance|transcribe|identify|elements|transform|access|review|content|artist|ideas?|critique)\b",
+    r"|classify|rewrite|explain|significance|transcribe|identify|elements|transform|access|review|content|artist|ideas?|critique"
+    r"|what (?:is|are) (?:shown|in|on|depicted)|what (?:does|do) (?:it|this|these|the \w+|this \w+|this web ?site) (?:show|say|offer|contain"
+    r"|depict|mean|sell))\b",
     re.IGNORECASE,
 )
 _OTHER_TASK = re.compile(
@@ -60,6 +76,11 @@ _OTHER_TASK = re.compile(
     r"|pars\w+|programs?|uris?"
     r"|cit(?:e|ation)s?|mla|apa|shorten\w*|snippets?|query|tags?|buttons?|fetch\w*|download\w*|commands?|json|sql|xml|scrap\w+|crawl\w*|node"
     r"|react|library|url to)\b",
+    re.IGNORECASE,
+)
+_ONLY_READ = re.compile(
+    r"\W*(?:please |can you |could you )?(?:summari[sz]e|describe|review|outline|explain|read)(?: (?:it|this|that|for me"
+    r"|please))*\W*",
     re.IGNORECASE,
 )
 _MOST_WORDS = 25
@@ -168,5 +189,5 @@ def _is_all(exchange: Exchange, finding: Finding) -> bool:
 
 def _asks_for_content(exchange: Exchange, _: Finding) -> bool:
     rest = _ADDRESS.sub(" ", exchange.asked)
-    asks = bool(_CONTENT.search(rest)) and bool(_TREATS.search(rest)) and not _OTHER_TASK.search(rest)
-    return asks and len(re.findall(r"\w+", rest)) <= _MOST_WORDS and not exchange.answer.lstrip().startswith("<")
+    asks = _ONLY_READ.fullmatch(rest) or (_CONTENT.search(rest) and _TREATS.search(rest) and not _OTHER_TASK.search(rest))
+    return bool(asks) and len(re.findall(r"\w+", rest)) <= _MOST_WORDS and not exchange.answer.lstrip().startswith("<")

@@ -38,6 +38,7 @@ class WrongArithmetic:
         r"|(?i:what|calculate|compute|evaluate|work out|find|result|value|answer|equal|solution|solve|simplify"
         r"|how much)[^\n]*[0-9)][ \t]?[-+*/×÷x^][ \t]?[(0-9]"
         r"|^\s*[(0-9][0-9 ().,+*/×÷x^-]*[0-9)]\s*=?\s*\??\s*$"
+        r"|[0-9] (?:plus|minus|times|multiplied by|divided by) [0-9]|[0-9] [a-z]{3,} ?[-+−] ?[0-9.,]+ [a-z]{3,} ?= ?[0-9]"
         r"|% of [$€£]?[0-9.,]+[ ]*=|[0-9] \\(?:times|div|cdot) [^=\n]*="
     )
 

@@ -48,6 +48,8 @@ _PROSE = re.compile(
     r"^[ \t]*(?:[-*•\d.]+[ \t]+)?(?:[A-Z‘“'`\"][\w'’`\"]*|[a-z]+)[ ,]+(?:[\w'’`.,()/-]+[ ,]+){2,}[\w'’`.,:;!?()\"/-]+[ \t]*$|[.:!?][\"'”]?[ \t]*$"
 )
 _CODE_SIGNS = re.compile(r"[=\[\]{}]|\w\(|^\s*(?:def|class|for|while|if|elif|else|try|except|finally|with|return|import|from|print|async)\b")
+_ASKS_JSON = re.compile(r"(?<![.\w])json\b(?! *(?:lines?|schema|file)\b)", re.IGNORECASE)
+_BARE_SCORE = 0.8
 _OLD_PRINT = "Missing parentheses in call to"
 
 
@@ -186,22 +188,29 @@ class BrokenPython:
 
 
 class BrokenJson:
-    """JSON in blocks that say so, and does not parse."""
+    """JSON that does not parse: in blocks that say so, or as the whole answer where JSON was asked for."""
 
     name = "broken-json"
     title = "JSON that does not parse"
     advice = "Whoever reads it fails: correct it or reject the row."
     explained_by = ("truncated-answer", "unclosed-fence", "merged-tasks", "odd-answer", "mojibake")
-    trigger = r"```[ \t]*(?:json|JSON)"
+    trigger = r"```[ \t]*(?:json|JSON)|(?s)^\s*(?:\{\s*[\"'].*\}|\[\s*[\[{\"'].*\])\s*$"
 
     def faults(self, text: str, role: str) -> Iterator[Fault]:
         """One fault an answer."""
-        for block in _fenced(text, _JSON) if role == ASSISTANT else ():
+        if role != ASSISTANT:
+            return
+        blocks = _fenced(text, _JSON) if "```" in text else (Block(text, 0, False),)
+        for block in blocks:
             fault = json_fault(block.code)
             if fault:
                 said = f"The JSON does not parse in line {fault.line}: {fault.reason}."
-                yield Fault("warning", said, excerpt(fault.text) or excerpt(text, block.at), 0.9)
+                yield Fault("warning", said, excerpt(fault.text) or excerpt(text, block.at), 0.9 if block.is_fenced else _BARE_SCORE)
                 return
+
+    def settle(self, findings: Sequence[Finding], context: CheckContext) -> list[Finding]:
+        """An answer without a block is meant to be JSON where the prompt says so."""
+        return [finding for finding in findings if finding.score != _BARE_SCORE or _ASKS_JSON.search("\n".join(prompts_before(context, finding)))]
 
 
 def _is_code(line: str) -> bool:

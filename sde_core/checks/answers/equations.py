@@ -23,7 +23,8 @@ _LARGEST_POWER, _LARGEST_BASE = 32, 10**6
 _GLUED = re.compile(r"[\w\\}\])!\"'²³√π°%.:#@&$≠≈<>~–—]$")
 _NUMBER_GOES_ON = re.compile(r"\d[:.]$|\d,\s*$")
 _LEADS_IN = re.compile(
-    r"(?:\b(?:sin|cos|tan|log|ln|sqrt|root|squared?|cubed?|mod|gcd|lcm|max|min|plus|minus|times|by|over|than|twice|double|triple|half|thrice|less|more"
+    r"(?:\b(?:sin|cos|tan|log|ln|sqrt|root|squared?|cubed?|mod|gcd|lcm|max|min|plus|minus|times|by|over|than|twice|double|triple|half|thrice|less"
+    r"|more"
     r"|add|subtract|multiply|divide|into|and|to|from|mean|average|[b-zB-HJ-Z])|(?<!total )\bof|[–—<>≤≥]|[-+*/=] ?\.)\s*$"
 )
 _LIST_NUMBER = re.compile(r"\s*(?:\d{1,2}[.)]|[-*+])[ \t]+")
@@ -34,6 +35,19 @@ _GOES_ON = re.compile(
 _AMBIGUOUS = re.compile(r"/\s*\d+\s*/\s*\d")
 """A quotient of a fraction, 25 / 1/3: it need not mean what it says by the rules."""
 _RANGE = re.compile(r"\s*(\d+)-(\d+)\s*")
+_WORDS = {"plus": "+", "minus": "-", "times": "*", "multiplied": "*", "divided": "/"}
+_SPOKEN_SIGNS = (" plus ", " minus ", " times ", "ed by ")
+_COMBINED_BEFORE = re.compile(rf"{_GLUED.pattern}|{_NUMBER_GOES_ON.pattern}|{_LEADS_IN.pattern}|[-+−*/×=]\s*$")
+_COMBINED_BEHIND = re.compile(r"\s*[-+−*/×]\s*[\d.(]")
+_IN_WORDS = re.compile(
+    rf"(?P<first>{_NUMBER}) (?P<sign>plus|minus|times|multiplied by|divided by) (?P<second>{_NUMBER}),? (?:is equal to|is|equals|makes"
+    rf"|gives) (?P<claim>{_NUMBER})",
+    re.IGNORECASE,
+)
+_OF_THINGS = re.compile(
+    rf"(?P<first>{_NUMBER}) (?P<thing>[a-z]{{3,}}) ?(?P<sign>[-+−]) ?(?P<second>{_NUMBER}) (?P<other>[a-z]{{3,}})"
+    rf" ?= ?(?P<claim>{_NUMBER}) (?P<sum>[a-z]{{3,}})"
+)
 _PLAIN = re.compile(r"(\d+(?:\.\d+)?)(?:([+x×*/-])(\d+(?:\.\d+)?)(?:([+x×*-])(\d+(?:\.\d+)?))?)=(\d+(?:\.\d+)?)")
 _NO_SPACES = str.maketrans("", "", " \t$€£,")
 _COMBINES = re.compile(r"[\d)%]\s*(?:[-+*/^×÷·−x]|\*\*|\\(?:times|cdot|div))\s*[(\d$]|\d%")
@@ -94,6 +108,7 @@ def wrong_equations(text: str) -> Iterator[WrongEquation]:
     if "<<" in text:
         yield from _wrong_marks(text)
         text = _MARK.sub(lambda match: " " * len(match.group()), text)
+    yield from _wrong_in_words(text)
     for start, end in _runs(text):
         if end - start <= _LONGEST_RUN and not _plainly_holds(text[start:end]):
             yield from _wrong_in_run(text, start, end)
@@ -159,6 +174,35 @@ def is_answered(asked: AskedSum, answer: str) -> bool:
         ):
             return True
     return False
+
+
+def _wrong_in_words(text: str) -> Iterator[WrongEquation]:
+    """Of two numbers: "12 plus 15 equals 28", "5 apples + 7 apples = 13 apples"."""
+    for match in (*_spoken(text), *_of_things(text)):
+        line = text[max(0, text.rfind("\n", 0, match.start()) + 1, match.start() - 24) : match.start()]
+        things = {match[name].rstrip("s").lower() for name in ("thing", "other", "sum") if name in match.re.groupindex}
+        if len(things) > 1 or _COMBINED_BEFORE.search(line) or _COMBINED_BEHIND.match(text, match.end()) or _GOES_ON.match(text, match.end()):
+            continue
+        left = _side(f"{match['first']}{_WORDS.get(match['sign'].split()[0].lower(), match['sign'])}{match['second']}")
+        right = _side(match["claim"])
+        if left and right and not _agree(left, right, text, match.start(), match.end()):
+            yield WrongEquation(match.start(), " ".join(match.group().split()), left.readings[0])
+
+
+def _spoken(text: str) -> Iterator[re.Match[str]]:
+    if any(word in text for word in _SPOKEN_SIGNS):
+        yield from _IN_WORDS.finditer(text)
+
+
+def _of_things(text: str) -> Iterator[re.Match[str]]:
+    """Sums of things: looked for before equals signs that follow a word."""
+    sign = text.find("=")
+    while sign >= 0:
+        if text[sign - 1 : sign].isalpha() or text[sign - 2 : sign - 1].isalpha():
+            match = _OF_THINGS.search(text, max(0, sign - _LONGEST_PLAIN), sign + _LONGEST_PLAIN)
+            if match and match.start() < sign:
+                yield match
+        sign = text.find("=", sign + 1)
 
 
 def _wrong_marks(text: str) -> Iterator[WrongEquation]:

@@ -80,7 +80,7 @@ def repeated_sentence(text: str) -> tuple[str, int]:
     previous, repeats = "", 1
     for match in _SENTENCE.finditer(text):
         sentence = match.group().strip()
-        if not sentence:
+        if not sentence or sentence.rstrip(".").isdigit():
             continue
         repeats = repeats + 1 if sentence == previous else 1
         if repeats >= _FEWEST_SENTENCES and len(sentence.split()) >= 4 and _says_something(sentence):
@@ -100,6 +100,8 @@ def _has_equal_parts(text: str) -> bool:
 def _run_length(text: str, start: int, sentence: str, repeats: int) -> int:
     for match in _SENTENCE.finditer(text, start):
         found = match.group().strip()
+        if found.rstrip(".").isdigit():
+            continue
         if found and found != sentence:
             break
         repeats += bool(found)

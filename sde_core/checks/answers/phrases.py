@@ -19,7 +19,8 @@ _BOILERPLATE = re.compile(
     r"|\b(?:i am|i['’]m) (?:just |only |merely )?an? (?:(?:large )?(?:ai|language model)|artificial intelligence)"
     r"(?: (?:language )?(?:model|assistant|chatbot))?\b(?=[^.]{0,60}\b(?:and|so|which|but|without|,))"
     r"|\b(?:my|the) knowledge cut-?off\b|\bmy (?:last|latest) (?:knowledge )?(?:update|training)\b|\bmy training data\b"
-    r"|\bi (?:do(?:n['’]?t| not)) have (?:personal|human|real[- ]time|the ability to (?:feel|experience|access|browse))\b"
+    r"|\bi (?:do(?:n['’]?t| not)) have (?:personal|human|real[- ]time|the ability to (?:feel|experience|access|browse)"
+    r"|(?:direct )?access to (?:real|current|live|the internet|external))\b"
     r"|作为一个(?:人工智能|AI|语言模型|大语言模型)",
     re.IGNORECASE,
 )
@@ -49,6 +50,7 @@ _CALL = (
     r"(?:call(?:ed)?|phoned?|ring|contact(?:ed)?|notif(?:y|ied)|remind(?:ed)?|alert(?:ed)?) (?:you|them|him|her|the|your)\b"
     r"|(?:check|get|come|circle|report) back (?:to|with|on) you|(?:\w+ ){0,6}get back to you"
     r"|(?:follow|followed) up with you|keep you (?:posted|updated|informed)"
+    r"|(?:\w+ ){0,6}let you know (?:by|tomorrow|within|later|shortly|soon|on (?:mon|tues|wednes|thurs|fri)day)"
 )
 _ACT = (
     r"set (?:an? |your |the )?(?:alarm|reminder|timer|calendar)|meet you|visit you|pick (?:it|you) up|deliver (?:it|this|your)"
@@ -75,6 +77,10 @@ _MAY_REFUSE = (
     r"|抱歉|对不起|不好意思|无法|不能|没有能力|没有办法|没办法"
 )
 """What every refusal has at its beginning."""
+_ALSO_REFUSES = (
+    r"(?i)^\W{0,4}(?:(?:i['’]m |i am )?(?:sorry|afraid|apologies)[^.]{0,20}?)?i (?:won['’]t|will not|would not|wouldn['’]t) be able to"
+    r" (?:help|assist|provide|answer|fulfil|complete|do (?:that|this))"
+)
 _BEGINNING = 240
 
 
@@ -89,7 +95,7 @@ class Refusals:
     def run(self, context: CheckContext) -> list[Finding]:
         """One finding a record."""
         answers = wanted_answers(context).filter(pl.col("answer").str.slice(0, _BEGINNING).str.contains(_MAY_REFUSE))
-        refused = answers.filter(answer_kinds(answers["answer"]) == "refusal")
+        refused = answers.filter((answer_kinds(answers["answer"]) == "refusal") | answers["answer"].str.contains(_ALSO_REFUSES))
         return [
             Finding(self.name, "info", (row,), "The answer refuses.", excerpt(answer), answer_field(context.dataset, row), 0.9)
             for row, answer in refused.select("row", "answer").iter_rows()
@@ -106,7 +112,7 @@ class Boilerplate:
         r"(?i)\bas an? (?:(?:large |helpful |artificial |conversational )*(?:ai\b|language model|chatbot|llm)|artificial intelligence)"
         r"|\bi(?: am|['’]m) (?:just |only |merely )?an? (?:(?:large )?(?:ai\b|language model)|artificial intelligence)|\bknowledge cut"
         r"|\bmy (?:last|latest) (?:knowledge |update|training)"
-        r"|\bmy training data|\bi do(?:n['’]?t| not) have (?:personal|human|real|the ability)|作为一个"
+        r"|\bmy training data|\bi do(?:n['’]?t| not) have (?:personal|human|real|the ability|access|direct)|作为一个"
     )
 
     def faults(self, text: str, role: str) -> Iterator[Fault]:

@@ -62,8 +62,15 @@ _PHONE = re.compile(
     r"(?<![\w.+/=*%$#-])(?<!\d )(?:\+?1[ .-]?)?(?:\([2-9]\d\d\) ?|[2-9]\d\d[ .-])[2-9]\d\d[ .-]\d{4}(?![\w-]|[.]\d)"
     r"|(?<![\w+)])\+(?=(?:\D?\d){9,13}(?!\D?\d))[2-9]\d{1,2}[ .-]?(?:\(0\)[ .-]?)?\d{1,4}(?:[ .-]?\d{2,4}){2,4}(?![\w-]|[.]\d)"
 )
+_FEWEST_DIGITS = 9
 _NOBODYS_PHONE = re.compile(
     r"\D*(?:\+?1\D*)?(?:8(?:00|33|44|55|66|77|88)|900|555|999|222|333|234\D*567)|(?:.*\D)?555\D|.*(?:0000|1234|4567|5678|(\d)(?:\D*\1){5})\D*$"
+)
+_NATIONAL_PHONE = re.compile(
+    r"\b(?:phone|tel|telephone|call|ring|mobile|cell|whatsapp|fax|text|number)\b[^\n\d+]{0,20}(?P<number>0(?!800|808|870|871|845|900"
+    r"|9\d)\d{2,4}[ /-]\d{3,4}(?:[ -]?\d{3,5})?)"
+    r"(?![\w-]|[.]\d)",
+    re.IGNORECASE,
 )
 _SOCIAL = re.compile(r"(?<![\d-])(?!000|666|9\d\d|123-45|111-11|078-05)\d{3}-(?!00)\d\d-(?!0000)\d{4}(?![\d-])")
 _SOCIAL_WORD = re.compile(r"\b(?:ssn|social[ -]security|tax(?:payer)? id)\b", re.IGNORECASE)
@@ -102,7 +109,7 @@ PERSONAL_TRIGGER = (
     r"[A-Za-z0-9._+-]@[A-Za-z0-9-]+\.[A-Za-z]|[2-9][0-9][0-9]\)?[ .-] ?[2-9][0-9][0-9][ .-][0-9]{4}"
     r"|\+[2-9][0-9][0-9 .()-]{7}|[0-9]{3}-[0-9]{2}-[0-9]{4}"
     r"|[3-6][0-9]{3}[ -][0-9]{4}[ -][0-9]{4}[ -][0-9]|[3-6][0-9]{14}|3[47][0-9]{2}[ -][0-9]{6}[ -]|[A-Z]{2}[0-9]{2} ?[A-Z0-9]{4} ?[A-Z0-9]{4}"
-    r"|[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]"
+    r"|0[0-9]{2,4}[ /-][0-9]{3,4}[ 0-9-]|[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]"
 )
 """Rust regex that every text with personal data matches."""
 
@@ -110,17 +117,32 @@ PERSONAL_TRIGGER = (
 def personal_data(text: str) -> Iterator[Sensitive]:
     """E-mail addresses, telephone, card, bank account and social security numbers and IP addresses, kind by kind."""
     if "@" in text:
-        for match in _EMAIL.finditer(text):
-            local, domain = match.group().split("@")
-            made_up = _PLACEHOLDER_DOMAIN.fullmatch(domain) or _ROLE_NAME.fullmatch(local) or _FIRST_NAME_ALONE.fullmatch(match.group())
-            if not made_up:
-                yield Sensitive("an e-mail address", "[EMAIL]", *match.span())
+        yield from _emails(text)
+    yield from _phones(text)
+    if _SOCIAL_WORD.search(text):
+        yield from (Sensitive("a social security number", "[SSN]", *match.span()) for match in _SOCIAL.finditer(text))
+    yield from _accounts(text)
+    yield from _addresses(text)
+
+
+def _emails(text: str) -> Iterator[Sensitive]:
+    for match in _EMAIL.finditer(text):
+        local, domain = match.group().split("@")
+        made_up = _PLACEHOLDER_DOMAIN.fullmatch(domain) or _ROLE_NAME.fullmatch(local) or _FIRST_NAME_ALONE.fullmatch(match.group())
+        if not made_up:
+            yield Sensitive("an e-mail address", "[EMAIL]", *match.span())
+
+
+def _phones(text: str) -> Iterator[Sensitive]:
     for match in _PHONE.finditer(text):
         if not _NOBODYS_PHONE.match(match.group()):
             yield Sensitive("a telephone number", "[PHONE]", *match.span())
-    for match in _SOCIAL.finditer(text):
-        if _SOCIAL_WORD.search(text):
-            yield Sensitive("a social security number", "[SSN]", *match.span())
+    for match in _NATIONAL_PHONE.finditer(text):
+        if not _NOBODYS_PHONE.match(match["number"]) and sum(map(str.isdigit, match["number"])) >= _FEWEST_DIGITS:
+            yield Sensitive("a telephone number", "[PHONE]", *match.span("number"))
+
+
+def _accounts(text: str) -> Iterator[Sensitive]:
     for match in _CARD.finditer(text):
         digits = re.sub(r"\D", "", match.group())
         grouped = len(digits) < len(match.group())
@@ -130,7 +152,6 @@ def personal_data(text: str) -> Iterator[Sensitive]:
         number = match.group().replace(" ", "")
         if _IBAN_LENGTHS.get(match["country"]) == len(number) and is_iban(number) and number not in _PRINTED_IBANS:
             yield Sensitive("a bank account's number", "[IBAN]", *match.span())
-    yield from _addresses(text)
 
 
 def _addresses(text: str) -> Iterator[Sensitive]:
@@ -198,7 +219,8 @@ def secrets(text: str) -> Iterator[Sensitive]:
     """Keys and tokens by the forms that their issuers gave them, private keys, and passwords in URLs."""
     for match in _SECRET.finditer(text):
         body = match.group()
-        if len(set(body)) >= _FEWEST_CHARACTERS and not _NOT_SECRET.search(body) and (body.startswith("-----") or re.search(r"\d", body)):
+        is_block = body.startswith("-----")
+        if is_block or (len(set(body)) >= _FEWEST_CHARACTERS and not _NOT_SECRET.search(body) and re.search(r"\d", body)):
             kind = _SECRETS[int((match.lastgroup or "s0")[1:])][0]
             yield Sensitive(kind, "[PRIVATE KEY]" if kind == "a private key" else "[SECRET]", *match.span())
 

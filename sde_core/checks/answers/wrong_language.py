@@ -12,7 +12,7 @@ from sde_core.checks.findings import CheckContext, Finding
 from sde_core.features.language import CHARACTERS_READ, FUNCTION_WORDS, LANGUAGE_NAMES, UNKNOWN, language_frame
 
 _SURE = 0.8
-_FEWEST_LETTERS = 20
+_FEWEST_LETTERS = 16
 _HABIT = 0.2
 """Where more of the answers than this are in another language, the file is one of translations."""
 _NAMED_LANGUAGES = "|".join(sorted({name for code, name in LANGUAGE_NAMES.items() if code != UNKNOWN}, key=len, reverse=True))
@@ -75,6 +75,7 @@ _OTHER_WORDS = (
     + r") "
 )
 _LATIN_SCRIPT = ("en", *(code for code in FUNCTION_WORDS if code != "en"))
+_ENGLISH_QUESTION = r"(?i)\b(?:how|what|why|when|where|who|which|is|are|does|do|can|could|the|my|your|you|please|to|of|and|me|i)\b"
 _BEGINNING, _FEWEST_NON_LATIN, _NAMES = 30, 3, 0.45
 _NON_LATIN = re.compile(r"[^\W\d_a-zA-Z\u00c0-\u024f]")
 
@@ -103,6 +104,10 @@ class WrongLanguage:
         told = asked.select("row", "system", "prompt", "answer").with_columns(
             said=said["code"], sure=said["certainty"], spoken=prompts["code"], certain=prompts["certainty"]
         )
+        told = told.with_columns(
+            spoken=pl.when(_short_english()).then(pl.lit("en")).otherwise("spoken"),
+            certain=pl.when(_short_english()).then(_SURE).otherwise("certain"),
+        )
         sure = told.filter((pl.col("sure") >= _SURE) & (pl.col("certain") >= _SURE) & (pl.col("said") != UNKNOWN) & (pl.col("spoken") != UNKNOWN))
         other = sure.filter(pl.col("said") != pl.col("spoken"))
         if other.height > max(_HABIT * context.texts.height, 1):
@@ -112,6 +117,12 @@ class WrongLanguage:
     def _finding(self, context: CheckContext, row: int, _: str, __: str, answer: str, said: str, sure: float, spoken: str, certain: float) -> Finding:
         message = f"The prompt is in {LANGUAGE_NAMES[spoken]}, the answer in {LANGUAGE_NAMES[said]}."
         return Finding(self.name, "warning", (row,), message, excerpt(answer), answer_field(context.dataset, row), round(min(sure, certain), 2))
+
+
+def _short_english() -> pl.Expr:
+    """Prompts too short for their language to be told otherwise, that ask in English words."""
+    prompt = pl.col("prompt")
+    return (pl.col("spoken") == UNKNOWN) & ~prompt.str.contains(r"[^\x00-\x7f]") & (prompt.str.count_matches(_ENGLISH_QUESTION) >= _FEWEST_SIGNS)
 
 
 def _foreign(column: str) -> pl.Expr:
