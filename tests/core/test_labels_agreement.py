@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sde_core.checks.labels.agreement import annotator_agreement, cohen_kappa, fleiss_kappa
@@ -18,6 +18,7 @@ from sde_core.errors import UsageError
 Write = Callable[..., Path]
 
 
+@settings(deadline=None)  # the first call imports scikit-learn
 @given(
     st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("abc")), min_size=3, max_size=40).filter(lambda pairs: len(set(sum(pairs, ()))) > 1)
 )
