@@ -19,6 +19,7 @@ from sde_core.errors import UsageError
 from sde_core.export import export_rows
 from sde_core.features.field_drift import Conversion, FieldHistory, conversion_of, converted, field_histories, record_shapes
 from sde_core.features.record_shape import RecordShapes
+from sde_core.files import unwritable
 from sde_core.visible import visible
 from sde_core.wording import count_of
 
@@ -167,7 +168,10 @@ def _write_split(dataset: Dataset, shapes: RecordShapes, drifting: Sequence[Fiel
     distinct = sorted(dict.fromkeys(forms), key=lambda form: -int(shapes.counts[[one == form for one in forms]].sum()))
     if len(distinct) > _MOST_PARTS:
         raise UsageError(f"The records have {len(distinct)} forms, too many for a file each.", "Let some fields stand: --ignore FIELD --reason.")
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(folder, error) from error
     stem, ending = Path(dataset.name).name.split(".")[0], dataset.format
     for number, form in enumerate(distinct, 1):
         rows = np.sort(shapes.rows_of([place for place, one in enumerate(forms) if one == form])).tolist()

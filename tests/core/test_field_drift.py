@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from sde_core.cli.drift import command
 from sde_core.dataset import open_dataset
-from sde_core.errors import UsageError
+from sde_core.errors import ReadOnlyError, UsageError
 from sde_core.features.field_drift import ABSENT, conversion_of, converted, field_histories, record_shapes
 from sde_core.features.record_shape import shape_of, type_name
 
@@ -112,6 +112,12 @@ def test_the_command_splits_by_form(mixed, tmp_path):
     parts = sorted((tmp_path / "parts").glob("*.jsonl"))
     assert [path.name for path in parts] == ["data.1-of-2.jsonl", "data.2-of-2.jsonl"]
     assert b"".join(path.read_bytes() for path in parts) == mixed.read_bytes()
+
+
+def test_a_folder_that_cannot_be_made_is_said_in_a_sentence(mixed, tmp_path):
+    (tmp_path / "file").write_text("")
+    assert isinstance(_run(mixed, "--split-to", tmp_path / "file" / "parts").exception, ReadOnlyError)
+    assert isinstance(_run(mixed, "--fix-to", mixed).exception, UsageError)
 
 
 def test_a_drift_that_is_let_stand_is_silent_for_check_too(mixed, tmp_path):
