@@ -24,7 +24,7 @@ def calibrated(predicted: Floats, codes: Codes, judged: npt.NDArray[np.int64], s
     """Predictions as probabilities, sharpened so that the given labels are as likely as can be (temperature scaling, Guo et al. 2017, section 4.2).
 
     Args:
-        predicted: float32[n, classes], made without each row's own label.
+        predicted: float32[n, classes], made without each row's own label; overwritten, since a million rows of many classes are gigabytes.
         codes: int32[n], given labels.
         judged: int64[m], rows whose label is given.
         seed: Draws the rows that are looked at where there are many.
@@ -48,7 +48,9 @@ def calibrated(predicted: Floats, codes: Codes, judged: npt.NDArray[np.int64], s
         else:
             low *= third
     sharpness = float(np.sqrt(low * high))
-    return _softmax(predicted * np.float32(sharpness * _SOFTENED)), loss(sharpness)
+    lost = loss(sharpness)
+    predicted *= np.float32(sharpness * _SOFTENED)
+    return _softmax(predicted), lost
 
 
 def weights_of(losses: Sequence[float], codes: Codes) -> npt.NDArray[np.float64]:
@@ -73,5 +75,8 @@ def blended(tables: Sequence[Floats], weights: npt.NDArray[np.float64]) -> Float
 
 
 def _softmax(values: Floats) -> Floats:
-    powers = np.exp(values - values.max(axis=1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)
+    """In place."""
+    values -= values.max(axis=1, keepdims=True)
+    np.exp(values, out=values)
+    values /= values.sum(axis=1, keepdims=True)
+    return values

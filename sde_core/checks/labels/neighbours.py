@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sde_core.progress import Cancel, raise_if_cancelled
+from sde_core.progress import Cancel, Progress, raise_if_cancelled, silent
 
 Floats = npt.NDArray[np.float32]
 Codes = npt.NDArray[np.int32]
@@ -41,7 +41,7 @@ class NearestRows:
         return votes
 
 
-def nearest_rows(vectors: Floats, labelled: Places, count: int, *, cancel: Cancel) -> NearestRows:
+def nearest_rows(vectors: Floats, labelled: Places, count: int, *, cancel: Cancel, progress: Progress = silent) -> NearestRows:
     """The nearest of the labelled rows for every row, itself left out; exact, by blocks.
 
     Args:
@@ -49,6 +49,7 @@ def nearest_rows(vectors: Floats, labelled: Places, count: int, *, cancel: Cance
         labelled: int64[m], places of those that may be neighbours.
         count: How many are looked for.
         cancel: Looked at between blocks.
+        progress: Counts rows.
     """
     count = max(min(count, len(labelled) - 1), 1)
     references, at = vectors[labelled], np.full(len(vectors), -1)
@@ -56,6 +57,7 @@ def nearest_rows(vectors: Floats, labelled: Places, count: int, *, cancel: Cance
     places, cosines = np.empty((len(vectors), count), np.int32), np.empty((len(vectors), count), np.float32)
     for start in range(0, len(vectors), _BLOCK):
         raise_if_cancelled(cancel)
+        progress(start, len(vectors))
         found = vectors[start : start + _BLOCK] @ references.T
         own = at[start : start + len(found)]
         found[np.flatnonzero(own >= 0), own[own >= 0]] = -2

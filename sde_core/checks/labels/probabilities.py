@@ -40,7 +40,7 @@ class LabelParams:
 
     folds: int = 5
     seed: int = 0
-    learned_rows: int = 60_000
+    learned_rows: int = 40_000
     anchors: int = 3_000
     neighbours: int = 40
     encoder: str = "static"
@@ -108,7 +108,7 @@ def class_probabilities(
     stages.ended()
     by_words = _by_words(tfidf, codes, classes, learned, params, cancel)
     stages.ended()
-    nearest = nearest_rows(vectors, learned, params.neighbours, cancel=cancel)
+    nearest = nearest_rows(vectors, learned, params.neighbours, cancel=cancel, progress=stages.within)
     votes = nearest.votes(codes[learned], classes)
     stages.ended()
     by_meaning = _by_meaning(vectors, codes, classes, learned, params, cancel)

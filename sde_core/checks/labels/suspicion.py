@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import warnings
 
 import numpy as np
 import numpy.typing as npt
@@ -57,5 +58,8 @@ def likely_errors(table: Floats, codes: Codes) -> npt.NDArray[np.bool_]:
     """bool[n]: the rows that cleanlab's confident learning would prune, by noise rate."""
     from cleanlab.filter import find_label_issues  # type: ignore[import-untyped,unused-ignore]
 
-    # one process: more would need multiprocessing, which does not work beside a terminal app
-    return np.asarray(find_label_issues(codes.astype(np.int64), table.astype(np.float64), filter_by="prune_by_noise_rate", n_jobs=1), np.bool_)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # on classes with few rows, which are judged with the others
+        # one process: more would need multiprocessing, which does not work beside a terminal app
+        found = find_label_issues(codes.astype(np.int64), table.astype(np.float64), filter_by="prune_by_noise_rate", n_jobs=1)
+    return np.asarray(found, np.bool_)
