@@ -152,6 +152,11 @@ STYLES = (
         [*asked(DATED, source="log"), *asked([*[f"It was on March {n % 28 + 1}, 2021." for n in range(60)], "On 2021-03-04."], source="letter")],
         (120,),
     ),
+    FaultCase(
+        "mixed-dates",
+        "a small source with a style of its own",
+        [*asked(DATED * 10, source="log"), *asked([f"It was on March {n % 28 + 1}, 2021." for n in range(45)], source="letter")],
+    ),
     odd_among("mixed-numbers", "without the comma", COUNTED, "There were 123456 of them."),
     odd_among("mixed-numbers", "with points", COUNTED, "There were 1.234.567,89 of them."),
     odd_among("mixed-numbers", "a decimal comma", [f"It costs {n}.50 a day." for n in range(60)], "It costs 3,50 a day."),

@@ -101,7 +101,7 @@ def test_the_known_faults_of_alpaca(alpaca):
 def test_little_else_is_said_of_alpaca(alpaca):
     _, found = alpaca
     others = Counter(finding.check for finding in found if finding.check not in ("empty-answer", "placeholder"))
-    assert sum(others.values()) <= 5, others
+    assert sum(others.values()) <= 6, others
 
 
 def test_code_in_a_block_is_odd_among_bare_code(shared_data):

@@ -78,7 +78,7 @@ def own_pieces(family: StyleFamily, answer: str, prompt: str) -> list[Written]:
 
 
 def mine_habits(family: StyleFamily, answers: pl.DataFrame, fields: Sequence[FieldColumn], *, cancel: Cancel) -> list[Habit]:
-    """The habit of the whole file, or else those of the groups of the field that has most rows in groups with one.
+    """The habit of the whole file, unless a group has another one; else those of the groups of the field that has most rows in groups with one.
 
     Args:
         family: The styles.
@@ -92,7 +92,7 @@ def mine_habits(family: StyleFamily, answers: pl.DataFrame, fields: Sequence[Fie
     sample = answers.sample(min(SAMPLE, answers.height), seed=_SEED)
     rows, styles = _styles_of_sample(family, sample)
     whole = _habit(family, "", None, styles, sample.height)
-    if whole or len(styles) < FEWEST_IN_GROUP:
+    if len(styles) < FEWEST_IN_GROUP or (whole and whole.share == 1):
         return [whole] if whole else []
     best: list[Habit] = []
     sampled = sample["row"].to_numpy()
@@ -100,9 +100,11 @@ def mine_habits(family: StyleFamily, answers: pl.DataFrame, fields: Sequence[Fie
         raise_if_cancelled(cancel)
         members = [(title, of_group, styles[np.isin(rows, of_group)], int(np.isin(sampled, of_group).sum())) for title, of_group in groups]
         habits = [habit for member in members if (habit := _habit(family, *member))]
-        if sum(habit.count for habit in habits) > sum(habit.count for habit in best):
+        if whole and any(habit.style != whole.style for habit in habits):
+            return habits
+        if not whole and sum(habit.count for habit in habits) > sum(habit.count for habit in best):
             best = habits
-    return best
+    return [whole] if whole else best
 
 
 def _styles_of_sample(family: StyleFamily, sample: pl.DataFrame) -> tuple[Rows, npt.NDArray[np.str_]]:
