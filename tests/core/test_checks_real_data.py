@@ -20,7 +20,7 @@ OTHERS = ("exact-duplicate", "normalised-duplicate", "near-duplicate", "conflict
 """Checks on duplicates, classes and the content of answers have tests of their own."""
 
 FORMATS: dict[str, dict[str, int]] = {
-    "alpaca_en_demo.json": {"mixed-bullets": 1, "placeholder": 8, "unclosed-fence": 1, "truncated-answer": 3, "ai-boilerplate": 27, "refusal": 26},
+    "alpaca_en_demo.json": {"mixed-bullets": 1, "placeholder": 8, "unclosed-fence": 1, "truncated-answer": 3, "ai-boilerplate": 28, "refusal": 26},
     "alpaca_zh_demo.json": {"mixed-bullets": 2, "mixed-markdown": 1, "unclosed-fence": 1, "outer-whitespace": 43, "ai-boilerplate": 12, "impossible-promise": 1, "refusal": 23},
     "c4_demo.jsonl": {"mojibake": 1, "lost-characters": 4, "invisible-characters": 4},
     "dpo_en_demo.json": {"mixed-system": 1, "control-characters": 1, "mojibake": 1, "invisible-characters": 2, "unclosed-fence": 2, "truncated-answer": 2, "ai-boilerplate": 5,
@@ -55,7 +55,7 @@ CLEAN = {
     "math/gsm8k_train.jsonl": 1,
     "math/gsm8k_model_solutions.jsonl": 1,
     "medical/medical_meadow_small.json": 3,
-    "pairs/msr_paraphrase_train.txt": 0,
+    "pairs/msr_paraphrase_train.txt": 1,
     "structured/Restaurants_Train.jsonl": 0,
     "structured/Laptops_Train.jsonl": 0,
     "structured/casie.jsonl": 3,
