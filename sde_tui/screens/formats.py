@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from sde_core.checks.findings import Finding
     from sde_core.dataset import Edit
 
-LEFT, LEFT_WIDE = 30, 38
+LEFT, LEFT_WIDE = 30, 50
 _DETAIL = 8
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 STATES = {"fixed": ("✎", "good"), "rejected": ("✗", "bad"), "": (" ", "text")}
 _COUNT = 7
+_OF_TEMPLATES = re.compile(r"the template is (?:one of (\d+) such as )?(“.*)$")
 _QUOTED = re.compile(r'"([^"]*)"$')
 
 
@@ -90,7 +91,10 @@ def _group_line(group: GroupEntry, width: int) -> Line:
 
 
 def short_title(title: str) -> str:
-    """The last value that a group's title names, since that is what tells it from its neighbours."""
+    """The last value that a group's title names, since that is what tells it from its neighbours; "8×“Sort this…" for one of eight templates."""
+    templates = _OF_TEMPLATES.search(title)
+    if templates:
+        return f"{templates.group(1)}×{templates.group(2)}" if templates.group(1) else templates.group(2)
     quoted = _QUOTED.search(title)
     return f"“{quoted.group(1)}”" if quoted and quoted.group(1) else title
 

@@ -9,6 +9,7 @@ import pytest
 
 from sde_core.checks import run_checks
 from sde_core.dataset import open_dataset
+from sde_tui.screens.formats_drawing import short_title
 from sde_tui.widgets.spans import plain
 
 HOSTILE = "\x1b]52;c;aGk=\x07[/INST] The 20. visitor brings it back on day 20."
@@ -327,6 +328,19 @@ async def test_free_prompts_are_said_to_have_no_template(open_app, tmp_path):
     async with open_app(path, checks=True) as sde:
         await sde.press("5")
         assert any("none: prompts are free text" in plain(item.line) for item in sde.app.screen.left.items)
+
+
+@pytest.mark.parametrize(
+    ("title", "short"),
+    [
+        ("the template is one of 8 such as “Sort this: ‹…›”", "8×“Sort this: ‹…›”"),
+        ("the template is “Sort this: ‹…›”", "“Sort this: ‹…›”"),
+        ('task is "label"', "“label”"),
+        ("all other rows", "all other rows"),
+    ],
+)
+def test_short_titles_of_groups(title, short):
+    assert short_title(title) == short
 
 
 async def test_golden_template(open_app, desk):

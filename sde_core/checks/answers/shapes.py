@@ -155,14 +155,16 @@ class OddAnswers:
 
 
 def answer_groups(dataset: Dataset, *, cancel: Cancel = NEVER, progress: Progress = silent) -> ShapeReport:
-    """The groups of rows whose answers belong together, as `OddAnswers` compares them; progress in records.
+    """The groups of rows whose answers belong together, as `OddAnswers` compares them; progress in records, each counted twice.
 
     Raises:
         CancelledError: When stopped.
     """
-    fields = scalar_fields(dataset, cancel=cancel, progress=progress)
+    n = len(dataset)
+    fields = scalar_fields(dataset, cancel=cancel, progress=lambda done, _: progress(done, 2 * n))
     texts = _shown_answers(CheckContext(dataset, dataset.texts(cancel=cancel)))
-    return mine_shapes(texts, dataset.layout, fields, _templates(texts, cancel), cancel=cancel)
+    templates = _templates(texts, cancel, lambda done, _: progress(n + done, 2 * n))
+    return mine_shapes(texts, dataset.layout, fields, templates, cancel=cancel)
 
 
 def _shown_answers(context: CheckContext) -> pl.DataFrame:
@@ -170,9 +172,11 @@ def _shown_answers(context: CheckContext) -> pl.DataFrame:
     return wanted_answers(context).with_columns(pl.col("answer").str.replace(END_TOKENS.pattern, ""))
 
 
-def _templates(texts: pl.DataFrame, cancel: Cancel) -> Templates | None:
+def _templates(texts: pl.DataFrame, cancel: Cancel, progress: Progress = silent) -> Templates | None:
     """The templates of the prompts; None where there is so much text that finding them would take longer than all other checks."""
-    return prompt_templates(texts, cancel=cancel) if texts["prompt"].str.len_bytes().sum() <= _MOST_PROMPT_BYTES else None
+    if texts["prompt"].str.len_bytes().sum() > _MOST_PROMPT_BYTES:
+        return None
+    return prompt_templates(texts, cancel=cancel, progress=progress)
 
 
 def _groups(context: CheckContext) -> Iterator[_Members]:
