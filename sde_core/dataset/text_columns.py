@@ -17,6 +17,8 @@ from sde_core.dataset.layouts.conversation import ROLE_WORDS
 from sde_core.dataset.layouts.layout import text_of, with_nested
 from sde_core.dataset.turns import ASSISTANT, LETTERS, SYSTEM, TEXT
 
+_ROLE_AND_TEXT = {2}
+"""How many fields a plain message has."""
 _MOST_TURNS = 65535
 _MOST_PLANS = 4096
 _LARGEST_INTEGER = float(1 << 63)
@@ -330,7 +332,7 @@ class _Plans(dict[tuple[Any, ...], _Plan]):
 
 def _add_conversations(conversations: Iterable[Any], columns: TextColumns, plans: _Plans) -> None:
     """Appends conversations whose messages all have the two fields that those of the first one have."""
-    add_system, add_prompt, add_answer = columns.system.append, columns.prompt.append, columns.answer.append
+    add_prompt, add_answer = columns.prompt.append, columns.answer.append
     add_letters, add_count, joined = columns.roles.append, columns.n_turns.append, "\n\n".join
     following = iter(conversations)
     try:
@@ -346,7 +348,10 @@ def _add_conversations(conversations: Iterable[Any], columns: TextColumns, plans
                 if not all(texts) or type(answer) is not str:
                     raise NotPlain
                 prompt = joined(texts[asked] if type(asked) is slice else [texts[place] for place in asked])
-                add_system(joined([texts[place] for place in plan.systems]) if plan.systems else "")
+                if plan.systems:
+                    said = joined([texts[place] for place in plan.systems])
+                    columns.fill()
+                    columns.system.append(said)
                 add_prompt(prompt)
                 add_answer(answer)
                 add_letters(plan.letters)
@@ -364,4 +369,4 @@ def _message_fields(messages: Any) -> tuple[bool, itemgetter[str], itemgetter[st
 
 def _has_other_fields(messages: list[Any]) -> bool:
     """Whether a message has a field by which the layout would read it otherwise."""
-    return sum(map(len, messages)) != 2 * len(messages) and any("role" in message or "content" in message for message in messages)
+    return not _ROLE_AND_TEXT.issuperset(map(len, messages)) and any("role" in message or "content" in message for message in messages)
