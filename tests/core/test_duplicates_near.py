@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from sde_core.checks.duplicates.anchors import text_anchors
 from sde_core.checks.duplicates.near import near_pairs
 from sde_core.checks.duplicates.overlap import comparer
-from sde_core.checks.duplicates.pairs import ScoredPairs
+from sde_core.checks.duplicates.pairs import ScoredPairs, components
 from sde_core.checks.duplicates.token_weights import TokenWeights, token_weights
 
 NOTHING_SEEN = TokenWeights(np.full(1 << 20, 10, np.float32))
@@ -220,6 +220,20 @@ def test_rare_tokens_numbers_and_names_weigh_more() -> None:
     assert weight("ankara") == pytest.approx(1.75 * weight("oats"), abs=1e-4)
     assert weight("7") == pytest.approx(1.75 * weight("unseen"), abs=1e-4)
     assert weight("+") == pytest.approx(0.5 * weight("unseen"), abs=1e-4)
+
+
+def test_hundreds_of_edited_copies_stay_near_duplicates() -> None:
+    """Though their words are in most rows of the file: all of them are found, as one component."""
+    generator = random.Random(8)
+    base = [f"word{n}" for n in range(80)]
+    copies = []
+    for n in range(300):
+        words = list(base)
+        for place in generator.sample(range(80), 2):
+            words[place] = f"other{n}x{place}"
+        copies.append(" ".join(words))
+    found = near_pairs(copies).at_least(0.8)
+    assert (components(300, found.first, found.second) == 0).all()
 
 
 def test_equal_texts_count_once_in_the_weights() -> None:

@@ -198,9 +198,12 @@ def _neighbours(sides: _Sides) -> tuple[Mask, Mask]:
     lengths = np.diff(np.append(sides.starts, n))
     shared = _common(links, np.repeat(np.arange(len(lengths)), lengths + 1))
     before, behind = shared[places - 1], shared[places]
-    middle = np.zeros(n + 2, bool)
-    middle[1:-1] = before & behind
-    in_row = middle[1:-1] | (before & middle[:-2]) | (behind & middle[2:])
+    middle = before & behind
+    inner_before, inner_behind = before.copy(), behind.copy()
+    inner_before[sides.starts] = inner_behind[np.append(sides.starts[1:], n) - 1] = False  # no neighbour across texts
+    in_row = middle.copy()
+    in_row[1:] |= inner_before[1:] & middle[:-1]
+    in_row[:-1] |= inner_behind[:-1] & middle[1:]
     return before | behind, in_row
 
 
