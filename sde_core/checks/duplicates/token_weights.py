@@ -37,9 +37,9 @@ _FUNCTION_WORDS = (
 class TokenWeights:
     """Weights of tokens, in bits.
 
-    A token that is in d of n sampled distinct texts weighs log2((n + 1000) / (d + 1)), at most 10; a function word counts as 300 texts more. Others
-    weigh at least 4.5, or a row that has hundreds of edited copies would say nothing. Tokens that begin with a digit, and those that mostly stand with
-    a capital in the middle of a sentence, weigh 1.75 times that; symbols half.
+    A token that is in d of n sampled distinct texts weighs log2((n + 1000) / (d + 1)), at most 10; a function word counts as 300 texts more.
+    Other words weigh at least 4.5, or a row that has hundreds of edited copies would say nothing. Tokens that begin with a digit, and those that
+    mostly stand with a capital in the middle of a sentence, weigh 1.75 times that; symbols half.
 
     Attributes:
         by_bucket: float32[2^k], by the top k bits of a token's hash; more buckets the more tokens were sampled.
