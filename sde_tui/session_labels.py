@@ -104,8 +104,9 @@ class LabelsPart:
         judged = int(found.judged().sum())
         learned = "" if found.learned == judged else f", learned from {found.learned:,}"
         outliers = int(found.outliers.sum())
+        fits = f"; {outliers:,} fit no class" if outliers else ""
         doubt = f"; models are right in {found.predictable:.0%}" if found.predictable < _PREDICTABLE else ""
-        return f"{visible(self.field, 24)}: {count_of(len(self), 'likely label error')} in {judged:,} rows{learned}; {outliers:,} fit no class{doubt}"
+        return f"{visible(self.field, 24)}: {count_of(len(self), 'likely label error')} in {judged:,} rows{learned}{fits}{doubt}"
 
     # ---- deciding
 
