@@ -31,7 +31,7 @@ class Project:
         """The project of the dataset that was opened under this name; creates nothing."""
         path = Path(dataset_path).expanduser().absolute()
         beside = path.parent / f"{path.name}.sde"
-        if path.exists() and os.access(beside if beside.exists() else path.parent, os.W_OK | os.X_OK):
+        if path.exists() and _may_write(beside if beside.exists() else path.parent):
             return cls(beside, beside_data=True)
         return cls(user_state_folder() / f"{path.name[:80]}-{_digest(str(dataset_path), path)}", beside_data=False)
 
@@ -81,6 +81,11 @@ class Project:
         from sde_core.decisions import Journal
 
         return Journal.open((self.created() if writing else self).journal_path, dataset.keys(), writing=writing)
+
+
+def _may_write(folder: Path) -> bool:
+    """Whether this user may write there; a folder that is marked as one to read alone is left alone by root too."""
+    return os.access(folder, os.W_OK | os.X_OK) and bool(folder.stat().st_mode & 0o222)
 
 
 def user_state_folder() -> Path:

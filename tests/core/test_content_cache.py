@@ -168,6 +168,18 @@ def test_a_disk_that_fills_up_and_a_stop_leave_nothing_half_written(tmp_path, mo
     assert len(open_dataset(path).keep_in(tmp_path / "cache").texts()) == 9
 
 
+def test_a_folder_to_read_alone_gets_nothing_written_even_by_root(tmp_path):
+    from sde_core.project import Project
+
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    (folder / "data.jsonl").write_text('{"text": "one"}\n')
+    folder.chmod(0o555)
+    assert not Project.of(folder / "data.jsonl").beside_data
+    folder.chmod(0o755)
+    assert Project.of(folder / "data.jsonl").beside_data
+
+
 def test_other_code_and_other_layouts_do_not_read_what_was_kept(tmp_path, monkeypatch):
     path = tmp_path / "data.jsonl"
     path.write_text(json.dumps({"prompt": "a", "completion": "b", "text": "c"}) + "\n")
