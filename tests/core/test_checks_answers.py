@@ -107,6 +107,7 @@ def test_half_a_word_is_told_from_a_word():
         LONG + " and so on again" * 9,
         "The same line again.\n" * 6,
         LONG + " and" * 20,
+        "The best way is to " + "try it again and " * 15 + "then stop for the day.",
         "I see. " + "You must water the plant every day. " * 3 + "That is all.",
     ],
 )
@@ -118,6 +119,8 @@ def test_a_loop_is_found(tmp_path, answer):
     "answer",
     [
         "Row, row, row your boat, gently down the stream. Merrily, merrily, merrily, merrily, life is but a dream.",
+        "<div>\n" + '<div class="cell"> </div>\n' * 9 + "</div> and that is the table of it.",
+        "We sing la la la and la la la and on: " + LONG,
         "Knock knock knock knock knock knock knock knock knock knock knock knock knock knock. Who is there?",
         "Tick tick tick tick tick tick tick tick tick tick tick tick tick tick tick tick tick tick tick tick",
         "Ha ha ha ha ha ha ha ha ha ha ha ha ha ha ha ha ha ha ha ha ha ha ha ha.",

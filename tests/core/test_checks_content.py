@@ -183,6 +183,7 @@ def test_what_a_passage_does_not_hold(answer, new):
     ("prompt", "answer", "check"),
     [
         ("Translate the following sentence into French.", "Le chat est noir.", "missing-input"),
+        ("Based on the passage above, what did the author do?", "He left.", "missing-input"),
         ("Describe the image.", "It shows a dog.", "missing-input"),
         ("Proofread the text below.", "It is free of errors now.", "missing-input"),
         ("Describe the image of the harbour.", "It shows a dog.", ""),

@@ -119,13 +119,14 @@ class MissingInput:
             return
         match = _REFERS.search(prompt)
         tail = next((rest for rest in match.groups() if rest is not None), "") if match else ""
+        tail = tail.lstrip(" ,") if match and re.search(r"above|below", match.group(), re.IGNORECASE) else tail
         if (
             match
             and len(tail) <= _LONGEST_TAIL
             and not _SPECIFIED.search(_IN_SO_MANY.sub("", tail).rstrip(" .?!:"))
             and not re.search(r"[:;.?!]\s", prompt[: match.start()])
         ):
-            said = match.group()[: len(match.group()) - len(tail)].lower()
+            said = match.group()[: len(match.group()) - len(tail)].lower().rstrip(" ,")
             yield Fault("warning", f"The prompt speaks of “{said}”, and there is none; the answer goes on as though it were.", prompt, 0.8)
 
     def settle(self, findings: Sequence[Finding], context: CheckContext) -> list[Finding]:

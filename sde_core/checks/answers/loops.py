@@ -19,6 +19,8 @@ _FEWEST_CHARACTERS = 7
 """A sentence of four words has at least so many."""
 _LONGEST_TAIL, _SHORTEST_WORD, _MOST_WORDS_IN_A_ROW = 600, 3, 12
 _SOUNDS = re.compile(r"blah|tick|tock|knock|boom|beep|bang|ding|dong|ring|buzz|woof|meow|moo|oink|buffalo|gol|goal|hey|yeah|null|none|nan|true|false")
+_PLACES, _PROBE, _INNER_REPEATS, _FEWEST_WORDS, _LONGEST_UNIT = 4, 12, 5, 12, 12
+_CODE_SIGNS = re.compile(r"[<>{};=|]")
 _LETTERS = re.compile(r"[^\W\d_]{2,}")
 
 
@@ -36,6 +38,8 @@ class RepetitionLoops:
         unit, repeats = tail_loop(text)
         if not unit:
             unit, repeats = repeated_sentence(text)
+        if not unit:
+            unit, repeats = inner_loop(text)
         if unit:
             at = text.find(unit)
             yield Fault("warning", f"The answer says the same {repeats} times in a row.", excerpt(text, at), min(1.0, 0.6 + repeats / 20))
@@ -87,6 +91,32 @@ def repeated_sentence(text: str) -> tuple[str, int]:
             return sentence, _run_length(text, match.end(), sentence, repeats)
         previous = sentence
     return "", 0
+
+
+def inner_loop(text: str) -> tuple[str, int]:
+    """Some words repeated five times in a row before the text goes on, and how often; ("", 0) where there are none, and in code."""
+    if not _seems_to_repeat(text):
+        return "", 0
+    words = text.split()
+    longest, period, last = 0, 0, 0
+    for distance in range(2, _LONGEST_UNIT + 1):
+        run = 0
+        for place in range(distance, len(words)):
+            run = run + 1 if words[place] == words[place - distance] else 0
+            if run > longest:
+                longest, period, last = run, distance, place
+    unit = " ".join(words[last - period + 1 : last + 1])
+    repeats = longest // period + 1 if period else 0
+    enough = repeats >= _INNER_REPEATS and longest + period >= _FEWEST_WORDS
+    return (unit, repeats) if enough and _says_something(unit) and not _CODE_SIGNS.search(unit) else ("", 0)
+
+
+def _seems_to_repeat(text: str) -> bool:
+    """Whether a few characters from one of four places stand in the text several times."""
+    step = len(text) // _PLACES
+    if step < _SHORTEST_LOOP:
+        return False
+    return any(text.count(text[place : place + _PROBE]) >= _INNER_REPEATS for place in range(step // 2, len(text), step))
 
 
 def _has_equal_parts(text: str) -> bool:
