@@ -57,7 +57,7 @@ class GroupEntry:
         rows: How many there are.
         family: What most answers are, in words.
         share: How many are that.
-        odd: How many rows are reported as odd.
+        odd: (row, what is said of it) of the rows that are reported as odd.
         habits: What those break, in words.
         shapes: (kind, detail, rows), most first.
     """
@@ -66,7 +66,7 @@ class GroupEntry:
     rows: int
     family: str
     share: float
-    odd: int
+    odd: tuple[tuple[int, str], ...]
     habits: tuple[str, ...]
     shapes: tuple[tuple[str, str, int], ...]
 
@@ -168,6 +168,11 @@ class FormatsPart:
         """The rows by the template of their prompt, largest first, those without one last; () where there are none."""
         return self._groups[1]["template"] if self.groups and self._groups is not None else ()
 
+    def odd_finding(self, row: int) -> Finding | None:
+        """What was found of a row whose answer breaks the habit of its group."""
+        entry = self.entry("odd-answer")
+        return next((finding for finding in entry.findings if row in finding.rows), None) if entry else None
+
     def rows_of_shape(self, kind: str, group: int, shape: int) -> list[int]:
         """The rows of a group, or of a template, whose answer has the shape at this place of its list."""
         if self._shapes is None:
@@ -264,6 +269,6 @@ def _entry(report: CheckReport, action: Any) -> CheckEntry:
 def _group_entry(group: ShapeGroup, odd: dict[int, str]) -> GroupEntry:
     family, share = group.family
     shapes = tuple((kind, detail, count) for (kind, detail), count in group.shapes)
-    breakers = [odd[row] for row in group.rows.tolist() if row in odd]
-    habits = tuple(dict.fromkeys(visible(_HABIT.sub(r"\1 \2", message.split(";")[0]), 120) for message in breakers))
-    return GroupEntry(visible(" ".join(group.title.split()), 300), len(group.rows), family, share, len(breakers), habits, shapes)
+    breakers = tuple((row, odd[row]) for row in group.rows.tolist() if row in odd)
+    habits = tuple(dict.fromkeys(visible(_HABIT.sub(r"\1 \2", message.split(";")[0]), 120) for _, message in breakers))
+    return GroupEntry(visible(" ".join(group.title.split()), 300), len(group.rows), family, share, breakers, habits, shapes)

@@ -17,6 +17,8 @@ from sde_tui.screens.formats_drawing import (
     finding_lines,
     group_head,
     left_items,
+    odd_line,
+    odd_lines,
     shape_line,
     shape_lines,
     template_head,
@@ -35,10 +37,12 @@ if TYPE_CHECKING:
 
 LEFT, LEFT_WIDE = 30, 50
 _DETAIL = 8
+_DRIFTS = ("changed-type", "field-drift")
+"""Checks whose findings `sde drift` lays out field by field, with the choices."""
 
 
 class FoundList(LineList):
-    """The findings of a check, or the shapes of a group, drawn as they come into sight."""
+    """The findings of a check, or the shapes of a group over its odd answers, drawn as they come into sight."""
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
@@ -54,12 +58,17 @@ class FoundList(LineList):
             self.action_cursor_top()
 
     def line_count(self) -> int:
-        return 0 if self.shown is None else len(self.shown.findings if isinstance(self.shown, CheckEntry) else self.shown.shapes)
+        if self.shown is None:
+            return 0
+        return len(self.shown.findings) if isinstance(self.shown, CheckEntry) else len(self.shown.shapes) + len(self.shown.odd)
 
     def line_at(self, y: int, width: int) -> Line:
         if self.part is None or self.shown is None:
             return []
-        return finding_line(self.part, self.shown.findings[y], width) if isinstance(self.shown, CheckEntry) else shape_line(self.shown, y, width)
+        if isinstance(self.shown, CheckEntry):
+            return finding_line(self.part, self.shown.findings[y], width)
+        below = y - len(self.shown.shapes)
+        return shape_line(self.shown, y, width) if below < 0 else odd_line(self.part, self.shown, below, width)
 
 
 class FormatsScreen(SdeScreen):
@@ -131,9 +140,18 @@ class FormatsScreen(SdeScreen):
 
     @property
     def finding(self) -> Finding | None:
-        """The finding under the cursor at the right."""
+        """The finding under the cursor at the right; of an odd answer below the shapes, the one about it."""
+        if self._odd_row is not None:
+            return self.part.odd_finding(self._odd_row)
         entry = self.entry
         return entry.findings[self.found.cursor] if entry is not None and self.found.cursor < len(entry.findings) else None
+
+    @property
+    def _odd_row(self) -> int | None:
+        """The odd answer's row under the cursor at the right, below the shapes."""
+        shown = self.shown
+        below = self.found.cursor - len(shown.shapes) if isinstance(shown, GroupEntry) else -1
+        return shown.odd[below][0] if isinstance(shown, GroupEntry) and 0 <= below < len(shown.odd) else None
 
     def _shape_rows(self) -> list[int]:
         """The rows of the shape under the cursor at the right."""
@@ -186,6 +204,8 @@ class FormatsScreen(SdeScreen):
         elif isinstance(shown, GroupEntry) and self.found.cursor < len(shown.shapes):
             drawn = template_lines if self._on_template else shape_lines
             lines = drawn(self.part, shown, self._shape_rows(), self.found.cursor, width, height)
+        elif isinstance(shown, GroupEntry) and self._odd_row is not None:
+            lines = odd_lines(self.part, shown, self.found.cursor - len(shown.shapes), width, height)
         detail.set_items([Item(line) for line in lines])
 
     def on_line_list_moved(self, event: LineList.Moved) -> None:
@@ -212,6 +232,8 @@ class FormatsScreen(SdeScreen):
         entry, data = self.entry, self.session.command_data
         if entry is None:
             return f"sde {'templates' if self._on_template else 'check'} {data}"
+        if entry.name in _DRIFTS:
+            return f"sde drift {data}"
         return f"sde {'fix' if entry.fixes else 'check'} {data} --only {entry.name}"
 
     def copied(self) -> tuple[str, str]:
@@ -238,6 +260,8 @@ class FormatsScreen(SdeScreen):
                 self.flash(visible(shown.findings[0].message, 200), "warn")
                 return
             part.drill(rows, shown.title.lower(), screen=self.NAME, first=finding.rows[0] if finding and finding.rows else None)
+        elif isinstance(shown, GroupEntry) and at_right and self._odd_row is not None:
+            part.drill([row for row, _ in shown.odd], f"odd answers, {shown.title}", screen=self.NAME, first=self._odd_row)
         elif isinstance(shown, GroupEntry):
             numbers = [self.found.cursor] if at_right else range(len(shown.shapes))
             of, which = self.left.value

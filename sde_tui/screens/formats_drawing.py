@@ -59,7 +59,7 @@ def _template_items(part: FormatsPart, width: int) -> list[Item]:
 
 def _template_line(entry: GroupEntry, part: FormatsPart, width: int) -> Line:
     """Rows, their share, the fixed words, and how many answers are odd."""
-    odd = f" ▴{entry.odd}" if entry.odd else ""
+    odd = f" ▴{len(entry.odd)}" if entry.odd else ""
     share = entry.rows / max(sum(other.rows for other in part.templates), 1)
     shown = f"{share:>4.0%} " if share >= 0.005 else " <1% "
     title = entry.title or "no template"
@@ -85,7 +85,7 @@ def _check_line(entry: CheckEntry, width: int) -> Line:
 
 def _group_line(group: GroupEntry, width: int) -> Line:
     """Rows, the share of the commonest family, what the group is, and how many answers are odd."""
-    odd = f" ▴{group.odd}" if group.odd else ""
+    odd = f" ▴{len(group.odd)}" if group.odd else ""
     left = width - _COUNT - 6 - len(odd)
     return [(f"{group.rows:>{_COUNT},} ", "text"), (f"{group.share:>4.0%} ", "dim"), (fit(short_title(group.title), left), "text"), (odd, "warn")]
 
@@ -148,7 +148,7 @@ def _diff_lines(before: str, after: str, width: int, room: int) -> list[Line]:
 
 def group_head(group: GroupEntry) -> tuple[Line, Line]:
     """What the rows have in common; their habit."""
-    broken = f" ▴ {group.odd:,} break{'s' if group.odd == 1 else ''} this: " if group.odd else " "
+    broken = f" ▴ {len(group.odd):,} break{'s' if len(group.odd) == 1 else ''} this: " if group.odd else " "
     habit = "; ".join(group.habits) or f"{group.share:.0%} are {group.family}"
     return [(f" {group.rows:,} answers: {group.title}", "strong")], [(broken, "warn"), (habit, "text")]
 
@@ -179,6 +179,21 @@ def shape_line(group: GroupEntry, number: int, width: int) -> Line:
         (" ", "text"),
         (fit(visible(name, 200), width - _COUNT - bar - 8), "text"),
     ]
+
+
+def odd_line(part: FormatsPart, entry: GroupEntry, number: int, width: int) -> Line:
+    """One answer that breaks the habit, below the shapes."""
+    row, _ = entry.odd[number]
+    return [(f"{row:>{_COUNT},} ", "dim"), ("▴ ", "warn"), (fit(part.example(row), width - _COUNT - 3), "text")]
+
+
+def odd_lines(part: FormatsPart, entry: GroupEntry, number: int, width: int, height: int) -> list[Line]:
+    """One such answer in full, with what is said of it."""
+    row, message = entry.odd[number]
+    lines: list[Line] = [[(text, "strong")] for text in wrapped(visible(message, 400), width)]
+    lines.append([(f"row {row:,}", "dim")])
+    room = max(height - len(lines), 1)
+    return lines + [[(text, "assistant")] for text in list(wrapped(part.example(row), width))[:room]]
 
 
 def shape_lines(part: FormatsPart, group: GroupEntry, rows: Sequence[int], number: int, width: int, height: int) -> list[Line]:

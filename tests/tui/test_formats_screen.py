@@ -312,6 +312,20 @@ async def test_templates_are_listed_with_the_shapes_of_their_answers(open_app, d
         assert sde.app.screen.command_line().startswith("sde templates ")
 
 
+async def test_odd_answers_of_a_template_stand_below_its_shapes(open_app, desk):
+    async with open_app(desk, checks=True) as sde:
+        await on_template(sde, "Which label")
+        await sde.press("tab", "end")
+        shown = " ".join(" ".join(right(sde)).split())
+        assert "31 ▴ I would say that this is about loans" in shown
+        assert "are one short label; this one is prose." in shown
+        await sde.press("x")
+        assert sde.session.decisions.status(31) == "rejected"
+        await sde.press("u", "enter")
+        assert sde.session.decisions.status(31) != "rejected"
+        assert list(sde.session.records.view.rows) == [31]
+
+
 async def test_enter_on_a_template_opens_its_rows(open_app, desk):
     async with open_app(desk, checks=True) as sde:
         await on_template(sde, "What of number")
