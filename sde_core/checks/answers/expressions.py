@@ -37,6 +37,7 @@ class Side:
         exact: Whether its numbers are whole, and only added, subtracted and multiplied.
         places: Decimal places of its last number.
         signs: How many signs combine its numbers.
+        end: Where it ends in the text of the side.
     """
 
     readings: tuple[Fraction, ...]
