@@ -205,19 +205,27 @@ def _shifted(mask: Mask, by: int) -> Mask:
 
 def _hashes(lower: bytes, starts: I64, lengths: I64) -> U64:
     """A hash of each token's bytes, eight at a time; those of the few long tokens one by one."""
-    words = np.ndarray(len(lower), "<u8", buffer=lower + bytes(8), strides=(1,))
-    hashes: U64 = words.take(starts)
-    hashes &= _LENGTH_MASKS[np.minimum(lengths, 8)]
-    _mixed(hashes)
+    words = np.frombuffer(lower + bytes(16 - len(lower) % 8), "<u8")
+    hashes = _mixed(_eight_bytes(words, starts, lengths))
     for offset in range(8, _LONGEST_IN_WORDS, 8):
         longer = np.flatnonzero(lengths > offset)
         if not len(longer):
             return hashes
-        more = words.take(starts[longer] + offset) & _LENGTH_MASKS[np.minimum(lengths[longer] - offset, 8)]
-        hashes[longer] = _mixed(hashes[longer] * _NEXT + more)
+        hashes[longer] = _mixed(hashes[longer] * _NEXT + _eight_bytes(words, starts[longer] + offset, lengths[longer] - offset))
     for place in np.flatnonzero(lengths > _LONGEST_IN_WORDS).tolist():
         hashes[place] = xxhash.xxh3_64_intdigest(lower[starts[place] : starts[place] + lengths[place]])
     return hashes
+
+
+def _eight_bytes(words: U64, places: I64, lengths: I64) -> U64:
+    """The eight bytes from each place on, those behind the length set to 0: put together from two aligned words, as a copy would cost more."""
+    at = places >> 3
+    shifts = ((places & 7) << 3).view(np.uint64)
+    bytes_at = words.take(at)
+    bytes_at >>= shifts
+    bytes_at |= words.take(at + 1) << (np.uint64(64) - shifts)  # a shift by 64 gives 0
+    bytes_at &= _LENGTH_MASKS.take(lengths, mode="clip")
+    return bytes_at
 
 
 def _mixed(hashes: U64) -> U64:

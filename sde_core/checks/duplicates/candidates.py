@@ -83,16 +83,26 @@ def _meetings(hashes: U32, texts: U32, cancel: Cancel, progress: Progress) -> It
         stop = _list_end(lists, min(start + _SLICE, len(lists)))
         keys, places = (lists[start:stop] >> _HIGH), _second(lists[start:stop])
         crowded = yield from _paired(keys, texts[places], longest, times=1)
-        keys = (keys[crowded] << _HIGH) | following[places[crowded]]
-        order = np.argsort(keys, kind="stable")
-        order = order[(keys[order] & _LOW) > 0]
-        keys, crowd = keys[order], texts[places[crowded][order]]
+        crowded = crowded[following[places[crowded]] > 0]
+        keys, order = _by_next_anchor(keys[crowded], following[places[crowded]])
+        crowd = texts[places[crowded[order]]]
         crowded = yield from _paired(keys, crowd, longest, times=2)
         keys, crowd = keys[crowded], crowd[crowded]
         beside = np.flatnonzero(keys[1:] == keys[:-1])
         yield from [_packed(crowd[beside], crowd[beside + 1])] * 3
         start = stop
         progress(start, len(lists))
+
+
+def _by_next_anchor(keys: U64, following: U32) -> tuple[U64, I64]:
+    """Cuts lists by the next anchor of each text: a number for each new list, ascending, and the order of the entries."""
+    lists = np.cumsum(np.diff(keys, prepend=keys[:1]) > 0).astype(np.uint64)
+    place_bits = max(len(keys) - 1, 1).bit_length()
+    next_bits = min(32, 64 - 2 * place_bits)
+    packed = (lists << np.uint64(next_bits)) | (following >> np.uint32(32 - next_bits))
+    packed = (packed << np.uint64(place_bits)) | np.arange(len(keys), dtype=np.uint64)
+    packed.sort()
+    return packed >> np.uint64(place_bits), (packed & np.uint64((1 << place_bits) - 1)).astype(np.int64)
 
 
 def _list_end(lists: U64, stop: int) -> int:
