@@ -81,6 +81,13 @@ def test_other_answers_to_one_prompt_are_no_second_opinion(write_jsonl: Write):
     assert annotator_agreement(open_dataset(str(write_jsonl(rows)))) is None
 
 
+def test_spellings_of_one_label_agree(write_jsonl: Write):
+    rows = [{"text": f"text {n}", "label_1": ("Spam", "ham")[n % 2], "label_2": ("spam ", "ham")[n % 2]} for n in range(8)]
+    found = annotator_agreement(open_dataset(str(write_jsonl(rows))))
+    assert found is not None
+    assert found.percent == 1.0
+
+
 def test_full_agreement_sets_no_ceiling(write_jsonl: Write):
     rows = [{"text": f"text {n}", "label_1": "ab"[n % 2], "label_2": "ab"[n % 2]} for n in range(8)]
     found = annotator_agreement(open_dataset(str(write_jsonl(rows))))

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sde_core.checks.balance import folded_label
 from sde_core.dataset import Dataset
 from sde_core.errors import UsageError
 from sde_core.progress import NEVER, Cancel, Progress, silent
@@ -174,7 +175,9 @@ def _over_same_texts(dataset: Dataset, cancel: Cancel) -> Agreement | None:
     return _measured("the same text in several rows", groups["row"].to_list(), given, paired=False)
 
 
-def _measured(source: str, rows: Sequence[int], given: Sequence[tuple[str, ...]], *, paired: bool) -> Agreement:
+def _measured(source: str, rows: Sequence[int], labels_of: Sequence[tuple[str, ...]], *, paired: bool) -> Agreement:
+    """Spellings of one label count as equal."""
+    given = [tuple(map(folded_label, labels)) for labels in labels_of]
     classes = {name: code for code, name in enumerate(dict.fromkeys(name for labels in given for name in labels))}
     counts = np.zeros((len(given), len(classes)), np.int64)
     for place, labels in enumerate(given):
