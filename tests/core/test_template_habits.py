@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from sde_core.checks import run_checks
+from sde_core.checks.answers.shapes import family_habit
 from sde_core.dataset import open_dataset
+from sde_core.features.answer_shape import ShapeGroup
 from sde_core.features.template_habits import template_habits
 from sde_core.features.templates import SLOT, Templates, prompt_templates
 from tests.core.checked import chat, findings_in, opened
@@ -63,6 +65,12 @@ def test_templates_that_ask_for_the_same_go_together():
 def test_a_habit_needs_rows_and_a_share(families, expected):
     templates = Templates(np.zeros(len(families), np.int32), ("Say ‹…›",), (len(families),), len(families))
     assert template_habits(templates, families, ["x"] * len(families)).codes.tolist() == [expected] * len(families)
+
+
+@pytest.mark.parametrize(("rows", "odd", "expected"), [(20, 3, ""), (20, 1, "JSON"), (200, 28, "JSON"), (200, 31, ""), (19, 0, "")])
+def test_few_rows_prove_little(rows, odd, expected):
+    shapes = ((("JSON object", "a"), rows - odd), (("prose", ""), odd))
+    assert family_habit(ShapeGroup("all rows", np.arange(rows, dtype=np.uint32), shapes, np.arange(rows)))[0] == expected
 
 
 def test_prompts_without_a_template_have_no_habit():

@@ -13,6 +13,7 @@ from sde_core.checks.answers.rows import answer_field, wanted_answers
 from sde_core.checks.fields import ending, excerpt
 from sde_core.checks.findings import CheckContext, Finding
 from sde_core.checks.fixes import END_TOKENS
+from sde_core.checks.formats.habits import wilson
 from sde_core.dataset import Dataset
 from sde_core.features.answer_shape import (
     BROKEN_JSON,
@@ -51,6 +52,8 @@ _OPEN = {
 }  # fmt: skip
 """Families beside which only these are odd: text may be as long or as ordered as it likes. Beside the others everything else is odd."""
 _END_HABIT, _BEGINNING_HABIT, _LABEL_HABIT = 0.9, 0.97, 0.9
+_UNSURE = 0.15
+"""How far below the share needed the lower end of its interval may lie: a few odd ones among twenty rows prove no habit."""
 _ALWAYS_FEW = 4
 _MOST_PROMPT_BYTES = 400_000_000
 _FEWEST_LABEL_ROWS, _RARE_KEYS, _SAME_WORDS, _CERTAIN_KEYS = 3, 0.01, 0.5, 0.95
@@ -196,7 +199,8 @@ def _groups(context: CheckContext) -> Iterator[_Members]:
 def family_habit(group: ShapeGroup) -> tuple[str, float]:
     """The family that so many answers of a group belong to that the others are odd, and its share; ("", 0) where there is none."""
     family, share = group.family
-    strong = len(group.rows) >= FEWEST_ROWS and share >= _SHARES.get(family, 2)
+    needed = _SHARES.get(family, 2)
+    strong = len(group.rows) >= FEWEST_ROWS and share >= needed and wilson(share, len(group.rows))[0] >= needed - _UNSURE
     return (family, share) if strong else ("", 0.0)
 
 
