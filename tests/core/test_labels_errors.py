@@ -24,6 +24,7 @@ from sde_core.errors import CancelledError, MissingExtraError, UsageError
 from sde_core.features.tfidf import word_tfidf
 from sde_core.progress import NEVER, silent
 from tests.core.label_rows import CLASSES, FLIPPED, tickets
+from tests.sample_truth import SAMPLE, TRUTH
 
 Write = Callable[..., Path]
 SMALL = LabelParams(anchors=60)
@@ -96,6 +97,15 @@ def test_rows_that_were_not_learned_from_are_judged_too(write_jsonl: Write):
     assert found.learned < 150
     assert found.judged().all()
     assert {int(place) for place in found.ranked()} >= set(FLIPPED)
+
+
+def test_the_most_suspicious_labels_of_the_sample_data_are_the_planted_ones():
+    planted = {fault["row"] for fault in json.loads(TRUTH.read_text())["faults"]["conflicting_label"]}
+    found = judged(SAMPLE, params=LabelParams(anchors=800))
+    assert found.labelled.field == "category"
+    ranked = [int(found.labelled.rows[place]) for place in found.ranked()]
+    assert set(ranked[:6]) <= planted
+    assert len(ranked) <= 15
 
 
 def test_labels_that_the_texts_say_nothing_about_raise_no_alarm(write_jsonl: Write):
