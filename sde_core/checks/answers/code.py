@@ -169,7 +169,7 @@ class BrokenPython:
     name = "broken-code"
     title = "Code that does not parse"
     advice = "The model learns to write it so: correct it or reject the row."
-    explained_by = ("truncated-answer", "unclosed-fence", "merged-tasks", "odd-answer", "mojibake")
+    explained_by = ("truncated-answer", "unclosed-fence", "merged-tasks", "mojibake")
     trigger = r"```[ \t]*[Pp]y|(?m)^[ \t]*(?:def [A-Za-z_]|class [A-Za-z_]|import [a-z_]|from [A-Za-z_.]+ import)"
 
     def faults(self, text: str, role: str) -> Iterator[Fault]:
@@ -193,7 +193,7 @@ class BrokenJson:
     name = "broken-json"
     title = "JSON that does not parse"
     advice = "Whoever reads it fails: correct it or reject the row."
-    explained_by = ("truncated-answer", "unclosed-fence", "merged-tasks", "odd-answer", "mojibake")
+    explained_by = ("truncated-answer", "unclosed-fence", "merged-tasks", "mojibake")
     trigger = r"```[ \t]*(?:json|JSON)|(?s)^\s*(?:\{\s*[\"'].*\}|\[\s*[\[{\"'].*\])\s*$"
 
     def faults(self, text: str, role: str) -> Iterator[Fault]:
