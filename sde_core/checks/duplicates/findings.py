@@ -56,7 +56,7 @@ def _sentence(kind: Kind, other: int, score: float) -> str:
         return f"The same as row {other}."
     if kind == "normalised":
         return f"The same as row {other} but for case, white space, punctuation or a field without text."
-    return f"Near-duplicate of row {other}: {score:.0%} of what the two say is the same."
+    return f"Near-duplicate of row {other}: nearly all that it says stands there too (similarity {score:.2f})."
 
 
 class Contradictions:
