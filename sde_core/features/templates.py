@@ -15,7 +15,18 @@ import numpy.typing as npt
 import polars as pl
 
 from sde_core.features.template_patterns import Patterns, PhraseMatrix, assigned, mine_patterns
-from sde_core.features.template_phrases import HEAD, TAIL, TOKEN, PhraseTable, covering, frequent_grams, mine_phrases, shown_part, token_stream
+from sde_core.features.template_phrases import (
+    HEAD,
+    TAIL,
+    TOKEN,
+    PhraseTable,
+    TokenStream,
+    covering,
+    frequent_grams,
+    mine_phrases,
+    shown_part,
+    token_stream,
+)
 from sde_core.progress import NEVER, Cancel, Progress, raise_if_cancelled, silent
 
 SLOT = "‹…›"
@@ -193,8 +204,20 @@ def _title(members: pl.Series) -> str:
     rows, _ = frequent.pairs(stream)
     fixed = np.bincount(rows, minlength=len(examples))
     chosen = int(np.lexsort((np.bincount(stream.rows, minlength=len(examples)), -fixed))[0])
-    covered = covering(places, frequent.weights)[stream.rows == chosen] >= 0
-    return _with_slots(shown_part(examples)[chosen], covered[1:-1])
+    covered = (covering(places, frequent.weights) >= 0) | _usual_ends(stream, len(examples))
+    return _with_slots(shown_part(examples)[chosen], covered[stream.rows == chosen][1:-1])
+
+
+def _usual_ends(stream: TokenStream, n: int) -> npt.NDArray[np.bool_]:
+    """The first and the last token of each text, where nearly all texts have the same there: too little for a phrase, enough for a title."""
+    usual = np.zeros(len(stream.hashes), np.bool_)
+    starts = np.searchsorted(stream.rows, np.arange(n))
+    ends = np.searchsorted(stream.rows, np.arange(n), side="right")
+    for places in (starts + 1, ends - 2):
+        tokens, counts = np.unique(stream.hashes[places], return_counts=True)
+        if counts.max() >= _IN_TITLE * n:
+            usual[places] = stream.hashes[places] == tokens[counts.argmax()]
+    return usual
 
 
 def _with_slots(text: str, covered: npt.NDArray[np.bool_]) -> str:
