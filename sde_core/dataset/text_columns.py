@@ -154,6 +154,8 @@ def _three_texts(names: Sequence[str | None]) -> Loop:
     known = [name for name in names if name]
     if len(known) == 2:
         return _two_texts(*known)
+    if len(known) == 3 and names[2]:
+        return _with_input(*known)
     added_at, label_at, system_at, history_at = (known.index(name) if name else -1 for name in names[2:])
 
     def loop(values: Iterable[Any], columns: TextColumns) -> None:
@@ -174,6 +176,21 @@ def _three_texts(names: Sequence[str | None]) -> Loop:
                 prompt(f"{asked}\n\n{added}" if added else asked)
                 answer(answered)
                 label(mark)
+        finally:
+            columns.fill("ua")
+
+    return loop
+
+
+def _with_input(prompt_field: str, answer_field: str, input_field: str) -> Loop:
+    def loop(values: Iterable[Any], columns: TextColumns) -> None:
+        prompt, answer = columns.prompt.append, columns.answer.append
+        try:
+            for asked, answered, added in map(itemgetter(prompt_field, answer_field, input_field), values):
+                if not (type(asked) is type(answered) is type(added) is str):
+                    raise NotPlain
+                prompt(f"{asked}\n\n{added}" if added else asked)
+                answer(answered)
         finally:
             columns.fill("ua")
 

@@ -39,6 +39,7 @@ _RECORD = st.one_of(
 )
 _LAYOUTS = [
     Layout("alpaca", {"prompt": "p", "answer": "a"}),
+    Layout("alpaca", {"prompt": "p", "answer": "a", "input": "i"}),
     Layout("alpaca", {"prompt": "p", "answer": "a", "input": "i", "system": "s", "history": "h", "label": "l"}),
     Layout("prompt-completion", {"prompt": "p", "answer": "a"}),
     Layout("prompt-response", {"prompt": "p", "answer": "a", "input": "i", "label": "l"}),
