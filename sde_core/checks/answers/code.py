@@ -197,8 +197,8 @@ class BrokenJson:
     trigger = r"```[ \t]*(?:json|JSON)|(?s)^\s*(?:\{\s*[\"'].*\}|\[\s*[\[{\"'].*\])\s*$"
 
     def faults(self, text: str, role: str) -> Iterator[Fault]:
-        """One fault an answer."""
-        if role != ASSISTANT:
+        """One fault an answer; JSON without an end is an answer that was cut off."""
+        if role != ASSISTANT or ("```" not in text and not text.rstrip().endswith(("}", "]"))):
             return
         blocks = _fenced(text, _JSON) if "```" in text else (Block(text, 0, False),)
         for block in blocks:
