@@ -15,6 +15,7 @@ from sde_core.checks.findings import SEVERITIES, Finding
 from sde_core.checks.report import HARM, CheckReport, finding_json
 from sde_core.checks.sarif import sarif_log
 from sde_core.dataset import Dataset
+from sde_core.dataset.json_text import encodable
 from sde_core.errors import UsageError
 from sde_core.files import atomic_write
 from sde_core.visible import visible
@@ -25,7 +26,6 @@ _SUFFIXES: dict[str, ReportFormat] = {".md": "markdown", ".markdown": "markdown"
 _EXAMPLES = 2
 _MESSAGE, _EVIDENCE = 200, 160
 _MARKUP = re.compile(r"([\\`*_\[\]<>&|~#])")
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 DAMAGE_WORDS = (
     "Damage is the sum over the rows touched of severity × certainty: "
@@ -61,16 +61,16 @@ def write_report(path: Path, report: CheckReport, dataset: Dataset, form: Report
         atomic_write(path, [encodable(markdown_page(report, dataset)).encode()])
     else:
         value = sarif_log(report, dataset) if form == "sarif" else report_json(report, dataset)
-        atomic_write(path, [orjson.dumps(encodable(value), option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY), b"\n"])
+        atomic_write(path, [orjson.dumps(encodable_json(value), option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY), b"\n"])
 
 
-def encodable(value: Any) -> Any:
-    """Lone surrogates have no UTF-8 form; what is written carries U+FFFD in their place."""
+def encodable_json(value: Any) -> Any:
+    """A JSON value whose texts are all `encodable`."""
     if isinstance(value, str):
-        return value if value.isascii() else _SURROGATE.sub("\ufffd", value)
+        return encodable(value)
     if isinstance(value, dict):
-        return {encodable(key): encodable(inner) for key, inner in value.items()}
-    return [encodable(inner) for inner in value] if isinstance(value, list | tuple) else value
+        return {encodable_json(key): encodable_json(inner) for key, inner in value.items()}
+    return [encodable_json(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def report_json(report: CheckReport, dataset: Dataset) -> dict[str, Any]:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
 import polars as pl
 
 from sde_core.checks.fields import RecordText
 from sde_core.checks.findings import Finding, TextCheck
-
-_SURROGATE = re.compile("[\ud800-\udfff]")
+from sde_core.dataset.json_text import encodable
 
 
 class TextBatch:
@@ -48,4 +46,4 @@ def _series(texts: list[str]) -> pl.Series:
     try:
         return pl.Series(texts, dtype=pl.String)
     except UnicodeEncodeError:
-        return pl.Series([_SURROGATE.sub("\ufffd", text) for text in texts], dtype=pl.String)
+        return pl.Series([encodable(text) for text in texts], dtype=pl.String)

@@ -12,7 +12,7 @@ from sde_core.checks import run_checks
 from sde_core.checks.config import config_for
 from sde_core.checks.findings import SEVERITIES, Finding, Severity
 from sde_core.checks.report import Action, CheckReport, finding_json
-from sde_core.checks.summary import encodable, report_format, write_report
+from sde_core.checks.summary import encodable_json, report_format, write_report
 from sde_core.cli.common import data_options, emit_json, json_option, stderr_progress, talk
 from sde_core.dataset import Dataset
 from sde_core.files import atomic_write
@@ -102,13 +102,13 @@ def command(
         report = run_checks(dataset, names, agreed.params, progress=progress, cache_dir=None if no_cache else _cache_dir(dataset))
     report = report.with_silences(agreed.silences, dataset)
     if output is not None:
-        atomic_write(output, (orjson.dumps(encodable(finding_json(finding, dataset))) + b"\n" for finding in report.findings))
+        atomic_write(output, (orjson.dumps(encodable_json(finding_json(finding, dataset))) + b"\n" for finding in report.findings))
         talk(f"{len(report.findings):,} findings written to {visible(str(output))}.")
     for path, chosen in zip(reports, forms, strict=True):
         write_report(path, report, dataset, chosen)
         talk(f"Report written to {visible(str(path))}.")
     if as_json:
-        emit_json(encodable(report.to_json(dataset)))
+        emit_json(encodable_json(report.to_json(dataset)))
     else:
         _print(report, dataset, str(agreed.path or ""))
     return 1 if fails(report, fail_on or agreed.fail_on) else 0

@@ -17,6 +17,7 @@ _WHITESPACE = " \t\n\r"
 _STRING_OR_SPACE = re.compile(r'("(?:[^"\\]|\\.)*")|[ \t\r\n]+', re.DOTALL)
 _DECODER = json.JSONDecoder()
 _LARGEST_INTEGER = float(1 << 63)
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def parse_json(raw: bytes) -> Any:
@@ -127,6 +128,11 @@ def dumped(value: Any) -> bytes:
         return json.dumps(value, separators=(",", ":"), default=str).encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise BadRecordError(f"has no JSON form: {error}") from error
+
+
+def encodable(text: str) -> str:
+    """`text` with U+FFFD for lone surrogates: JSON can say them, but they have no UTF-8 form, so no file, column or tokenizer takes them."""
+    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
 
 
 def value_span(text: str, start: int, path: FieldPath) -> tuple[int, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from array import array
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from sde_core.dataset.json_text import encodable
 from sde_core.dataset.layouts import texts_of
 from sde_core.dataset.text_columns import Loop, TextColumns, loop_of
 from sde_core.errors import BadRecordError
@@ -18,7 +18,6 @@ from sde_core.progress import Cancel, Progress, raise_if_cancelled
 if TYPE_CHECKING:
     from sde_core.dataset.dataset import Dataset
 
-_SURROGATE = re.compile("[\ud800-\udfff]")
 _SLICE = 256
 """Records that are cut out of the file at a time: few enough to stay in the processor's cache."""
 _FRAME = 2048
@@ -104,4 +103,4 @@ def _series(name: str, column: Sequence[Any], kind: Any) -> pl.Series:
     try:
         return pl.Series(name, column, kind)
     except UnicodeEncodeError:
-        return pl.Series(name, [None if text is None else _SURROGATE.sub("\ufffd", text) for text in column], kind)
+        return pl.Series(name, [None if text is None else encodable(text) for text in column], kind)

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sde_core.dataset.json_text import encodable
 from sde_core.embedded import embedded_path
 from sde_core.errors import ModelError
 
@@ -60,7 +61,7 @@ class StaticEncoder:
 
         The same text gives the same bits in whatever batch it stands.
         """
-        encodings = self._tokenizer.encode_batch_fast([_encodable(text) for text in texts], add_special_tokens=False)
+        encodings = self._tokenizer.encode_batch_fast([encodable(text) for text in texts], add_special_tokens=False)
         ids = [encoding.ids for encoding in encodings]
         lengths = np.fromiter(map(len, ids), np.int64, len(ids))
         flat = np.fromiter(itertools.chain.from_iterable(ids), np.int64, int(lengths.sum()))
@@ -94,15 +95,6 @@ def _segment_sums(table: npt.NDArray[np.float32], flat: npt.NDArray[np.int64], l
             for text in group:
                 sums[text] = table[flat[starts[text] : starts[text] + length]].sum(axis=0)
     return sums
-
-
-def _encodable(text: str) -> str:
-    """`text` with U+FFFD for lone surrogates, which the tokenizer refuses."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text
 
 
 def _short_hash(folder: Path) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sde_core.dataset.json_text import encodable
 from sde_core.dataset.turns import ASSISTANT, TEXT, Turn
 from sde_core.train.chat_template import ChatTemplate, TemplateError
 from sde_core.train.tokenizer import Tokenizer
@@ -70,7 +71,7 @@ class Renderer:
 
     def _without_end(self, turn: Turn) -> str:
         """The turn's text; an answer that already ends with the end token would otherwise end twice."""
-        text = _encodable(turn.text)
+        text = encodable(turn.text)
         while self._eos and turn.role in (ASSISTANT, TEXT) and text.rstrip().endswith(self._eos):
             text = text.rstrip()[: -len(self._eos)]
         return text
@@ -166,8 +167,3 @@ def _shown(content: str, piece: str, text: str, position: int) -> str | None:
 
 def _as_messages(messages: Sequence[tuple[str, str]]) -> list[dict[str, str]]:
     return [{"role": role, "content": content} for role, content in messages]
-
-
-def _encodable(text: str) -> str:
-    """The text without lone surrogates, which no tokenizer takes."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sde_core.dataset.json_text import minified, parse_json, spliced, value_span
+from sde_core.dataset.json_text import encodable, minified, parse_json, spliced, value_span
 from sde_core.dataset.turns import replaced_at, value_at
 from sde_core.errors import BadRecordError
 
@@ -78,3 +78,14 @@ def test_minifying_keeps_the_value_and_leaves_one_line(value):
     shorter = minified(json.dumps(value, indent=3))
     assert json.loads(shorter) == value
     assert "\n" not in shorter
+
+
+@given(st.text(st.characters()))
+def test_what_is_encodable_has_a_utf8_form_and_keeps_its_length(text):
+    shown = encodable(text)
+    shown.encode()
+    assert [other for one, other in zip(text, shown, strict=True) if one != other] == ["\ufffd"] * sum("\ud800" <= one <= "\udfff" for one in text)
+
+
+def test_a_lone_surrogate_is_replaced_and_a_character_beyond_16_bits_is_not():
+    assert encodable("a \ud83d b \U0001f600") == "a \ufffd b \U0001f600"
