@@ -140,6 +140,11 @@ def test_loops_are_measured():
     assert repeated_sentence("One. " + "We walk to the sea. " * 4) == ("We walk to the sea.", 4)
 
 
+@pytest.mark.parametrize("blank", [" " * 100, "\n" * 100, "\t \n" * 50, "." + " " * 100])
+def test_white_space_is_no_loop(blank):
+    assert tail_loop(blank) == ("", 0)
+
+
 # ---- echoes
 
 

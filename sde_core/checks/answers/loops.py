@@ -48,6 +48,8 @@ class RepetitionLoops:
 def tail_loop(text: str) -> tuple[str, int]:
     """The passage that the end of a text repeats, and how often; ("", 0) where it does not."""
     body = text.rstrip()
+    if len(body) < _SHORTEST_LOOP:
+        return "", 0
     needle = body[-_NEEDLE:]
     at = body.rfind(needle, 0, len(body) - 1)
     if at < 0:
