@@ -8,7 +8,6 @@ import zlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,26 +17,16 @@ import xxhash
 from sde_core.checks.findings import Finding
 from sde_core.checks.report import CheckInfo, CheckReport
 from sde_core.dataset import Dataset
+from sde_core.dataset.content_cache import code_version
 from sde_core.errors import ReadOnlyError
 from sde_core.files import atomic_write
 
 _KEPT = 4
 """Reports of one dataset: that of the file as it is, and some with edits."""
 _FIELDS = ("check", "severity", "rows", "message", "evidence", "field", "score", "fix", "replacement")
-_SOURCES = ("checks", "features", "dataset")
+_SOURCES = ("checks", "features", "dataset", "visible.py", "wording.py")
+"""What findings depend on: with every edit of a check they are found anew, so that no stale one is ever shown."""
 _PREFIX, _SUFFIX = "findings-", ".json.z"
-
-
-@cache
-def code_version() -> str:
-    """Hash of the sources that findings depend on; changes with every edit of a check, so that no stale finding is ever shown."""
-    home = Path(__file__).resolve().parents[1]
-    digest = xxhash.xxh3_128()
-    for folder in _SOURCES:
-        for path in sorted((home / folder).rglob("*.py")):
-            digest.update(path.relative_to(home).as_posix().encode())
-            digest.update(path.read_bytes())
-    return digest.hexdigest()
 
 
 def report_key(dataset: Dataset, only: Sequence[str], params: Mapping[str, Any]) -> str:
@@ -49,7 +38,7 @@ def report_key(dataset: Dataset, only: Sequence[str], params: Mapping[str, Any])
         "edits": [[row, sorted((repr(path), text) for path, text in texts.items())] for row, texts in sorted(dataset.edits.items()) if texts],
         "only": sorted(only),
         "params": sorted((name, repr(value)) for name, value in params.items()),
-        "code": code_version(),
+        "code": code_version(*_SOURCES),
     }
     return xxhash.xxh3_128_hexdigest(json.dumps(parts, sort_keys=True).encode())
 

@@ -141,7 +141,7 @@ class ContentCache:
 
     def _hashed(self) -> str:
         """Hash of the names and bytes of the files, and of the code that reads them."""
-        digest = xxhash.xxh3_128(code_version())
+        digest = xxhash.xxh3_128(code_version("dataset").encode())
         for path in self.files:
             digest.update(os.fsencode(path.name) + b"\0")
             with path.open("rb", buffering=0) as file:
@@ -189,13 +189,15 @@ def _is_settled(identity: Identity, at: int) -> bool:
 
 
 @functools.cache
-def code_version() -> bytes:
-    """Hash of the code that makes what is kept: other code reads it anew."""
-    folder = Path(__file__).parent
+def code_version(*parts: str) -> str:
+    """Hash of the code in these folders and files of `sde_core`: what they made is kept under it, and other code makes it anew."""
+    home = Path(__file__).resolve().parents[1]
     digest = xxhash.xxh3_128(sys.byteorder.encode())
-    for path in sorted(folder.rglob("*.py")):
-        digest.update(path.read_bytes())
-    return digest.digest()
+    for part in parts:
+        for path in [home / part] if part.endswith(".py") else sorted((home / part).rglob("*.py")):
+            digest.update(path.relative_to(home).as_posix().encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def write_blob(path: Path, values: Mapping[str, Any], arrays: Sequence[Any]) -> None:

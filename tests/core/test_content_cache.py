@@ -187,7 +187,7 @@ def test_other_code_and_other_layouts_do_not_read_what_was_kept(tmp_path, monkey
     other = open_dataset(path, mapping={"answer": "text"}).keep_in(tmp_path / "cache")
     assert other.texts()["answer"].to_list() == ["c"]
     content_cache.code_version.cache_clear()
-    monkeypatch.setattr(content_cache, "code_version", lambda: b"other")
+    monkeypatch.setattr(content_cache, "code_version", lambda *parts: "other")
     cache = content_cache.ContentCache(tmp_path / "cache" / "content", [path], content_cache.identity_of([path]))
     assert cache._hashed() not in {place.name for place in (tmp_path / "cache" / "content").iterdir()}
 
@@ -214,3 +214,17 @@ def test_a_blob_gives_back_what_was_written(tmp_path):
     assert values == {"a": [1, "ü\n"]}
     assert [bytes(view) for view in arrays] == [b"one\n", b"", b"\n"]
     assert read_blob(tmp_path / "absent") is None
+
+
+def test_the_version_of_the_code_is_that_of_its_sources(monkeypatch, tmp_path):
+    (tmp_path / "dataset").mkdir()
+    monkeypatch.setattr(content_cache, "__file__", str(tmp_path / "dataset" / "content_cache.py"))
+    versions = []
+    for name, text in (("dataset/a.py", "one"), ("dataset/a.py", "two"), ("wording.py", "one"), ("wording.py", "two"), ("other.py", "one")):
+        (tmp_path / "wording.py").touch()
+        (tmp_path / name).write_text(text)
+        content_cache.code_version.cache_clear()
+        versions.append(content_cache.code_version("dataset", "wording.py"))
+    content_cache.code_version.cache_clear()
+    assert len(set(versions[:4])) == 4
+    assert versions[4] == versions[3]
