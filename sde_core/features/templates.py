@@ -63,11 +63,6 @@ class Templates:
     rows: tuple[int, ...]
     sampled: int
 
-    def title_of(self, prompt: int) -> str:
-        """The template of a prompt, "" where it has none."""
-        group = int(self.groups[prompt])
-        return "" if group == NO_TEMPLATE else self.titles[group]
-
 
 def prompt_templates(
     texts: pl.DataFrame | pl.Series | Sequence[str], *, seed: int = 0, cancel: Cancel = NEVER, progress: Progress = silent

@@ -33,7 +33,6 @@ _FEWEST_OPINIONS = 2
 _lower = pl.col("answer_lower")
 _praise, _blame = _lower.str.count_matches(any_of(PRAISE)).cast(pl.Float64), _lower.str.count_matches(any_of(BLAME)).cast(pl.Float64)
 _opinions = _praise + _blame
-_turns = _lower.str.contains(r"\b(?:but|however|although|though|yet|while)\b").cast(pl.Float64)
 _says_opinions = _opinions >= _FEWEST_OPINIONS
 
 REVIEW_RULES: tuple[Rule, ...] = (
