@@ -15,6 +15,7 @@ from sde_core.checks.duplicates.anchors import TextAnchors, text_anchors
 from sde_core.checks.duplicates.cosine import cosine_pairs
 from sde_core.checks.duplicates.groups import GroupTable, group_table, levels
 from sde_core.checks.duplicates.keepers import KeepPolicy, KeptGroups, kept_groups, label_agreement, preference
+from sde_core.checks.duplicates.lessons import bounded_by_parts
 from sde_core.checks.duplicates.likeness import KnownScores, Likeness
 from sde_core.checks.duplicates.near import NEAR_FLOOR, first_of_equal, part_of, verified_pairs
 from sde_core.checks.duplicates.overlap import Comparer, comparer
@@ -205,6 +206,8 @@ def find_duplicates(
     progress_here = part_of(progress, 0.7, 1.0, total)
     comparing = comparer(compared.texts, anchors, representative)
     near = verified_pairs(comparing, anchors, representative, params.near_floor, cancel=cancel, progress=progress_here)
+    if params.part == "row":
+        near = bounded_by_parts(near, comparing, dataset.texts(cancel=cancel), cancel=cancel)
     progress(total, total)
     index = DuplicateIndex(params, compared, comparing, normalised, near)
     index.groups(max(NEAR_DEFAULT, params.near_floor))  # builds what every threshold stands on, so that moving it is quick from the first time on
