@@ -24,10 +24,12 @@ import numpy.typing as npt
 import polars as pl
 import xxhash
 
+from sde_core.features.joined_texts import JoinedTexts
+
 U64 = npt.NDArray[np.uint64]
 I64 = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
-Texts = Sequence[str] | pl.Series
+Texts = Sequence[str] | pl.Series | JoinedTexts
 
 _CHUNK_CHARACTERS = 1 << 18  # what is computed for one chunk stays in the second-level cache
 _SLICE = 1 << 12

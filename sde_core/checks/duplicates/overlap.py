@@ -32,6 +32,7 @@ import polars as pl
 from sde_core.checks.duplicates.anchors import TextAnchors
 from sde_core.checks.duplicates.specificity import Specificity, specificity
 from sde_core.checks.duplicates.token_weights import TokenWeights
+from sde_core.features.joined_texts import JoinedTexts
 from sde_core.features.tokens import Texts, token_chunks
 from sde_core.progress import NEVER, Cancel, Progress, raise_if_cancelled, silent
 
@@ -90,7 +91,7 @@ class Comparer:
         return scores
 
     def _table(self, wanted: I64) -> _TokenTable:
-        texts = self.texts[wanted] if isinstance(self.texts, pl.Series) else [self.texts[place] for place in wanted.tolist()]
+        texts = self.texts[wanted] if isinstance(self.texts, pl.Series | JoinedTexts) else [self.texts[place] for place in wanted.tolist()]
         hashes, weights = [np.empty(0, np.uint32)], [np.empty(0, np.float32)]
         for chunk in token_chunks(texts):
             hashes.append((chunk.hashes >> np.uint64(32)).astype(np.uint32))

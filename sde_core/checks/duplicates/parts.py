@@ -13,6 +13,7 @@ import orjson
 import polars as pl
 
 from sde_core.dataset import Dataset
+from sde_core.features.joined_texts import JoinedTexts
 from sde_core.progress import NEVER, Cancel, Progress, raise_if_cancelled, silent
 
 Part = Literal["row", "prompt", "answer"]
@@ -28,7 +29,7 @@ class ComparedTexts:
     Attributes:
         part: Which part.
         rows: uint32[n], record positions.
-        texts: String[n], what near-duplicates are looked for in: the prompt, the answer, or prompt and answer. The system prompt is
+        texts: The n texts that near-duplicates are looked for in: the prompt, the answer, or prompt and answer. The system prompt is
             left out, since one long system prompt in all rows would make all rows alike.
         systems: String[n], the system prompts where whole rows are compared, else empty strings.
         answer_lengths: int64[n], characters of each answer.
@@ -38,7 +39,7 @@ class ComparedTexts:
 
     part: Part
     rows: npt.NDArray[np.uint32]
-    texts: pl.Series
+    texts: pl.Series | JoinedTexts
     systems: pl.Series
     answer_lengths: npt.NDArray[np.int64]
     exact: npt.NDArray[np.int64]
@@ -59,17 +60,21 @@ def compared_texts(dataset: Dataset, part: Part = "row", *, cancel: Cancel = NEV
         CancelledError: When stopped.
     """
     table = dataset.texts(cancel=cancel, progress=progress)
+    texts: pl.Series | JoinedTexts
     rows = table["row"].to_numpy()
     if part == "row":
-        texts = table.select(pl.concat_str("prompt", "answer", separator="\n")).to_series()
+        columns = table.select("prompt", "answer")
         if "rejected" in dataset.layout.roles:
-            texts = texts + _rejected_texts(dataset, cancel)
-        same = _first_positions(table.select("system", "roles", "label", texts.alias("text")))
-        exact = _split_by_other_fields(dataset, rows, same, (~texts.str.contains(r"\S")).to_numpy(), cancel)
-        systems = table["system"]
+            columns = columns.with_columns(_rejected_texts(dataset, cancel))
+        same = _first_positions(table.select("system", "roles", "label").hstack(columns))
+        textless = ~columns.select(pl.any_horizontal(pl.all().str.contains(r"\S"))).to_series()
+        exact = _split_by_other_fields(dataset, rows, same, textless.to_numpy(), cancel)
+        texts, systems = JoinedTexts(columns), table["system"]
     else:
         texts = table[part]
-        exact = np.where((texts == "").to_numpy(), np.arange(len(rows)), _first_positions(texts.to_frame()))  # a missing part is no copy of another
+        exact = np.where(
+            (table[part] == "").to_numpy(), np.arange(len(rows)), _first_positions(table.select(part))
+        )  # a missing part is no copy of another
         systems = pl.repeat("", len(rows), dtype=pl.String, eager=True)
     lengths = table["answer"].str.len_chars().to_numpy().astype(np.int64)
     return ComparedTexts(part, rows, texts, systems, lengths, exact, table.select("label", "answer"))
@@ -84,8 +89,8 @@ def _first_positions(table: pl.DataFrame) -> npt.NDArray[np.int64]:
 
 def _rejected_texts(dataset: Dataset, cancel: Cancel) -> pl.Series:
     """The rejected answers of preference rows: two pairs that differ in them alone teach different things."""
-    texts = ["\n" + "\n".join(turn.text for turn in turns.rejected) for batch in dataset.batches(cancel=cancel) for _, _, turns in batch]
-    return pl.Series(texts, dtype=pl.String)
+    texts = ["\n".join(turn.text for turn in turns.rejected) for batch in dataset.batches(cancel=cancel) for _, _, turns in batch]
+    return pl.Series("rejected", texts, dtype=pl.String)
 
 
 def _split_by_other_fields(
