@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -24,6 +25,8 @@ _ASKS = re.compile(
     r"|how much is)\b",
     re.IGNORECASE,
 )
+_HUGE = 10**300
+"""A little less than the largest number in floating point."""
 _LONGEST_QUESTION, _LONGEST_ANSWER, _ASKED_SCORE = 200, 120, 0.9
 
 
@@ -87,7 +90,9 @@ def _shown(wrong: WrongEquation) -> str:
 
 
 def shown_number(value: Fraction) -> str:
-    """A number as people write it: whole, or with up to four decimals."""
+    """A number as people write it: whole, or with up to four decimals; a huge one as a power of ten."""
+    if abs(value) >= _HUGE:
+        return f"about {'-' if value < 0 else ''}10^{math.log10(abs(value.numerator)) - math.log10(value.denominator):.0f}"
     if value.denominator == 1:
         return f"{value.numerator:,}" if abs(value) < 10**15 else f"{float(value):.6g}"
     return f"{float(value):,.4f}".rstrip("0") if abs(value) >= Fraction(1, 1000) else f"{float(value):.3g}"
