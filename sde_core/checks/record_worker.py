@@ -10,46 +10,14 @@ import json
 import sys
 from typing import Any
 
-import orjson
-
-from sde_core.checks.findings import Finding
-from sde_core.checks.record_pass import PassResult, RecordPass
-
-_SCALARS = ("severity", "message", "evidence", "field", "score", "fix", "replacement")
-
-
-def packed_result(result: PassResult) -> bytes:
-    """A result as one line of JSON; lone surrogates, which a text may quote, pass as escapes."""
-    found = {name: [(finding.check, finding.rows, *(getattr(finding, field) for field in _SCALARS)) for finding in several]
-             for name, several in result.found.items() if several}  # fmt: skip
-    packed = {"found": found, "seconds": result.seconds, "surveys": result.surveys}
-    try:
-        return orjson.dumps(packed, option=orjson.OPT_SERIALIZE_NUMPY)
-    except TypeError:
-        return json.dumps(packed, default=lambda scalar: scalar.item()).encode()
-
-
-def unpacked_result(line: bytes) -> PassResult:
-    """What `packed_result` packed.
-
-    Raises:
-        ValueError: When the line is not whole.
-    """
-    packed = json.loads(line) if b"\\ud" in line else orjson.loads(line)
-    found = {name: [_finding(*packed_finding) for packed_finding in several] for name, several in packed["found"].items()}
-    return PassResult(found, packed["seconds"], packed["surveys"])
-
-
-def _finding(check: str, rows: list[int], severity: Any, message: str, evidence: str, *others: Any) -> Finding:
-    field, score, fix, replacement = others
-    return Finding(check, severity, tuple(rows), message, evidence, field, score, fix, replacement)
+from sde_core.checks.packing import packed_result
+from sde_core.checks.record_pass import RecordPass
+from sde_core.checks.runner import load_checks
+from sde_core.dataset import Layout, open_dataset
 
 
 def _record_pass(spec: dict[str, Any]) -> RecordPass | None:
     """The work that a spec describes, None where the data is not what it was."""
-    from sde_core.checks.runner import load_checks
-    from sde_core.dataset import Layout, open_dataset
-
     layout = Layout(spec["layout"], spec["roles"])
     edits = {row: {tuple(path): text for path, text in of_row} for row, of_row in spec["edits"]}
     dataset = open_dataset(spec["path"], layout=layout.name, mapping=layout.roles).with_layout(layout).with_edits(edits)

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, cast
 
+from sde_core.checks.packing import unpacked_result
 from sde_core.checks.record_pass import PassResult, RecordPass
 from sde_core.dataset import Dataset
 from sde_core.progress import Cancel, raise_if_cancelled
@@ -159,8 +160,6 @@ class _Worker:
         self._asks.flush()
 
     def _answer(self) -> PassResult:
-        from sde_core.checks.record_worker import unpacked_result
-
         return unpacked_result(self._answers.readline())
 
     def stop(self) -> None:

@@ -11,10 +11,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import orjson
 import xxhash
 
-from sde_core.checks.findings import Finding
+from sde_core.checks.packing import packed_findings, packed_json, unpacked_findings, unpacked_json
 from sde_core.checks.report import CheckInfo, CheckReport
 from sde_core.dataset import Dataset
 from sde_core.dataset.content_cache import code_version
@@ -23,7 +22,6 @@ from sde_core.files import atomic_write
 
 _KEPT = 4
 """Reports of one dataset: that of the file as it is, and some with edits."""
-_FIELDS = ("check", "severity", "rows", "message", "evidence", "field", "score", "fix", "replacement")
 _SOURCES = ("checks", "features", "dataset", "visible.py", "wording.py")
 """What findings depend on: with every edit of a check they are found anew, so that no stale one is ever shown."""
 _PREFIX, _SUFFIX = "findings-", ".json.z"
@@ -52,8 +50,8 @@ def cached_report(folder: Path, key: str) -> CheckReport | None:
     """The report of this key, None where there is none or it cannot be read."""
     with suppress(OSError, ValueError, TypeError, KeyError, zlib.error):
         written = zlib.decompress(_path(folder, key).read_bytes())
-        packed = json.loads(written) if b"\\ud" in written else orjson.loads(written)
-        findings = tuple(Finding(**{**dict(zip(_FIELDS, values, strict=True)), "rows": tuple(values[2])}) for values in packed["findings"])
+        packed = unpacked_json(written)
+        findings = tuple(unpacked_findings(packed["findings"]))
         infos = tuple(CheckInfo(**info) for info in packed["checks"])
         return CheckReport(packed["rows"], packed["bad_lines"], infos, findings, packed["seconds"], cached_at=packed["computed"])
     return None
@@ -67,20 +65,13 @@ def keep_report(folder: Path, key: str, report: CheckReport) -> None:
         "bad_lines": report.bad_lines,
         "checks": [asdict(info) for info in report.checks],
         "seconds": report.seconds,
-        "findings": [[getattr(finding, name) for name in _FIELDS] for finding in report.findings],
+        "findings": packed_findings(report.findings),
     }
     with suppress(OSError, ReadOnlyError):
         folder.mkdir(parents=True, exist_ok=True)
-        atomic_write(_path(folder, key), [zlib.compress(_dumped(packed), 1)])
+        atomic_write(_path(folder, key), [zlib.compress(packed_json(packed), 1)])
         for path in sorted(folder.glob(f"{_PREFIX}*{_SUFFIX}"), key=lambda path: path.stat().st_mtime, reverse=True)[_KEPT:]:
             path.unlink(missing_ok=True)
-
-
-def _dumped(packed: dict[str, Any]) -> bytes:
-    try:
-        return orjson.dumps(packed, option=orjson.OPT_SERIALIZE_NUMPY)
-    except TypeError:  # lone surrogates: JSON has them, orjson does not
-        return json.dumps(packed, default=lambda scalar: scalar.item()).encode()
 
 
 def _path(folder: Path, key: str) -> Path:

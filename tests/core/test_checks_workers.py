@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from sde_core.checks import record_workers, run_checks
 from sde_core.checks.fields import record_texts
 from sde_core.checks.findings import Fault, Finding
+from sde_core.checks.packing import packed_result, unpacked_result
 from sde_core.checks.record_pass import PassResult, RecordPass
-from sde_core.checks.record_worker import packed_result, unpacked_result
 from sde_core.checks.runner import load_checks
 from sde_core.checks.text_batch import TextBatch
 from sde_core.dataset import Turn, Turns, open_dataset
