@@ -154,6 +154,8 @@ def _kinds(shape: Any) -> dict[str, str]:
 
 def _history(field: str, kinds_of: Sequence[Mapping[str, str]], rows: npt.NDArray[np.uint32], ids: npt.NDArray[np.uint32]) -> FieldHistory:
     outer = _outer(field)
+    if outer is not None and not any(_holds(kinds.get(outer, ""), field) for kinds in kinds_of):
+        outer = None  # a dot or a bracket that is part of the key's own name
     kind_of_shape = [kinds.get(field, ABSENT) if outer is None or _holds(kinds.get(outer, ""), field) else "" for kinds in kinds_of]
     names = list(dict.fromkeys(kind_of_shape))
     codes = np.array([names.index(kind) for kind in kind_of_shape], np.int32)[ids]

@@ -51,6 +51,13 @@ def test_bad_lines_and_nested_fields_keep_the_row_numbers(write_jsonl):
     assert not histories["m"].drifts
 
 
+@pytest.mark.parametrize("key", ["a.b", "http://x.org/k", "list[]", ".", "a[].b"])
+def test_dots_and_brackets_in_a_key_are_its_own(write_jsonl, key):
+    _, _, histories = _histories(write_jsonl([{"t": "x", key: 1}, {"t": "x"}, {"t": "x", key: "1"}]))
+    assert dict(histories[key].kinds) == {"number": 1, ABSENT: 1, "text": 1}
+    assert histories[key].drifts
+
+
 @pytest.mark.parametrize(
     ("usual", "odd", "after"),
     [
