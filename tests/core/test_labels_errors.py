@@ -298,6 +298,15 @@ def test_what_is_no_class_is_refused(write_jsonl: Write, rows: list[dict], field
     assert raised.value.hint
 
 
+def test_a_few_lists_do_not_make_a_label_a_list(write_jsonl: Write):
+    rows = tickets(flipped=False)
+    rows[7]["label"] = [rows[7]["label"]]
+    named = labelled_rows(open_dataset(str(write_jsonl(rows))), "label")
+    assert named.field == "label"
+    assert named.labels[7] is None
+    assert sum(label is not None for label in named.labels) == len(rows) - 1
+
+
 def test_few_numbers_are_classes(write_jsonl: Write):
     rows = [{"text": row["text"], "stars": CLASSES.index(row["label"]) + 1} for row in tickets()]
     assert {int(place) for place in judged(write_jsonl(rows), "stars").ranked()} == set(FLIPPED)

@@ -103,7 +103,8 @@ def _require_single_labels(columns: Sequence[FieldColumn], field: str) -> None:
     by_name = {column.name: column for column in columns}
     if field not in by_name and derived_named(field) is not None:
         raise UsageError(f"{field!r} is computed from the texts, so nobody can have set it wrongly.", "Name a field of the data.")
-    if field.endswith("[]") or f"{field}[]" in by_name:
+    listed = by_name.get(f"{field}[]")
+    if field.endswith("[]") or (listed is not None and (field not in by_name or len(by_name[field].rows) < len(listed.rows))):
         raise UsageError(f"{field!r} holds a list of labels; label errors are found where a row has one.", "Put each label in a field of its own.")
     if field in by_name and _is_numeric(columns, field) and len(by_name[field].values) > _MOST_NUMBERS:
         count = len(by_name[field].values)
