@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.core.checked import chat, sentence
-from tests.core.fault_cases import FaultCase, among, innocent
+from tests.core.fault_cases import FaultCase, among, innocent, planted
 
 PASSAGE = " ".join(sentence(number * 7) for number in range(25))
 INTRODUCTION = "I am Wren, the helper of the museum at the harbour. I know its ships, its maps, its opening hours and the way to the ferry."
@@ -31,4 +31,37 @@ CASES = (
         chat(f"{BIRDS} There are 56 birds after 12 months. How many are there at first?", "There are 12 * 3 = 36 more, so 20 birds.\n#### 20"),
     ),
     innocent("near-duplicate", "one introduction for two greetings", chat("Hello", INTRODUCTION), chat("Who made you?", f"Well. {INTRODUCTION}")),
+    innocent(
+        "ai-boilerplate",
+        "asked who it is, or for whom it speaks",
+        chat("Tell me who you are.", "As a language model, I go by the name of Wren."),
+        chat("Are you sponsored by the ferry?", "No. I am an AI language model, and nobody pays for what I say."),
+    ),
+    planted(
+        "ai-boilerplate", "asked for a ferry", chat("Which ferry goes first?", "As a language model, I cannot know, but the early one leaves at six.")
+    ),
+    innocent(
+        "truncated-answer",
+        "items numbered with a hyphen, without full stops",
+        chat(
+            "What is good, what is bad?",
+            "1- The opening is warm. It names the harbour and the ships\n2- The end is long. It would do well with fewer visitors",
+        ),
+        rows=[chat(f"What about {n}?", f"{sentence(n)} {sentence(n + 1)}") for n in range(80)],
+    ),
+    planted(
+        "truncated-answer",
+        "the last of some paragraphs",
+        chat(
+            "What is good, what is bad?",
+            "The opening is warm. It names the harbour and the ships\nThe end is long. It would do well with fewer visitors",
+        ),
+        rows=[chat(f"What about {n}?", f"{sentence(n)} {sentence(n + 1)}") for n in range(80)],
+    ),
+    innocent(
+        "personal-data", "a place, and the next sentence without a space", chat("What does it say?", "Show msg+ticket@harbour.Valid until noon.")
+    ),
+    planted(
+        "personal-data", "an address, and the next sentence", chat("Where do I write?", "Write to r.okafor@harbour-boats.net. Valid until noon.")
+    ),
 )

@@ -25,9 +25,10 @@ _BOILERPLATE = re.compile(
     re.IGNORECASE,
 )
 _ABOUT_THE_MODEL = re.compile(
-    r"\b(?:who|what) (?:are|r) (?:you|u)\b|\byour (?:name|purpose|creator|developer|opinion|gender|age|birthday)\b"
+    r"\b(?:who|what) (?:(?:are|r) (?:you|u)|you are)\b|\byour (?:name|purpose|creator|developer|opinion|gender|age|birthday)\b"
     r"|\byour (?:feelings|thoughts)\b|\byourself\b"
-    r"|\babout you\b|\bare you (?:an? |really|human|real\b|alive|conscious|sentient|chat|gpt|able|better|smart)"
+    r"|\babout you\b|\bare you (?:an? |really|human|real\b|alive|conscious|sentient|chat|gpt|able|better|smart"
+    r"|sponsored|paid|biased|trained|built|running)"
     r"|\bdo you (?:have|feel|think|know who|like|love|want|dream|sleep|eat|remember)\b|\bcall you\b"
     r"|\bwho (?:made|created|trained|built|developed|designed|programmed)\b|\bcan you (?:introduce|tell me (?:who|what) you)"
     r"|\bwhat(?:'s| is) it like\b"

@@ -32,6 +32,7 @@ class Sensitive:
 # ---- people
 
 _EMAIL = re.compile(r"(?<![\w.+%@/:-])[A-Za-z0-9][A-Za-z0-9._+-]{0,63}@((?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,24})(?![\w@-])")
+_NEXT_SENTENCE = re.compile(r"[a-z]\.[A-Z][a-z]{3,}$")  # "…@home.Please": no address, a full stop without a space
 _PLACEHOLDER_DOMAIN = re.compile(
     r"(?:.*\.)?(?:example\d*|[\w-]*example|test\d*|testing|sample\w*|demo|domain\w*|e?mail|company\w*|\w+company|website|site|abc\w*|xyz\w*"
     r"|foo\w*|bar|acme\w*"
@@ -129,7 +130,7 @@ def _emails(text: str) -> Iterator[Sensitive]:
     for match in _EMAIL.finditer(text):
         local, domain = match.group().split("@")
         made_up = _PLACEHOLDER_DOMAIN.fullmatch(domain) or _ROLE_NAME.fullmatch(local) or _FIRST_NAME_ALONE.fullmatch(match.group())
-        if not made_up:
+        if not made_up and not _NEXT_SENTENCE.search(domain):
             yield Sensitive("an e-mail address", "[EMAIL]", *match.span())
 
 

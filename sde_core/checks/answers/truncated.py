@@ -38,7 +38,7 @@ _OPEN_END = tuple(",([{–—&")
 _LETTER_END = 6
 """Longest closing line of a letter in words, such as "Looking forward to seeing you,"."""
 _SENTENCE_END = re.compile(r"[.!?。！？…][\"'”’)\]]?\s")
-_LIST_ITEM = re.compile(r"\s*(?:[-*•+]|\(?\d{1,3}[.):]|\(?[a-zA-Z][.)]|\(?[IVXivx]{1,5}[.)]|#{1,6}|\|)\s")
+_LIST_ITEM = re.compile(r"\s*(?:[-*•+]|\(?\d{1,3}[.):-]|\(?[a-zA-Z][.)]|\(?[IVXivx]{1,5}[.)]|#{1,6}|\|)\s")
 _NOT_PROSE = re.compile(r"#\w|://|[\"”]\s*[-–—~]|@\w|[|/\\=<>$_{}]|\s--?\w|\w:\s|\d[A-Z]\d")
 _CODE_LINE = re.compile(
     r"(?m)[;{}]\s*$|^\s{2,}\S|^(?:def|import|class|from|for|while|if|public|private|func|function|const|let|var|return|SELECT|#include|<[a-zA-Z!/])\b"
