@@ -89,7 +89,7 @@ def _may_write(folder: Path) -> bool:
 
 
 def user_state_folder() -> Path:
-    """Where the state of datasets goes that lie in folders which cannot be written: one folder a dataset."""
+    """Where the app's log goes, and the state of datasets that lie in folders which cannot be written: one folder a dataset."""
     return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "sde"
 
 

@@ -1,4 +1,4 @@
-"""How counts, times and sizes are said, the same on every screen and in every command."""
+"""How counts, times, sizes and names are said, the same on every screen and in every command."""
 
 from __future__ import annotations
 
@@ -14,6 +14,11 @@ def count_of(count: int, noun: str, several: str = "") -> str:
         several: The word for any other number, where it is not the noun with an s.
     """
     return f"{count:,} {noun if count == 1 else several or f'{noun}s'}"
+
+
+def quoted_if_padded(name: str) -> str:
+    """A name of the data, in quotes where white space at its ends would not be seen."""
+    return f"'{name}'" if name != name.strip() else name
 
 
 def duration(seconds: float, units: int = 2) -> str:

@@ -11,6 +11,8 @@ import tempfile
 from pathlib import Path
 from typing import TextIO
 
+from sde_core.project import user_state_folder
+
 _log: TextIO | None = None
 
 
@@ -69,16 +71,12 @@ def log_stream() -> TextIO | None:
 
 def log_path() -> Path:
     """The log's file."""
-    return _state_folder() / "app.log"
-
-
-def _state_folder() -> Path:
-    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "sde"
+    return user_state_folder() / "app.log"
 
 
 def _open_log() -> TextIO:
     try:
-        _state_folder().mkdir(parents=True, exist_ok=True)
+        user_state_folder().mkdir(parents=True, exist_ok=True)
         path = log_path()
         if path.exists() and path.stat().st_size > 1 << 20:
             path.unlink()

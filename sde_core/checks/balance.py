@@ -331,11 +331,6 @@ def label_variants(classes: Sequence[str]) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(names) for names in spellings.values() if len(names) > 1)
 
 
-def class_title(name: str) -> str:
-    """A class as shown: in quotes where white space at its ends would not be seen."""
-    return f"'{name}'" if name != name.strip() else name
-
-
 def folded_label(name: str) -> str:
     """What all spellings of a label have in common."""
     return _SEPARATORS.sub(" ", unicodedata.normalize("NFKC", name).casefold().strip(" \t\r\n.,;:!'\""))

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sde_core.checks.balance import FieldBalance, class_title
 from sde_core.visible import visible
-from sde_core.wording import count_of
+from sde_core.wording import count_of, quoted_if_padded
 
 if TYPE_CHECKING:
+    from sde_core.checks.balance import FieldBalance
     from sde_core.checks.balance_crosstab import CrossTab
     from sde_core.checks.balance_drops import RowToDrop
     from sde_core.checks.balance_targets import DropPlan, TargetVerdict
@@ -51,7 +51,7 @@ def _print_field(balance: FieldBalance, show: int) -> None:
     for counted in balance.classes[:show]:
         bar = "█" * max(round(_BAR * counted.count / largest), 1)
         rare = "  rare" if counted.rare else ""
-        click.echo(f"  {visible(class_title(counted.name), 32):<32} {counted.count:>9,} {counted.share:>7.1%}  {bar}{rare}")
+        click.echo(f"  {visible(quoted_if_padded(counted.name), 32):<32} {counted.count:>9,} {counted.share:>7.1%}  {bar}{rare}")
     if len(balance.classes) > show:
         more = count_of(len(balance.classes) - show, "more class", "more classes")
         click.echo(f"  … and {more} (--show {len(balance.classes)}, or --json)")
@@ -70,9 +70,9 @@ def _print_table(table: CrossTab) -> None:
     cell = min(max(_NARROWEST, *(len(name) + 2 for name in table.across)), _WIDEST)
     across = table.across[: (_WIDTH - _NAME) // cell - 1]
     click.echo(f"{visible(table.field)} by {visible(table.by)} · {count_of(int(table.counts.sum()), 'row')} · association {table.association:.2f}")
-    lines = [("", [visible(class_title(name), cell - 1) for name in across], "all")]
+    lines = [("", [visible(quoted_if_padded(name), cell - 1) for name in across], "all")]
     for name, counts in list(zip(table.down, table.counts, strict=True))[:_MOST_DOWN]:
-        lines.append((visible(class_title(name), _NAME - 1), [f"{count:,}" for count in counts[: len(across)]], f"{counts.sum():,}"))
+        lines.append((visible(quoted_if_padded(name), _NAME - 1), [f"{count:,}" for count in counts[: len(across)]], f"{counts.sum():,}"))
     lines.append(("all", [f"{count:,}" for count in table.counts.sum(axis=0)[: len(across)]], f"{table.counts.sum():,}"))
     for title, cells, total in lines:
         click.echo(f"{title:<{_NAME}}" + "".join(f"{text:>{cell}}" for text in (*cells, total)))

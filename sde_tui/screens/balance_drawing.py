@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sde_core.visible import visible
-from sde_core.wording import count_of, duration
+from sde_core.wording import count_of, duration, quoted_if_padded
 from sde_tui.session_balance import WHICH
 from sde_tui.widgets.bars import bar_spans
 from sde_tui.widgets.lines import Item
@@ -29,8 +29,8 @@ _SOURCES = {"label": "the label", "field": "a field", "derived": "computed"}
 
 
 def class_title(name: str) -> str:
-    """A class as shown: in quotes where white space at its ends would not be seen."""
-    return visible(f"'{name}'" if name != name.strip() else name, 200)
+    """A class as shown."""
+    return visible(quoted_if_padded(name), 200)
 
 
 def field_items(part: BalancePart) -> list[Item]:

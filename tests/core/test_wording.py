@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from sde_core.wording import count_of, duration, size_of
+from sde_core.wording import count_of, duration, quoted_if_padded, size_of
 
 
 @pytest.mark.parametrize(
@@ -47,3 +47,13 @@ def test_durations(seconds, words, shortly):
 )
 def test_sizes(count, words):
     assert size_of(count) == words
+
+
+def test_white_space_at_the_ends_of_a_name_is_seen():
+    assert [quoted_if_padded(name) for name in ("refund", "re fund", " refund", "refund\t", "")] == [
+        "refund",
+        "re fund",
+        "' refund'",
+        "'refund\t'",
+        "",
+    ]

@@ -11,6 +11,7 @@ from sde_core.checks.duplicates.conflicts import Conflict, conflicts
 from sde_core.checks.duplicates.groups import Kind
 from sde_core.checks.duplicates.index import NEAR_DEFAULT, DuplicateIndex, find_duplicates
 from sde_core.checks.duplicates.pairs import strongest_neighbours
+from sde_core.checks.fields import excerpt
 from sde_core.checks.findings import CheckContext, Finding, Severity
 
 _EXCERPT = 140
@@ -47,7 +48,7 @@ class Duplicates:
         elif index.normalised[position] != position:
             kind, neighbour, score = "normalised", int(index.normalised[position]), 1.0
         row, other = int(index.rows[position]), int(index.rows[neighbour])
-        evidence = f"row {other}: {_beginning(index.compared.texts[neighbour])}"
+        evidence = f"row {other}: {excerpt(index.compared.texts[neighbour], limit=_EXCERPT)}"
         return Finding(_NAMES[kind], "warning", (row,), _sentence(kind, other, score), evidence, score=round(score, 4))
 
 
@@ -79,7 +80,7 @@ class Contradictions:
     def _finding(self, conflict: Conflict, usual: Counter[str]) -> Finding:
         rows = conflict.minority + tuple(row for row in conflict.rows if row not in conflict.minority)
         said = dict(zip(conflict.rows, conflict.values, strict=True))
-        evidence = "; ".join(f"row {row}: {_beginning(said[row])}" for row in rows[:6])
+        evidence = "; ".join(f"row {row}: {excerpt(said[row], limit=_EXCERPT)}" for row in rows[:6])
         if conflict.what == "label":
             return Finding("conflicting-labels", "error", rows, f"{len(rows)} rows have the same text and different labels.", evidence, "label", 1.0)
         return Finding(
@@ -101,7 +102,3 @@ class Contradictions:
 
 def _is_number(text: str) -> bool:
     return text.strip().lstrip("-").replace(",", "").replace(".", "", 1).isdigit()
-
-
-def _beginning(text: str) -> str:
-    return text if len(text) <= _EXCERPT else f"{text[: _EXCERPT - 1]}…"
