@@ -20,7 +20,7 @@ from sde_core.checks.fields import excerpt
 from sde_core.checks.findings import CheckContext, Fault, Finding
 from sde_core.dataset.turns import ASSISTANT
 
-_FENCE = re.compile(r"^(?P<indent>[ \t>]*)```[ \t]*(?P<language>[\w+#]*)[^\n]*\n(?P<code>.*?)^(?P=indent)[ \t]*```[ \t]*$", re.DOTALL | re.MULTILINE)
+_FENCE_LINE = re.compile(r"^(?P<indent>[ \t>]*)```[ \t]*(?P<language>[\w+#]*)(?P<rest>[^\n]*)$", re.MULTILINE)
 _PYTHON, _JSON = ("python", "py", "python3"), ("json",)
 _LONGEST_CODE, _MOST_NESTED = 20_000, re.compile(r"[-+~(\[{ \t]{80,}[^\s]|(?:[-+*/.,]\s*\w+\s*){3000}|(?:\bnot\s+){50}")
 _PYTHON_START = re.compile(
@@ -99,9 +99,31 @@ def _is_python(text: str) -> bool:
 
 
 def _fenced(text: str, languages: Sequence[str]) -> Iterator[Block]:
-    for match in _FENCE.finditer(text):
-        if match["language"].lower() in languages:
-            yield Block(textwrap.dedent(match["code"]), match.start("code"), True)
+    for language, start, end in fenced_spans(text):
+        if language.lower() in languages:
+            yield Block(textwrap.dedent(text[start:end]), start, True)
+
+
+def fenced_spans(text: str) -> Iterator[tuple[str, int, int]]:
+    """Language, begin and end of what stands between fences; in one pass, also where a loop opens thousands and closes none."""
+    fences = list(_FENCE_LINE.finditer(text))
+    never_closed: set[str] = set()
+    number = 0
+    while number < len(fences):
+        opening, indent = fences[number], fences[number]["indent"]
+        following = () if indent in never_closed else range(number + 1, len(fences))
+        closing = next((other for other in following if _closes(fences[other], indent)), None)
+        if closing is None:
+            never_closed.add(indent)
+            number += 1
+            continue
+        yield opening["language"], opening.end() + 1, fences[closing].start()
+        number = closing + 1
+
+
+def _closes(fence: re.Match[str], indent: str) -> bool:
+    is_bare = not fence["language"] and not fence["rest"]
+    return is_bare and fence["indent"].startswith(indent) and ">" not in fence["indent"][len(indent) :]
 
 
 def python_fault(code: str) -> SyntaxFault | None:
