@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -19,10 +20,15 @@ from sde_core.visible import visible
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _LEVELS: Mapping[Severity, str] = {"error": "error", "warning": "warning", "info": "note"}
 _RELATED, _MESSAGE = 10, 400
+_MOST_RESULTS = 25_000
+"""GitHub refuses a run with more."""
 
 
 def sarif_log(report: CheckReport, dataset: Dataset) -> dict[str, Any]:
-    """The report as one run; silenced findings are in it with their reason as a suppression. Reads the dataset's keys."""
+    """The report as one run; silenced findings are in it with their reason as a suppression. Reads the dataset's keys.
+
+    Of more than `_MOST_RESULTS` findings the worst are in it, and how many are not.
+    """
     rules = {info.name: number for number, info in enumerate(report.checks)}
     uri = artifact_uri(dataset.path)
     keys = dataset.keys()
@@ -42,22 +48,20 @@ def sarif_log(report: CheckReport, dataset: Dataset) -> dict[str, Any]:
             said["suppressions"] = [{"kind": "external", "justification": reason}]
         return said
 
-    results = [result(finding) for finding in report.findings] + [result(one.finding, one.reason) for one in report.silenced]
+    said = [(finding, "") for finding in report.findings] + [(one.finding, one.reason) for one in report.silenced]
+    results = [result(*one) for one in said[:_MOST_RESULTS]]
     driver = {"name": "sde", "semanticVersion": _version(), "rules": list(_rules(report))}
-    return {
-        "$schema": SCHEMA,
-        "version": "2.1.0",
-        "runs": [{"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "artifacts": [{"location": {"uri": uri}}], "results": results}],
-    }
+    run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "artifacts": [{"location": {"uri": uri}}], "results": results}
+    return {"$schema": SCHEMA, "version": "2.1.0", "runs": [{**run, "properties": {"resultsLeftOut": len(said) - len(results)}}]}
 
 
 def artifact_uri(path: str) -> str:
     """The file as SARIF names it: relative below the working folder, where a code host finds it, else absolute; hub names as they are."""
     absolute = Path(path).expanduser().absolute()
     if not absolute.exists():
-        return quote(path, safe="/:@")
+        return quote(os.fsencode(path), safe="/:@")
     here = Path.cwd()
-    return quote(absolute.relative_to(here).as_posix()) if absolute.is_relative_to(here) else absolute.as_uri()
+    return quote(os.fsencode(absolute.relative_to(here))) if absolute.is_relative_to(here) else absolute.as_uri()
 
 
 def _rules(report: CheckReport) -> Iterator[dict[str, Any]]:
@@ -72,10 +76,9 @@ def _rules(report: CheckReport) -> Iterator[dict[str, Any]]:
 
 
 def _location(uri: str, dataset: Dataset, row: int | None) -> dict[str, Any]:
-    physical: dict[str, Any] = {"artifactLocation": {"uri": uri, "index": 0}}
-    if row is not None:
-        physical["region"] = {"startLine": dataset.line(row)}
-    return {"physicalLocation": physical}
+    """Where a row begins; what concerns the whole file is shown at its first line, for GitHub takes no result without one."""
+    line = 1 if row is None else dataset.line(row)
+    return {"physicalLocation": {"artifactLocation": {"uri": uri, "index": 0}, "region": {"startLine": line}}}
 
 
 def _message(finding: Finding) -> str:

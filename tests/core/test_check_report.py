@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections import Counter
 from urllib.parse import unquote
 
 import pytest
 
-from sde_core.checks import run_checks
+from sde_core.checks import run_checks, sarif
 from sde_core.checks.config import Silence, row_key
 from sde_core.checks.findings import Finding
-from sde_core.checks.report import CheckInfo, CheckReport
+from sde_core.checks.report import CheckInfo, CheckReport, SilencedFinding
 from sde_core.checks.sarif import artifact_uri, sarif_log
 from sde_core.checks.summary import markdown_page, report_format, report_json, write_report
 from sde_core.cli.main import main
@@ -147,7 +148,7 @@ def test_lines_levels_and_escapes(tmp_path):
     assert first["message"]["text"] == "See \\[this\\](x) {{0}}. back\\\\slash ␛"
     assert first["locations"][0]["physicalLocation"]["region"] == {"startLine": 4}
     assert first["relatedLocations"][0]["physicalLocation"]["region"] == {"startLine": 2}
-    assert "region" not in second["locations"][0]["physicalLocation"]
+    assert second["locations"][0]["physicalLocation"]["region"] == {"startLine": 1}
     assert [rule["defaultConfiguration"]["level"] for rule in log["runs"][0]["tool"]["driver"]["rules"]] == ["error", "note"]
 
 
@@ -173,6 +174,26 @@ def test_the_file_is_named_as_a_code_host_finds_it(tmp_path, monkeypatch):
     assert "#" not in relative
     assert " " not in relative
     assert artifact_uri("hf://datasets/a/b") == "hf://datasets/a/b"
+
+
+def test_a_name_that_is_no_utf8_has_an_address(tmp_path, monkeypatch):
+    path = tmp_path / os.fsdecode(b"n\xff\n[x].jsonl")
+    try:
+        path.write_text("{}")
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names only")
+    monkeypatch.chdir(tmp_path)
+    assert artifact_uri(path.name) == "n%FF%0A%5Bx%5D.jsonl"
+    assert artifact_uri(path.name + "2") == "n%FF%0A%5Bx%5D.jsonl2"
+
+
+def test_no_more_results_than_a_code_host_takes(tmp_path, monkeypatch):
+    monkeypatch.setattr(sarif, "_MOST_RESULTS", 2)
+    findings = tuple(Finding("a", "error", (row,), "said", "shown") for row in range(3))
+    silenced = (SilencedFinding(findings[0], "known"),)
+    [run] = sarif_log(CheckReport(3, 0, (CheckInfo("a", "A"),), findings, silenced=silenced), opened(tmp_path, clean_chats(3)))["runs"]
+    assert [result["properties"]["rows"] for result in run["results"]] == [[0], [1]]
+    assert run["properties"] == {"resultsLeftOut": 2}
 
 
 # ---- the command
