@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from sde_core.dataset.feed import Feed
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +58,52 @@ def parsed_one_by_one(source: Source, start: int, stop: int) -> Iterator[Any]:
     return map(parsed, range(start, stop))
 
 
+class FromFeed(Sized):
+    """What a source knows by the feed that it looks at."""
+
+    _feed: Feed
+
+    @property
+    def encoding(self) -> str:
+        """What the file is written in, "" for UTF-8."""
+        return self._feed.encoding
+
+    @property
+    def size(self) -> int:
+        """Bytes on disk."""
+        return self._feed.size
+
+    def damages(self) -> Sequence[tuple[int, str]]:
+        """The last record, when the file is damaged behind it."""
+        return [(len(self) - 1, self._feed.damage)] if self._feed.damage and len(self) else []
+
+    def ensure_whole(self) -> None:
+        """Raises InputError when the file has been cut since it was opened."""
+        self._feed.ensure_whole()
+
+
+class OneTable:
+    """A source without splits; its records are cut out and parsed one by one where it knows no faster way."""
+
+    def raws(self: Source, start: int, stop: int) -> Iterator[bytes]:
+        """The own bytes of consecutive records."""
+        return map(self.raw, range(start, stop))
+
+    def values(self: Source, start: int, stop: int) -> Iterator[Any]:
+        """The values of consecutive records."""
+        return parsed_one_by_one(self, start, stop)
+
+    def splits(self) -> Sequence[tuple[int, str]]:
+        """There are none."""
+        return ()
+
+    def split(self, row: int) -> str:
+        """There are no splits."""
+        return ""
+
+
 class Unindexed:
     """A source whose records are found again each time."""
-
-    encoding = ""
 
     def saved_index(self) -> tuple[dict[str, Any], list[array[int]]] | None:
         """Nothing is kept."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sde_core.dataset.feed import UTF8_MARK, Feed
-from sde_core.dataset.source import RawOf, parsed_one_by_one
+from sde_core.dataset.source import FromFeed, OneTable, RawOf
 from sde_core.dataset.turns import FieldPath
 from sde_core.errors import BadRecordError, InputError
 
@@ -47,7 +47,7 @@ class Dialect:
     header: bool
 
 
-class DelimitedSource:
+class DelimitedSource(FromFeed, OneTable):
     """Records of a delimited file; a quoted field may run over several lines."""
 
     def __init__(self, feed: Feed, delimiter: str) -> None:
@@ -66,16 +66,6 @@ class DelimitedSource:
     def complete(self) -> bool:
         """Whether the end of the file has been reached."""
         return self._feed.complete and self._at >= len(self._feed.buffer)
-
-    @property
-    def encoding(self) -> str:
-        """What the file is written in, "" for UTF-8."""
-        return self._feed.encoding
-
-    @property
-    def size(self) -> int:
-        """Bytes on disk."""
-        return self._feed.size
 
     @property
     def position(self) -> int:
@@ -170,18 +160,6 @@ class DelimitedSource:
             raise BadRecordError(f"{len(cells)} fields where the header has {len(self.dialect.columns)}")
         return dict(zip(self.dialect.columns, cells, strict=True))
 
-    def raws(self, start: int, stop: int) -> Iterator[bytes]:
-        """The own bytes of consecutive records."""
-        return map(self.raw, range(start, stop))
-
-    def values(self, start: int, stop: int) -> Iterator[Any]:
-        """The values of consecutive records."""
-        return parsed_one_by_one(self, start, stop)
-
-    def splits(self) -> Sequence[tuple[int, str]]:
-        """There are none in one table."""
-        return ()
-
     def line(self, row: int) -> int:
         """The 1-based line on which the record begins."""
         return self._lines[row]
@@ -189,18 +167,6 @@ class DelimitedSource:
     def offset(self, row: int) -> int:
         """The byte on which the record begins, after unpacking."""
         return self._starts[row]
-
-    def split(self, row: int) -> str:
-        """There are no splits in a delimited file."""
-        return ""
-
-    def damages(self) -> Sequence[tuple[int, str]]:
-        """The last record, when the file is damaged behind it."""
-        return [(len(self) - 1, self._feed.damage)] if self._feed.damage and len(self) else []
-
-    def ensure_whole(self) -> None:
-        """Raises InputError when the file has been cut since it was opened."""
-        self._feed.ensure_whole()
 
     def saved_index(self) -> tuple[dict[str, Any], list[array[int]]] | None:
         """Starts, ends and lines of the records."""

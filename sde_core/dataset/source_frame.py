@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sde_core.dataset.json_text import dumped, parse_json
-from sde_core.dataset.source import RawOf, Unindexed, parsed_one_by_one
+from sde_core.dataset.source import OneTable, RawOf, Unindexed
 from sde_core.dataset.turns import FieldPath, replaced_at
 from sde_core.errors import InputError
 from sde_core.visible import visible
@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-class FrameSource(Unindexed):
+class FrameSource(OneTable, Unindexed):
     """A table held by polars; a record's own bytes are its JSON form."""
 
+    encoding = ""
     complete = True
 
     def __init__(self, path: Path, kind: str) -> None:
@@ -42,18 +43,6 @@ class FrameSource(Unindexed):
         """The record as its JSON form says."""
         return parse_json(raw)
 
-    def raws(self, start: int, stop: int) -> Iterator[bytes]:
-        """The own bytes of consecutive records."""
-        return map(self.raw, range(start, stop))
-
-    def values(self, start: int, stop: int) -> Iterator[Any]:
-        """The values of consecutive records."""
-        return parsed_one_by_one(self, start, stop)
-
-    def splits(self) -> Sequence[tuple[int, str]]:
-        """There are none in one table."""
-        return ()
-
     def line(self, row: int) -> int:
         """The record's number counted from 1: tables have no lines."""
         return row + 1
@@ -61,10 +50,6 @@ class FrameSource(Unindexed):
     def offset(self, row: int) -> int:
         """Tables have no byte offsets of records."""
         return 0
-
-    def split(self, row: int) -> str:
-        """There are no splits in one table."""
-        return ""
 
     def damages(self) -> Sequence[tuple[int, str]]:
         """A table is whole or not opened at all."""

@@ -14,7 +14,7 @@ import orjson
 from sde_core.dataset.feed import UTF8_MARK, Feed
 from sde_core.dataset.json_scan import LONGEST, skip_space, value_end
 from sde_core.dataset.json_text import minified, parse_json, spliced_bytes
-from sde_core.dataset.source import RawOf
+from sde_core.dataset.source import FromFeed, RawOf
 from sde_core.dataset.turns import FieldPath
 from sde_core.errors import BadRecordError, InputError
 
@@ -31,7 +31,7 @@ _WINDOW = 1 << 20
 """Bytes in which most elements end; where one does not, it is looked for a record behind a malformed one before the rest is searched."""
 
 
-class JsonSource:
+class JsonSource(FromFeed):
     """The elements of a JSON document as records, each with its own bytes and the text between them kept for export.
 
     The document is never held as a whole: elements are found by their brackets, one by one, and each is parsed once when it is found, so that a
@@ -51,12 +51,6 @@ class JsonSource:
         self._between, self._wrong_guesses = b"", 0
         self._unclosed = ""
         self.complete = False
-        self.size = feed.size
-
-    @property
-    def encoding(self) -> str:
-        """What the file is written in, "" for UTF-8."""
-        return self._feed.encoding
 
     @property
     def position(self) -> int:
@@ -253,10 +247,6 @@ class JsonSource:
         """The last record, when the document breaks off behind it."""
         damage = self._feed.damage or self._unclosed
         return [(len(self) - 1, damage)] if damage and len(self) else []
-
-    def ensure_whole(self) -> None:
-        """Raises InputError when the file has been cut since it was opened."""
-        self._feed.ensure_whole()
 
     def raw(self, row: int) -> bytes:
         """The element as it is written."""

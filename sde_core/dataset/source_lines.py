@@ -14,7 +14,7 @@ import orjson
 
 from sde_core.dataset.feed import UTF8_MARK, Feed
 from sde_core.dataset.json_text import parse_json, spliced_bytes
-from sde_core.dataset.source import RawOf, parsed_one_by_one
+from sde_core.dataset.source import FromFeed, OneTable, RawOf, parsed_one_by_one
 from sde_core.dataset.turns import FieldPath
 from sde_core.errors import BadRecordError
 
@@ -115,7 +115,7 @@ def _shifted(ends: array[int]) -> array[int]:
     return shifted
 
 
-class LineSource:
+class LineSource(FromFeed, OneTable):
     """JSON Lines, mapped and parsed only where it is looked at."""
 
     format = "jsonl"
@@ -131,27 +131,9 @@ class LineSource:
         return self._feed.complete and self._index.scanned >= len(self._feed.buffer)
 
     @property
-    def encoding(self) -> str:
-        """What the file is written in, "" for UTF-8."""
-        return self._feed.encoding
-
-    @property
-    def size(self) -> int:
-        """Bytes on disk."""
-        return self._feed.size
-
-    @property
     def position(self) -> int:
         """Bytes on disk read so far."""
         return self._feed.position(self._index.scanned)
-
-    def damages(self) -> Sequence[tuple[int, str]]:
-        """The last record, when the file is damaged behind it."""
-        return [(len(self) - 1, self._feed.damage)] if self._feed.damage and len(self) else []
-
-    def ensure_whole(self) -> None:
-        """Raises InputError when the file has been cut since it was opened."""
-        self._feed.ensure_whole()
 
     def __len__(self) -> int:
         return len(self._index.starts)
@@ -189,10 +171,6 @@ class LineSource:
         lines = io.BytesIO(self._feed.read(starts[start], starts[stop] if stop < len(starts) else self._index.scanned))
         return filter(bytes.strip, lines) if self._index.has_blanks(start, stop) else lines
 
-    def splits(self) -> Sequence[tuple[int, str]]:
-        """There are none in a file of lines."""
-        return ()
-
     def line(self, row: int) -> int:
         """The 1-based line."""
         return self._index.line(row)
@@ -200,10 +178,6 @@ class LineSource:
     def offset(self, row: int) -> int:
         """The byte on which the line begins, after unpacking."""
         return self._index.starts[row]
-
-    def split(self, row: int) -> str:
-        """There are no splits in a file of lines."""
-        return ""
 
     def saved_index(self) -> tuple[dict[str, Any], list[array[int]]] | None:
         """Starts of the lines and places of the blank ones."""

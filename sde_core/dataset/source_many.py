@@ -16,6 +16,8 @@ from sde_core.dataset.turns import FieldPath
 class ManySource(Unindexed):
     """Sources one after the other, each opened when its turn comes."""
 
+    encoding = ""
+
     def __init__(self, parts: Sequence[tuple[str, Callable[[], Source], int]]) -> None:
         self._waiting = list(parts)
         self._open: list[tuple[str, Source]] = []

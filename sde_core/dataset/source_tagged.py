@@ -8,25 +8,23 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sde_core.dataset.feed import Feed
-from sde_core.dataset.source import RawOf, Unindexed, parsed_one_by_one
+from sde_core.dataset.source import FromFeed, OneTable, RawOf, Unindexed
 from sde_core.dataset.turns import FieldPath
 from sde_core.errors import BadRecordError, InputError
 
 _BETWEEN = re.compile(rb"\r?\n(?:[ \t]*\r?\n)+")
 
 
-class TaggedSource(Unindexed):
+class TaggedSource(FromFeed, OneTable, Unindexed):
     """Sentences as records with the fields `text`, `tokens` and `tags_1`, `tags_2`, … for the columns behind the token."""
 
     format = "tagged"
 
     def __init__(self, feed: Feed) -> None:
         self._feed = feed
-        self.encoding = feed.encoding
         self._starts, self._ends, self._lines = array("Q"), array("Q"), array("Q")
         self._at, self._line = 0, 1
         self.complete = False
-        self.size = feed.size
 
     @property
     def position(self) -> int:
@@ -72,18 +70,6 @@ class TaggedSource(Unindexed):
         tokens, *tags = (list(column) for column in zip(*lines, strict=True))
         return {"text": " ".join(tokens), "tokens": tokens, **{f"tags_{number}": column for number, column in enumerate(tags, 1)}}
 
-    def raws(self, start: int, stop: int) -> Iterator[bytes]:
-        """The lines of consecutive sentences."""
-        return map(self.raw, range(start, stop))
-
-    def values(self, start: int, stop: int) -> Iterator[Any]:
-        """Consecutive sentences."""
-        return parsed_one_by_one(self, start, stop)
-
-    def splits(self) -> Sequence[tuple[int, str]]:
-        """There are none."""
-        return ()
-
     def line(self, row: int) -> int:
         """The 1-based line of the first token."""
         return self._lines[row]
@@ -91,18 +77,6 @@ class TaggedSource(Unindexed):
     def offset(self, row: int) -> int:
         """The byte on which the sentence begins."""
         return self._starts[row]
-
-    def split(self, row: int) -> str:
-        """There are no splits."""
-        return ""
-
-    def damages(self) -> Sequence[tuple[int, str]]:
-        """The last sentence, when the file is damaged behind it."""
-        return [(len(self) - 1, self._feed.damage)] if self._feed.damage and len(self) else []
-
-    def ensure_whole(self) -> None:
-        """Raises InputError when the file has been cut since it was opened."""
-        self._feed.ensure_whole()
 
     def edited(self, row: int, raw: bytes, edits: Sequence[tuple[FieldPath, str]]) -> bytes:
         """Raises InputError: another text would need other tags."""
