@@ -114,13 +114,15 @@ def run_checks(
     if cache_dir is None:
         return run_all()
     from sde_core.checks.report_cache import cached_report, keep_report, report_key
+    from sde_core.dataset.content_cache import are_unchanged
 
     dataset.read_all(cancel=cancel)
     key = report_key(dataset, only, params or {})
     report = None if anew else cached_report(cache_dir, key)
     if report is None:
         report = run_all()
-        keep_report(cache_dir, key, report)
+        if dataset.files and are_unchanged(*dataset.files):
+            keep_report(cache_dir, key, report)
     return report
 
 

@@ -22,7 +22,7 @@ def _record_pass(spec: dict[str, Any]) -> RecordPass | None:
     edits = {row: {tuple(path): text for path, text in of_row} for row, of_row in spec["edits"]}
     dataset = open_dataset(spec["path"], layout=layout.name, mapping=layout.roles).with_layout(layout).with_edits(edits)
     dataset.read_all()
-    if (len(dataset), dataset.size) != (spec["rows"], spec["size"]):
+    if (len(dataset), dataset.files and dataset.files[1]) != (spec["rows"], spec["identity"]):
         return None
     return RecordPass(dataset, load_checks(spec["only"], spec["params"]))
 

@@ -123,7 +123,7 @@ def _spec(dataset: Dataset, only: Sequence[str], params: dict[str, Any]) -> dict
         "roles": dict(dataset.layout.roles),
         "edits": [[row, [[path, text] for path, text in of_row.items()]] for row, of_row in dataset.edits.items()],
         "rows": len(dataset),
-        "size": dataset.size,
+        "identity": dataset.files and dataset.files[1],
         "only": list(only),
         "params": params,
     }

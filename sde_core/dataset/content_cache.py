@@ -106,10 +106,7 @@ class ContentCache:
         return self._found
 
     def _unchanged(self) -> bool:
-        try:
-            return identity_of(self.files) == self.identity
-        except OSError:
-            return False
+        return are_unchanged(self.files, self.identity)
 
     def _find(self) -> bool:
         size = sum(size for _, size, _, _ in self.identity)
@@ -131,6 +128,9 @@ class ContentCache:
         if not self.worthwhile or not self._unchanged():
             return False
         self._content = self._content or self._hashed()
+        if not self._unchanged():  # while they were hashed: what was found out is not about that hash
+            self._content = ""
+            return False
         try:
             self._place.mkdir(parents=True, exist_ok=True)
             self._note_identity()
@@ -159,6 +159,14 @@ class ContentCache:
         places = sorted((place for place in _folders(self.folder) if place != self._place), key=_note_time, reverse=True)
         for place in places[_CONTENTS - 1 :]:
             shutil.rmtree(place, ignore_errors=True)
+
+
+def are_unchanged(files: Sequence[Path], identity: Identity) -> bool:
+    """Whether files are still what they were when they had this identity."""
+    try:
+        return identity_of(files) == identity
+    except OSError:
+        return False
 
 
 def _folders(folder: Path) -> list[Path]:

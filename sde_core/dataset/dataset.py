@@ -74,7 +74,7 @@ class Dataset:
         self.edits: Edits = edits or {}
         self._shared = _shared or _Shared(source)
         self._source = source
-        self._files = files
+        self.files = files
         self._cache: dict[int, Any] = {}
         self._replaced: Mapping[int, bytes] = {}
         self._texts: pl.DataFrame | None = None
@@ -86,8 +86,8 @@ class Dataset:
         """
         from sde_core.dataset.content_cache import ContentCache
 
-        if self._files is not None and self._shared.cache is None:
-            self._shared.cache = ContentCache(folder / "content", *self._files)
+        if self.files is not None and self._shared.cache is None:
+            self._shared.cache = ContentCache(folder / "content", *self.files)
         return self
 
     # ---- reading on
@@ -385,11 +385,11 @@ class Dataset:
 
     def with_layout(self, layout: Layout) -> Dataset:
         """The same records under another layout."""
-        return Dataset(self.path, self._source, layout, self.edits, files=self._files, _shared=self._shared)
+        return Dataset(self.path, self._source, layout, self.edits, files=self.files, _shared=self._shared)
 
     def with_edits(self, edits: Edits) -> Dataset:
         """The same records with these texts in place of the file's own."""
-        return Dataset(self.path, self._source, self.layout, edits, files=self._files, _shared=self._shared)
+        return Dataset(self.path, self._source, self.layout, edits, files=self.files, _shared=self._shared)
 
     def with_written(self, records: Mapping[int, bytes]) -> Dataset:
         """The same records, of which these are exported as other bytes in the file's notation; nothing else sees them."""

@@ -37,6 +37,19 @@ def test_the_second_run_comes_from_the_cache_and_says_the_same(tmp_path, cache):
     assert run_checks(dataset).cached_at == 0
 
 
+def test_a_file_that_changes_while_it_is_checked_leaves_no_report(tmp_path, cache):
+    def change(words):
+        path.write_bytes(path.read_bytes().replace(b"Half", b"Calf"))
+
+    dataset = opened(tmp_path, ROWS)
+    path = tmp_path / "data.jsonl"
+    run_checks(dataset, cache_dir=cache, on_step=change)
+    assert not files(cache)
+    path.unlink()
+    run_checks(dataset, cache_dir=cache)
+    assert not files(cache)
+
+
 def test_whatever_findings_depend_on_is_in_the_key(tmp_path, monkeypatch):
     dataset = opened(tmp_path, ROWS)
     keys = {

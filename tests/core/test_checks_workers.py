@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import threading
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sde_core.checks import record_workers, run_checks
+from sde_core.checks import record_worker, record_workers, run_checks
 from sde_core.checks.fields import record_texts
 from sde_core.checks.findings import Fault, Finding
 from sde_core.checks.packing import packed_result, unpacked_result
@@ -76,6 +77,20 @@ def test_what_a_process_leaves_undone_is_done_here(tmp_path, small_pieces, monke
     alone = run_checks(dataset, workers=0)
     spec = record_workers._spec
     monkeypatch.setattr(record_workers, "_spec", lambda *args: {**spec(*args), "rows": 3})
+    assert run_checks(dataset, workers=1).findings == alone.findings
+
+
+def test_a_process_that_finds_another_file_in_the_place_does_nothing(tmp_path, small_pieces):
+    dataset = opened(tmp_path, FAULTY)
+    alone = run_checks(dataset, workers=0)
+    path = tmp_path / "data.jsonl"
+    other = tmp_path / "other"
+    other.write_bytes(path.read_bytes().replace(b"number", b"NUMB\x07r").replace(b"It is so.", b"As an AI."))
+    assert other.stat().st_size == path.stat().st_size
+    os.utime(other, ns=(path.stat().st_atime_ns, path.stat().st_mtime_ns))
+    other.replace(path)
+    dataset.read_all()
+    assert record_worker._record_pass(record_workers._spec(dataset, (), {})) is None
     assert run_checks(dataset, workers=1).findings == alone.findings
 
 

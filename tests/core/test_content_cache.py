@@ -111,6 +111,20 @@ def test_an_identity_seen_right_after_a_change_proves_nothing(tmp_path, monkeypa
     assert len(hashed) == 2
 
 
+def test_a_change_while_the_content_is_hashed_keeps_nothing(tmp_path, monkeypatch):
+    path = tmp_path / "data.jsonl"
+    path.write_bytes(b"\n".join(json.dumps(record).encode() for record in RECORDS))
+    hashed = content_cache.ContentCache._hashed
+
+    def changed_first(cache):
+        path.write_bytes(path.read_bytes().replace(b"answer 1", b"ANSWER 1"))
+        return hashed(cache)
+
+    monkeypatch.setattr(content_cache.ContentCache, "_hashed", changed_first)
+    _facts(open_dataset(path).keep_in(tmp_path / "cache"))
+    assert not list((tmp_path / "cache").rglob("index"))
+
+
 def test_a_copy_with_other_times_is_the_same_content(tmp_path, monkeypatch):
     path = tmp_path / "data.jsonl"
     path.write_text('{"text": "one"}\n' * 9)
