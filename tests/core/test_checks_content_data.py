@@ -56,7 +56,7 @@ READ: dict[str, dict[str, int]] = {
     "instruct/instruction-data.json": {},
     "instruct/seed_tasks.jsonl": {},
     "instruct/user_oriented_instructions.jsonl": {"personal-data": 1},
-    "labels/sms.tsv": {"personal-data": 11},
+    "labels/sms.tsv": {"personal-data": 10},
     "math/gsm8k_train.jsonl": {"wrong-arithmetic": 21},
     "medical/medical_meadow_small.json": {"personal-data": 2},
     "pairs/msr_paraphrase_train.txt": {"personal-data": 5},

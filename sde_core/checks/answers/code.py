@@ -20,6 +20,7 @@ from sde_core.checks.fields import excerpt
 from sde_core.checks.findings import CheckContext, Fault, Finding
 from sde_core.dataset.turns import ASSISTANT
 
+_BARE_JSON = r"(?s:^[ \t\r\n]*(?:\{[ \t\r\n]*[\"'].*\}|\[[ \t\r\n]*[\[{\"'].*\])[ \t\r\n]*$)"
 _FENCE_LINE = re.compile(r"^(?P<indent>[ \t>]*)```[ \t]*(?P<language>[\w+#]*)(?P<rest>[^\n]*)$", re.MULTILINE)
 _PYTHON, _JSON = ("python", "py", "python3"), ("json",)
 _LONGEST_CODE, _MOST_NESTED = 20_000, re.compile(r"[-+~(\[{ \t]{80,}[^\s]|(?:[-+*/.,]\s*\w+\s*){3000}|(?:\bnot\s+){50}")
@@ -216,11 +217,11 @@ class BrokenJson:
     title = "JSON that does not parse"
     advice = "Whoever reads it fails: correct it or reject the row."
     explained_by = ("truncated-answer", "unclosed-fence", "merged-tasks", "mojibake")
-    trigger = r"```[ \t]*(?:json|JSON)|(?s)^\s*(?:\{\s*[\"'].*\}|\[\s*[\[{\"'].*\])\s*$"
+    trigger = rf"```[ \t]*(?:json|JSON)|{_BARE_JSON}"
 
     def faults(self, text: str, role: str) -> Iterator[Fault]:
         """One fault an answer; JSON without an end is an answer that was cut off."""
-        if role != ASSISTANT or ("```" not in text and not text.rstrip().endswith(("}", "]"))):
+        if role != ASSISTANT or ("```" not in text and not re.search(_BARE_JSON, text)):
             return
         blocks = _fenced(text, _JSON) if "```" in text else (Block(text, 0, False),)
         for block in blocks:

@@ -25,7 +25,7 @@ _BOILERPLATE = re.compile(
     re.IGNORECASE,
 )
 _ABOUT_THE_MODEL = re.compile(
-    r"\b(?:who|what) (?:(?:are|r) (?:you|u)|you are)\b|\byour (?:name|purpose|creator|developer|opinion|gender|age|birthday)\b"
+    r"\b(?:who|what) (?:are|r) (?:you|u)\b|\bwho you are\b|\byour (?:name|purpose|creator|developer|opinion|gender|age|birthday)\b"
     r"|\byour (?:feelings|thoughts)\b|\byourself\b"
     r"|\babout you\b|\bare you (?:an? |really|human|real\b|alive|conscious|sentient|chat|gpt|able|better|smart"
     r"|sponsored|paid|biased|trained|built|running)"

@@ -62,7 +62,7 @@ class Placeholders:
     advice = "Remove them with the fix; a row whose answer is a marker is better rejected."
     trigger = (
         r"(?i)<\s*(?:no|empty|blank|placeholder|input|output|answer|text)|^\W*no[ _-]?(?:in|out|re|an|co)"
-        r"|^\s*(?:n/?a|none|null|nan|nil|tbd|todo|undefined|-+|\.{2,}|\?+)\.?\s*$"
+        r"|^[\s\x1c-\x1f]*(?:n/?a|none|null|nan|nil|tbd|todo|undefined|-+|\.{2,}|\?+)\.?[\s\x1c-\x1f]*$"
     )
 
     def faults(self, text: str, role: str) -> Iterator[Fault]:
