@@ -27,12 +27,15 @@ _EPILOG = """\b
 Severities: error harms training, warning likely does, info is worth a look.
 Order: damage = rows touched x severity (error 1, warning 0.4, info 0.05)
 x certainty (0-1).
-Row numbers count records from 0, malformed ones included; line numbers count from 1.
+Row numbers count records from 0, malformed ones included; line numbers count
+from 1.
 
 \b
-JSON: {"dataset":{"path","rows","bad_lines","layout","fingerprint"},"counts":{check:n},
-"findings":[{"row","rows","line","check","severity","score","field","message","evidence","fix"}],
-"silenced":[{"check","reason","findings"}],"cached":bool}; the file of -o holds one finding a line.
+JSON: {"dataset":{"path","rows","bad_lines","layout","fingerprint"},
+"counts":{check:n},
+"findings":[{"row","rows","line","check","severity","score","field","message",
+"evidence","fix"}],"silenced":[{"check","reason","findings"}],"cached":bool};
+the file of -o holds one finding a line.
 
 \b
 sde.toml, beside the data or in a folder above, or --config:
@@ -47,10 +50,10 @@ sde.toml, beside the data or in a folder above, or --config:
 \b
 Examples:
   sde check data.jsonl
-  sde check data.jsonl --fail-on error              exit code 1 if there is an error
+  sde check data.jsonl --fail-on error      exit code 1 if there is an error
   sde check data.jsonl --report report.md --report report.sarif
   sde check data.jsonl --only mojibake,odd-answer --json
-  sde check --list                                  names of all checks"""
+  sde check --list                          names of all checks"""
 
 
 def _print_checks(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
@@ -103,7 +106,7 @@ def command(
     report = report.with_silences(agreed.silences, dataset)
     if output is not None:
         atomic_write(output, (orjson.dumps(encodable_json(finding_json(finding, dataset))) + b"\n" for finding in report.findings))
-        talk(f"{len(report.findings):,} findings written to {visible(str(output))}.")
+        talk(f"{count_of(len(report.findings), 'finding')} written to {visible(str(output))}.")
     for path, chosen in zip(reports, forms, strict=True):
         write_report(path, report, dataset, chosen)
         talk(f"Report written to {visible(str(path))}.")
@@ -129,7 +132,7 @@ def fails(report: CheckReport, fail_on: Severity | None) -> bool:
 
 def _print(report: CheckReport, dataset: Dataset, config: str) -> None:
     bad = f", {report.bad_lines:,} of them malformed" if report.bad_lines else ""
-    click.echo(f"{visible(dataset.name)}: {report.rows:,} rows{bad} · layout {visible(dataset.layout.name)} · {len(report.checks)} checks")
+    click.echo(f"{visible(dataset.name)}: {count_of(report.rows, 'row')}{bad} · layout {visible(dataset.layout.name)} · {len(report.checks)} checks")
     if report.cached_at:
         at = time.strftime("%Y-%m-%d %H:%M", time.localtime(report.cached_at))
         click.echo(f"From the cache: this very content was checked {at}; --no-cache checks again.")
@@ -165,5 +168,5 @@ def _next_step(report: CheckReport, dataset: Dataset) -> str:
     path = visible(dataset.path)
     counts = ", ".join(f"{sum(finding.severity == name for finding in report.findings):,} {name}" for name in SEVERITIES)
     fixable = sum(bool(finding.fix) for finding in report.findings)
-    fix = f" {fixable:,} of them have a safe fix: sde fix {path}" if fixable else ""
-    return f"{len(report.findings):,} findings ({counts}).{fix}\nLook at the rows and decide: sde {path}"
+    fix = f" {fixable:,} of them {'has' if fixable == 1 else 'have'} a safe fix: sde fix {path}" if fixable else ""
+    return f"{count_of(len(report.findings), 'finding')} ({counts}).{fix}\nLook at the rows and decide: sde {path}"

@@ -28,14 +28,15 @@ _SHOWN_SEGMENTS = 6
 _MOST_PARTS = 20
 _EPILOG = """\b
 Each field that drifts leaves a choice:
-  fix     --fix-to FILE            writes the odd values as the others are written,
+  fix     --fix-to FILE            writes the odd values as the others are,
                                    where nothing is lost: 5 as "5", "5" as 5,
                                    ["a"] as "a"; every other byte stays
   split   --split-to FOLDER        one file for each form the records have
   ignore  --ignore FIELD --reason  a silence in sde.toml, for `sde check` too
 
 \b
-JSON: {"dataset":{"path","rows","bad_lines"},"fields":[{"field","kinds":{kind:rows},
+JSON: {"dataset":{"path","rows","bad_lines"},
+"fields":[{"field","kinds":{kind:rows},
 "segments":[{"first","last","rows","kind"}],"runs","drifts","choices":[…],
 "fix":{"target","rows","before","after"},"ignored":reason}]}
 

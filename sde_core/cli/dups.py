@@ -30,22 +30,24 @@ from sde_core.cli.common import cache_folder, data_options, emit_json, journal_i
 from sde_core.cli.leaks import AgainstOptions, against_options, report_leaks
 from sde_core.dataset import Dataset
 from sde_core.visible import visible
+from sde_core.wording import count_of
 
 if TYPE_CHECKING:
     from sde_core.decisions import Journal
 
-_MEMBERS_SHOWN, _EXCERPT = 6, 110
+_MEMBERS_SHOWN, _EXCERPT = 6, 63
 _EPILOG = f"""\b
 Kinds, each holding the groups of those before it:
-  exact       the same texts, labels and structured fields (tools, …); ids and dates may differ
+  exact       the same texts, labels and structured fields (tools, …); ids and
+              dates may differ
   normalised  the same words but for case, white space and punctuation
-  near        the words that say most are the same and in the same order: rare words,
-              numbers and names weigh more; each pair is verified word by word
+  near        the words that say most are the same and in the same order: rare
+              words, numbers and names weigh more; each pair is verified
   semantic    cosine of the embeddings of at least --semantic
 
 \b
-JSON: {{"groups":[{{"kind","rows","keep","score"}}]}}; keep is the row of rows that stays, score the weakest
-link that holds the group together.
+JSON: {{"groups":[{{"kind","rows","keep","score"}}]}}; keep is the row of
+rows that stays, score the weakest link that holds the group together.
 
 \b
 Examples:
@@ -53,7 +55,7 @@ Examples:
   sde dups data.jsonl --near 0.6 --semantic {SEMANTIC_DEFAULT:g} --part prompt
   sde dups data.jsonl --keep longest --apply
   sde dups data.jsonl --json | jq '.groups | length'
-  sde dups train.jsonl --against test.jsonl --against benchmarks/*.jsonl --apply"""
+  sde dups train.jsonl --against test.jsonl --against 'benchmarks/*.jsonl'"""
 
 
 @click.command("dups", epilog=_EPILOG)
@@ -157,15 +159,13 @@ def _print(index: DuplicateIndex, table: GroupTable, outer: KeptGroups, policy: 
             continue
         groups = table.of_kind(kind)
         click.echo(f"{kind:<12}{len(groups):>7,} groups {int(groups.sizes.sum()):>8,} rows  {thresholds.get(kind, '')}".rstrip())
-    click.echo(f"Keeping the row of each group that {POLICY_WORDS[policy]} drops {len(outer.dropped):,} of {len(index.rows):,} rows.")
+    click.echo(f"Keeping the row that {POLICY_WORDS[policy]} drops {len(outer.dropped):,} of {count_of(len(index.rows), 'row')}.")
     for number, kind in enumerate(KINDS):
         groups_of_kind = np.flatnonzero(outer.kinds == number).tolist()
         for group in groups_of_kind[:show]:
             _print_group(index, outer, group)
         if len(groups_of_kind) > show:
-            click.echo(
-                f"\n… and {len(groups_of_kind) - show:,} more {kind} groups that no looser group holds (--show {len(groups_of_kind)}, or --json)."
-            )
+            click.echo(f"\n… and {len(groups_of_kind) - show:,} more {kind} groups, in no looser group (--show {len(groups_of_kind)}, or --json).")
 
 
 def _print_group(index: DuplicateIndex, kept: KeptGroups, group: int) -> None:

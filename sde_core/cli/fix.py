@@ -8,24 +8,27 @@ from collections.abc import Sequence
 import click
 
 from sde_core.checks import run_checks
+from sde_core.checks.config import config_for
 from sde_core.checks.findings import Finding
 from sde_core.checks.fixes import FIXES, STYLE_FAMILIES, TARGETED_FIXES, changed_part, fix_edits
 from sde_core.cli.common import data_options, emit_json, journal_of, json_option, stderr_progress, talk, talk_of_decision
 from sde_core.dataset import Dataset, Edit
 from sde_core.errors import UsageError
 from sde_core.visible import visible
+from sde_core.wording import count_of
 
-_SHOWN = 90
+_SHOWN = 74
 _EPILOG = """\b
-The file is never written: a fix is an edit in the journal, and sde undo takes it back.
-sde export writes the data with all edits.
+The file is never written: a fix is an edit in the journal, and sde undo takes
+it back. sde export writes the data with all edits. What sde.toml silences is
+left as it is.
 
 \b
 Examples:
-  sde fix data.jsonl                                      what would change
-  sde fix data.jsonl --only trim-whitespace,mojibake      fixes or checks by name
+  sde fix data.jsonl                                  what would change
+  sde fix data.jsonl --only trim-whitespace,mojibake  fixes or checks by name
   sde fix data.jsonl --only repair-encoding --apply
-  sde fix data.jsonl --only mixed-dates                   dates as nearly all answers have them"""
+  sde fix data.jsonl --only mixed-dates               dates as most answers do"""
 
 
 @click.command("fix", epilog=_EPILOG)
@@ -37,8 +40,11 @@ Examples:
 def command(dataset: Dataset, only: str | None, preview: bool, show: int, as_json: bool) -> None:
     """Apply safe fixes to DATA: white space, encodings, markers, label spellings, dates, numbers, units, quotes, lists, JSON keys."""
     names = [name.strip() for name in (only or "").split(",") if name.strip()]
+    from sde_core.checks.runner import known_names
+
+    agreed = config_for(dataset.path, known_names())
     with stderr_progress("checking") as progress:
-        report = run_checks(dataset, progress=progress)
+        report = run_checks(dataset, (), agreed.params, progress=progress).with_silences(agreed.silences, dataset)
     wrong = [name for name in names if name not in FIXES and name not in TARGETED_FIXES and name not in {info.name for info in report.checks}]
     if wrong:
         raise UsageError(f"There is no fix or check named {wrong[0]!r}.", "Fixes: " + ", ".join(_known_fixes()) + ".")
@@ -65,17 +71,17 @@ def _known_fixes() -> list[str]:
 def _print(edits: Sequence[Edit], findings: Sequence[Finding], show: int) -> None:
     fix_of = {(row, finding.field): finding.fix for finding in findings for row in finding.rows}
     counts: Counter[str] = Counter(finding.fix for finding in findings for _ in finding.rows)
-    click.echo(f"{len(edits):,} texts in {len({edit.row for edit in edits}):,} rows would change.")
+    click.echo(f"{count_of(len(edits), 'text')} in {count_of(len({edit.row for edit in edits}), 'row')} would change.")
     from sde_core.checks.fields import field_name
 
     for fix, count in counts.most_common():
-        click.echo(f"\n{fix} · {count:,} texts")
+        click.echo(f"\n{fix} · {count_of(count, 'text')}")
         of_fix = [edit for edit in edits if fix_of.get((edit.row, field_name(edit.path))) == fix]
         for edit in of_fix[:show]:
             before, after = changed_part(edit)
             click.echo(f"  row {edit.row} [{visible(field_name(edit.path), 40)}]")
             click.echo(f"    - {visible(before, _SHOWN)}")
-            click.echo(f"    + {visible(after, _SHOWN)}")
+            click.echo(f"    + {visible(after, _SHOWN) or '(empty)'}")
 
 
 def _apply(dataset: Dataset, edits: Sequence[Edit], findings: Sequence[Finding]) -> None:

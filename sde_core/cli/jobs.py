@@ -22,7 +22,7 @@ _ACTIONS = ("list", "show", "attach", "stop", "resume")
 Examples:
   sde jobs                        the jobs of the datasets in this folder
   sde jobs --data ../data.jsonl   the jobs of one dataset
-  sde jobs attach last            follow the latest; interrupting leaves it running
+  sde jobs attach last            follow the latest; ctrl+c leaves it running
   sde jobs stop 3f9a              it saves and stops at its next step
   sde jobs resume 3f9a""",
 )

@@ -19,7 +19,7 @@ from sde_core.errors import UsageError
 from sde_core.visible import visible
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
-_EXCERPT = 100
+_EXCERPT = 78
 _WORDS: dict[LeakKind, str] = {
     "exact": "the same prompt and answer",
     "normalised": "the same but for case, white space and punctuation",

@@ -17,7 +17,8 @@ _SHOWN_ROWS = 10
     epilog="""\b
 Examples:
   sde preflight data.jsonl --model ./my-model
-  sde preflight data.jsonl --max-length 512 --json | jq '.rows[] | select(.verdict != "ok")'""",
+  sde preflight data.jsonl --max-length 512 --json \\
+    | jq '.rows[] | select(.verdict != "ok")'""",
 )
 @data_options
 @click.option("--model", default="", help="A model folder or hub name; the base model that comes with sde when omitted.")

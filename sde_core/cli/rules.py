@@ -34,9 +34,9 @@ from sde_core.visible import visible
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _PACK_LINES = f"""\b
-Packs: {", ".join(PACKS)}. Each of a domain holds the general rules and its own;
-`sde rules list` says which."""
-_METHOD_LINES = "\n".join(f"  {method.name:<17} {method.title}" for method in METHODS)
+Packs: {", ".join(PACKS)}.
+Each of a domain holds the general rules and its own; see `sde rules list`."""
+_METHOD_LINES = "\n".join(textwrap.fill(method.title, 78, initial_indent=f"  {method.name:<17} ", subsequent_indent=" " * 20) for method in METHODS)
 
 
 @click.group(
@@ -78,7 +78,7 @@ def list_command(as_json: bool) -> None:
     for family in FAMILIES:
         click.echo(family)
         for rule in (rule for rule in RULES if rule.family == family):
-            click.echo(textwrap.fill(f"{rule.name:<18} {rule.definition}", 100, initial_indent="  ", subsequent_indent=" " * 21))
+            click.echo(textwrap.fill(f"{rule.name:<18} {rule.definition}", 80, initial_indent="  ", subsequent_indent=" " * 21))
         click.echo()
     click.echo(f"{len(RULES)} rules. A row in which a text that the rule reads is empty scores 0.")
 
@@ -227,7 +227,7 @@ def _overlap_lines(choice: RuleChoice) -> list[str]:
             f"{round(random.win_rate * random.subsets):,} of them"
         )
     lines.append("gain: what the rule adds to log det of the kernel · length: Spearman correlation with the words of the answer")
-    return [line for text in lines for line in textwrap.wrap(text, 100)]
+    return [line for text in lines for line in textwrap.wrap(text, 80)]
 
 
 def _dropped_lines(choice: RuleChoice) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -42,23 +43,26 @@ from sde_core.visible import visible
 if TYPE_CHECKING:
     from sde_core.decisions import Journal
 
-_METHODS = "\n".join(f"  {selector.name:<11}{selector.definition}" for selector in SELECTORS)
+_METHODS = "\n".join(
+    textwrap.fill(selector.definition, 78, initial_indent=f"  {selector.name:<11}", subsequent_indent=" " * 13) for selector in SELECTORS
+)
 _EPILOG = f"""\b
 Methods:
 {_METHODS}
 
 \b
-The kernel of dpp is L = Diag(e^(αr))·S·Diag(e^(αr)) with S = (XXᵀ + λI)/(1 + λ), λ = 0.01,
-X the unit-norm embeddings, r the quality less its mean over 4 standard deviations, and
-α = θ/(2(1 − θ)), θ the balance. S has full rank, so N may exceed the embedding's dimension.
-The gain of a pick is the difference that it makes to log det L. dpp and kcenter are
-deterministic; the seed breaks exact ties only. Rejected rows and rows that cannot be read
-are never chosen.
+The kernel of dpp is L = Diag(e^(αr))·S·Diag(e^(αr)) with
+S = (XXᵀ + λI)/(1 + λ), λ = 0.01, X the unit-norm embeddings, r the quality
+less its mean over 4 standard deviations, and α = θ/(2(1 − θ)), θ the balance.
+S has full rank, so N may exceed the embedding's dimension. The gain of a pick
+is the difference that it makes to log det L. dpp and kcenter are
+deterministic; the seed breaks exact ties only. Rejected rows and rows that
+cannot be read are never chosen.
 
 \b
 Examples:
   sde select data.jsonl -k 500 -o subset.jsonl
-  sde select data.jsonl -k 10% --balance 0.8 --lock 3,7 --ban 40-52 -o subset.jsonl
+  sde select data.jsonl -k 10% --balance 0.8 --lock 3,7 --ban 40-52
   sde select data.jsonl -k 500 --method stratified --json
   sde select data.jsonl -k 500 --quality scores.parquet --accept"""
 

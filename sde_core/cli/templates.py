@@ -20,17 +20,19 @@ if TYPE_CHECKING:
     from sde_core.features.templates import Templates
 
 _FIELDS = ("prompt", "answer", "system")
-_WIDTH = 62
+_WIDTH = 60
 
 
 @click.command(
     "templates",
     epilog="""\b
-Each row gets a group, numbered by size, and its template: the fixed words as they stand, ‹…› where rows differ.
-Group -1 has no template. Templates are mined from at most 20,000 rows; every row is then held against them.
+Each row gets a group, numbered by size, and its template: the fixed words as
+they stand, ‹…› where rows differ. Group -1 has no template. Templates are
+mined from at most 20,000 rows; every row is then held against them.
 
 \b
-JSON: {"sampled","templates":[{"group","template","rows","share"}],"rows":[{"row","group","template"}]}
+JSON: {"sampled","templates":[{"group","template","rows","share"}],
+"rows":[{"row","group","template"}]}
 
 \b
 Examples:
@@ -96,7 +98,7 @@ def _print(found: Templates, field: str, show: int) -> None:
     in_templates = sum(found.rows)
     count = f"{count_of(len(found.titles), 'template')} in {count_of(total, field)}"
     mined = f", mined from {found.sampled:,} of them" if found.sampled < total else ""
-    click.echo(f"{count}{mined}; {total - in_templates:,} have none.")
+    click.echo(f"{count}{mined}; {total - in_templates:,} {'has' if total - in_templates == 1 else 'have'} none.")
     for group, (title, rows) in enumerate(list(zip(found.titles, found.rows, strict=True))[: max(show, 0)]):
         click.echo(f"{group:>4} {rows:>7,} {rows / total:>4.0%}  {visible(' '.join(title.split()), _WIDTH)}")
     hidden = len(found.titles) - show

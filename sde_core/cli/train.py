@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     epilog="""\b
 Examples:
   sde train data.jsonl
-  sde train data.jsonl --model ./my-model --set max_steps=200 --set learning_rate=1e-4 --attach
+  sde train data.jsonl --model ./my-model --set max_steps=200 --attach
   sde train data.jsonl --rows picks.json --recipe recipe.yaml --detach --json
 
 Interrupting an attached run leaves it running; stop it with sde jobs stop.""",

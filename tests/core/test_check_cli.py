@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -104,7 +105,7 @@ def test_lone_surrogates_survive_the_json(run, tmp_path):
 def test_fixes_are_shown_then_applied_and_taken_back(run, data):
     code, out, err = run("fix", data)
     assert code == 0
-    assert "trim-whitespace · 1 texts" in out
+    assert "trim-whitespace · 1 text\n" in out
     assert "row 60 [messages[0].content]" in out
     assert "--apply" in err
     assert run("check", data, "--only", "outer-whitespace", "--fail-on", "warning")[0] == 0
@@ -119,6 +120,11 @@ def test_fix_as_json_lists_the_edits(run, data):
     shown = json.loads(out)
     assert code == 0
     assert shown == {"edits": [{"row": 60, "path": ["messages", 0, "content"], "before": "What is it? ", "after": "What is it?"}], "applied": False}
+
+
+def test_fix_leaves_alone_what_is_silenced(run, data):
+    Path(data).with_name("sde.toml").write_text('[[silence]]\ncheck = "outer-whitespace"\nreason = "poems"\n')
+    assert json.loads(run("fix", data, "--only", "trim-whitespace", "--json")[1]) == {"edits": [], "applied": False}
 
 
 def test_fix_of_an_unknown_name(run, data):

@@ -4,7 +4,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
+from click.testing import CliRunner
 
 from sde_core.cli.common import parsed_rows, progress_text
 from sde_core.cli.main import COMMANDS, command, main
@@ -174,3 +176,22 @@ def test_a_fault_of_sde_itself_is_a_sentence_too(run, data, monkeypatch):
     assert code == 2
     assert "fault of sde itself: ZeroDivisionError" in err
     assert "SDE_TRACEBACK" in err
+
+
+def _command_names(group, words=()):
+    yield words
+    context = click.Context(group)
+    for name in group.list_commands(context) if isinstance(group, click.Group) else ():
+        yield from _command_names(group.get_command(context, name), (*words, name))
+
+
+def test_help_fits_80_columns():
+    names = list(_command_names(command))
+    assert len(names) > len(COMMANDS)
+    wide = {
+        (words, line)
+        for words in names
+        for line in CliRunner().invoke(command, [*words, "--help"], terminal_width=80).output.splitlines()
+        if len(line) > 80
+    }
+    assert wide == set()

@@ -88,7 +88,7 @@ def test_text_is_readable_and_harmless(texts: Path, capsys: pytest.CaptureFixtur
     assert main(["dups", str(texts)]) == 0
     out = capsys.readouterr().out
     assert "exact             2 groups" in out
-    assert "Keeping the row of each group that comes first drops 4 of 7 rows." in out
+    assert "Keeping the row that comes first drops 4 of 7 rows." in out
     assert "near · 4 rows · weakest link 0." in out
     assert "\x1b" not in out
     assert "[/INST] hostile" in out

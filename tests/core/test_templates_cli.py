@@ -44,7 +44,7 @@ def test_prints_templates_by_size(run: Run, data: Path) -> None:
     code, out, _ = run("templates", data)
     lines = out.splitlines()
     assert code == 0
-    assert lines[0] == "2 templates in 91 prompts; 1 have none."
+    assert lines[0] == "2 templates in 91 prompts; 1 has none."
     assert lines[1].split(maxsplit=3) == ["0", "60", "66%", "Sum up this letter: ‹…›"]
     assert lines[2].split(maxsplit=3)[1] == "30"
     assert max(map(len, lines)) <= 80
