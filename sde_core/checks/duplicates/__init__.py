@@ -13,7 +13,7 @@ from sde_core.checks.duplicates.index import (
 )  # fmt: skip
 from sde_core.checks.duplicates.keepers import KEEP_POLICIES, POLICY_WORDS, KeepPolicy, KeptGroups, drop_reasons
 from sde_core.checks.duplicates.pairs import ScoredPairs
-from sde_core.checks.duplicates.parts import PARTS, Part
+from sde_core.features.embedding import PARTS, Part
 
 __all__ = [
     "KEEP_POLICIES", "KINDS", "NEAR_DEFAULT", "PARTS", "POLICY_WORDS", "SEMANTIC_DEFAULT", "DuplicateIndex", "DuplicateParams",

@@ -20,9 +20,10 @@ from sde_core.checks.duplicates.likeness import KnownScores, Likeness
 from sde_core.checks.duplicates.near import NEAR_FLOOR, first_of_equal, part_of, verified_pairs
 from sde_core.checks.duplicates.overlap import Comparer, comparer
 from sde_core.checks.duplicates.pairs import ScoredPairs, strongest_forest
-from sde_core.checks.duplicates.parts import ComparedTexts, Part, compared_texts
+from sde_core.checks.duplicates.parts import ComparedTexts, compared_texts
 from sde_core.dataset import Dataset
 from sde_core.errors import UsageError
+from sde_core.features.embedding import Part
 from sde_core.progress import NEVER, Cancel, Progress, silent
 
 I64 = npt.NDArray[np.int64]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,11 +13,9 @@ import orjson
 import polars as pl
 
 from sde_core.dataset import Dataset
+from sde_core.features.embedding import Part
 from sde_core.features.joined_texts import JoinedTexts
 from sde_core.progress import NEVER, Cancel, Progress, raise_if_cancelled, silent
-
-Part = Literal["row", "prompt", "answer"]
-PARTS: tuple[Part, ...] = get_args(Part)
 
 _LONGEST_METADATA = 100
 
