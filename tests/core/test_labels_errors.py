@@ -350,3 +350,10 @@ def test_without_cleanlab_it_is_said_what_to_install(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("importlib.util.find_spec", lambda name, *rest: None if name == "cleanlab" else find_spec(name, *rest))
     with pytest.raises(MissingExtraError, match="cleanlab is not installed"):
         require_cleanlab()
+
+
+def test_labels_with_half_a_surrogate_pair_are_classes_too(write_jsonl: Write):
+    rows = [json.dumps({**row, "label": row["label"] + "\ud83d"}).encode() for row in tickets()]
+    labelled = labelled_rows(open_dataset(str(write_jsonl(rows))), "")
+    assert len(labelled.classes) == len(CLASSES)
+    assert all(name.endswith("\ud83d") for name in labelled.classes)

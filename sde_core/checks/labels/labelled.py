@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -122,8 +123,7 @@ def _given(column: ClassColumn, texts: pl.DataFrame) -> tuple[str | None, ...]:
 
 def _folded(given: Sequence[str | None]) -> tuple[tuple[str, ...], npt.NDArray[np.int32]]:
     """Class names, most frequent spelling each, in order of their first appearance; and each row's class."""
-    counts = pl.Series("given", given, dtype=pl.String).drop_nulls().value_counts(sort=True)
-    spellings = counts["given"].to_list()
+    spellings = [name for name, _ in Counter(name for name in given if name is not None).most_common()]
     usual: dict[str, str] = {}
     for name in spellings:
         usual.setdefault(folded_label(name), name)
