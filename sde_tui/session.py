@@ -156,6 +156,10 @@ class Session:
         """How much of the file has been read, 0-1."""
         return 1.0 if self.dataset.complete else self.dataset.position / max(self.dataset.size, 1)
 
+    def still_reading(self, needs: str) -> str:
+        """Why what needs all rows must wait ("counting needs"), "" once the file is read."""
+        return "" if self.dataset.complete else f"The file is still being read; {needs} all of it."
+
     # ---- changes to the dataset
 
     def set_layout(self, layout: Layout) -> None:

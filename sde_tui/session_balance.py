@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sde_tui.session_work import WorkPart
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -24,11 +26,13 @@ LEFT, ALL, ACCEPTED = "left", "all", "accepted"
 WHICH = {LEFT: "rows not rejected", ALL: "all rows", ACCEPTED: "accepted rows"}
 
 
-class BalancePart:
+class BalancePart(WorkPart):
     """Counts classes, and holds the targets that the user set."""
 
+    lane, needs = "balance", "counting needs"
+
     def __init__(self, session: Session) -> None:
-        self._session = session
+        super().__init__(session)
         self.which = LEFT
         self.by_name = False
         self.targets: dict[str, dict[str, float]] = {}
@@ -43,11 +47,6 @@ class BalancePart:
     # ---- computing
 
     @property
-    def running(self) -> bool:
-        """Whether classes are being counted now."""
-        return self._session.lanes.running("balance") is not None
-
-    @property
     def stale(self) -> bool:
         """Whether texts were edited since classes were counted."""
         return self._counted is not None and self._counted.edits != self._session.dataset.edits
@@ -56,12 +55,6 @@ class BalancePart:
     def known(self) -> bool:
         """Whether anything has been counted."""
         return self._report is not None
-
-    def why_not_run(self) -> str:
-        """Why counting cannot start now, "" where it can."""
-        if not self._session.dataset.complete:
-            return "The file is still being read; counting needs all of it."
-        return "Classes are being counted already." if self.running else ""
 
     def start(self) -> None:
         """Counts by itself where nothing was counted yet and the dataset is small enough for that."""
@@ -80,7 +73,7 @@ class BalancePart:
         self._start(f"computing {field}", lambda cancel, progress: _with_derived(report, dataset, field, self._cache_dir, cancel, progress), dataset)
 
     def _start(self, title: str, work: Any, dataset: Dataset) -> None:
-        self._session.lanes.thread("balance", title, work, lambda report: self._found(dataset, report), ended=lambda: self._publish("stopped"))
+        self._session.lanes.thread(self.lane, title, work, lambda report: self._found(dataset, report), ended=lambda: self._publish("stopped"))
         self._publish("started")
 
     def seconds(self, field: str) -> int:
@@ -107,7 +100,7 @@ class BalancePart:
 
     def _dataset_changed(self, how: str) -> None:
         if how == "layout":
-            wanted = self._session.lanes.stop("balance") or self.known
+            wanted = self._session.lanes.stop(self.lane) or self.known
             self._report = self._counted = None
             self._shown, self._tables, self.targets, self._computed = {}, {}, {}, ()
             self._publish("forgotten")
@@ -289,7 +282,7 @@ class BalancePart:
 
             return rows_to_drop(column, plan.drop, dataset.texts(cancel=cancel), order=order, cancel=cancel, progress=progress)  # type: ignore[arg-type]
 
-        self._session.lanes.thread("balance", "comparing rows", work, then, ended=lambda: self._publish("stopped"))
+        self._session.lanes.thread(self.lane, "comparing rows", work, then, ended=lambda: self._publish("stopped"))
 
     def drop(self, field: str, rows: list[RowToDrop]) -> None:
         """Rejects rows, each with its own reason."""

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from sde_core.visible import visible
+from sde_tui.session_work import WorkPart
 
 if TYPE_CHECKING:
     import numpy as np
@@ -104,11 +105,13 @@ class Grouping:
     kept: KeptGroups
 
 
-class DuplicatesPart:
+class DuplicatesPart(WorkPart):
     """Finds duplicates, groups them, drops all but one."""
 
+    lane, needs = "duplicates", "comparing needs"
+
     def __init__(self, session: Session) -> None:
-        self._session = session
+        super().__init__(session)
         self.wishes = DuplicateWishes()
         self.index: DuplicateIndex | None = None
         self.grouping: Grouping | None = None
@@ -120,20 +123,9 @@ class DuplicatesPart:
     # ---- computing
 
     @property
-    def running(self) -> bool:
-        """Whether rows are being compared now."""
-        return self._session.lanes.running("duplicates") is not None
-
-    @property
     def stale(self) -> bool:
         """Whether texts were edited since rows were compared."""
         return self._compared is not None and self._compared.edits != self._session.dataset.edits
-
-    def why_not_run(self) -> str:
-        """Why comparing cannot start now, "" where it can."""
-        if not self._session.dataset.complete:
-            return "The file is still being read; comparing needs all of it."
-        return "Rows are being compared already." if self.running else ""
 
     def start(self) -> None:
         """Compares by itself where nothing was compared yet and the dataset is small enough for that."""
@@ -146,7 +138,7 @@ class DuplicatesPart:
         cache_dir = self._session.project.cache_dir
         known = self.index if not self.stale and self.index is not None and self.index.params.part == wishes.part else None
         self._session.lanes.thread(
-            "duplicates",
+            self.lane,
             "embedding and comparing" if known is not None else "comparing rows",
             lambda cancel, progress: _index(dataset, wishes, known, cache_dir, cancel, progress),
             lambda index: self._found(dataset, index),
@@ -169,7 +161,7 @@ class DuplicatesPart:
 
     def _dataset_changed(self, how: str) -> None:
         if how == "layout":
-            wanted = self._session.lanes.stop("duplicates") or self.index is not None
+            wanted = self._session.lanes.stop(self.lane) or self.index is not None
             self._session.lanes.stop("duplicates-groups")
             self.index = self.grouping = self._compared = None
             self.wishes = replace(self.wishes, semantic=None, keepers=frozenset())

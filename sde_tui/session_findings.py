@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sde_core.errors import SdeError
 from sde_core.visible import visible
+from sde_tui.session_work import WorkPart
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,7 +48,7 @@ def _by_row(report: CheckReport) -> dict[int, list[Finding]]:
     return found
 
 
-class FindingsPart:
+class FindingsPart(WorkPart):
     """Runs the checks in a thread and answers questions about single rows.
 
     Attributes:
@@ -55,8 +56,10 @@ class FindingsPart:
         config_error: What is wrong with `sde.toml`, "" where nothing is; its silences are then not in force.
     """
 
+    lane, needs = "check", "checks need"
+
     def __init__(self, session: Session) -> None:
-        self._session = session
+        super().__init__(session)
         self._report: CheckReport | None = None
         self._config: CheckConfig | None = None
         self._by_row: dict[int, list[Finding]] = {}
@@ -68,11 +71,6 @@ class FindingsPart:
     def report(self) -> CheckReport | None:
         """The last run, None before the first."""
         return self._report
-
-    @property
-    def running(self) -> bool:
-        """Whether checks run now."""
-        return self._session.lanes.running("check") is not None
 
     @property
     def is_large(self) -> bool:
@@ -96,7 +94,7 @@ class FindingsPart:
     def _begin(self, *, cached_only: bool = False, again: bool = False) -> None:
         edits, findings = self._session.dataset.edits, self._session.signals.findings
         self._session.lanes.thread(
-            "check",
+            self.lane,
             "looking for earlier findings" if cached_only else "checking",
             lambda cancel, progress: self._run(cancel, progress, cached_only=cached_only, again=again),
             lambda found: self._ran(found, edits),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sde_core.visible import visible
 from sde_core.wording import count_of
+from sde_tui.session_work import WorkPart
 
 if TYPE_CHECKING:
     from sde_core.checks.labels import LabelErrors, LabelEvidence
@@ -19,11 +20,13 @@ _PREDICTABLE = 0.8
 """Where models are right in fewer rows, that is said: the texts then say little about the label."""
 
 
-class LabelsPart:
+class LabelsPart(WorkPart):
     """Judges the labels of a field, and decides about those that are likely wrong."""
 
+    lane, needs = "labels", "judging labels needs"
+
     def __init__(self, session: Session) -> None:
-        self._session = session
+        super().__init__(session)
         self.found: LabelErrors | None = None
         self._asked = ""
         self._judged: Dataset | None = None
@@ -31,13 +34,6 @@ class LabelsPart:
         self._evidence = lru_cache(maxsize=256)(self._computed_evidence)
 
     # ---- computing
-
-    def why_not_run(self) -> str:
-        """Why judging cannot start now, "" where it can."""
-        if not self._session.dataset.complete:
-            return "The file is still being read; judging labels needs all of it."
-        running = self._session.lanes.running("labels")
-        return f"{running.shown()}; ctrl+x stops." if running is not None else ""
 
     def knows(self, field: str) -> bool:
         """Whether the labels of this field were judged, of these rows in this layout."""
@@ -63,7 +59,7 @@ class LabelsPart:
             self._evidence.cache_clear()
             then()
 
-        self._session.lanes.thread("labels", "judging labels", work, done)
+        self._session.lanes.thread(self.lane, "judging labels", work, done)
 
     # ---- answers
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sde_core.visible import visible
+from sde_tui.session_work import WorkPart
 
 if TYPE_CHECKING:
     from sde_core.checks.duplicates.leakage import Leak, LeakReport
@@ -18,22 +19,18 @@ if TYPE_CHECKING:
 _TEXT = 40_000
 
 
-class LeaksPart:
+class LeaksPart(WorkPart):
     """Compares the dataset with another file, and rejects what leaks."""
 
+    lane, needs = "leaks", "comparing needs"
+
     def __init__(self, session: Session) -> None:
-        self._session = session
+        super().__init__(session)
         self.report: LeakReport | None = None
         self.path = ""
         self._compared: Dataset | None = None
         self._other: Dataset | None = None
         self._diff = lru_cache(maxsize=32)(self._computed_diff)
-
-    def why_not_run(self) -> str:
-        """Why comparing cannot start now, "" where it can."""
-        if not self._session.dataset.complete:
-            return "The file is still being read; comparing needs all of it."
-        return "Rows are being compared already." if self._session.lanes.running("leaks") is not None else ""
 
     def knows(self, path: str) -> bool:
         """Whether the report in force is of this file and of the texts as they are now."""
@@ -55,7 +52,7 @@ class LeaksPart:
             self._diff.cache_clear()
             then()
 
-        self._session.lanes.thread("leaks", f"comparing with {visible(Path(path).name, 30)}", work, found)
+        self._session.lanes.thread(self.lane, f"comparing with {visible(Path(path).name, 30)}", work, found)
 
     # ---- answers
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from sde_core.errors import SdeError, UsageError
+from sde_tui.session_work import WorkPart
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,11 +51,13 @@ class Neighbour:
     correlation: float
 
 
-class RulesPart:
+class RulesPart(WorkPart):
     """Scores all rows by all rules once, then answers from that."""
 
+    lane, needs = "rules", "rules need"
+
     def __init__(self, session: Session) -> None:
-        self._session = session
+        super().__init__(session)
         self.wishes = RuleWishes()
         self._met = RuleWishes()
         self.matrix: ScoreMatrix | None = None
@@ -68,11 +71,6 @@ class RulesPart:
     # ---- scoring
 
     @property
-    def running(self) -> bool:
-        """Whether rows are being scored now."""
-        return self._session.lanes.running("rules") is not None
-
-    @property
     def choosing(self) -> bool:
         """Whether a choice is being made now."""
         return self._session.lanes.running("rules-choice") is not None
@@ -81,12 +79,6 @@ class RulesPart:
     def stale(self) -> bool:
         """Whether texts were edited since the scores were computed."""
         return self._scored is not None and self._scored.edits != self._session.dataset.edits
-
-    def why_not_run(self) -> str:
-        """Why scoring cannot start now, "" where it can."""
-        if not self._session.dataset.complete:
-            return "The file is still being read; rules need all of it."
-        return "Rows are being scored already." if self.running else ""
 
     def start(self) -> None:
         """Scores by itself where nothing was scored yet and the dataset is small enough for that."""
@@ -97,7 +89,7 @@ class RulesPart:
         """Scores every readable row by every rule of the pack, then chooses."""
         dataset, wishes = self._session.dataset, self.wishes
         self._session.lanes.thread(
-            "rules", "scoring rules",
+            self.lane, "scoring rules",
             lambda cancel, progress: _scores(dataset, wishes, cancel, progress), lambda found: self._scored_by(dataset, found),
             ended=lambda: self._session.signals.rules.publish("stopped"),
         )  # fmt: skip
@@ -111,7 +103,7 @@ class RulesPart:
 
     def _dataset_changed(self, how: str) -> None:
         if how == "layout" and (self._scored is not None or self.running or self.refusal):
-            self._session.lanes.stop("rules")
+            self._session.lanes.stop(self.lane)
             self._session.lanes.stop("rules-choice")
             self.matrix = self.choice = self._correlation = self._quality = self._scored = None
             self.refusal, self._session.quality_provider = "", None

@@ -91,9 +91,8 @@ class SelectionPart:
 
     def why_not_run(self) -> str:
         """Why nothing can be proposed now, "" where it can."""
-        if not self._session.dataset.complete:
-            return "The file is still being read; a proposal needs all of it."
-        return "" if self._session.decisions.state is not None else self._session.decisions.why_not()
+        waits = self._session.still_reading("a proposal needs")
+        return waits or ("" if self._session.decisions.state is not None else self._session.decisions.why_not())
 
     def start(self) -> None:
         """Makes the first proposal by itself where the dataset is small enough, and keeps it up to date afterwards."""

@@ -107,9 +107,8 @@ class TrainingPart:
 
     def why_not_look(self) -> str:
         """Why preflight cannot run now, "" where it can."""
-        if not self._session.dataset.complete:
-            return "The file is still being read; preflight needs all of it."
-        return "" if self._session.decisions.state is not None else self._session.decisions.why_not()
+        waits = self._session.still_reading("preflight needs")
+        return waits or ("" if self._session.decisions.state is not None else self._session.decisions.why_not())
 
     def start(self) -> None:
         """Runs preflight by itself where the dataset is small enough, and attaches to the latest run."""

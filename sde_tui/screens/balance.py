@@ -129,9 +129,8 @@ class BalanceScreen(SdeScreen):
         self._show_field()
 
     def _waiting_words(self) -> tuple[str, str]:
-        running = self.session.lanes.running("balance")
-        if running is not None:
-            return f"{running.shown()}; ctrl+x stops.", "accent"
+        if self.part.running:
+            return self.part.running_words(), "accent"
         return self.part.why_not_run() or "Not counted yet: r counts the classes of every field.", "text"
 
     def _show_field(self) -> None:

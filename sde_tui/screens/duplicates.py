@@ -145,9 +145,8 @@ class DuplicatesScreen(SdeScreen):
         self._show_pair()
 
     def _waiting_words(self) -> tuple[str, str]:
-        running = self.session.lanes.running("duplicates")
-        if running is not None:
-            return f"{running.shown()}; ctrl+x stops.", "accent"
+        if self.part.running:
+            return self.part.running_words(), "accent"
         if self.part.grouping is None:
             return self.part.why_not_run() or "Not compared yet: r compares all rows with each other.", "text"
         looser = "" if self.part.wishes.near <= LOWEST[NEAR] else " [ looks for looser ones."

@@ -352,9 +352,7 @@ class FormatsScreen(SdeScreen):
         self.part.reject(reasons)
 
     def why_not_check(self) -> str:
-        if not self.session.dataset.complete:
-            return "The file is still being read; checks need all of it."
-        return "Checks are running already." if self.session.findings.running else ""
+        return self.session.findings.why_not_run()
 
     def action_check(self) -> None:
         self.session.findings.run()

@@ -178,9 +178,7 @@ class OverviewScreen(SdeScreen):
         self.session.findings.run()
 
     def why_not_check(self) -> str:
-        if not self.session.dataset.complete:
-            return "The file is still being read; checks need all of it."
-        return "Checks are running already." if self.session.findings.running else ""
+        return self.session.findings.why_not_run()
 
     def action_mapping(self) -> None:
         self.sde_app.push_mapping()

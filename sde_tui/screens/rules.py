@@ -124,9 +124,6 @@ class RulesScreen(SdeScreen):
         self._show_detail()
 
     def _waiting_for(self) -> str:
-        running = self.session.lanes.running("rules")
-        if running is not None:
-            return f"{running.shown()} · ctrl+x stops"
         return self.rules.why_not_run() or "Not scored yet: r scores the rows."
 
     def _show_columns(self) -> None:
