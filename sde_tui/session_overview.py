@@ -57,12 +57,12 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Silenced:
-    """Findings that the configuration lets stand: of one check, for one reason."""
+    """Findings that the configuration lets stand: of one check, for one reason; `rows` is 0 for the file as a whole."""
 
     check: str
     title: str
     reason: str
-    findings: int
+    rows: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +164,10 @@ class OverviewPart:
         if report is None:
             return []
         titles = {info.name: info.title for info in report.checks}
-        return [Silenced(check, titles.get(check, check), reason, count) for (check, reason), count in report.silenced_counts.items()]
+        rows: dict[tuple[str, str], set[int]] = {}
+        for one in report.silenced:
+            rows.setdefault((one.finding.check, one.reason), set()).update(one.finding.rows)
+        return [Silenced(check, titles.get(check, check), reason, len(rows[check, reason])) for check, reason in report.silenced_counts]
 
     def problem_words(self, problem: Problem) -> str:
         """A problem and the command that lists it, to be copied."""
@@ -213,7 +216,7 @@ class OverviewPart:
         steps.append(Step("2", "look at the rows; / filters, a accepts, x rejects, u takes it back", screen="records"))
         known = {
             "formats": self._fix_words(),
-            "duplicates": "keep one of each group of duplicates",
+            "duplicates": self._duplicate_words(),
             "select": "take a diverse subset of good rows, and argue with it",
             "balance": "see how classes are balanced",
             "rules": "score every row by rules, choose the independent ones",
@@ -227,10 +230,22 @@ class OverviewPart:
             steps.insert(4, Step("F", f"fine-tune on {rows} now", action="fine_tune"))
         return steps
 
+    def _duplicate_words(self) -> str:
+        """What the Duplicates screen is for, with the number of rows where the checks found copies."""
+        report = self._session.findings.report
+        if report is None:
+            return "keep one of each group of duplicates"
+        rows = {row for finding in report.findings if finding.check.endswith("-duplicate") for row in finding.rows}
+        if not rows:
+            return "no duplicates found; look for rows that mean the same, or that a held-out file has"
+        return f"keep one of each group of duplicates: {count_of(len(rows), 'row')} {'repeats' if len(rows) == 1 else 'repeat'} others"
+
     def _fix_words(self) -> str:
         report = self._session.findings.report
         fixable = sum(bool(finding.fix) for finding in report.findings) if report is not None else 0
         words = "bring odd answers into one form; safe fixes with preview"
+        if report is not None and not fixable:
+            words = "see the forms of the answers, and the odd ones; nothing found has a safe fix"
         return f"mend {count_of(fixable, 'finding')} by safe fixes, with preview; undo with u" if fixable else words
 
 

@@ -59,9 +59,10 @@ def title_width(problems: Sequence[Problem], width: int) -> int:
 
 
 def silenced_line(silenced: Silenced, width: int) -> Line:
-    """How many findings of a check are let stand, and why."""
+    """How many rows a check's silenced findings touch, and why they may stand."""
     words = f"{silenced.title} — {silenced.reason}"
-    return [("   ", "dim"), (f"{silenced.findings:>7,}  ", "dim"), (fit(visible(words), width - _BEFORE_TITLE - 1).rstrip(), "dim")]
+    count = f"{silenced.rows:,}" if silenced.rows else "file"
+    return [("   ", "dim"), (f"{count:>7}  ", "dim"), (fit(visible(words), width - _BEFORE_TITLE - 1).rstrip(), "dim")]
 
 
 def step_line(step: Step, width: int) -> Line:

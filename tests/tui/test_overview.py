@@ -70,6 +70,16 @@ async def test_next_steps_name_the_key_and_go_there(open_app, dataset_file):
         assert "▐2 Records▌" in sde.lines[1]
 
 
+async def test_next_steps_say_what_the_checks_found(open_app, write_jsonl):
+    clean = [{"instruction": f"Name the thing called {name}.", "output": f"It is {name}, a fine thing."} for name in ("oak", "elm", "ash", "fir")]
+    async with open_app(write_jsonl(clean), checks=True) as sde:
+        words = {step.key: step.words for step in sde.session.overview.next_steps()}
+        assert words["4"].startswith("no duplicates found; ")
+        assert words["5"].endswith("nothing found has a safe fix")
+    async with open_app(write_jsonl([*clean, clean[0], clean[0]]), checks=True) as sde:
+        assert {step.key: step.words for step in sde.session.overview.next_steps()}["4"].endswith(": 2 rows repeat others")
+
+
 async def test_unchecked_rows_are_called_unchecked_and_r_checks(open_app, faulty_file):
     async with open_app(faulty_file) as sde:
         assert "What is wrong  not checked yet: r checks all 21 rows in about 1 s" in sde.text
@@ -256,6 +266,18 @@ async def test_a_silence_is_written_with_its_reason_and_taken_back(open_app, fau
         assert "Silenced by" not in sde.text
         assert sde.session.findings.of(3)
         assert config.read_text(encoding="utf-8").rstrip("\n") == '# ours\nfail_on = "error"'
+
+
+async def test_what_is_silenced_counts_rows_as_it_did_before(open_app, write_jsonl):
+    rows = [{"text": f"parcel {n} is late", "label": "delivery"} for n in range(30)] + [{"text": "parcel 3 is late", "label": "billing"}]
+    path = write_jsonl(rows)
+    async with open_app(path, checks=True) as sde:
+        await _on(sde, "The same text under different labels")
+        before = sde.lines[_cursor_line(sde)].split()[1]
+        await sde.press("s")
+        await sde.type("looked at")
+        await sde.press("enter")
+        assert [silenced.rows for silenced in sde.session.overview.silenced()] == [int(before)] == [2]
 
 
 async def test_a_mistake_in_the_configuration_is_told_and_checks_run(open_app, faulty_file):
