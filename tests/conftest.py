@@ -51,6 +51,19 @@ def write_jsonl(tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture
+def run(capfdbinary: pytest.CaptureFixture[bytes]) -> Callable[..., tuple[int, str, str]]:
+    """Runs `sde` with these arguments; gives exit code, stdout, stderr."""
+    from sde_core.cli.main import main
+
+    def run(*arguments: Any) -> tuple[int, str, str]:
+        code = main([str(argument) for argument in arguments])
+        printed = capfdbinary.readouterr()
+        return code, printed.out.decode(), printed.err.decode()
+
+    return run
+
+
+@pytest.fixture
 def sample_dataset() -> Path:
     """The sample dataset that comes with the project; read-only, so copy it before deciding anything."""
     return ROOT / "sample_data" / "support.jsonl"

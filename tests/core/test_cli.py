@@ -9,21 +9,11 @@ import pytest
 from click.testing import CliRunner
 
 from sde_core.cli.common import parsed_rows, progress_text
-from sde_core.cli.main import COMMANDS, command, main
+from sde_core.cli.main import COMMANDS, command
 from sde_core.errors import UsageError
 
 ROOT = Path(__file__).resolve().parents[2]
 ROWS = [{"prompt": f"p{i}", "completion": f"c{i}"} for i in range(6)]
-
-
-@pytest.fixture
-def run(capfdbinary):
-    def run(*arguments):
-        code = main([str(argument) for argument in arguments])
-        captured = capfdbinary.readouterr()
-        return code, captured.out.decode(), captured.err.decode()
-
-    return run
 
 
 @pytest.fixture

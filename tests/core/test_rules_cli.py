@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 
-from sde_core.cli.main import main
 from sde_core.dataset import open_dataset
 from sde_core.rules import GENERAL_RULES, PACKS, RULES, choose_rules, pack_rules, quality, score_matrix
 
@@ -31,16 +29,6 @@ def answer_of(i: int) -> str:
 ROWS = [
     {"instruction": f"Explain {TOPICS[i % 8]} in {1 + i % 6} words{'?' if i % 2 else '.'}", "input": "", "output": answer_of(i)} for i in range(60)
 ]
-
-
-@pytest.fixture
-def run(capfdbinary: pytest.CaptureFixture[bytes]) -> Run:
-    def run(*arguments: Any) -> tuple[int, str, str]:
-        code = main([str(argument) for argument in arguments])
-        captured = capfdbinary.readouterr()
-        return code, captured.out.decode(), captured.err.decode()
-
-    return run
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from tiny_model import make_tiny_model
 import sde_core.train.job as training_job
 from sde_core.cli.common import journal_of
 from sde_core.cli.following import progress_line
-from sde_core.cli.main import main
 from sde_core.cli.train import rows_in_file
 from sde_core.dataset import open_dataset
 from sde_core.errors import InputError, UsageError
@@ -34,16 +33,6 @@ def data(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     return str(tmp_path / "data.jsonl")
-
-
-@pytest.fixture
-def run(capfdbinary):
-    def run_command(*arguments):
-        code = main([str(argument) for argument in arguments])
-        printed = capfdbinary.readouterr()
-        return code, printed.out.decode(), printed.err.decode()
-
-    return run_command
 
 
 def test_preflight_prints_the_promised_json(run, data, model):
