@@ -15,7 +15,6 @@ from sde_core.features.embedding import embed_texts
 from sde_core.progress import NEVER, Cancel, Progress, raise_if_cancelled, silent
 
 DropOrder = Literal["redundant", "random"]
-DROP_ORDERS: tuple[DropOrder, ...] = ("redundant", "random")
 
 COMPARED = 10_000
 """Of more rows of a class only copies are looked for; the rest goes at random."""

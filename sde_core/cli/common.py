@@ -24,20 +24,20 @@ if TYPE_CHECKING:
     from sde_core.dataset import Dataset
     from sde_core.decisions import Decision, Journal
 
-_Command = TypeVar("_Command", bound=Callable[..., Any])
+CommandFunction = TypeVar("CommandFunction", bound=Callable[..., Any])
 _REDRAW_S = 0.2
 _ROWS = re.compile(r"([0-9]{1,18})(?:-([0-9]{1,18}))?")
 
 
-def data_options(function: _Command) -> _Command:
+def data_options(function: CommandFunction) -> CommandFunction:
     """Adds the argument DATA and the options --layout and --map; the command gets `dataset`, opened, with the user's edits laid over it."""
     return data_options_as("--layout")(function)
 
 
-def data_options_as(layout_flag: str) -> Callable[[_Command], _Command]:
+def data_options_as(layout_flag: str) -> Callable[[CommandFunction], CommandFunction]:
     """`data_options` for a command in which --layout means something else."""
 
-    def decorate(function: _Command) -> _Command:
+    def decorate(function: CommandFunction) -> CommandFunction:
         @click.argument("data")
         @click.option(layout_flag, "read_layout", metavar="NAME", help="Read the rows by this layout instead of the detected one.")
         @click.option("--map", "mapping", metavar="ROLE=FIELD", multiple=True, help="Which field plays a role, e.g. --map answer=reply; repeatable.")

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import functools
 import glob
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from sde_core.checks.duplicates.leakage import LEAK_KINDS, Leak, LeakKind, LeakParams, LeakReport, find_leaks
 from sde_core.checks.duplicates.ngrams import NGRAM_WORDS
-from sde_core.cli.common import emit_json, journal_of, stderr_progress, talk, talk_of_decision
+from sde_core.cli.common import CommandFunction, emit_json, journal_of, stderr_progress, talk, talk_of_decision
 from sde_core.dataset import Dataset, open_dataset
 from sde_core.errors import UsageError
 from sde_core.visible import visible
 
-_Command = TypeVar("_Command", bound=Callable[..., Any])
 _EXCERPT = 78
 _WORDS: dict[LeakKind, str] = {
     "exact": "the same prompt and answer",
@@ -53,7 +52,7 @@ class AgainstOptions:
     ngram_share: float
 
 
-def against_options(function: _Command) -> _Command:
+def against_options(function: CommandFunction) -> CommandFunction:
     """Adds --against, --ngram and --ngram-share; the command gets them as `against`."""
 
     @click.option("--against", "files", metavar="FILE", multiple=True, help="Compare with this held-out or benchmark file; repeatable.")

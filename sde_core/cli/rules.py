@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import io
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
-from sde_core.cli.common import data_options, emit_json, json_option, stderr_progress, talk
+from sde_core.cli.common import CommandFunction, data_options, emit_json, json_option, stderr_progress, talk
 from sde_core.dataset import Dataset
 from sde_core.errors import UsageError
 from sde_core.rules import (
@@ -32,7 +32,6 @@ from sde_core.rules import (
 )
 from sde_core.visible import visible
 
-_Command = TypeVar("_Command", bound=Callable[..., Any])
 _PACK_LINES = f"""\b
 Packs: {", ".join(PACKS)}.
 Each of a domain holds the general rules and its own; see `sde rules list`."""
@@ -51,7 +50,7 @@ def command() -> None:
     """Score rows by rules, 0 to 1; choose the rules that say different things."""
 
 
-def choice_options(function: _Command) -> _Command:
+def choice_options(function: CommandFunction) -> CommandFunction:
     """Adds what a choice of rules depends on: `r`, `method`, `pack`, `seed`, `pinned`, `banned`."""
     for option in (
         click.option("--ban", "banned", metavar="RULE", multiple=True, help="Never choose this rule; repeatable."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from typing import get_args
 
 import numpy as np
 import polars as pl
@@ -52,7 +53,7 @@ def test_copies_go_first_then_what_is_near_another(column: ClassColumn, texts: p
 
 
 def test_exactly_as_many_as_wanted_and_only_of_the_class(column: ClassColumn, texts: pl.DataFrame) -> None:
-    for order in balance_drops.DROP_ORDERS:
+    for order in get_args(balance_drops.DropOrder):
         for count in range(len(REFUSALS) + 1):
             found = rows_to_drop(column, {"refusal": count, None: 1}, texts, order=order)
             assert len(found) == len(set(numbers(found))) == count + 1
