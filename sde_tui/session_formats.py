@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 AUTOMATIC_ROWS = 300_000
 """Up to so many rows the answers are grouped by themselves when the screen is first shown."""
 _REASON, _SAMPLES = 120, 3
-_HABIT = re.compile(r"^(\d+%) of [\d,]+ answers \(.*\) (.*)$")
-"""A habit without the group that it is of."""
+_HABIT = re.compile(r"^(\d+%) of ([\d,]+) answers \(.*\) (.*)$")
+"""A share, the answers of the group that it is of, and a habit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class GroupEntry:
         family: What most answers are, in words.
         share: How many are that.
         odd: (row, what is said of it) of the rows that are reported as odd.
-        habits: What those break, in words.
+        habits: What those break, in words; none where they are odd among other rows than these.
         shapes: (kind, detail, rows), most first.
     """
 
@@ -270,5 +270,14 @@ def _group_entry(group: ShapeGroup, odd: dict[int, str]) -> GroupEntry:
     family, share = group.family
     shapes = tuple((kind, detail, count) for (kind, detail), count in group.shapes)
     breakers = tuple((row, odd[row]) for row in group.rows.tolist() if row in odd)
-    habits = tuple(dict.fromkeys(visible(_HABIT.sub(r"\1 \2", message.split(";")[0]), 120) for _, message in breakers))
+    habits = tuple(dict.fromkeys(visible(habit, 120) for _, message in breakers if (habit := _habit(message, len(group.rows)))))
     return GroupEntry(visible(" ".join(group.title.split()), 300), len(group.rows), family, share, breakers, habits, shapes)
+
+
+def _habit(message: str, rows: int) -> str:
+    """The habit that a message speaks of, "" where it is that of a group of another size."""
+    said = _HABIT.match(message.split(";")[0])
+    if said is None:
+        return message.split(";")[0]
+    share, answers, habit = said.groups()
+    return f"{share} {habit}" if answers == f"{rows:,}" else ""

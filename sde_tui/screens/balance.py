@@ -238,6 +238,8 @@ class BalanceScreen(SdeScreen):
         if self.field in self.part.waiting:
             return self.part.why_not_run()
         nothing = self.cross_table.pair is None if self.by else self.class_name is None
+        if not nothing and self.by and self.cross_table.is_empty_cell and self.focused is self.cross_table:
+            return "No row has both classes."
         return self._why_nothing() or ("No class has a row here." if nothing else "")
 
     def why_not_target(self) -> str:

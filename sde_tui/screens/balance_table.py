@@ -53,6 +53,11 @@ class CrossTable(LineList):
             return None
         return self.table.down[self.cursor], self.table.across[self.column]
 
+    @property
+    def is_empty_cell(self) -> bool:
+        """Whether no row has both classes of the cell under the cursor."""
+        return self.table is not None and self.pair is not None and not self.table.counts[self.cursor, self.column]
+
     def move_column(self, step: int) -> None:
         """Moves the cursor sideways."""
         if self.table is not None:

@@ -27,8 +27,8 @@ _QUOTED = re.compile(r'"([^"]*)"$')
 
 def waiting_lines(words: str, ink: str) -> list[Line]:
     """What is shown before anything is known."""
-    return [[], [(f"  {words}", ink)], [], [("  Then: what is wrong with fields, turns, characters and answers, the shapes that answers", "dim")],
-            [("  have in each group of rows, the answers that break the habit, and safe fixes.", "dim")]]  # fmt: skip
+    return [[], [(f"  {words}", ink)], [], [("  Then: what is wrong with fields, turns, characters and answers, the shapes", "dim")],
+            [("  that answers have in each group of rows, those that break the habit, and", "dim")], [("  safe fixes.", "dim")]]  # fmt: skip
 
 
 # ---- the left list
@@ -74,7 +74,9 @@ def _findings_words(part: FormatsPart) -> str:
 def _groups_words(part: FormatsPart) -> str:
     if part.grouping:
         return "grouping…"
-    return "" if part.grouped else "not known yet"
+    if not part.grouped:
+        return "not known yet"
+    return "% alike" if part.groups else ""
 
 
 def _check_line(entry: CheckEntry, width: int) -> Line:
@@ -149,6 +151,8 @@ def _diff_lines(before: str, after: str, width: int, room: int) -> list[Line]:
 def group_head(group: GroupEntry) -> tuple[Line, Line]:
     """What the rows have in common; their habit."""
     broken = f" ▴ {len(group.odd):,} break{'s' if len(group.odd) == 1 else ''} this: " if group.odd else " "
+    if group.odd and not group.habits:
+        broken = f" ▴ {len(group.odd):,} odd among other rows · "
     habit = "; ".join(group.habits) or f"{group.share:.0%} are {group.family}"
     return [(f" {group.rows:,} answers: {group.title}", "strong")], [(broken, "warn"), (habit, "text")]
 

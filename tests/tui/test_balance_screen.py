@@ -296,6 +296,19 @@ async def test_enter_on_a_cell_opens_its_rows_and_backspace_comes_back(open_app,
         assert sde.app.screen.by == ""
 
 
+async def test_enter_on_a_cell_without_rows_says_so(open_app, labelled):
+    async with open_app(labelled) as sde:
+        await sde.press("3")
+        await cross(sde, "answer-kind")
+        table = sde.app.screen.cross_table
+        line, column = next((line, column) for line, counts in enumerate(table.table.counts) for column, count in enumerate(counts) if not count)
+        await sde.press(*["down"] * line, *["right"] * column)
+        assert "· 0 rows" in sde.text
+        await sde.press_only("enter")
+        assert sde.flashed == "No row has both classes."
+        assert sde.app.screen.NAME == "balance"
+
+
 async def test_rows_without_a_class_are_a_line_of_the_table(open_app, labelled):
     async with open_app(labelled, size=(120, 40)) as sde:
         await sde.press("3")

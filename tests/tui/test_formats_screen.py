@@ -9,7 +9,8 @@ import pytest
 
 from sde_core.checks import run_checks
 from sde_core.dataset import open_dataset
-from sde_tui.screens.formats_drawing import short_title
+from sde_tui.screens.formats_drawing import group_head, short_title
+from sde_tui.session_formats import GroupEntry, _habit
 from sde_tui.widgets.spans import plain
 
 HOSTILE = "\x1b]52;c;aGk=\x07[/INST] The 20. visitor brings it back on day 20."
@@ -367,3 +368,11 @@ async def test_golden_group(open_app, desk):
     async with open_app(desk, checks=True) as sde:
         await on_group(sde, '"label"')
         sde.golden("formats_group")
+
+
+def test_a_habit_of_other_rows_is_not_called_that_of_this_group():
+    entry = GroupEntry("", 40, "prose", 0.7, ((3, '95% of 20 answers (task is "code") are code; this one is prose.'),), (), (("prose", "", 28),))
+    assert plain(group_head(entry)[1]) == " ▴ 1 odd among other rows · 70% are prose"
+    assert _habit('95% of 20 answers (task is "code") are code; this one is prose.', 20) == "95% are code"
+    assert _habit("95% of 1,020 answers (a) are code; this one is prose.", 1020) == "95% are code"
+    assert _habit('95% of 20 answers (task is "code") are code; this one is prose.', 40) == ""
