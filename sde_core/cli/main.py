@@ -104,6 +104,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         _close_stdout()
         return _report(SdeError(_sentence(error), "Check the disk and the permissions, and try again."))
+    except MemoryError:
+        return _report(SdeError("There is not enough memory for this.", "Try a part of the data, or a machine that has more."))
     except Exception as error:
         if os.environ.get("SDE_TRACEBACK"):
             raise

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sde_core.dataset.layouts import Layout, turns_of
-from sde_core.dataset.source import BadRecord, Source
+from sde_core.dataset.source import BadRecord, Source, numbered
 from sde_core.dataset.turns import FieldPath, Turns, replaced_at
 from sde_core.errors import BadRecordError
 from sde_core.progress import NEVER, Cancel, Progress, raise_if_cancelled, silent
@@ -307,7 +307,7 @@ class Dataset:
         source = self._source
         source.ensure_whole()
         raws = source.raws(rows.start, rows.stop) if isinstance(rows, range) and rows.step == 1 else map(source.raw, rows)
-        for row, raw in zip(rows, raws, strict=True):
+        for row, raw in numbered(self.path, rows, raws):
             try:
                 value = source.parse(row, raw)
             except BadRecordError as error:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
+
+from sde_core.errors import InputError
+from sde_core.visible import visible
 
 if TYPE_CHECKING:
     from sde_core.dataset.feed import Feed
@@ -43,6 +46,23 @@ def identity_of(files: Sequence[Path]) -> Identity:
     """
     stats = [path.stat() for path in files]
     return [[stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns] for stat in stats]
+
+
+def changed_error(path: str) -> InputError:
+    """The error to raise where a file holds other records than were found in it."""
+    return InputError(f"{visible(path, 200)} has changed since it was opened.", "Open it again.")
+
+
+def numbered(path: str, rows: Sequence[int], raws: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
+    """The rows with their bytes.
+
+    Raises:
+        InputError: When there are more or fewer records than rows.
+    """
+    try:
+        yield from zip(rows, raws, strict=True)
+    except ValueError as error:
+        raise changed_error(path) from error
 
 
 RawOf = Callable[[int], bytes]

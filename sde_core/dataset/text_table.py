@@ -11,6 +11,7 @@ import polars as pl
 
 from sde_core.dataset.json_text import encodable
 from sde_core.dataset.layouts import texts_of
+from sde_core.dataset.source import changed_error
 from sde_core.dataset.text_columns import Loop, TextColumns, loop_of
 from sde_core.errors import BadRecordError
 from sde_core.progress import Cancel, Progress, raise_if_cancelled
@@ -63,6 +64,8 @@ def _add_slice(dataset: Dataset, loop: Loop | None, wanted: range, columns: Text
         try:
             loop(values, columns)
             done = wanted.stop
+            if len(columns) - before != done - first:
+                raise changed_error(dataset.path)
         except _NOT_TAKEN:
             done = first + len(columns) - before
         rows.extend(range(first, done))

@@ -185,3 +185,12 @@ def test_help_fits_80_columns():
         if len(line) > 80
     }
     assert wide == set()
+
+
+def test_too_little_memory_is_a_sentence(run, data, monkeypatch):
+    def exhausted(*_, **__):
+        raise MemoryError
+
+    monkeypatch.setattr("sde_core.dataset.open_dataset", exhausted)
+    code, _, err = run("log", data)
+    assert (code, "not enough memory" in err, "fault of sde" in err) == (2, True, False)

@@ -287,3 +287,16 @@ def test_a_first_record_of_values_is_no_header(tmp_path, text):
     dataset = open_dataset(tmp_path / "a.csv")
     dataset.read_all()
     assert len(dataset) == text.count("\n")
+
+
+@pytest.mark.parametrize("other", [b'{"text": "a"}\n', b'{"text": "' + b"a" * 600 + b'"}\n'])
+@pytest.mark.parametrize("use", [lambda dataset: list(dataset.batches()), lambda dataset: dataset.texts()])
+def test_a_file_that_gets_other_lines_while_it_is_open_is_one_sentence(tmp_path, other, use):
+    path = tmp_path / "data.jsonl"
+    path.write_bytes(b'{"text": "%s"}\n' % (b"a" * 300) * 2000)
+    dataset = open_dataset(str(path))
+    dataset.read_all()
+    with path.open("r+b") as file:
+        file.write((other * (path.stat().st_size // len(other) + 1))[: path.stat().st_size])
+    with pytest.raises(InputError, match="has changed since it was opened"):
+        use(dataset)
