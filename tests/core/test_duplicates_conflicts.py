@@ -111,7 +111,7 @@ def test_every_copy_is_one_finding_on_the_row_that_goes(write_jsonl: Write) -> N
     near_finding = shown["near-duplicate", (3,)]
     assert near_finding.score is not None
     assert 0.8 <= near_finding.score < 1
-    assert f"{near_finding.score:.0%}" in near_finding.message
+    assert f"{near_finding.score:.2f}" in near_finding.message
     assert near_finding.evidence.startswith("row 0: the long wooden")
 
 
