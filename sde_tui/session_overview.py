@@ -235,7 +235,10 @@ class OverviewPart:
         report = self._session.findings.report
         if report is None:
             return "keep one of each group of duplicates"
-        rows = {row for finding in report.findings if finding.check.endswith("-duplicate") for row in finding.rows}
+        found = {row for finding in report.findings if finding.check.endswith("-duplicate") for row in finding.rows}
+        rows = found.difference(self._session.decisions.state.rejected_rows().tolist())
+        if found and not rows:
+            return "what repeats others is rejected; look for rows that mean the same"
         if not rows:
             return "no duplicates found; look for rows that mean the same, or that a held-out file has"
         return f"keep one of each group of duplicates: {count_of(len(rows), 'row')} {'repeats' if len(rows) == 1 else 'repeat'} others"

@@ -216,7 +216,8 @@ class OverviewScreen(SdeScreen):
             elif findings.silence(target.name, reason):
                 self.flash(f"Silenced in {path}; s on its line below takes that back.")
 
-        self.prompt(f"Why may these findings of {target.name} stand?", given, placeholder="the reason, for those who come after you", details=[path])
+        details = [path, "It holds for every dataset in that folder and below."]
+        self.prompt(f"Why may these findings of {target.name} stand?", given, placeholder="the reason, for those who come after you", details=details)
 
     def why_not_write_report(self) -> str:
         return "" if self.session.findings.report is not None else "There is nothing to report yet: r runs all checks."

@@ -78,6 +78,10 @@ async def test_next_steps_say_what_the_checks_found(open_app, write_jsonl):
         assert words["5"].endswith("nothing found has a safe fix")
     async with open_app(write_jsonl([*clean, clean[0], clean[0]]), checks=True) as sde:
         assert {step.key: step.words for step in sde.session.overview.next_steps()}["4"].endswith(": 2 rows repeat others")
+        sde.session.decisions.reject([4], "a copy")
+        assert {step.key: step.words for step in sde.session.overview.next_steps()}["4"].endswith(": 1 row repeats others")
+        sde.session.decisions.reject([5], "a copy")
+        assert {step.key: step.words for step in sde.session.overview.next_steps()}["4"].startswith("what repeats others is rejected")
 
 
 async def test_unchecked_rows_are_called_unchecked_and_r_checks(open_app, faulty_file):
