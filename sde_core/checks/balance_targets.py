@@ -85,7 +85,10 @@ def parsed_target(text: str) -> Target:
         raise UsageError(f"{text!r} is not of the form CLASS=SHARE.", "For example: --target refusal=5% or --target refusal=0.05.")
     share = float(found["number"]) / (100 if found["percent"] else 1)
     if not 0 <= share < 1:
-        raise UsageError(f"A share of {found['number']}{found['percent']} is not within 0% to 100%.", f"Write {found['number']}% for per cent.")
+        raise UsageError(
+            f"A share of {found['number']}{found['percent']} is not within 0% to 100%.",
+            "5% and 0.05 are the same share." if found["percent"] else f"Write {found['number']}% for per cent.",
+        )
     return Target(found["name"].strip(), share)
 
 

@@ -32,7 +32,7 @@ def load_checks(only: Sequence[str] = (), params: dict[str, Any] | None = None) 
         UsageError: When a name is not a check's.
     """
     checks = [_loaded(path) for path in CHECKS]
-    known = [name for check in checks for name in names_of(check)]
+    known = list(dict.fromkeys(name for check in checks for name in names_of(check)))
     for name in only:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
@@ -56,8 +56,8 @@ def names_of(check: AnyCheck) -> tuple[str, ...]:
 
 
 def known_names() -> list[str]:
-    """The names of all checks."""
-    return [name for check in load_checks() for name in names_of(check)]
+    """The names of all checks, each once."""
+    return list(dict.fromkeys(name for check in load_checks() for name in names_of(check)))
 
 
 def infos_of(checks: Iterable[AnyCheck]) -> tuple[CheckInfo, ...]:

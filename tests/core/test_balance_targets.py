@@ -143,3 +143,10 @@ def test_a_kind_of_answer_goes_before_other_computed_classes(write_jsonl: Write)
     assert [balance.field for balance in report.fields if balance.count_of("empty")] == ["answer-kind", "answer-shape"]
     assert field_of_target(report, Target("empty", 0.0)).field == "answer-kind"
     assert field_of_target(report, Target("empty", 0.0), "answer-shape").field == "answer-shape"
+
+
+@pytest.mark.parametrize(("share", "hint"), [("200%", "5% and 0.05 are the same share."), ("5", "Write 5% for per cent.")])
+def test_a_share_beyond_the_whole_is_refused_with_a_way_out(share: str, hint: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        parsed_target(f"refusal={share}")
+    assert raised.value.hint == hint

@@ -15,7 +15,7 @@ from sde_core.checks.config import THRESHOLDS
 from sde_core.checks.findings import SEVERITIES, Finding
 from sde_core.checks.fixes import FIXES, TARGETED_FIXES
 from sde_core.checks.report import CheckInfo, CheckReport
-from sde_core.checks.runner import _without_consequences, infos_of, load_checks, names_of
+from sde_core.checks.runner import _without_consequences, infos_of, known_names, load_checks, names_of
 from sde_core.errors import CancelledError, UsageError
 from tests.core.checked import chat, clean_chats, findings_in, opened, sentence, turns
 
@@ -44,6 +44,10 @@ def test_every_listed_check_loads_and_has_a_name_of_its_own():
 def test_checks_are_made_afresh_for_every_run():
     first, second = load_checks(), load_checks()
     assert all(one is not other for one, other in zip(first, second, strict=True))
+
+
+def test_each_name_is_known_once():
+    assert len(set(known_names())) == len(known_names())
 
 
 def test_an_unknown_name_lists_the_known_ones(tmp_path):
