@@ -144,7 +144,7 @@ def _print_field(history: FieldHistory, fixes: Mapping[str, Conversion], reason:
     if reason:
         click.echo(f"  ignored: {visible(reason, 60)}")
     elif fix:
-        click.echo(f"  fix {count_of(len(fix.rows), 'row')}: {visible(fix.before, 16)} → {visible(fix.after, 16)} (--fix-to FILE), split or ignore")
+        click.echo(f"  fix {count_of(len(fix.rows), 'row')}: {visible(fix.before, 14)} → {visible(fix.after, 14)} (--fix-to FILE), split or ignore")
     elif history.drifts:
         click.echo("  no conversion is without loss: split (--split-to FOLDER) or ignore")
 

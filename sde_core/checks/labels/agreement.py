@@ -50,7 +50,7 @@ class Agreement:
         """What the agreement means for a model's accuracy."""
         if self.percent >= 1:
             return "Full agreement sets no ceiling; copies of one row always agree."
-        return f"Ceiling: two labels of one text agree in {self.percent:.1%}; no model can be measured better than that."
+        return f"Ceiling: two labels of one text agree in {self.percent:.1%}; no model measures better."
 
     def to_json(self) -> dict[str, Any]:
         """As a plain dictionary."""
