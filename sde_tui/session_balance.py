@@ -297,6 +297,7 @@ class BalancePart(WorkPart):
         words = ["sde balance", self._session.command_data, f"--field {shlex.quote(field)}"]
         words += [f"--by {shlex.quote(by)}"] if by else []
         words += [f"--target {shlex.quote(f'{name}={share:.6g}')}" for name, share in self.targets.get(field, {}).items()]
+        words += ["--all"] if self.which == ALL else []
         return " ".join(words)
 
 

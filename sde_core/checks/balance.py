@@ -175,6 +175,20 @@ class BalanceReport:
         waiting = tuple(name for name in self.waiting if name != column.name)
         return replace(balance_of(_in_order([*kept, column]), self.rows), waiting=waiting)
 
+    def without(self, rejected: Rows) -> BalanceReport:
+        """The report without some rows, such as those that were rejected; with all its fields, also where no class is left in them.
+
+        Args:
+            rejected: Record positions of readable rows, each once.
+        """
+        if not len(rejected):
+            return self
+        gone = np.zeros(int(max([int(rejected.max()), *(int(column.rows.max(initial=0)) for column in self.columns)])) + 1, bool)
+        gone[rejected] = True
+        rows = self.rows - len(rejected)
+        columns = [replace(one, rows=one.rows[~gone[one.rows]], codes=one.codes[~gone[one.rows]], total=rows) for one in self.columns]
+        return replace(balance_of(columns, rows), waiting=self.waiting)
+
     def _place(self, name: str) -> int:
         names = [balance.field for balance in self.fields]
         if name not in names:

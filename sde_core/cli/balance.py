@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
+import numpy as np
 
 from sde_core.checks.balance_derived import DERIVED
 from sde_core.cli import balance_text
-from sde_core.cli.common import cache_folder, data_options, emit_json, journal_of, json_option, stderr_progress, talk_of_decision
+from sde_core.cli.common import cache_folder, data_options, emit_json, journal_if_any, journal_of, json_option, stderr_progress, talk_of_decision
 from sde_core.dataset import Dataset
 from sde_core.errors import UsageError
 from sde_core.features.answer_kind import ANSWER_KINDS
@@ -62,18 +63,23 @@ Examples:
 )
 @click.option("--seed", default=7, show_default=True, metavar="S", help="Of what is dropped at random.")
 @click.option("--apply", is_flag=True, help="Reject the rows of --drop, each with its reason; sde undo takes it back.")
+@click.option("--all", "all_rows", is_flag=True, help="Count rejected rows too.")
 @click.option("--list", "listing", is_flag=True, help="One line a field.")
 @click.option("--show", default=12, show_default=True, metavar="N", help="Classes to print of each field; --json prints all.")
 @json_option
 def command(dataset: Dataset, fields: tuple[str, ...], by: str | None, targets: tuple[str, ...], order: DropOrder | None, seed: int, apply: bool,
-            listing: bool, show: int, as_json: bool) -> None:  # fmt: skip
-    """Count the classes of every label-like field of DATA, nested fields and computed classes too."""
+            all_rows: bool, listing: bool, show: int, as_json: bool) -> None:  # fmt: skip
+    """Count the classes of every label-like field of DATA, nested fields and computed classes too.
+
+    Rows that were rejected before do not count, unless --all.
+    """
     from sde_core.checks.balance_crosstab import cross_tab
     from sde_core.checks.balance_targets import parsed_target
 
     _refuse_what_makes_no_sense(targets, order, apply)
     wanted = [parsed_target(text) for text in targets]
     report = _counted(dataset, [*fields, *([by] if by else [])])
+    report = report if all_rows else report.without(_rejected(dataset))
     shown = [report.field(name) for name in fields] or list(report.fields)
     tables = [cross_tab(report.column(name), report.column(by)) for name in fields or _first_other(report, by)] if by else []
     verdicts, plans = _against_targets(report, wanted, fields)
@@ -116,6 +122,14 @@ def _counted(dataset: Dataset, names: Sequence[str]) -> BalanceReport:
         return class_balance(dataset, names, cache_dir=cached, progress=progress)
 
 
+def _rejected(dataset: Dataset) -> Any:
+    """uint32[k], readable rows that were rejected."""
+    with journal_if_any(dataset, writing=False) as journal:
+        rejected: Any = [] if journal is None else journal.state.rejected_rows()
+    readable = dataset.texts()["row"].to_numpy()
+    return readable[np.isin(readable, rejected)]
+
+
 def _first_other(report: BalanceReport, by: str) -> list[str]:
     """The first field that is not `by`.
 
@@ -129,14 +143,15 @@ def _first_other(report: BalanceReport, by: str) -> list[str]:
 
 
 def _against_targets(report: BalanceReport, targets: Sequence[Target], fields: Sequence[str]) -> tuple[list[TargetVerdict], list[DropPlan]]:
-    """A verdict for each target, and a plan for each field with targets."""
+    """A verdict for each target, and a plan for each field in which not all targets are met."""
     from sde_core.checks.balance_targets import drop_plan, field_of_target, verdict
 
     by_field: dict[str, list[Target]] = {}
     for target in targets:
         by_field.setdefault(field_of_target(report, target, fields[0] if len(fields) == 1 else "").field, []).append(target)
-    verdicts = [verdict(report.field(field), target) for field, several in by_field.items() for target in several]
-    return verdicts, [drop_plan(report.field(field), several) for field, several in by_field.items()]
+    verdicts = {field: [verdict(report.field(field), target) for target in several] for field, several in by_field.items()}
+    missed = [field for field in by_field if any(one.verdict != "met" for one in verdicts[field])]
+    return [one for several in verdicts.values() for one in several], [drop_plan(report.field(field), by_field[field]) for field in missed]
 
 
 Dropped = list[tuple["DropPlan", list["RowToDrop"]]]

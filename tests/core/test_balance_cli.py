@@ -152,3 +152,28 @@ def test_only_the_field_of_a_target_is_printed(refusals: Path, capsys: pytest.Ca
 def test_one_row_is_one_row(write_jsonl: Callable[..., Path], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["balance", str(write_jsonl([{"text": "only one"}]))]) == 0
     assert "1 class in 1 row\n" in capsys.readouterr().out
+
+
+def test_rejected_rows_count_only_where_they_are_asked_for(data: Path, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    def classes(*options: str) -> dict[str, int]:
+        assert main(["balance", str(data), "--field", "label", "--json", *options]) == 0
+        found = json.loads(capsysbinary.readouterr().out)
+        assert found["dataset"]["readable"] == sum(one["count"] for one in found["fields"][0]["classes"])
+        return {one["class"]: one["count"] for one in found["fields"][0]["classes"]}
+
+    whole = classes()
+    assert main(["decide", str(data), "reject", "0-9", "45-46", "--reason", "no use"]) == 0
+    capsysbinary.readouterr()
+    assert classes() == {**{name: count for name, count in whole.items() if name != "Pos"}, "pos": 20}
+    assert classes("--all") == whole
+    assert main(["undo", str(data)]) == 0
+    capsysbinary.readouterr()
+    assert classes() == whole
+
+
+def test_a_target_met_by_a_decision_stays_met(refusals: Path, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    arguments = ["balance", str(refusals), "--target", "refusal=10%", "--drop", "random"]
+    assert main([*arguments, "--apply"]) == 0
+    capsysbinary.readouterr()
+    assert main([*arguments, "--json"]) == 0
+    assert json.loads(capsysbinary.readouterr().out)["drops"] == []
