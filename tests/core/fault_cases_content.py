@@ -54,6 +54,16 @@ CASES = (
     ),
     planted(
         "ungrounded-detail",
+        "a person's name",
+        chat(f"Summarize this article.\n\n{PASSAGE}", "The museum was opened by the painter Elena Brandvold and shows ships."),
+    ),
+    innocent(
+        "ungrounded-detail",
+        "a name at the head of a sentence, and one of which a word is given",
+        chat(f"Summarize this article.\n\n{PASSAGE}", "Elena Brandvold opened it. It stands in the Museum Quarter."),
+    ),
+    planted(
+        "ungrounded-detail",
         "an address",
         chat(f"{PASSAGE}\n\nAnswer from the text: what is there to see?", "Ships; see www.harbour-ships.net for more."),
     ),

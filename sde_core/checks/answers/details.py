@@ -1,7 +1,8 @@
-"""Numbers and addresses in an answer that the passage it is to be taken from does not hold.
+"""Numbers, full names and addresses in an answer that the passage it is to be taken from does not hold.
 
 Only where the prompt gives a passage and asks for its summary, an extract or an answer from it; elsewhere an answer may know more than the prompt.
 Numbers that follow from the passage are not counted: rounded ones, sums and differences of two, those written in words, and round phrases ("100%").
+A name counts where it has two words or more, stands inside a sentence, and none of its words is in the passage, in whatever form.
 """
 
 from __future__ import annotations
@@ -28,8 +29,10 @@ _OTHER_TASK = (
     r"|long)|difference)\b"
 )
 _GUESSES = r"(?i)\b(?:guess|title|headline|caption)\b"
-_HAS_DETAIL = r"[0-9][0-9,.]{2}|[0-9]{3}|https?://|www\."
+_HAS_DETAIL = r"[0-9][0-9,.]{2}|[0-9]{3}|https?://|www\.|[\p{Ll},] \p{Lu}\p{Ll}+ \p{Lu}\p{Ll}"
 _NUMBER = re.compile(r"(?<![\w.,#/:-])\d[\d,]*(?:\.\d+)?(?![\w/:]|[.,]\d|-\d)")
+_NAME = re.compile(r"(?<=[a-z,] )[A-Z][a-z]+(?: [A-Z]\.)?(?:(?: | of (?:the )?)[A-Z][a-z]+)+\b")
+_NAME_WORD, _STEM = re.compile(r"[A-Z][a-z]{2,}"), 4
 _ADDRESS = re.compile(r"(?:https?://|www\.)[^\s)\]>\"'*,]{4,}")
 _PHRASES = frozenset((100, 101, 180, 200, 360, 365, 500, 911, 999, 1000, 2000))
 """Numbers that turns of phrase hold."""
@@ -39,7 +42,7 @@ _SHOWN = 3
 
 
 class UngroundedDetails:
-    """Answers to a passage with numbers or addresses that the passage does not hold."""
+    """Answers to a passage with numbers, names or addresses that the passage does not hold."""
 
     name = "ungrounded-detail"
     title = "Details that the given passage does not hold"
@@ -73,20 +76,26 @@ class UngroundedDetails:
 
 
 def ungrounded(answer: str, passage: str) -> list[str]:
-    """The numbers of three digits and more, and the addresses, of an answer that a passage neither holds nor gives rise to."""
-    addresses = [address for address in dict.fromkeys(_ADDRESS.findall(answer)) if address.rstrip("./") not in passage]
+    """The numbers of three digits and more, the full names and the addresses of an answer that a passage neither holds nor gives rise to."""
+    others = _new_names(answer, passage) + [address for address in dict.fromkeys(_ADDRESS.findall(answer)) if address.rstrip("./") not in passage]
     new = {number: _value(number) for number in _NUMBER.findall(_ADDRESS.sub(" ", answer)) if sum(map(str.isdigit, number)) >= _FEWEST_DIGITS}
     if not new:
-        return addresses
+        return others
     plain = passage.replace(",", "")
     known = {float(number) for number in re.findall(r"\d+(?:\.\d+)?", plain)}
     in_words = bool(_IN_WORDS.search(passage))
     derived = _derived(known) if len(known) <= _MOST_NUMBERS else None
-    return addresses + [
+    return others + [
         number.rstrip(",.")
         for number, value in new.items()
         if value not in _PHRASES and f"{value:.10g}" not in plain and not _follows(value, known, derived, in_words)
     ]
+
+
+def _new_names(answer: str, passage: str) -> list[str]:
+    held = passage.lower()
+    names = dict.fromkeys(_NAME.findall(answer))
+    return [name for name in names if not any(word[:_STEM].lower() in held for word in _NAME_WORD.findall(name))]
 
 
 def _value(number: str) -> float:
