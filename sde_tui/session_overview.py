@@ -290,10 +290,11 @@ def _text_words(texts: pl.DataFrame) -> str:
     splits = texts["split"].value_counts(sort=True)
     if len(splits) > 1:
         words.append("splits " + ", ".join(f"{visible(name, 20)} {count:,}" for name, count in splits.head(4).iter_rows()))
-    words += [f"{name}s {_spread(texts[name])}" for name in ("prompt", "answer")]
+    words.append(_lengths(texts["prompt"].str.len_chars(), texts["answer"].str.len_chars()))
     return " · ".join(words)
 
 
-def _spread(column: pl.Series) -> str:
-    lengths = column.str.len_chars()
-    return f"median {int(lengths.median() or 0):,}, longest {int(lengths.max() or 0):,} characters"  # type: ignore[arg-type]
+def _lengths(prompts: pl.Series, answers: pl.Series) -> str:
+    """What matters most comes first: a narrow terminal cuts the end."""
+    medians = f"median prompt {int(prompts.median() or 0):,}, answer {int(answers.median() or 0):,} characters"  # type: ignore[arg-type]
+    return f"{medians}, longest {int(prompts.max() or 0):,} and {int(answers.max() or 0):,}"  # type: ignore[arg-type]

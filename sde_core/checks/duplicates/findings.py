@@ -67,7 +67,6 @@ class Contradictions:
     names = ("conflicting-labels", "conflicting-answers")
     title = "The same text under different labels"
     titles: Mapping[str, str] = {"conflicting-answers": "The same prompt with different answers"}
-    screen = "duplicates"
     advice = "The model is taught both: decide which is right and reject or edit the other."
 
     def run(self, context: CheckContext) -> list[Finding]:
