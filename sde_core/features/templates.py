@@ -164,7 +164,7 @@ def _matrix(table: PhraseTable, kept: npt.NDArray[np.int64], n: int, pairs: tupl
 def _parts(texts: pl.Series, cancel: Cancel, progress: Progress) -> list[pl.Series]:
     """The texts in pieces of a few megabytes and at most 20,000 rows."""
     ends = np.cumsum(np.minimum(texts.str.len_chars().to_numpy(), HEAD + TAIL) + _CHUNK_CHARACTERS // 20_000)
-    cuts = np.searchsorted(ends, np.arange(0, int(ends[-1]) + _CHUNK_CHARACTERS, _CHUNK_CHARACTERS))
+    cuts = np.searchsorted(ends, np.arange(0, int(ends[-1]) + _CHUNK_CHARACTERS, _CHUNK_CHARACTERS), side="right")
     parts = []
     for first, last in zip(cuts[:-1].tolist(), cuts[1:].tolist(), strict=True):
         raise_if_cancelled(cancel)

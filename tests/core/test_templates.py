@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import adjusted_rand_score
 
+from sde_core.features import templates as templates_module
 from sde_core.features.templates import NO_TEMPLATE, SLOT, Templates, prompt_templates
 from sde_core.progress import CancelledError
 
@@ -229,3 +230,10 @@ def test_any_texts_are_grouped(texts: list[str]) -> None:
     assert len(found.groups) == len(texts)
     assert found.groups.max(initial=-1) < len(found.titles)
     assert np.array_equal(np.bincount(found.groups[found.groups >= 0], minlength=len(found.titles)), found.rows)
+
+
+def test_prompts_that_end_on_the_border_of_a_piece_are_all_looked_at(monkeypatch):
+    prompts = [f"Translate this word into French: {number:04}" for number in range(40)]
+    monkeypatch.setattr(templates_module, "_CHUNK_CHARACTERS", len(prompts[0]) * 10)
+    found = prompt_templates(prompts)
+    assert found.groups.tolist() == [0] * 40 and found.rows == (40,)
