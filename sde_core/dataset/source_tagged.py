@@ -7,7 +7,7 @@ from array import array
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sde_core.dataset.feed import Feed
+from sde_core.dataset.feed import UTF8_MARK, Feed
 from sde_core.dataset.source import FromFeed, OneTable, RawOf, Unindexed
 from sde_core.dataset.turns import FieldPath
 from sde_core.errors import BadRecordError, InputError
@@ -23,7 +23,7 @@ class TaggedSource(FromFeed, OneTable, Unindexed):
     def __init__(self, feed: Feed) -> None:
         self._feed = feed
         self._starts, self._ends, self._lines = array("Q"), array("Q"), array("Q")
-        self._at, self._line = 0, 1
+        self._at, self._line = len(UTF8_MARK) if feed.buffer[:3] == UTF8_MARK else 0, 1
         self.complete = False
 
     @property

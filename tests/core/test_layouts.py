@@ -247,6 +247,15 @@ def test_a_dotted_name_of_its_own_is_that_field(write_jsonl):
 TAGGED = b"The\tO\tO\nIL\tB-protein\tO\n-\tI-protein\tO\n\nIt\tO\tO\nworks\tO\tB-x\n\n\nEnd\tO\tO\n"
 
 
+def test_a_byte_order_mark_is_no_part_of_the_first_token_of_tagged_text(tmp_path):
+    raw = b"\xef\xbb\xbf" + b"Rome B-LOC\nfell O\n\nIt O\nburned O\n\nAnna B-PER\nleft O\n"
+    path = tmp_path / "data.iob2"
+    path.write_bytes(raw)
+    dataset = open_dataset(path)
+    assert dataset.value(0)["tokens"] == ["Rome", "fell"]
+    assert b"".join(dataset.assemble(range(len(dataset)))) == raw
+
+
 @pytest.mark.parametrize("end", [b"\n", b"\r\n"])
 def test_tagged_sentences_are_records(tmp_path, end):
     path = tmp_path / "data.iob2"
