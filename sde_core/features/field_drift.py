@@ -213,9 +213,11 @@ def conversion_of(dataset: Dataset, history: FieldHistory, shapes: RecordShapes)
     target = history.usual
     if " | " in target:
         return None
-    odd = [number for number, shape in enumerate(shapes.shapes) if set(_kinds(shape).get(history.field, "").split(" | ")) - {"", target, NULL}]
+    kinds_of = [_kinds(shape) for shape in shapes.shapes]
+    odd = [number for number, kinds in enumerate(kinds_of) if set(kinds.get(history.field, "").split(" | ")) - {"", target, NULL}]
     rows = shapes.rows_of(odd).tolist()
-    items = {_kinds(shape).get(f"{history.field}[]", "") for number, shape in enumerate(shapes.shapes) if number not in set(odd)}
+    odd_shapes = set(odd)
+    items = {kinds.get(f"{history.field}[]", "") for number, kinds in enumerate(kinds_of) if number not in odd_shapes}
     wanted = Conversion(history.field, target, tuple(rows), "", "", tuple(sorted(items - {""})))
     example: tuple[str, str] | None = None
     for row in rows:

@@ -265,7 +265,8 @@ def _divided(matrix: PhraseMatrix, positions: Ints, fixed: Floats, fewest: int, 
 
 def _settled(matrix: PhraseMatrix, fixed: Matrix, fewest: int) -> Patterns:
     """All patterns together, with the rows that each gets beside the others, most rows first."""
-    patterns = Patterns(np.unique(fixed, axis=0), np.full(len(np.unique(fixed, axis=0)), float(len(matrix.has))))
+    distinct = np.unique(fixed, axis=0)
+    patterns = Patterns(distinct, np.full(len(distinct), float(len(matrix.has))))
     for _ in range(_ROUNDS):
         of_row = assigned(matrix, patterns)
         rows = np.bincount(of_row[of_row >= 0], minlength=len(patterns)).astype(np.float64)
