@@ -240,7 +240,6 @@ class SdeApp(App[str]):
             path = self.session.write_clip(command)
             self.flash(f"$ {command}", "accent")
             if len(command) + 4 > self.size.width:
-                from sde_core.visible import visible
                 from sde_tui.screens.dialogs import NoteScreen
 
                 self.push_screen(NoteScreen("Copied" + (f"; also in {path}" if path else ""), visible(f"$ {command}")))

@@ -27,6 +27,8 @@ class LeaksPart(WorkPart):
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self.report: LeakReport | None = None
+        self.leaks: tuple[Leak, ...] = ()
+        """The leaks found, surest kind first, then by similarity."""
         self.path = ""
         self._compared: Dataset | None = None
         self._other: Dataset | None = None
@@ -40,15 +42,16 @@ class LeaksPart(WorkPart):
         """Compares with a file, and calls `then` when the report is there."""
         dataset = self._session.dataset
 
-        def work(cancel: Any, progress: Any) -> tuple[Dataset, LeakReport]:
+        def work(cancel: Any, progress: Any) -> tuple[Dataset, LeakReport, tuple[Leak, ...]]:
             from sde_core.checks.duplicates.leakage import find_leaks
             from sde_core.dataset import open_dataset
 
             other = open_dataset(Path(path).expanduser())
-            return other, find_leaks(dataset, [other], cancel=cancel, progress=progress)
+            report = find_leaks(dataset, [other], cancel=cancel, progress=progress)
+            return other, report, _ranked(report)
 
-        def found(known: tuple[Dataset, LeakReport]) -> None:
-            self.path, self._compared, (self._other, self.report) = path, dataset, known
+        def found(known: tuple[Dataset, LeakReport, tuple[Leak, ...]]) -> None:
+            self.path, self._compared, (self._other, self.report, self.leaks) = path, dataset, known
             self._diff.cache_clear()
             then()
 
@@ -56,18 +59,9 @@ class LeaksPart(WorkPart):
 
     # ---- answers
 
-    @property
-    def leaks(self) -> tuple[Leak, ...]:
-        """The leaks found, surest kind first, then by similarity."""
-        from sde_core.checks.duplicates.leakage import LEAK_KINDS
-
-        found = () if self.report is None else self.report.leaks
-        return tuple(sorted(found, key=lambda leak: (LEAK_KINDS.index(leak.kind), -leak.score, leak.row)))
-
     def status(self, leak: Leak) -> str:
         """What was decided about a leaking row."""
-        state = self._session.decisions.state
-        return "" if state is None else state.status(leak.row)
+        return self._session.decisions.status(leak.row)
 
     def diff(self, leak: Leak) -> WordDiff:
         """What differs between the two rows, from the other file's to the dataset's; every text in it has passed `visible`."""
@@ -82,10 +76,10 @@ class LeaksPart(WorkPart):
 
     def reject(self, leaks: tuple[Leak, ...]) -> bool:
         """Rejects leaking rows as one decision; each reason names the other row."""
-        rows = [leak.row for leak in leaks if self.status(leak) != "rejected"]
+        left = [leak for leak in leaks if self.status(leak) != "rejected"]
         name = Path(self.path).name
-        reasons = [f"leak ({leak.kind}): row {leak.other_row} of {name}" for leak in leaks if self.status(leak) != "rejected"]
-        return bool(rows) and self._session.decisions.reject(rows, reasons)
+        reasons = [f"leak ({leak.kind}): row {leak.other_row} of {name}" for leak in left]
+        return bool(left) and self._session.decisions.reject([leak.row for leak in left], reasons)
 
     def undo(self) -> None:
         """Takes the last decision back."""
@@ -94,6 +88,12 @@ class LeaksPart(WorkPart):
     def drill(self, *, screen: str) -> None:
         """Shows all leaking rows in Records."""
         self._session.records.drill([leak.row for leak in self.leaks], f"rows that {visible(Path(self.path).name, 40)} holds too", screen=screen)
+
+
+def _ranked(report: LeakReport) -> tuple[Leak, ...]:
+    from sde_core.checks.duplicates.leakage import LEAK_KINDS
+
+    return tuple(sorted(report.leaks, key=lambda leak: (LEAK_KINDS.index(leak.kind), -leak.score, leak.row)))
 
 
 def _shown(dataset: Dataset | None, row: int) -> str:

@@ -27,12 +27,35 @@ WORDS = {"near-prompt": "near prompt", "ngram": "same words"}
 _KIND, _ROW, _OTHER, _SCORE = 12, 8, 10, 6
 
 
+class LeakList(LineList):
+    """The leaks, drawn as they come into sight."""
+
+    def __init__(self, part: LeaksPart) -> None:
+        super().__init__(id="leaks")
+        self._part = part
+
+    def line_count(self) -> int:
+        return len(self._part.leaks)
+
+    def line_at(self, y: int, width: int) -> Line:
+        leak = self._part.leaks[y]
+        mark = "✗" if self._part.status(leak) == "rejected" else " "
+        alike = "" if leak.score == 1 else f"{leak.score:.2f}"
+        head = f"{leak.row:>{_ROW},}{leak.other_row:>{_OTHER},}{alike:>{_SCORE}}  "
+        return [
+            (f"{mark} ", "bad"),
+            (f"{WORDS.get(leak.kind, leak.kind):<{_KIND}}", INKS[leak.kind]),
+            (head, "text"),
+            (visible(leak.evidence, 160), "dim"),
+        ]
+
+
 class LeaksScreen(Dialog[str]):
     """The list of leaks; left with "rows" where all of them are to be shown in Records."""
 
     DEFAULT_CSS = """
     LeaksScreen > Vertical { height: 96%; width: 100%; max-width: 100%; }
-    LeaksScreen #leaks { height: 2fr; max-height: 100%; }
+    LeaksScreen #leaks { height: 2fr; max-height: 100%; background: $panel; scrollbar-background: $panel; }
     LeaksScreen #pair { height: 3fr; max-height: 100%; border-top: solid $accent 50%; }
     """
     BINDINGS = [
@@ -46,18 +69,18 @@ class LeaksScreen(Dialog[str]):
 
     def __init__(self, part: LeaksPart) -> None:
         super().__init__()
-        self._part, self._leaks = part, part.leaks
+        self._part = part
 
     def compose(self) -> ComposeResult:
         with Vertical():
             yield Static(Content(self._title_words()))
             yield Static(Content(f"  {'kind':<{_KIND}}{'row':>{_ROW}}{'other':>{_OTHER}}{'alike':>{_SCORE}}  in both"), classes="hint")
-            yield ItemList(self._items(), id="leaks")
+            yield LeakList(self._part)
             yield ItemList(id="pair")
             yield Static(Content("x reject   X reject all   u undo   enter all as rows   tab texts   esc leave"), classes="hint")
 
     def on_mount(self) -> None:
-        self.set_focus(self.query_one("#leaks", ItemList))
+        self.set_focus(self.list)
         self.call_after_refresh(self._show_pair)
 
     def on_resize(self) -> None:
@@ -68,26 +91,17 @@ class LeaksScreen(Dialog[str]):
         rows = 0 if report is None else report.rows
         name = visible(Path(self._part.path).name, 40)
         matched, others = (report.leaked_of_other[0], report.others[0][1]) if report is not None else (0, 0)
-        return f"{len(self._leaks):,} of {rows:,} rows leak: {name} holds them too ({matched:,} of its {others:,} rows)"
+        return f"{len(self._part.leaks):,} of {rows:,} rows leak: {name} holds them too ({matched:,} of its {others:,} rows)"
 
-    def _items(self) -> list[Item]:
-        return [Item(self._line(leak), (leak,)) for leak in self._leaks]
-
-    def _line(self, leak: Leak) -> Line:
-        mark = "✗" if self._part.status(leak) == "rejected" else " "
-        alike = "" if leak.score == 1 else f"{leak.score:.2f}"
-        head = f"{leak.row:>{_ROW},}{leak.other_row:>{_OTHER},}{alike:>{_SCORE}}  "
-        return [
-            (f"{mark} ", "bad"),
-            (f"{WORDS.get(leak.kind, leak.kind):<{_KIND}}", INKS[leak.kind]),
-            (head, "text"),
-            (visible(leak.evidence, 160), "dim"),
-        ]
+    @property
+    def list(self) -> LeakList:
+        """The leaks."""
+        return self.query_one(LeakList)
 
     @property
     def leak(self) -> Leak:
         """The leak under the cursor."""
-        return self._leaks[self.query_one("#leaks", ItemList).cursor]
+        return self._part.leaks[self.list.cursor]
 
     def _show_pair(self) -> None:
         pane = self.query_one("#pair", ItemList)
@@ -107,26 +121,25 @@ class LeaksScreen(Dialog[str]):
             self._show_pair()
 
     def action_switch_pane(self) -> None:
-        leaks, pair = self.query_one("#leaks", ItemList), self.query_one("#pair", ItemList)
-        self.set_focus(leaks if self.focused is pair else pair)
+        pair = self.query_one("#pair", ItemList)
+        self.set_focus(self.list if self.focused is pair else pair)
 
     def action_rows(self) -> None:
         self.dismiss("rows")
 
     def action_reject(self) -> None:
-        shown = self.query_one("#leaks", ItemList)
         self._part.reject((self.leak,))
         self._redraw()
-        shown.move_to(min(shown.cursor + 1, len(self._leaks) - 1))
+        self.list.move_to(min(self.list.cursor + 1, len(self._part.leaks) - 1))
 
     def action_reject_all(self) -> None:
-        left = sum(self._part.status(leak) != "rejected" for leak in self._leaks)
+        left = sum(self._part.status(leak) != "rejected" for leak in self._part.leaks)
         if left:
             self.app.push_screen(ConfirmScreen(f"Reject {count_of(left, 'row')} that the other file holds too?"), self._reject_all)
 
     def _reject_all(self, yes: bool | None) -> None:
         if yes:
-            self._part.reject(self._leaks)
+            self._part.reject(self._part.leaks)
             self._redraw()
 
     def action_undo(self) -> None:
@@ -138,4 +151,4 @@ class LeaksScreen(Dialog[str]):
         self.action_rows()
 
     def _redraw(self) -> None:
-        self.query_one("#leaks", ItemList).set_items(self._items())
+        self.list.refresh()
