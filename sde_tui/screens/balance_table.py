@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,9 @@ from sde_tui.widgets.spans import Line, Span, fit
 from sde_tui.widgets.wrapping import wrapped
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from sde_core.checks.balance_crosstab import CrossTab
 
 _NAME_WIDE, _NAME_NARROW, _WIDE_FROM = 28, 17, 84
@@ -39,10 +41,15 @@ class CrossTable(LineList):
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self.table: CrossTab | None = None
+        self._far: npt.NDArray[np.float64] | None = None
+        self._cell_width = _NARROWEST
 
     def show_table(self, table: CrossTab) -> None:
         """Shows another table; the cursor stays where it is as far as the table goes."""
-        self.table = table
+        if table is not self.table:
+            self.table, self._far = table, deviations(table)
+            longest = max((len(class_title(name)) for name in table.across), default=0)
+            self._cell_width = min(max(longest + 2, _NARROWEST), _WIDEST)
         self.column = min(self.column, max(len(table.across) - 1, 0))
         self.lines_changed()
 
@@ -99,26 +106,30 @@ class CrossTable(LineList):
         return range(first, min(first + room, columns))
 
     def _widths(self, width: int) -> tuple[int, int]:
-        assert self.table is not None  # noqa: S101
-        longest = max((len(class_title(name)) for name in self.table.across), default=0)
-        return (_NAME_WIDE if width >= _WIDE_FROM else _NAME_NARROW), min(max(longest + 2, _NARROWEST), _WIDEST)
+        return (_NAME_WIDE if width >= _WIDE_FROM else _NAME_NARROW), self._cell_width
 
     def _cell(self, y: int, at: int, cell: int, under_cursor: bool) -> Span:
         assert self.table is not None  # noqa: S101
-        count, far = int(self.table.counts[y, at]), deviation(self.table, y, at)
+        assert self._far is not None  # noqa: S101
+        count, far = int(self.table.counts[y, at]), float(self._far[y, at])
         sign = "▲" if far >= _FAR else "▼" if far <= -_FAR else " "
         chosen = under_cursor and at == self.column
         text = f"[{count:,}{sign.strip()}]" if chosen else f"{count:,}{sign}"
         return f"{text:>{cell}}", "accent" if chosen else "dim" if not count else "warn" if sign != " " else "text"
 
 
-def deviation(table: CrossTab, y: int, at: int) -> float:
-    """How many standard deviations a cell is from what it would hold if the fields knew nothing of each other (adjusted residual, Haberman 1973)."""
-    total = int(table.counts.sum())
-    down, across = table.counts[y].sum() / max(total, 1), table.counts[:, at].sum() / max(total, 1)
-    expected = total * down * across
-    spread = math.sqrt(expected * (1 - down) * (1 - across)) if 0 < expected < total else 0.0
-    return float((table.counts[y, at] - expected) / spread) if spread > 0 else 0.0
+def deviations(table: CrossTab) -> npt.NDArray[np.float64]:
+    """How many standard deviations each cell is from what it would hold if the fields knew nothing of each other.
+
+    These are adjusted residuals (Haberman 1973); 0 where a class has all rows or none.
+    """
+    import numpy as np
+
+    total = max(int(table.counts.sum()), 1)
+    down, across = table.counts.sum(axis=1) / total, table.counts.sum(axis=0) / total
+    expected = table.expected()
+    spread = np.sqrt(expected * np.outer(1 - down, 1 - across))
+    return np.divide(table.counts - expected, spread, out=np.zeros_like(expected), where=spread > 0)
 
 
 def table_summary(table: CrossTab) -> Line:
@@ -131,7 +142,7 @@ def cell_lines(table: CrossTab, pair: tuple[str, str] | None, width: int) -> lis
     if pair is None:
         return [[("No row has a class here.", "dim")]]
     y, at = table.down.index(pair[0]), table.across.index(pair[1])
-    count, expected, far = int(table.counts[y, at]), float(table.expected()[y, at]), deviation(table, y, at)
+    count, expected, far = int(table.counts[y, at]), float(table.expected()[y, at]), float(deviations(table)[y, at])
     down, across = int(table.counts[y].sum()), int(table.counts[:, at].sum())
     words = f"{share_text(count / max(down, 1))} of {class_title(pair[0])}, {share_text(count / max(across, 1))} of {class_title(pair[1])}."
     often = "More often" if far >= _FAR else "More rarely" if far <= -_FAR else "About as often"
