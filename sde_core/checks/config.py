@@ -117,11 +117,21 @@ def read_config(path: Path, known_checks: Collection[str]) -> CheckConfig:
         InputError: When it cannot be read or is no TOML.
         UsageError: When it says something that has no meaning; the message names the line.
     """
-    shown = visible(str(path), 200)
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{shown} cannot be read: {error}.", "It should be a text file in UTF-8.") from error
+        raise InputError(f"{visible(str(path), 200)} cannot be read: {error}.", "It should be a text file in UTF-8.") from error
+    return parsed_config(text, path, known_checks)
+
+
+def parsed_config(text: str, path: Path, known_checks: Collection[str]) -> CheckConfig:
+    """What a text says, or would say, as the content of a file.
+
+    Raises:
+        InputError: When it is no TOML.
+        UsageError: When it says something that has no meaning; the message names the line.
+    """
+    shown = visible(str(path), 200)
     toml = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
     try:
         table = toml.loads(text)

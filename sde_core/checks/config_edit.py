@@ -6,8 +6,8 @@ import re
 from collections.abc import Collection
 from pathlib import Path
 
-from sde_core.checks.config import CONFIG_NAME, CheckConfig, Silence, find_config, read_config, silence_text
-from sde_core.errors import UsageError
+from sde_core.checks.config import CONFIG_NAME, CheckConfig, Silence, find_config, parsed_config, silence_text
+from sde_core.errors import InputError, UsageError
 from sde_core.files import atomic_write
 from sde_core.visible import visible
 
@@ -29,7 +29,7 @@ def add_silence(path: Path, silence: Silence) -> None:
     Raises:
         ReadOnlyError: When the file cannot be written.
     """
-    before = path.read_text(encoding="utf-8") if path.exists() else ""
+    before = path.read_bytes().decode() if path.exists() else ""
     gap = "" if not before else "\n" if before.endswith("\n") else "\n\n"
     atomic_write(path, [(before + gap + silence_text(silence)).encode()])
 
@@ -41,13 +41,17 @@ def remove_silence(path: Path, silence: Silence, known_checks: Collection[str]) 
         UsageError: When it stands in the file in a form that is better changed by hand.
         ReadOnlyError: When the file cannot be written.
     """
-    before = path.read_text(encoding="utf-8")
-    wanted = [one for one in read_config(path, known_checks).silences if one.line != silence.line]
-    atomic_write(path, [_without_block(before, silence.line).encode()])
-    after = read_config(path, known_checks)
+    before = path.read_bytes().decode()
+    wanted = [one for one in parsed_config(before, path, known_checks).silences if one.line != silence.line]
+    text = _without_block(before, silence.line)
+    by_hand = UsageError(f"The silence cannot be taken out of {visible(str(path), 200)} by itself.", f"Delete it there by hand, line {silence.line}.")
+    try:
+        after = parsed_config(text, path, known_checks)
+    except (InputError, UsageError) as error:
+        raise by_hand from error
     if [_said(one) for one in after.silences] != [_said(one) for one in wanted]:
-        atomic_write(path, [before.encode()])
-        raise UsageError(f"The silence cannot be taken out of {visible(str(path), 200)} by itself.", f"Delete it there by hand, line {silence.line}.")
+        raise by_hand
+    atomic_write(path, [text.encode()])
     return after
 
 

@@ -103,7 +103,7 @@ class _Share:
             check.name: _WEIGHTS.get(check.name, _TABLE_WEIGHT) for check in checks if not looks_at_records(check)
         }
         self._done = dict.fromkeys(self._weights, 0.0)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def of(self, part: str) -> Progress:
         """The progress of one part."""
@@ -115,7 +115,8 @@ class _Share:
 
     def add_rows(self, rows: int) -> None:
         """Says that more rows of the pass over the records are done; from any thread."""
-        self._set("records", self._done["records"] + rows / max(self._rows, 1))
+        with self._lock:
+            self._set("records", self._done["records"] + rows / max(self._rows, 1))
 
     def end(self, part: str) -> None:
         """Says that a part is done."""

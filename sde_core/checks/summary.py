@@ -12,7 +12,7 @@ import orjson
 
 from sde_core.checks.config import row_key
 from sde_core.checks.findings import SEVERITIES, Finding
-from sde_core.checks.report import HARM, CheckReport, finding_json
+from sde_core.checks.report import HARM, CheckReport
 from sde_core.checks.sarif import sarif_log
 from sde_core.dataset import Dataset
 from sde_core.dataset.json_text import encodable
@@ -76,17 +76,14 @@ def encodable_json(value: Any) -> Any:
 def report_json(report: CheckReport, dataset: Dataset) -> dict[str, Any]:
     """What `sde check --json` prints, with the ranked list, and the record keys of every finding."""
     keys = dataset.keys()
-
-    def with_keys(finding: Finding) -> dict[str, Any]:
-        return {**finding_json(finding, dataset), "keys": [row_key(int(keys[row])) for row in finding.rows]}
-
     actions = [
         {"check": action.check, "title": action.title, "severity": action.severity, "rows": action.rows, "damage": round(action.damage, 3),
          "advice": action.advice, "fix": action.fix}
         for action in report.actions()
     ]  # fmt: skip
     shown = report.to_json(dataset)
-    return {**shown, "actions": actions, "findings": [with_keys(finding) for finding in report.findings]}
+    findings = [{**said, "keys": [row_key(int(keys[row])) for row in said["rows"]]} for said in shown["findings"]]
+    return {**shown, "actions": actions, "findings": findings}
 
 
 def markdown_page(report: CheckReport, dataset: Dataset) -> str:

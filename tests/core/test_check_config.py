@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sde_core.checks.config import CheckConfig, Silence, config_for, find_config, read_config, row_key, silence_text, silenced_by
+from sde_core.checks.config_edit import add_silence, remove_silence
 from sde_core.checks.findings import Finding
 from sde_core.checks.report import CheckInfo, CheckReport
 from sde_core.errors import InputError, UsageError
@@ -217,3 +218,20 @@ def test_the_gate_follows_the_file_and_the_command_line_wins(tmp_path, capfdbina
     other = tmp_path / "other.toml"
     other.write_text("")
     assert check("--config", str(other), "--fail-on", "error")[0] == 1
+
+
+def test_a_silence_that_cannot_be_taken_out_leaves_the_file_as_it_was(tmp_path):
+    text = '[[silence]]\ncheck = "mojibake"\nrows = [\n  1,\n  2,\n]\nreason = "x"\n'
+    silence = read(tmp_path, text).silences[0]
+    with pytest.raises(UsageError, match="by itself"):
+        remove_silence(tmp_path / "sde.toml", silence, KNOWN)
+    assert (tmp_path / "sde.toml").read_text(encoding="utf-8") == text
+
+
+def test_silences_come_and_go_and_other_lines_keep_their_ends(tmp_path):
+    path = tmp_path / "sde.toml"
+    path.write_bytes(b'fail_on = "error"\r\n# ours\r\n')
+    add_silence(path, Silence("looked at", "mojibake"))
+    (silence,) = read_config(path, KNOWN).silences
+    assert remove_silence(path, silence, KNOWN).silences == ()
+    assert path.read_bytes().rstrip(b"\n") == b'fail_on = "error"\r\n# ours\r'

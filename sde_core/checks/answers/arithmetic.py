@@ -95,4 +95,4 @@ def shown_number(value: Fraction) -> str:
         return f"about {'-' if value < 0 else ''}10^{math.log10(abs(value.numerator)) - math.log10(value.denominator):.0f}"
     if value.denominator == 1:
         return f"{value.numerator:,}" if abs(value) < 10**15 else f"{float(value):.6g}"
-    return f"{float(value):,.4f}".rstrip("0") if abs(value) >= Fraction(1, 1000) else f"{float(value):.3g}"
+    return f"{float(value):,.4f}".rstrip("0").rstrip(".") if abs(value) >= Fraction(1, 1000) else f"{float(value):.3g}"

@@ -129,11 +129,7 @@ def is_answered(asked: AskedSum, answer: str) -> bool:
         whole, _, below = match.group().replace("−", "-").partition("/")
         claim = Fraction(whole.strip()) / (int(below) or 1) if below else Fraction(whole)
         places = len(whole.strip().partition(".")[2])
-        if (
-            claim == asked.value
-            or abs(claim) == abs(asked.value)
-            or is_close(asked.value, claim, Fraction(1, 10**places), asked.is_whole, loosely=False)
-        ):
+        if abs(claim) == abs(asked.value) or is_close(asked.value, claim, Fraction(1, 10**places), asked.is_whole, loosely=False):
             return True
     return False
 

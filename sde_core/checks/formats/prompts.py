@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import polars as pl
 
 from sde_core.checks.fields import ending, excerpt, field_name
@@ -67,10 +65,4 @@ class OddPrompts:
 
 
 def _first_field(dataset: Dataset, row: int) -> str:
-    return next(_fields(dataset, row), USER)
-
-
-def _fields(dataset: Dataset, row: int) -> Iterator[str]:
-    for turn in dataset.turns(row).turns:
-        if turn.role == USER and turn.editable:
-            yield field_name(turn.editable[0][0])
+    return next((field_name(turn.editable[0][0]) for turn in dataset.turns(row).turns if turn.role == USER and turn.editable), USER)

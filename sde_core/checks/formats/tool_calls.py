@@ -127,7 +127,7 @@ def _mentions_tools(messages: Sequence[Any]) -> bool:
     """Whether a message has a tool's role or a call."""
     for message in messages:
         if isinstance(message, dict):
-            role = message.get("role") or message.get("from")
+            role = _role(message)
             if (isinstance(role, str) and role in _TOOL_ROLES) or "tool_calls" in message or "function_call" in message:
                 return True
     return False
