@@ -18,6 +18,7 @@ from sde_core.checks.duplicates.candidates import candidate_pairs
 from sde_core.checks.duplicates.near import near_pairs
 from sde_core.checks.duplicates.overlap import comparer
 from sde_core.checks.duplicates.pairs import components
+from sde_core.checks.duplicates.token_weights import TokenWeights
 from sde_core.errors import CancelledError
 
 WORDS = [f"w{n}" for n in range(400)]
@@ -163,3 +164,18 @@ def test_cancelled_at_every_stage() -> None:
         with pytest.raises(CancelledError):
             work()
     assert anchors_module._ANCHORS == 20
+
+
+class _StopsAnEndlessLoop(threading.Event):
+    def is_set(self) -> bool:
+        self.looked = getattr(self, "looked", 0) + 1
+        return self.looked > 10
+
+
+def test_the_last_list_of_the_hash_range_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(candidates_module, "_SLICE", 2)
+    n, highest = 5, np.iinfo(np.uint32).max
+    texts = np.arange(n, dtype=np.uint32)
+    anchors = TextAnchors(np.ones(n, np.int64), texts.astype(np.uint64), np.full(n, highest, np.uint32), texts, TokenWeights(np.ones(2, np.float32)))
+    first, second = candidate_pairs(anchors, np.ones(n, bool), cancel=_StopsAnEndlessLoop())
+    assert list(zip(first.tolist(), second.tolist(), strict=True)) == list(combinations(range(n), 2))

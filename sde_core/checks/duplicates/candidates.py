@@ -107,7 +107,7 @@ def _by_next_anchor(keys: U64, following: U32) -> tuple[U64, I64]:
 
 def _list_end(lists: U64, stop: int) -> int:
     """The end of the list that reaches over `stop`."""
-    return stop if stop == len(lists) else int(np.searchsorted(lists, (lists[stop - 1] >> _HIGH) + np.uint64(1) << _HIGH))
+    return stop if stop == len(lists) else int(np.searchsorted(lists, lists[stop - 1] | _LOW, side="right"))
 
 
 def _longest_list(lists: U64) -> int:
