@@ -7,13 +7,11 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-import numpy.typing as npt
 import polars as pl
 
+from sde_core.checks.duplicates.near import keys_and_tokens
 from sde_core.dataset import Dataset
-from sde_core.features.tokens import sequence_keys, token_chunks
-from sde_core.progress import NEVER, Cancel, Progress, raise_if_cancelled, silent
+from sde_core.progress import NEVER, Cancel, Progress, silent
 
 Contradiction = Literal["label", "answer"]
 
@@ -58,7 +56,7 @@ def conflicts(dataset: Dataset, *, cancel: Cancel = NEVER, progress: Progress = 
     if "rejected" in dataset.layout.roles:
         return []
     table = dataset.texts(cancel=cancel)
-    prompt_keys, prompt_tokens = _keys_and_tokens(table["system"] + "\n" + table["prompt"], cancel, progress)
+    prompt_keys, prompt_tokens = keys_and_tokens(table["system"] + "\n" + table["prompt"], cancel, progress)
     keyed = table.with_columns(pl.Series("prompt_key", prompt_keys)).filter(pl.Series(prompt_tokens > 0))
     repeated = keyed.filter(pl.len().over("prompt_key") > 1)
     labels = _contradicting(repeated.filter(pl.col("label").is_not_null()).with_columns(pl.col("label").alias("says")), cancel)
@@ -72,20 +70,9 @@ def conflicts(dataset: Dataset, *, cancel: Cancel = NEVER, progress: Progress = 
     return sorted(found, key=lambda conflict: conflict.rows)
 
 
-def _keys_and_tokens(texts: pl.Series, cancel: Cancel, progress: Progress = silent) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
-    """For each text a key that is equal where two texts are equal after normalising, and its number of tokens."""
-    keys, counts = [np.empty(0, np.uint64)], [np.empty(0, np.int64)]
-    for chunk in token_chunks(texts):
-        raise_if_cancelled(cancel)
-        keys.append(sequence_keys(chunk))
-        counts.append(chunk.counts)
-        progress(chunk.begin + len(chunk.counts), len(texts))
-    return np.concatenate(keys), np.concatenate(counts)
-
-
 def _contradicting(table: pl.DataFrame, cancel: Cancel) -> list[tuple[list[int], list[str], list[int], str, int]]:
     """Rows, sayings, their keys, the prompt and the most tokens said, for each prompt to which different things are said."""
-    said_keys, said_tokens = _keys_and_tokens(table["says"], cancel)
+    said_keys, said_tokens = keys_and_tokens(table["says"], cancel)
     keyed = table.with_columns(pl.Series("said_key", said_keys), pl.Series("tokens", said_tokens))
     grouped = keyed.group_by("prompt_key", maintain_order=True).agg("row", "says", "said_key", pl.col("prompt").first(), pl.col("tokens").max())
     return [group[1:] for group in grouped.iter_rows() if len(set(group[3])) > 1]

@@ -15,10 +15,9 @@ import numpy.typing as npt
 import polars as pl
 
 from sde_core.checks.duplicates.index import NEAR_DEFAULT
-from sde_core.checks.duplicates.near import near_pairs
+from sde_core.checks.duplicates.near import keys_and_tokens, near_pairs
 from sde_core.checks.duplicates.ngrams import NGRAM_WORDS, shared_runs
 from sde_core.dataset import Dataset
-from sde_core.features.shingles import word_shingles
 from sde_core.progress import NEVER, Cancel, Progress, raise_if_cancelled, silent
 
 I64 = npt.NDArray[np.int64]
@@ -96,7 +95,6 @@ class _Texts:
     """The texts of one file, and what equal texts have in common."""
 
     rows: I64
-    systems: pl.Series
     prompts: pl.Series
     wholes: pl.Series
     whole_keys: npt.NDArray[np.uint64]
@@ -148,16 +146,14 @@ def _keep_surest(found: dict[int, Leak], leak: Leak) -> None:
 def _texts_of(dataset: Dataset, cancel: Cancel) -> _Texts:
     table = dataset.texts(cancel=cancel)
     wholes = table.select(pl.concat_str("prompt", "answer", separator="\n")).to_series()
-    return _Texts(
-        table["row"].to_numpy().astype(np.int64), table["system"], table["prompt"], wholes, _keys(wholes, cancel), _keys(table["prompt"], cancel)
-    )
+    rows = table["row"].to_numpy().astype(np.int64)
+    return _Texts(rows, table["prompt"], wholes, _keys(wholes, cancel), _keys(table["prompt"], cancel))
 
 
 def _keys(texts: pl.Series, cancel: Cancel) -> npt.NDArray[np.uint64]:
     """Equal where texts are equal after normalising; 0 for texts without a word, which are like nothing."""
-    shingles = word_shingles(texts.to_list(), cancel=cancel)
-    keys: npt.NDArray[np.uint64] = shingles.sequence_keys.copy()
-    keys[shingles.n_tokens == 0] = 0
+    keys, n_tokens = keys_and_tokens(texts, cancel)
+    keys[n_tokens == 0] = 0
     return keys
 
 

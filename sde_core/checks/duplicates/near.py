@@ -10,8 +10,8 @@ from sde_core.checks.duplicates.anchors import TextAnchors, text_anchors
 from sde_core.checks.duplicates.candidates import candidate_pairs
 from sde_core.checks.duplicates.overlap import Comparer, comparer
 from sde_core.checks.duplicates.pairs import ScoredPairs, components, joined_pairs
-from sde_core.features.tokens import Texts
-from sde_core.progress import NEVER, Cancel, Progress, silent
+from sde_core.features.tokens import Texts, sequence_keys, token_chunks
+from sde_core.progress import NEVER, Cancel, Progress, raise_if_cancelled, silent
 
 I64 = npt.NDArray[np.int64]
 U64 = npt.NDArray[np.uint64]
@@ -64,6 +64,21 @@ def near_pairs(
         return _sorted(joined_pairs([verified, _certain(classes[equal], equal, floor)], floor))
     found = joined_pairs([verified, _equal_across(anchors, side, floor)], floor)
     return _sorted(ScoredPairs(found.first, found.second - len(texts), found.scores, floor))
+
+
+def keys_and_tokens(texts: Texts, cancel: Cancel = NEVER, progress: Progress = silent) -> tuple[U64, I64]:
+    """For each text a key that is equal where two texts are equal after normalising, and its number of tokens; progress in texts.
+
+    Raises:
+        CancelledError: When stopped.
+    """
+    keys, counts = [np.empty(0, np.uint64)], [np.empty(0, np.int64)]
+    for chunk in token_chunks(texts):
+        raise_if_cancelled(cancel)
+        keys.append(sequence_keys(chunk))
+        counts.append(chunk.counts)
+        progress(chunk.begin + len(chunk.counts), len(texts))
+    return np.concatenate(keys), np.concatenate(counts)
 
 
 def first_of_equal(keys: U64, n_tokens: I64, side: Mask | None = None) -> I64:
