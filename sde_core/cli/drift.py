@@ -17,7 +17,7 @@ from sde_core.cli.common import data_options, emit_json, json_option, stderr_pro
 from sde_core.dataset import Dataset
 from sde_core.errors import UsageError
 from sde_core.export import export_rows
-from sde_core.features.field_drift import Conversion, FieldHistory, conversion_of, converted, field_histories, record_shapes
+from sde_core.features.field_drift import Conversion, FieldHistory, conversion_of, converted, field_histories, kinds_of_fields, record_shapes
 from sde_core.features.record_shape import RecordShapes
 from sde_core.files import unwritable
 from sde_core.visible import visible
@@ -57,7 +57,7 @@ Examples:
 @json_option
 def command(
     dataset: Dataset, show_all: bool, fix_to: Path | None, split_to: Path | None, ignore: str | None, reason: str | None, as_json: bool
-) -> int:  # fmt: skip
+) -> int:
     """Show each field's types over DATA, and the rows where they change."""
     with stderr_progress("reading") as progress:
         shapes = record_shapes(dataset, progress=progress)
@@ -163,8 +163,6 @@ def _write_split(dataset: Dataset, shapes: RecordShapes, drifting: Sequence[Fiel
     """Writes the rows of each combination of kinds to a file of its own, malformed rows to none."""
     if not drifting:
         raise UsageError("Nothing drifts: there is nothing to split.")
-    from sde_core.features.field_drift import kinds_of_fields
-
     forms = kinds_of_fields(shapes, [history.field for history in drifting])
     distinct = sorted(dict.fromkeys(forms), key=lambda form: -int(shapes.counts[[one == form for one in forms]].sum()))
     if len(distinct) > _MOST_PARTS:

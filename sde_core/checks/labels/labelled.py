@@ -129,8 +129,8 @@ def _folded(given: Sequence[str | None]) -> tuple[tuple[str, ...], npt.NDArray[n
         usual.setdefault(folded_label(name), name)
     class_of = {name: usual[folded_label(name)] for name in spellings}
     classes = tuple(dict.fromkeys(class_of[name] for name in given if name is not None))
-    code_of = {name: classes.index(class_of[name]) for name in spellings}
-    return classes, np.array([-1 if name is None else code_of[name] for name in given], np.int32)
+    code_of = {name: code for code, name in enumerate(classes)}
+    return classes, np.array([-1 if name is None else code_of[class_of[name]] for name in given], np.int32)
 
 
 def _texts_about(column: ClassColumn, dataset: Dataset, texts: pl.DataFrame, given: Sequence[str | None]) -> tuple[str, ...]:
