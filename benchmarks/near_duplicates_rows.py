@@ -15,7 +15,7 @@ import polars as pl
 from sde_core.dataset import open_dataset
 
 ROOT = Path(__file__).resolve().parents[1]
-SHARED = Path(os.environ.get("SDE_SHARED", ROOT.parent / "shared" / "data"))
+SHARED = Path(os.environ.get("SDE_SHARED", ROOT.parent / "shared")) / "data"
 FILES = (
     "instruct/alpaca_5000.json", "instruct/dolly_3k.json", "math/gsm8k_train.jsonl", "labels/imdb_train.jsonl",
     "labels/clinc_full.json", "medical/medical_meadow_small.json", "labels/sms.tsv", "instruct/instruction-data.json",
