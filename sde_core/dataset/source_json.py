@@ -18,7 +18,8 @@ from sde_core.dataset.source import FromFeed, RawOf
 from sde_core.dataset.turns import FieldPath
 from sde_core.errors import BadRecordError, InputError
 
-_NEXT_RECORD = re.compile(rb"\s*,\s*(?=[{\[])")
+_NEXT_RECORD = re.compile(rb"(?<!\s)\s*,\s*(?=[{\[])")
+"""Looked for at the beginning of a run of white space alone: from each place in a long one the search would take the square of its length."""
 _JUNK_END = re.compile(rb"[,{\[\]}]")
 _LIST_NAMES = {b"data", b"rows", b"records", b"examples", b"items", b"instances", b"train", b"test", b"validation", b"valid", b"dev", b"val"}
 """Members that hold records even where members of other kinds stand beside them."""

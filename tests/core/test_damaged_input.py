@@ -300,3 +300,11 @@ def test_a_file_that_gets_other_lines_while_it_is_open_is_one_sentence(tmp_path,
         file.write((other * (path.stat().st_size // len(other) + 1))[: path.stat().st_size])
     with pytest.raises(InputError, match="has changed since it was opened"):
         use(dataset)
+
+
+def test_a_long_run_of_white_space_in_a_malformed_element_is_passed_in_one_go(tmp_path):
+    path = tmp_path / "data.json"
+    path.write_bytes(b'[{"a": "x"},\n{"a": bad' + b" " * 500_000 + b'"b": 1} ,\n{"a": "z"}]')
+    dataset = open_dataset(path)
+    dataset.read_all()
+    assert [len(dataset.raw(row)) for row in range(len(dataset))] == [10, 500_016, 10]
