@@ -29,6 +29,7 @@ from sde_core.checks.duplicates import (
 from sde_core.cli.common import cache_folder, data_options, emit_json, journal_if_any, json_option, stderr_progress, talk, talk_of_decision
 from sde_core.cli.leaks import AgainstOptions, against_options, report_leaks
 from sde_core.dataset import Dataset
+from sde_core.errors import UsageError
 from sde_core.visible import visible
 from sde_core.wording import count_of
 
@@ -94,6 +95,10 @@ def command(
     With --against the rows are compared with those of other files instead: held-out rows and benchmarks that must not be trained on.
     """
     if against.files:
+        if semantic is not None or part != PARTS[0] or policy != KEEP_POLICIES[0]:
+            raise UsageError(
+                "--semantic, --part and --keep mean nothing beside --against.", "Rows and prompts are both compared, and no row is kept."
+            )
         report_leaks(dataset, against, near, apply_, show, as_json)
         return
     params = DuplicateParams(part=part)

@@ -144,6 +144,7 @@ def test_leaked_rows_are_rejected_in_one_decision(files: tuple[Path, Path]) -> N
     [
         (["--against", "train.jsonl"], "is the dataset itself"),
         (["--against", "test.jsonl", "--ngram", "2"], "at least 5"),
+        (["--against", "test.jsonl", "--part", "prompt"], "mean nothing"),
         (["--against", "no.jsonl"], "no.jsonl"),
     ],
 )
