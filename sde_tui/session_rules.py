@@ -87,16 +87,20 @@ class RulesPart(WorkPart):
 
     def run(self) -> None:
         """Scores every readable row by every rule of the pack, then chooses."""
-        dataset, wishes = self._session.dataset, self.wishes
+        self._run(self.wishes)
+
+    def _run(self, wishes: RuleWishes) -> None:
+        dataset = self._session.dataset
         self._session.lanes.thread(
             self.lane, "scoring rules",
-            lambda cancel, progress: _scores(dataset, wishes, cancel, progress), lambda found: self._scored_by(dataset, found),
+            lambda cancel, progress: _scores(dataset, wishes, cancel, progress), lambda found: self._scored_by(dataset, wishes.pack, found),
             ended=lambda: self._session.signals.rules.publish("stopped"),
         )  # fmt: skip
         self._session.signals.rules.publish("started")
 
-    def _scored_by(self, dataset: Dataset, found: tuple[ScoreMatrix, np.ndarray]) -> None:
+    def _scored_by(self, dataset: Dataset, pack: str, found: tuple[ScoreMatrix, np.ndarray]) -> None:
         self.matrix, self._correlation = found
+        self.wishes, self._met = replace(self.wishes, pack=pack), replace(self._met, pack=pack)
         self._scored = dataset
         self._session.signals.rules.publish("scored")
         self.choose()
@@ -143,9 +147,14 @@ class RulesPart(WorkPart):
         self._session.signals.rules.publish("chosen")
 
     def take_pack(self, pack: str) -> None:
-        """Scores the rows by another pack of rules and chooses from it; what was pinned or banned stays so."""
-        self.wishes = self._met = replace(self.wishes, pack=pack)
-        self.run()
+        """Scores the rows by another pack of rules and chooses from it; what was pinned or banned stays so.
+
+        Where scores are shown already, the pack in force is theirs until the new ones are there.
+        """
+        wanted = replace(self.wishes, pack=pack)
+        if self.matrix is None:
+            self.wishes = wanted
+        self._run(wanted)
 
     def change_count(self, step: int) -> None:
         """Asks for more or fewer rules than are chosen now."""

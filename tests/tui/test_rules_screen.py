@@ -259,6 +259,25 @@ async def test_another_pack_is_scored_and_named_in_the_command(open_app, essays)
         assert "--pack code" in sde.app.screen.command_line()
 
 
+async def test_pack_is_in_force_only_once_it_is_scored(open_app, essays, monkeypatch):
+    begun = []
+
+    def endless(dataset, wishes, cancel, progress):
+        begun.append(wishes.pack)
+        cancel.wait()
+        raise_if_cancelled(cancel)
+
+    async with open_app(essays) as sde:
+        await sde.press("6")
+        monkeypatch.setattr(session_rules, "_scores", endless)
+        await sde.pilot.press("o", "down", "enter")
+        while not begun:
+            await sde.pilot.pause()
+        await sde.press("ctrl+x")
+        assert begun == ["code"]
+        assert "--pack" not in sde.app.screen.command_line(), "the scores shown are those of the general rules"
+
+
 async def test_scoring_is_stopped_and_started_by_key(open_app, essays, monkeypatch):
     real, begun = session_rules._scores, []
 
