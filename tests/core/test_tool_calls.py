@@ -157,3 +157,23 @@ def test_no_record_stops_the_check(messages, declared):
     for finding in ToolCalls().inspect(0, {"messages": messages, "tools": declared}, Turns(())):
         assert finding.message
         assert finding.evidence
+
+
+def nested(depth: int) -> str:
+    """An object as JSON text, so deep that only the parser still reads it."""
+    return '{"not": ' * depth + "{}" + "}" * depth
+
+
+def test_declarations_nested_too_deep_are_said_to_be_so():
+    with pytest.raises(UnreadableToolsError, match="too deep"):
+        tools_of(f'[{{"name": "get", "parameters": {{"properties": {{"x": {nested(1010)}}}}}}}]')
+
+
+def test_arguments_nested_too_deep_are_said_to_be_so():
+    call = f'<tool_call>{{"name": "get", "arguments": {{"x": {nested(1010)}}}}}</tool_call>'
+    value = {
+        "messages": [{"role": "assistant", "content": call}],
+        "tools": [{"name": "get", "parameters": {"properties": {"x": {"type": "string"}}}}],
+    }
+    (finding,) = ToolCalls().inspect(0, value, Turns(()))
+    assert finding.check == "tool-arguments" and "too deep" in finding.message

@@ -148,7 +148,10 @@ def _is_unasked(message: Mapping[str, Any], any_call: bool, called: set[str]) ->
 
 
 def _shown(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
+    try:
+        return value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
+    except RecursionError:
+        return "(nested too deep to be shown)"
 
 
 def _calls(message: Mapping[str, Any], where: str) -> Iterator[_Call]:

@@ -46,8 +46,10 @@ class Tool:
         """What is wrong with the arguments, in words; empty where nothing is."""
         unknown = [name for name in arguments if self.parameters is not None and name not in self.parameters]
         said = [f"there is no argument {name!r}" for name in unknown]
-        if self.validator is not None:
-            said += [_in_words(error) for error in self.validator.iter_errors(dict(arguments))]
+        try:
+            said += [_in_words(error) for error in self.validator.iter_errors(dict(arguments))] if self.validator is not None else []
+        except ValueError:  # the validator's own limit
+            said.append("the arguments are nested too deep")
         return said[:_MOST_SAID]
 
 
@@ -62,8 +64,10 @@ def tools_of(declared: Any) -> Mapping[str, Tool]:
     Raises:
         UnreadableToolsError: When it is neither.
     """
-    text = declared if isinstance(declared, str) else json.dumps(declared, default=str)
-    return _tools(text)
+    try:
+        return _tools(declared if isinstance(declared, str) else json.dumps(declared, default=str))
+    except RecursionError as error:
+        raise UnreadableToolsError("nested too deep") from error
 
 
 @lru_cache(maxsize=2048)
