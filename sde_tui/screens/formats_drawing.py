@@ -53,14 +53,14 @@ def _template_items(part: FormatsPart, width: int) -> list[Item]:
         return []
     found = sum(bool(entry.title) for entry in part.templates)
     items = [Item([]), Item([(" Prompt templates", "header"), (f" {found:,}" if found else "", "dim")])]
-    items += [Item(_template_line(entry, part, width), ("template", number)) for number, entry in enumerate(part.templates)]
+    rows = max(sum(entry.rows for entry in part.templates), 1)
+    items += [Item(_template_line(entry, entry.rows / rows, width), ("template", number)) for number, entry in enumerate(part.templates)]
     return items if found else [*items, Item([("   none: prompts are free text", "dim")])]
 
 
-def _template_line(entry: GroupEntry, part: FormatsPart, width: int) -> Line:
+def _template_line(entry: GroupEntry, share: float, width: int) -> Line:
     """Rows, their share, the fixed words, and how many answers are odd."""
     odd = f" ▴{len(entry.odd)}" if entry.odd else ""
-    share = entry.rows / max(sum(other.rows for other in part.templates), 1)
     shown = f"{share:>4.0%} " if share >= 0.005 else " <1% "
     title = entry.title or "no template"
     left = width - _COUNT - 6 - len(odd)
