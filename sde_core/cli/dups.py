@@ -96,9 +96,7 @@ def command(
     """
     if against.files:
         if semantic is not None or part != PARTS[0] or policy != KEEP_POLICIES[0]:
-            raise UsageError(
-                "--semantic, --part and --keep mean nothing beside --against.", "Rows and prompts are both compared; no row is kept."
-            )
+            raise UsageError("--semantic, --part and --keep mean nothing beside --against.", "Rows and prompts are both compared; no row is kept.")
         report_leaks(dataset, against, near, apply_, show, as_json)
         return
     params = DuplicateParams(part=part)
