@@ -39,7 +39,7 @@ class LabelsPart(WorkPart):
         """Whether the labels of this field were judged, of these rows in this layout."""
         return (
             self.found is not None
-            and field in ("", self._asked, self.found.labelled.field)
+            and field in (self._asked, self.found.labelled.field)
             and self._judged is not None
             and self._judged.layout == self._session.dataset.layout
         )
