@@ -85,7 +85,8 @@ def select(
     if params.k < len(pool.locked):
         raise UsageError(f"{len(pool.locked):,} rows are locked but only {params.k:,} are wanted.", "Unlock some rows or ask for more.")
     choice = selector.choose(pool, params, cancel, progress)
-    return Selection(explained(pool, choice, params, cancel), kernel_statement(params), params, int(pool.allowed.sum()))
+    picks = explained(pool, choice, params, cancel)
+    return Selection(picks, kernel_statement(params), params, int(pool.allowed.sum()), choice.remarks, choice.figures)
 
 
 def _pool(

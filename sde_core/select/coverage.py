@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,10 @@ class RowFeatures:
         quality: float[n]; None where there is none.
         labels: The class of each row, "" where it has none; None where the data has no label.
         lengths: Characters of each answer, int64[n].
+        tokens: Tokens of each row, int64[n]; None where they were not counted.
+        token_source: What counted them, in words; "" where nothing did.
+        sources: Where each row comes from: its file, split or source field, "" where it has none; None where the data does not say.
+        scores: Other scores of each row by name, such as "ifd", float64[n]; NaN where a row has none.
     """
 
     rows: npt.NDArray[np.int64]
@@ -36,6 +40,10 @@ class RowFeatures:
     quality: npt.NDArray[np.floating] | None
     labels: Sequence[str] | None
     lengths: npt.NDArray[np.integer]
+    tokens: npt.NDArray[np.int64] | None = None
+    token_source: str = ""
+    sources: Sequence[str] | None = None
+    scores: Mapping[str, npt.NDArray[np.float64]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,6 +15,11 @@ from sde_core.progress import Cancel, Progress
 DEFAULT_BALANCE = 0.5
 DEFAULT_RIDGE = 0.01
 DEFAULT_MAX_SIMILARITY = 0.9
+DEFAULT_TAU = 0.1
+
+PROPORTIONAL, EQUAL = "proportional", "equal"
+QUOTA_KINDS = ("class", "source", "cluster")
+KEEP_HARD, KEEP_EASY, KEEP_RANDOM = "hard", "easy", "random"
 
 Positions = npt.NDArray[np.int64]
 """Indices into the arrays of a `Pool`; not record positions."""
@@ -33,7 +38,18 @@ class SelectionParams:
         banned: Record positions that never are.
         ridge: λ of the kernel S = (XXᵀ + λI)/(1 + λ).
         max_similarity: "dpp" passes over a row that is more similar than this to a chosen one while any other is left; 1 for never. Far past the
-            embedding's dimension the kernel alone no longer tells a copy from a new row. Without effect at balance 1.
+            embedding's dimension the kernel alone no longer tells a copy from a new row. Without effect at balance 1. "deita" takes no row more
+            similar than this to an accepted one, "semdedup" calls rows of a cluster more similar than this (1 − ε) duplicates.
+        tau: Temperature τ of "gumbel" and "softmax": weights are e^(quality/τ). Near 0 it is "topk", far above the spread of quality "random".
+        standardized: Whether "gumbel" and "softmax" bring quality to mean 0 and standard deviation 1 first, as QuRating does.
+        tokens: Most tokens that the chosen rows may have together; None for no such budget. `k` is then the most rows there may be.
+        quota_by: What the shares of groups are kept by: one of `QUOTA_KINDS`, or "" for no quotas.
+        quota_split: How rows are split among the groups where `quotas` names none: `PROPORTIONAL` or `EQUAL`.
+        quotas: (group, share) by hand; shares are relative to their sum, groups not named get no row.
+        clusters: Clusters of "semdedup", "car" and the quotas by cluster; 0 for a number that fits how many rows there are.
+        keep: Which of several duplicates "semdedup" keeps: that farthest from the centroid (`KEEP_HARD`), nearest (`KEEP_EASY`), or any.
+        liked: Record positions of which more alike are wanted.
+        disliked: Record positions of which fewer alike are wanted.
     """
 
     k: int
@@ -44,6 +60,16 @@ class SelectionParams:
     banned: tuple[int, ...] = ()
     ridge: float = DEFAULT_RIDGE
     max_similarity: float = DEFAULT_MAX_SIMILARITY
+    tau: float = DEFAULT_TAU
+    standardized: bool = False
+    tokens: int | None = None
+    quota_by: str = ""
+    quota_split: str = PROPORTIONAL
+    quotas: tuple[tuple[str, float], ...] = ()
+    clusters: int = 0
+    keep: str = KEEP_HARD
+    liked: tuple[int, ...] = ()
+    disliked: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +104,16 @@ class Selection:
         kernel: The kernel whose log-determinant the gains are differences of.
         params: What was asked.
         candidates: How many rows could have been chosen, the locked ones counted.
+        remarks: What is to be known about the choice as a whole, in sentences, such as how its size was met.
+        figures: The selector's own measures of it by name, such as "covering_radius".
     """
 
     picks: tuple[Pick, ...]
     kernel: str
     params: SelectionParams
     candidates: int
+    remarks: tuple[str, ...] = ()
+    figures: tuple[tuple[str, float], ...] = ()
 
     @property
     def rows(self) -> tuple[int, ...]:
@@ -103,6 +133,8 @@ class Selection:
             "candidates": self.candidates,
             "log_det": self.log_det,
             "picks": [asdict(pick) for pick in self.picks],
+            "remarks": list(self.remarks),
+            "figures": dict(self.figures),
         }
 
 
@@ -119,6 +151,9 @@ class Pool:
         allowed: bool[n], False for banned rows.
         locked: Positions of the rows that are chosen before anything else, in row order.
         priority: A seeded permutation, int64[n]; among equals the lowest goes first.
+        tokens: Tokens of each row, int64[n]; None where they were not counted.
+        groups: What quotas are kept by, str[n]; None where there are no quotas.
+        scores: Other scores of each row by name, such as "ifd", float64[n]; NaN where a row has none.
     """
 
     rows: npt.NDArray[np.int64]
@@ -129,6 +164,9 @@ class Pool:
     allowed: npt.NDArray[np.bool_]
     locked: Positions
     priority: Positions
+    tokens: npt.NDArray[np.int64] | None = None
+    groups: npt.NDArray[np.str_] | None = None
+    scores: Mapping[str, npt.NDArray[np.float64]] = field(default_factory=dict)
 
     def open_positions(self) -> Positions:
         """Positions that are neither locked nor banned."""
@@ -144,10 +182,14 @@ class Choice:
     Attributes:
         positions: Chosen positions in order, the locked ones first.
         notes: Why each of them, in the selector's own terms; "" where the common figures say it all.
+        remarks: See `Selection.remarks`.
+        figures: See `Selection.figures`.
     """
 
     positions: Positions
     notes: tuple[str, ...]
+    remarks: tuple[str, ...] = ()
+    figures: tuple[tuple[str, float], ...] = ()
 
 
 class Selector(Protocol):
