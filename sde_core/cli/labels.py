@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
-import orjson
 
 from sde_core.checks.labels import Agreement, LabelErrors, LabelEvidence, annotator_agreement, find_label_errors, labelled_rows
 from sde_core.cli.common import data_options, emit_json, json_option, stderr_progress, talk
+from sde_core.cli.tables import refuse_other_suffix, write_table
 from sde_core.dataset import Dataset
-from sde_core.errors import UsageError
 from sde_core.visible import visible
 from sde_core.wording import count_of
 
-_SUFFIXES = (".parquet", ".jsonl", ".csv")
 _EXCERPT, _NAME, _PAIRS = 76, 24, 4
 _PREDICTABLE = 0.8
 _EPILOG = """\b
@@ -51,8 +48,8 @@ Examples:
 @json_option
 def command(dataset: Dataset, field: str, output: Path | None, agreement_only: bool, show: int, as_json: bool) -> None:
     """Find labels in DATA that are likely wrong, ranked, with the suggested label and evidence."""
-    if output is not None and output.suffix not in _SUFFIXES:
-        raise UsageError(f"{visible(str(output))} is none of {', '.join(_SUFFIXES)}.", "Name the output scores.parquet or scores.jsonl.")
+    if output is not None:
+        refuse_other_suffix(output)
     with stderr_progress("reading") as progress:
         agreement = annotator_agreement(dataset, progress=progress)
     if agreement_only:
@@ -170,12 +167,6 @@ def _error_json(one: LabelEvidence) -> dict[str, Any]:
 
 
 def _write(found: LabelErrors, output: Path) -> None:
-    from sde_core.files import atomic_write
-
-    if output.suffix == ".jsonl":
-        options = orjson.OPT_APPEND_NEWLINE | orjson.OPT_SERIALIZE_NUMPY
-        atomic_write(output, (orjson.dumps(row, option=options) for row in _rows(found)))
-        return
     import polars as pl
 
     schema: dict[str, Any] = {
@@ -192,12 +183,7 @@ def _write(found: LabelErrors, output: Path) -> None:
         **{f"{which}_neighbours": pl.List(pl.UInt32) for which in ("given", "suggested")},
         **{f"{which}_similarities": pl.List(pl.Float32) for which in ("given", "suggested")},
     }
-    frame, written = pl.DataFrame(list(_rows(found)), schema=schema), io.BytesIO()
-    if output.suffix == ".csv":
-        frame.drop([name for name in schema if name.endswith(("_neighbours", "_similarities"))]).write_csv(written)
-    else:
-        frame.write_parquet(written)
-    atomic_write(output, [written.getvalue()])
+    write_table(pl.DataFrame(list(_rows(found)), schema=schema), output)
 
 
 def _rows(found: LabelErrors) -> Iterator[dict[str, Any]]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from sde_core.cli.common import data_options, emit_json, json_option, stderr_progress, talk
+from sde_core.cli.tables import refuse_other_suffix, write_table
 from sde_core.dataset import Dataset
-from sde_core.errors import UsageError
 from sde_core.visible import visible
 from sde_core.wording import count_of
 
@@ -50,14 +49,14 @@ def command(dataset: Dataset, field: str, output: Path | None, seed: int, show: 
     """Find the templates that the prompts of DATA were made from."""
     from sde_core.features.templates import prompt_templates
 
-    if output is not None and output.suffix not in _WRITERS:
-        raise UsageError(f"{visible(str(output))} has no ending that says what to write.", f"Use one of {', '.join(_WRITERS)}.")
+    if output is not None:
+        refuse_other_suffix(output, "groups")
     with stderr_progress("reading") as progress:
         texts = dataset.texts(progress=progress)
     with stderr_progress("comparing") as progress:
         found = prompt_templates(texts[field], seed=seed, progress=progress)
     if output is not None:
-        _write(_table(texts, found), output)
+        write_table(_table(texts, found), output)
         talk(f"{count_of(texts.height, 'row')} written to {visible(str(output))}.")
     if as_json:
         emit_json(_listed(texts, found))
@@ -80,17 +79,6 @@ def _listed(texts: pl.DataFrame, found: Templates) -> dict[str, Any]:
         for group, (title, rows) in enumerate(zip(found.titles, found.rows, strict=True))
     ]
     return {"sampled": found.sampled, "templates": templates, "rows": _table(texts, found).to_dicts()}
-
-
-_WRITERS = {".parquet": "write_parquet", ".jsonl": "write_ndjson", ".csv": "write_csv"}
-
-
-def _write(table: pl.DataFrame, output: Path) -> None:
-    from sde_core.files import atomic_write
-
-    written = io.BytesIO()
-    getattr(table, _WRITERS[output.suffix])(written)
-    atomic_write(output, [written.getvalue()])
 
 
 def _print(found: Templates, field: str, show: int) -> None:
