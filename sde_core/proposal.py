@@ -5,7 +5,7 @@ The command line and the app both go this way, so that the same request gives th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,8 @@ from sde_core.dataset import Dataset
 from sde_core.errors import InputError, UsageError
 from sde_core.progress import NEVER, Cancel, Progress, silent
 from sde_core.rules import GENERAL_RULES, RULES, choose_rules, quality, score_matrix
-from sde_core.select import RowFeatures, Selection, SelectionParams, select
+from sde_core.select import RowFeatures, Selection, SelectionParams, Selector, select
+from sde_core.select.resolve import Solution, resolve
 from sde_core.visible import visible
 
 QUALITY_BY_RULES, NO_QUALITY = "rules", "none"
@@ -111,9 +112,23 @@ def row_features(dataset: Dataset, vectors: npt.NDArray[np.float32], row_quality
     )
 
 
-def proposed(features: RowFeatures, params: SelectionParams, cancel: Cancel = NEVER, progress: Progress = silent) -> Selection:
+def proposed(
+    features: RowFeatures,
+    params: SelectionParams,
+    cancel: Cancel = NEVER,
+    progress: Progress = silent,
+    *,
+    through: Callable[[Selector], Selector] | None = None,
+) -> Selection:
     """`select` over features."""
-    return select(features.rows, features.vectors, features.quality, params, cancel, progress, labels=features.labels)
+    return select(features.rows, features.vectors, features.quality, params, cancel, progress, labels=features.labels, through=through)
+
+
+def resolved(
+    features: RowFeatures, params: SelectionParams, before: Solution | None = None, cancel: Cancel = NEVER, progress: Progress = silent
+) -> Solution:
+    """The rows of `proposed`, found sooner by going on from the solution before, with what moved since."""
+    return resolve(lambda through: proposed(features, params, cancel, progress, through=through), before)
 
 
 def selection_reason(params: SelectionParams) -> str:

@@ -5,7 +5,7 @@ A new selector is one class with `name`, `definition` and `choose` (see `protoco
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -61,6 +61,7 @@ def select(
     progress: Progress = silent,
     *,
     labels: Sequence[str | None] | None = None,
+    through: Callable[[Selector], Selector] | None = None,
 ) -> Selection:
     """Chooses exactly `params.k` of `rows`.
 
@@ -72,6 +73,7 @@ def select(
         cancel: Stops the work.
         progress: Called with (rows chosen, rows wanted).
         labels: Their classes, for "stratified".
+        through: Wraps the selector, as `sde_core.select.resolve` does to go on from an earlier solution.
 
     Raises:
         UsageError: When the request cannot be met as it stands.
@@ -84,7 +86,7 @@ def select(
     require_size(params.k, int(pool.allowed.sum()))
     if params.k < len(pool.locked):
         raise UsageError(f"{len(pool.locked):,} rows are locked but only {params.k:,} are wanted.", "Unlock some rows or ask for more.")
-    choice = selector.choose(pool, params, cancel, progress)
+    choice = (selector if through is None else through(selector)).choose(pool, params, cancel, progress)
     picks = explained(pool, choice, params, cancel)
     return Selection(picks, kernel_statement(params), params, int(pool.allowed.sum()), choice.remarks, choice.figures)
 

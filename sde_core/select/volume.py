@@ -85,6 +85,33 @@ class ChosenVolume:
             self._recent_start += excess
 
 
+def square_root_of_precision(chosen: FloatMatrix, ridge: float) -> FloatMatrix:
+    """R with (λI + X_CᵀX_C)⁻¹ = RRᵀ, float64[d, d].
+
+    Args:
+        chosen: X_C, float64[m, d] of unit norm.
+        ridge: λ.
+    """
+    lower = np.linalg.cholesky(chosen.T @ chosen + ridge * np.eye(chosen.shape[1]))
+    return np.asarray(np.linalg.inv(lower).T)
+
+
+def log_volume_gains(chosen: FloatMatrix, candidates: FloatMatrix, inside: npt.NDArray[np.bool_], ridge: float) -> npt.NDArray[np.float64]:
+    """The log s of each candidate given the chosen rows, itself left out where it is one of them, float64[m].
+
+    Args:
+        chosen: float64[k, d] of unit norm.
+        candidates: float64[m, d] of unit norm.
+        inside: bool[m], which candidates are among the chosen rows.
+        ridge: λ.
+    """
+    projected = candidates @ square_root_of_precision(chosen, ridge)
+    spread = np.einsum("ij,ij->i", projected, projected)
+    # Without x itself, A loses xxᵀ, so that q becomes q/(1 − q) by Sherman-Morrison and 1 + q becomes 1/(1 − q).
+    growth = np.where(inside, -np.log1p(-np.where(inside, spread, 0.0)), np.log1p(spread))
+    return np.asarray(growth + np.log(ridge / (1 + ridge)))
+
+
 def unit_rows(vectors: npt.NDArray[np.floating]) -> FloatMatrix:
     """The rows in double precision at exactly unit norm; a zero row stays zero."""
     exact = np.asarray(vectors, dtype=np.float64)
