@@ -41,6 +41,11 @@ class Project:
         return self.state_dir / "decisions.jsonl"
 
     @property
+    def comparisons_path(self) -> Path:
+        """Answers to which of two rows is better."""
+        return self.state_dir / "comparisons.jsonl"
+
+    @property
     def cache_dir(self) -> Path:
         """Features, keyed by content; may be deleted at any time."""
         return self.state_dir / "cache"
@@ -54,6 +59,11 @@ class Project:
     def recipe_path(self) -> Path:
         """The recipe that one key launches."""
         return self.state_dir / "recipe.json"
+
+    @property
+    def rule_book_path(self) -> Path:
+        """The task, the plain rules, and what is on, pinned and banned; see `sde_core.rules.book`."""
+        return self.state_dir / "rules.yaml"
 
     def created(self) -> Project:
         """The same project, its folder there.

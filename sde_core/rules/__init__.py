@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sde_core.rules.bank import RULES
+from sde_core.rules.book import RuleBook
 from sde_core.rules.choose import (
     DEFAULT_METHOD,
     DEFAULT_RULE_COUNT,
@@ -16,10 +17,13 @@ from sde_core.rules.choose import (
     dropped_rules,
     method_named,
 )
+from sde_core.rules.judge_settings import JudgeSettings
 from sde_core.rules.kernel import correlation_kernel, cosine_kernel, gram_kernel, rho
-from sde_core.rules.matrix import BINS, RuleSummary, ScoreMatrix, bins_of, quality, score_matrix
+from sde_core.rules.matrix import BINS, RatingSummary, RuleSummary, ScoreMatrix, bins_of, quality, score_matrix
 from sde_core.rules.packs import DEFAULT_PACK, GENERAL_RULES, PACKS, pack_rules
+from sde_core.rules.plain_rule import Origin, PlainRule, plain_rule, rule_name
 from sde_core.rules.rule import FAMILIES, Rule
+from sde_core.rules.scoring import book_matrix
 
 __all__ = [
     "BINS",
@@ -34,12 +38,18 @@ __all__ = [
     "RULES",
     "ChoiceMethod",
     "DroppedRule",
+    "JudgeSettings",
+    "Origin",
+    "PlainRule",
     "RandomComparison",
+    "RatingSummary",
     "Rule",
+    "RuleBook",
     "RuleChoice",
     "RuleSummary",
     "ScoreMatrix",
     "bins_of",
+    "book_matrix",
     "choose_rules",
     "correlation_kernel",
     "cosine_kernel",
@@ -47,7 +57,9 @@ __all__ = [
     "gram_kernel",
     "method_named",
     "pack_rules",
+    "plain_rule",
     "quality",
     "rho",
+    "rule_name",
     "score_matrix",
 ]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -23,6 +23,30 @@ BINS = 20
 _BLOCK_ROWS = 2048
 
 
+@dataclass(frozen=True, slots=True)
+class RatingSummary:
+    """What a judge made of a plain rule, over the rows of a matrix.
+
+    Attributes:
+        rule: The rule's name.
+        rated: Rows with a score of the judge's own.
+        unparseable: Rows for which no score could be read from the answer.
+        imputed: Rows that got the mean of the batch instead: the unparseable ones.
+        retest: Spearman's correlation of two ratings of the same rows; None where they were rated once.
+    """
+
+    rule: str
+    rated: int
+    unparseable: int
+    imputed: int
+    retest: float | None = None
+
+    @property
+    def unparseable_share(self) -> float:
+        """Of all rows that were put to the judge; 0 where there were none."""
+        return self.unparseable / max(self.rated + self.unparseable, 1)
+
+
 @dataclass(frozen=True)
 class ScoreMatrix:
     """Scores of n rows by R rules.
@@ -32,12 +56,18 @@ class ScoreMatrix:
         rules: Names of the R rules.
         scores: float32[n, R] in [0, 1].
         answer_words: uint32[n], words of each answer: the length that a rule should not merely repeat.
+        ratings: Of each plain rule among the rules, how it was rated; a rule without an entry is a formula.
+        rows_of_sample: Whether the rows are only those that every plain rule among the rules was rated on.
+        unrated: Plain rules that are on, but have no ratings to score by; they are not among the rules.
     """
 
     rows: NDArray[np.uint32]
     rules: tuple[str, ...]
     scores: NDArray[np.float32]
     answer_words: NDArray[np.uint32]
+    ratings: Mapping[str, RatingSummary] = field(default_factory=dict)
+    rows_of_sample: bool = False
+    unrated: tuple[str, ...] = ()
 
     def column(self, rule: str) -> NDArray[np.float32]:
         """float32[n], the rule's scores.
