@@ -18,9 +18,8 @@ import numpy as np
 import xxhash
 
 from sde_core.dataset.turns import Edit, FieldPath
-from sde_core.errors import ReadOnlyError, UsageError
-from sde_core.journal_file import Decision, decisions_in, line_of, open_locked, set_aside, without_torn_tail, write_synced
-from sde_core.visible import visible
+from sde_core.errors import InputError, ReadOnlyError, UsageError
+from sde_core.journal_file import Decision, decisions_in, line_of, opened_lines, write_synced
 
 if TYPE_CHECKING:
     from sde_core.dataset import Dataset
@@ -110,20 +109,13 @@ class Journal:
             InputError: When a line other than the last cannot be read.
             ReadOnlyError: When the file exists and cannot be read.
         """
-        file = open_locked(path) if writing else None
+        file, whole, torn = opened_lines(path, writing=writing)
         try:
-            written = path.read_bytes() if path.exists() else b""
-        except OSError as error:
-            raise ReadOnlyError(f"{visible(str(path), 200)} cannot be read: {error.strerror}.", "Check its permissions.") from error
-        whole, torn = without_torn_tail(written)
-        decisions = list(decisions_in(path, whole))
-        if torn and file is not None:
-            try:
-                set_aside(path, torn)
-                os.ftruncate(file, len(whole))
-            except OSError:  # the tail stays; appending to it would spoil the next line
+            decisions = list(decisions_in(path, whole))
+        except InputError:
+            if file is not None:
                 os.close(file)
-                file = None
+            raise
         return cls(path, dataset_keys, decisions, file, torn)
 
     @property

@@ -18,7 +18,7 @@ import orjson
 
 from sde_core.dataset.json_text import parse_json
 from sde_core.dataset.turns import FieldPath
-from sde_core.errors import InputError
+from sde_core.errors import InputError, ReadOnlyError
 from sde_core.files import unwritable
 from sde_core.visible import visible
 from sde_core.wording import count_of
@@ -106,6 +106,35 @@ def without_torn_tail(written: bytes) -> tuple[bytes, bytes]:
     """All whole lines, and what follows the last line break."""
     end = written.rfind(b"\n") + 1
     return written[:end], written[end:]
+
+
+def opened_lines(path: Path, *, writing: bool) -> tuple[int | None, bytes, bytes]:
+    """Opens a journal, created where it is missing: a torn tail is cut off and kept beside it.
+
+    Args:
+        path: The file; its folder must exist.
+        writing: False reads what is there, creates nothing and takes no lock.
+
+    Returns:
+        The locked descriptor (None where it may only be read), all whole lines, and the torn tail.
+
+    Raises:
+        ReadOnlyError: When the file exists and cannot be read.
+    """
+    file = open_locked(path) if writing else None
+    try:
+        written = path.read_bytes() if path.exists() else b""
+    except OSError as error:
+        raise ReadOnlyError(f"{visible(str(path), 200)} cannot be read: {error.strerror}.", "Check its permissions.") from error
+    whole, torn = without_torn_tail(written)
+    if torn and file is not None:
+        try:
+            set_aside(path, torn)
+            os.ftruncate(file, len(whole))
+        except OSError:  # the tail stays; appending to it would spoil the next line
+            os.close(file)
+            file = None
+    return file, whole, torn
 
 
 def set_aside(path: Path, torn: bytes) -> None:
