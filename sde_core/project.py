@@ -51,6 +51,11 @@ class Project:
         return self.state_dir / "cache"
 
     @property
+    def ratings_dir(self) -> Path:
+        """Ratings by judges; no cache, since they cost time or money."""
+        return self.state_dir / "ratings"
+
+    @property
     def jobs_dir(self) -> Path:
         """One folder a job."""
         return self.state_dir / "jobs"
