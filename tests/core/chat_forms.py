@@ -35,3 +35,21 @@ UNCLOSED = (
     "{% else %}{{ message['content'] }}{% endif %}{{ '\\n' }}{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}"
 )
 ALL = {"chatml": CHATML, "inst": INST, "headers": HEADERS, "turns": TURNS, "thinking": THINKING, "unclosed": UNCLOSED}
+
+_ANSWERS = {
+    "chatml": ("{{ message['content'] }}<|im_end|>\n", "{{ message['content'] }}<|im_end|>", "{{ '\n' }}"),
+    "inst": ("{{ message['content'] | trim }} {{ eos_token }}", "{{ message['content'] | trim }} {{ eos_token }}", ""),
+    "headers": ("{{ message['content'] | trim }}<|eot_id|>", "{{ message['content'] | trim }}<|eot_id|>", ""),
+    "turns": ("{{ message['content'] | trim }}<end_of_turn>\n", "{{ message['content'] | trim }}<end_of_turn>", "{{ '\n' }}"),
+    "thinking": ("{{ text }}<|im_end|>\n", "{{ text }}<|im_end|>", "{{ '\n' }}"),
+}
+"""What a form writes for a message, split into the part that is generated and what follows it."""
+
+
+def marked(name: str) -> str:
+    """The same form with the answers and their end token marked as generated, which renders to the same text."""
+    written, generated, rest = _ANSWERS[name]
+    assert ALL[name].count(written) == 1 or name == "inst"
+    block = "{% if message['role'] == 'assistant' %}{% generation %}" + generated + "{% endgeneration %}{% else %}" + generated + "{% endif %}" + rest
+    before, _, after = ALL[name].rpartition(written)
+    return before + block + after
