@@ -66,8 +66,10 @@ def composed(content: bytes) -> Node:
             1 if mark is None else mark.line + 1, f"this is not YAML: {words}.", 'A sentence with ": " or # in it needs quotes.'
         ) from error
     except yaml.reader.ReaderError as error:
-        line = text.count("\n", 0, int(error.position)) + 1
-        raise ReadingError(line, f"the character U+{ord(str(error.character)[:1]):04X} may not stand in YAML.", "Remove it.") from error
+        in_bytes = isinstance(error.character, int)  # libyaml counts bytes and names the code, PyYAML counts and names characters
+        before = text.encode()[: error.position].decode(errors="ignore") if in_bytes else text[: error.position]
+        code = error.character if in_bytes else ord(error.character)
+        raise ReadingError(before.count("\n") + 1, f"the character U+{code:04X} may not stand in YAML.", "Remove it.") from error
 
 
 def _refuse_hostile(text: str) -> None:
