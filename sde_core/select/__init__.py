@@ -17,6 +17,7 @@ from sde_core.select.coverage import Coverage, RowFeatures, SubsetProfile, cover
 from sde_core.select.dpp import QualityDiversityDpp, kernel_statement
 from sde_core.select.explain import explained
 from sde_core.select.kcenter import KCenterGreedy
+from sde_core.select.leaning import lean, leaned_quality, leanings_of
 from sde_core.select.protocol import (
     DEFAULT_BALANCE,
     DEFAULT_MAX_SIMILARITY,
@@ -103,15 +104,19 @@ def _pool(
     allowed = np.ones(len(positions), dtype=bool)
     banned = positions_of(positions, params.banned)
     allowed[banned[banned >= 0]] = False
+    unit = _unit_norm(np.ascontiguousarray(vectors, dtype=np.float32))
+    plain = np.zeros(len(positions)) if quality is None else np.asarray(quality, dtype=np.float64)
+    leanings = leanings_of(params.liked, params.disliked)
     return Pool(
         rows=positions,
-        vectors=_unit_norm(np.ascontiguousarray(vectors, dtype=np.float32)),
-        quality=np.zeros(len(positions)) if quality is None else np.asarray(quality, dtype=np.float64),
+        vectors=unit,
+        quality=leaned_quality(plain, lean(positions, unit, leanings)) if leanings else plain,
         has_quality=quality is not None,
         labels=None if labels is None else np.asarray([label or "" for label in labels], dtype=np.str_),
         allowed=allowed,
         locked=_locked_positions(positions, params),
         priority=seeded_priority(positions, params.seed),
+        plain_quality=plain if leanings else None,
     )
 
 

@@ -30,12 +30,22 @@ REBASE_RATIO = 64
 """q is computed in full again once it has fallen to this part of its base, before the error could hide it."""
 
 
-def quality_offsets(quality: npt.NDArray[np.float64], balance: float) -> npt.NDArray[np.float64]:
-    """2αr, what quality adds to the gain of each row, float64[n]; zeros where all rows are of one quality, and at balance 1, where α is infinite."""
-    deviation = float(quality.std()) if len(quality) else 0.0
-    if deviation < 1e-12 or balance >= 1:
+def quality_offsets(quality: npt.NDArray[np.float64], balance: float, plain: npt.NDArray[np.float64] | None = None) -> npt.NDArray[np.float64]:
+    """2αr, what quality adds to the gain of each row, float64[n]; zeros where all rows are of one quality, and at balance 1, where α is infinite.
+
+    Args:
+        quality: float64[n].
+        balance: θ.
+        plain: Quality before likes and dislikes shifted it (`sde_core.select.leaning`), whose mean and spread are the measure; None for `quality`.
+    """
+    if balance >= 1 or not len(quality):
         return np.zeros(len(quality))
-    return np.asarray(balance / (1 - balance) * (quality - quality.mean()) / (QUALITY_SPREAD * deviation))
+    measure = quality if plain is None else plain
+    deviation = float(measure.std())
+    if deviation < 1e-12 and plain is None:
+        return np.zeros(len(quality))
+    spread = QUALITY_SPREAD * deviation if deviation >= 1e-12 else 1.0
+    return np.asarray(balance / (1 - balance) * (quality - measure.mean()) / spread)
 
 
 def kernel_statement(params: SelectionParams) -> str:
@@ -126,7 +136,7 @@ class QualityDiversityDpp:
         """
         if params.balance >= 1:
             return _by_quality(pool, params)
-        objective = DppObjective(pool.vectors, quality_offsets(pool.quality, params.balance), params.ridge)
+        objective = DppObjective(pool.vectors, quality_offsets(pool.quality, params.balance, pool.plain_quality), params.ridge)
         locked = LazyGreedy(pool.vectors, objective, pool.locked, pool.priority, cancel)
         chosen = list(locked.choose(len(pool.locked), progress, params.k))
         repeats = _repeats_chosen(objective, params.max_similarity)

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from sde_core.progress import Cancel, raise_if_cancelled
 from sde_core.select.dpp import quality_offsets
+from sde_core.select.leaning import Leaning, leaned_by, leanings_of
 from sde_core.select.protocol import Choice, Pick, Pool, Positions, SelectionParams
 from sde_core.select.volume import ChosenVolume, unit_rows
 
@@ -38,18 +39,33 @@ def explained(pool: Pool, choice: Choice, params: SelectionParams, cancel: Cance
     """A `Pick` for each chosen position, in order."""
     figures = figures_of(pool, choice.positions, params, cancel)
     n_locked = len(pool.locked)
-    return tuple(_pick(pool, choice, figures, place, locked=place < n_locked) for place in range(len(choice.positions)))
+    leaned = leaned_by(pool.rows, pool.vectors, leanings_of(params.liked, params.disliked), choice.positions)
+    picks = (_pick(pool, choice, figures, place, locked=place < n_locked) for place in range(len(choice.positions)))
+    return tuple(
+        pick if by is None else replace(pick, reason=f"{pick.reason[:-1]}, {leaning_words(*by)}.") for pick, by in zip(picks, leaned, strict=True)
+    )
+
+
+def leaning_words(leaning: Leaning, similarity: float) -> str:
+    """What likes and dislikes did to a row: "lifted by “more like 17” at similarity 0.82"."""
+    return f"{'lifted' if leaning.weight > 0 else 'lowered'} by “{leaning.words()}” at similarity {_hundredths(similarity)}"
 
 
 def figures_of(pool: Pool, chosen: Positions, params: SelectionParams, cancel: Cancel) -> Figures:
     """Gains and neighbours of any sequence of positions under the kernel of `params`."""
     exact = unit_rows(pool.vectors[chosen])
     volume = ChosenVolume(pool.vectors.shape[1], params.ridge)
-    offsets = quality_offsets(pool.quality, params.balance)[chosen]
+    offsets = quality_offsets(pool.quality, params.balance, pool.plain_quality)[chosen]
     gains = np.asarray([offset + volume.add(vector) for offset, vector in zip(offsets, exact, strict=True)], dtype=np.float64)
     nearest, similarity = nearest_before(pool.vectors[chosen], cancel)
-    ordered = np.sort(pool.quality)
-    return Figures(gains, nearest, similarity, np.searchsorted(ordered, pool.quality[chosen], side="left") / max(1, len(ordered)))
+    quality = given_quality(pool)
+    ordered = np.sort(quality)
+    return Figures(gains, nearest, similarity, np.searchsorted(ordered, quality[chosen], side="left") / max(1, len(ordered)))
+
+
+def given_quality(pool: Pool) -> npt.NDArray[np.float64]:
+    """Quality as it was given, before likes and dislikes, float64[n]."""
+    return pool.quality if pool.plain_quality is None else pool.plain_quality
 
 
 def nearest_before(vectors: npt.NDArray[np.float32], cancel: Cancel) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
@@ -70,7 +86,7 @@ def _pick(pool: Pool, choice: Choice, figures: Figures, place: int, *, locked: b
     position, before = int(choice.positions[place]), int(figures.nearest[place])
     pick = Pick(
         row=int(pool.rows[position]),
-        quality=float(pool.quality[position]) if pool.has_quality else None,
+        quality=float(given_quality(pool)[position]) if pool.has_quality else None,
         gain=float(figures.gains[place]),
         nearest_row=int(pool.rows[choice.positions[before]]) if before >= 0 else None,
         nearest_similarity=float(figures.similarity[place]) if before >= 0 else None,

@@ -1,14 +1,14 @@
 """More like this, fewer of these: rows that the user likes or dislikes shift the quality of their neighbourhoods.
 
-A row that is as similar to a liked row as that row is to itself gains the whole spread of quality (four standard deviations, the unit of
-`sde_core.select.dpp`), and the gain falls in a straight line to nothing at the edge of the neighbourhood:
+A liked row and its copies gain the whole spread of quality (four standard deviations, the unit of `sde_core.select.dpp`); the rows most similar to
+it gain the less, the more rows are more similar still; all others gain nothing, so that a wish moves what it is about and little else:
 
-    quality'(i) = quality(i) + 4σ · Σ_j w_j · h_j(i),    h_j(i) = max(0, (cos(x_i, x_j) − e_j) / (1 − e_j)),
+    quality'(i) = quality(i) + 4σ · Σ_j w_j · h_j(i),    h_j(i) = max(0, 1 − |{l: cos(x_l, x_j) > cos(x_i, x_j)}| / m),
 
-over the rows j that are liked (w_j > 0) or disliked (w_j < 0), where w_j is how often that was said. The edge e_j is the similarity that one row
-in twenty exceeds, at most 0.9: what is near depends on the model that embeds, where unrelated rows may stand at 0.1 or at 0.7. Where rows differ
-in nothing, 4σ is replaced by 1. The selectors see quality' only; mean and spread stay those of the quality as it was given, so that liking one
-neighbourhood changes the weight of no other.
+over the rows j that are liked (w_j > 0) or disliked (w_j < 0), where w_j is how often that was said. m is the root of the number of rows, at
+least 10: ranks and not similarities bound the neighbourhood, since unrelated rows stand at 0.1 in one embedding and at 0.7 in another. Where rows
+differ in nothing, 4σ is replaced by 1. The selectors see quality' only; mean and spread stay those of the quality as it was given, so that liking one neighbourhood
+changes the weight of no other.
 """
 
 from __future__ import annotations
@@ -21,10 +21,9 @@ import numpy as np
 import numpy.typing as npt
 
 from sde_core.errors import UsageError
-from sde_core.select.protocol import positions_of
+from sde_core.select.protocol import Positions, positions_of
 
-NEIGHBOURHOOD_SHARE = 0.05
-HIGHEST_EDGE = 0.9
+LEAST_NEIGHBOURHOOD = 10
 BLOCK_ROWS = 65_536
 _DECIMALS = 5
 
@@ -86,9 +85,16 @@ def lean(rows: npt.NDArray[np.int64], vectors: Vectors, leanings: Sequence[Leani
 def nearness(vectors: Vectors, position: int) -> FloatArray:
     """The h of every row to the row at `position`: 1 for itself and its copies, 0 outside its neighbourhood, float64[n]."""
     similarity = similarities(vectors, vectors[position])
-    edge = min(float(np.quantile(similarity, 1 - NEIGHBOURHOOD_SHARE)), HIGHEST_EDGE)
-    near = np.clip((similarity - edge) / (1 - edge), 0.0, 1.0)
-    return np.where(similarity > 0, near, 0.0)
+    size = max(LEAST_NEIGHBOURHOOD, round(len(vectors) ** 0.5))
+    near = np.flatnonzero((similarity > 0) & (similarity >= _nth_highest(similarity, size)))
+    ordered = np.sort(similarity[near])
+    found = np.zeros(len(vectors))
+    found[near] = np.maximum(1 - (len(near) - np.searchsorted(ordered, similarity[near], side="right")) / size, 0.0)
+    return found
+
+
+def _nth_highest(values: FloatArray, n: int) -> float:
+    return float(np.partition(values, len(values) - n)[len(values) - n]) if n < len(values) else -1.0
 
 
 def similarities(vectors: Vectors, vector: npt.NDArray[np.float32]) -> FloatArray:
@@ -110,12 +116,16 @@ def leaned_quality(quality: FloatArray, shift: FloatArray) -> FloatArray:
     return np.asarray(quality + (4 * deviation if deviation >= 1e-12 else 1.0) * shift)
 
 
-def strongest_leaning(vectors: Vectors, rows: npt.NDArray[np.int64], leanings: Sequence[Leaning], position: int) -> tuple[Leaning, float] | None:
-    """The leaning that shifts one row most and the similarity to its row; None where none shifts it."""
-    best: tuple[Leaning, float] | None = None
-    most = 0.0
+def leaned_by(rows: npt.NDArray[np.int64], vectors: Vectors, leanings: Sequence[Leaning], positions: Positions) -> list[tuple[Leaning, float] | None]:
+    """For each of `positions` the leaning that shifts its quality most, and its similarity to that row; None where none does."""
+    found: list[tuple[Leaning, float] | None] = [None] * len(positions)
+    most = np.zeros(len(positions))
     for leaning, at in zip(leanings, positions_of(rows, [leaning.row for leaning in leanings]), strict=True):
-        shift = abs(leaning.weight) * float(nearness(vectors, int(at))[position]) if at >= 0 else 0.0
-        if shift > most:
-            most, best = shift, (leaning, float(np.round(vectors[position] @ vectors[at], _DECIMALS)))
-    return best
+        if at < 0:
+            continue
+        shift = abs(leaning.weight) * nearness(vectors, int(at))[positions]
+        similarity = similarities(vectors[positions], vectors[at])
+        for place in np.flatnonzero(shift > most):
+            found[place] = (leaning, float(similarity[place]))
+        most = np.maximum(most, shift)
+    return found

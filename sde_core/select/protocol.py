@@ -145,7 +145,7 @@ class Pool:
     Attributes:
         rows: Record positions, int64[n].
         vectors: Embeddings of unit norm, float32[n, d].
-        quality: float64[n]; zeros where none was given.
+        quality: float64[n], as the selectors see it; zeros where none was given.
         has_quality: Whether `quality` means anything.
         labels: The class of each row, "" where it has none; None where no labels were given.
         allowed: bool[n], False for banned rows.
@@ -154,6 +154,7 @@ class Pool:
         tokens: Tokens of each row, int64[n]; None where they were not counted.
         groups: What quotas are kept by, str[n]; None where there are no quotas.
         scores: Other scores of each row by name, such as "ifd", float64[n]; NaN where a row has none.
+        plain_quality: Quality before what is liked and disliked shifted it, float64[n]; None where nothing did.
     """
 
     rows: npt.NDArray[np.int64]
@@ -167,6 +168,7 @@ class Pool:
     tokens: npt.NDArray[np.int64] | None = None
     groups: npt.NDArray[np.str_] | None = None
     scores: Mapping[str, npt.NDArray[np.float64]] = field(default_factory=dict)
+    plain_quality: npt.NDArray[np.float64] | None = None
 
     def open_positions(self) -> Positions:
         """Positions that are neither locked nor banned."""

@@ -143,7 +143,7 @@ class Solution:
 
     @cached_property
     def _offsets(self) -> FloatArray:
-        return quality_offsets(self.pool.quality, self.selection.params.balance)
+        return quality_offsets(self.pool.quality, self.selection.params.balance, self.pool.plain_quality)
 
     def _gains(self, positions: Positions) -> FloatArray:
         inside = np.isin(positions, self.chosen)
