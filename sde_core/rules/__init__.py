@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sde_core.rules.against_random import RandomComparison, TruthComparison, WinRate
 from sde_core.rules.bank import RULES
 from sde_core.rules.book import RuleBook
 from sde_core.rules.choose import (
@@ -10,8 +11,6 @@ from sde_core.rules.choose import (
     METHODS,
     PAPER_METHOD,
     ChoiceMethod,
-    DroppedRule,
-    RandomComparison,
     RuleChoice,
     choose_rules,
     dropped_rules,
@@ -22,8 +21,10 @@ from sde_core.rules.kernel import correlation_kernel, cosine_kernel, gram_kernel
 from sde_core.rules.matrix import BINS, RatingSummary, RuleSummary, ScoreMatrix, bins_of, quality, score_matrix
 from sde_core.rules.packs import DEFAULT_PACK, GENERAL_RULES, PACKS, pack_rules
 from sde_core.rules.plain_rule import Origin, PlainRule, plain_rule, rule_name
+from sde_core.rules.reliability import GATES, DroppedRule, Gate, Reliability, RuleEvidence, reliability_of
+from sde_core.rules.retest import Retest
 from sde_core.rules.rule import FAMILIES, Rule
-from sde_core.rules.scoring import book_matrix
+from sde_core.rules.scoring import JudgeRatings, book_matrix, project_matrix
 
 __all__ = [
     "BINS",
@@ -31,6 +32,7 @@ __all__ = [
     "DEFAULT_PACK",
     "DEFAULT_RULE_COUNT",
     "FAMILIES",
+    "GATES",
     "GENERAL_RULES",
     "METHODS",
     "PACKS",
@@ -38,16 +40,23 @@ __all__ = [
     "RULES",
     "ChoiceMethod",
     "DroppedRule",
+    "Gate",
+    "JudgeRatings",
     "JudgeSettings",
     "Origin",
     "PlainRule",
     "RandomComparison",
     "RatingSummary",
+    "Reliability",
+    "Retest",
     "Rule",
     "RuleBook",
     "RuleChoice",
+    "RuleEvidence",
     "RuleSummary",
     "ScoreMatrix",
+    "TruthComparison",
+    "WinRate",
     "bins_of",
     "book_matrix",
     "choose_rules",
@@ -58,7 +67,9 @@ __all__ = [
     "method_named",
     "pack_rules",
     "plain_rule",
+    "project_matrix",
     "quality",
+    "reliability_of",
     "rho",
     "rule_name",
     "score_matrix",

@@ -8,17 +8,18 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sde_core.errors import UsageError
+from sde_core.rules.against_random import RANDOM_SUBSETS, RandomComparison, SquaredErrors, compare_with_random
 from sde_core.rules.dpp import greedy_map, largest_set, log_det_gains, sample_k_dpp
 from sde_core.rules.kernel import KERNELS, Kernel, correlation_kernel, rho
 from sde_core.rules.matrix import ScoreMatrix
+from sde_core.rules.reliability import DroppedRule, Reliability, reliability_of
+from sde_core.rules.truth import RowTruth
 
 DEFAULT_RULE_COUNT = 10
 """r of the paper's experiments."""
-
-RANDOM_SUBSETS = 1000
-_BARELY_VARIES = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +30,8 @@ class ChoiceMethod:
         name: As `--method` takes it.
         kernel: A name in `KERNELS`.
         draw: "map" takes greedily what adds most to log det; "kdpp" samples in proportion to the determinant.
-        gated: Whether rules that score nearly every row alike are left out first. Orthogonality alone likes them: what never varies
-            correlates with nothing. Where that would leave none, there is no gate; the paper's mode has none at all.
+        gated: Whether rules that cannot be relied on are left out first, see `sde_core.rules.reliability`: orthogonality alone likes them.
+            Where that would leave none, there is no gate; the paper's mode has none at all.
         title: What it is, for a person.
     """
 
@@ -55,33 +56,6 @@ _METHOD_BY_NAME: Mapping[str, ChoiceMethod] = MappingProxyType({method.name: met
 
 
 @dataclass(frozen=True, slots=True)
-class DroppedRule:
-    """A rule that was not among the candidates, and why."""
-
-    rule: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class RandomComparison:
-    """The choice against random sets of as many rules from the same candidates, pinned rules included.
-
-    Attributes:
-        subsets: How many sets were drawn, each with the same chances.
-        seed: Seed of the drawing.
-        mean_rho, median_rho, lowest_rho: Over the drawn sets.
-        win_rate: Share of the drawn sets whose rho is above that of the choice.
-    """
-
-    subsets: int
-    seed: int
-    mean_rho: float
-    median_rho: float
-    lowest_rho: float
-    win_rate: float
-
-
-@dataclass(frozen=True, slots=True)
 class RuleChoice:
     """The chosen rules.
 
@@ -90,8 +64,7 @@ class RuleChoice:
         rho: Overlap of the chosen rules, see `sde_core.rules.kernel.rho`.
         gains: What each added to log det of the method's kernel, in the order of `chosen`.
         dropped: Rules that were no candidates, with the reason.
-        method, seed, pinned, banned: What was asked for.
-        against_random: The comparison with random sets; None where it was not asked for or there is no other set.
+    XX
     """
 
     chosen: tuple[str, ...]
@@ -103,10 +76,11 @@ class RuleChoice:
     pinned: tuple[str, ...] = ()
     banned: tuple[str, ...] = ()
     against_random: RandomComparison | None = None
+    gated: bool = True
 
     def to_json(self) -> dict[str, Any]:
         """As the command line prints it."""
-        return asdict(self)
+        return {**asdict(self), "against_random": self.against_random.to_json() if self.against_random else None}
 
 
 def choose_rules(
@@ -118,6 +92,9 @@ def choose_rules(
     pinned: Sequence[str] = (),
     banned: Sequence[str] = (),
     random_subsets: int = RANDOM_SUBSETS,
+    known: Reliability | None = None,
+    truth: RowTruth | None = None,
+    gated: bool | None = None,
 ) -> RuleChoice:
     """Chooses r rules that overlap little (arXiv 2410.04715; MAP by Chen, Zhang, Zhou 2018, sampling by Kulesza and Taskar 2012).
 
@@ -129,6 +106,9 @@ def choose_rules(
         pinned: Rules that are always in.
         banned: Rules that are never in.
         random_subsets: How many random sets to compare with; 0 for none.
+        known: How far the rules can be relied on; where None, what the matrix says of it by itself.
+        truth: True quality of some rows, for the comparison with random sets.
+        gated: Whether rules that cannot be relied on are left out; None for what the method does.
 
     Raises:
         UsageError: When a name is unknown, a rule is both pinned and banned, a pinned rule scores every row alike, or r is below 1, below the
@@ -136,23 +116,38 @@ def choose_rules(
     """
     way = method_named(method)
     pinned, banned = tuple(dict.fromkeys(pinned)), tuple(dict.fromkeys(banned))
-    dropped = dropped_rules(matrix, gated=way.gated, pinned=pinned, banned=banned)
-    if len(dropped) == len(matrix.rules):
-        dropped = dropped_rules(matrix, gated=False, pinned=pinned, banned=banned)
+    for name in (*pinned, *banned):
+        matrix.index(name)
+    dropped, gated = _dropped(known or reliability_of(matrix), way.gated if gated is None else gated, pinned, banned)
     candidates = [name for name in matrix.rules if name not in {drop.rule for drop in dropped}]
     _refuse_impossible(r, candidates, pinned, banned, dropped)
-    scores = matrix.scores[:, [matrix.index(name) for name in candidates]]
+    columns, given = [matrix.index(name) for name in candidates], [candidates.index(name) for name in pinned]
+    correlation, items, gains = _taken(matrix.scores[:, columns], way, r, given, seed)
+    errors = SquaredErrors.of(matrix, columns, truth) if truth is not None else None
+    return RuleChoice(
+        tuple(candidates[i] for i in items), rho(correlation, items), gains, dropped, method, seed, pinned, banned,
+        compare_with_random(correlation, items, given, subsets=random_subsets, seed=seed, errors=errors), gated,
+    )  # fmt: skip
+
+
+def _dropped(known: Reliability, gated: bool, pinned: Sequence[str], banned: Sequence[str]) -> tuple[tuple[DroppedRule, ...], bool]:
+    """What is dropped, and whether the gates held: where they would leave none, they do not."""
+    dropped = dropped_rules(known, gated=gated, pinned=pinned, banned=banned)
+    if gated and len(dropped) == len(known.evidence):
+        return dropped_rules(known, gated=False, pinned=pinned, banned=banned), False
+    return dropped, gated
+
+
+def _taken(
+    scores: NDArray[np.float32], way: ChoiceMethod, r: int | None, given: Sequence[int], seed: int
+) -> tuple[Kernel, list[int], tuple[float, ...]]:
+    """The correlation of the candidates, the columns taken, and what each adds to log det of the method's kernel."""
     correlation = correlation_kernel(scores)
     kernel = correlation if way.kernel == "correlation" else KERNELS[way.kernel](scores)
-    given = [candidates.index(name) for name in pinned]
     if r is None:
         r = max(min(DEFAULT_RULE_COUNT, largest_set(kernel, given)), len(given))
     items = greedy_map(kernel, r, given) if way.draw == "map" else sample_k_dpp(kernel, r, np.random.default_rng(seed), given)
-    overlap = rho(correlation, items)
-    return RuleChoice(
-        tuple(candidates[i] for i in items), overlap, tuple(log_det_gains(kernel, items)), dropped, method, seed, pinned, banned,
-        compare_with_random(correlation, overlap, r, given, subsets=random_subsets, seed=seed) if random_subsets and r < len(candidates) else None,
-    )  # fmt: skip
+    return correlation, items, tuple(log_det_gains(kernel, items))
 
 
 def method_named(name: str) -> ChoiceMethod:
@@ -166,34 +161,18 @@ def method_named(name: str) -> ChoiceMethod:
     return _METHOD_BY_NAME[name]
 
 
-def dropped_rules(matrix: ScoreMatrix, *, gated: bool = True, pinned: Sequence[str] = (), banned: Sequence[str] = ()) -> tuple[DroppedRule, ...]:
-    """Rules that cannot or should not be chosen, in column order.
+def dropped_rules(known: Reliability, *, gated: bool = True, pinned: Sequence[str] = (), banned: Sequence[str] = ()) -> tuple[DroppedRule, ...]:
+    """Rules that cannot or should not be chosen, in column order: banned ones, and those that a gate holds back.
 
     Args:
-        matrix: Scores of all rules.
-        gated: Also drop rules that give 90 % of the rows the same score, unless pinned.
-        pinned: Rules that are to be kept although they barely vary.
+        known: What is known of each rule.
+        gated: Also ask the gates that a method may do without; they spare pinned rules.
+        pinned: Rules that are to be kept where they can be.
         banned: Rules that are to be dropped whatever they say.
-
-    Raises:
-        UsageError: When a name is unknown.
     """
-    for name in (*pinned, *banned):
-        matrix.index(name)
-    reasons = {name: _reason(matrix, i, gated and name not in pinned, name in banned) for i, name in enumerate(matrix.rules)}
-    return tuple(DroppedRule(name, reason) for name, reason in reasons.items() if reason)
-
-
-def _reason(matrix: ScoreMatrix, index: int, gated: bool, banned: bool) -> str:
-    if banned:
-        return "banned"
-    column = matrix.scores[:, index]
-    if not len(column):
-        return "no rows"
-    if column.min() == column.max():
-        return f"constant: every row scores {column[0]:.2f}"
-    common = matrix.summaries[index].most_common_share
-    return f"barely varies: {min(100 * common, 99.99):.4g} % of the rows score the same" if gated and common >= _BARELY_VARIES else ""
+    reasons = {drop.rule: drop for drop in known.gated(only_always=not gated, pinned=pinned)}
+    dropped = ((DroppedRule(rule.rule, "banned", "banned") if rule.rule in banned else reasons.get(rule.rule)) for rule in known.evidence)
+    return tuple(drop for drop in dropped if drop is not None)
 
 
 def _refuse_impossible(
@@ -212,24 +191,3 @@ def _refuse_impossible(
         raise UsageError("No rule tells these rows apart: each scores them all alike.", "A choice needs at least two different rows.")
     if r is not None and r > len(candidates):
         raise UsageError(f"{r} rules were asked for but only {len(candidates)} are candidates here.", f"Ask for at most {len(candidates)}.")
-
-
-def compare_with_random(correlation: Kernel, overlap: float, r: int, given: Sequence[int] = (), *, subsets: int, seed: int) -> RandomComparison:
-    """How often a choice overlaps less than a random set of as many rules.
-
-    Args:
-        correlation: float64[R, R] of the candidates.
-        overlap: rho of the choice.
-        r: Rules in a set.
-        given: Columns that every set holds.
-        subsets: How many sets to draw.
-        seed: Seed of the drawing.
-    """
-    rng = np.random.default_rng(seed)
-    others = np.setdiff1d(np.arange(len(correlation)), list(given))
-    drawn = np.argsort(rng.random((subsets, len(others))), axis=1)[:, : r - len(given)]
-    sets = np.hstack([np.tile(np.asarray(given, dtype=np.intp), (subsets, 1)), others[drawn]])
-    squares = correlation**2 - np.eye(len(correlation))
-    rhos = np.sqrt(np.maximum(squares[sets[:, :, None], sets[:, None, :]].sum(axis=(1, 2)), 0.0)) / r
-    wins = float((rhos > overlap + 1e-12).mean())
-    return RandomComparison(subsets, seed, float(rhos.mean()), float(np.median(rhos)), float(rhos.min()), wins)

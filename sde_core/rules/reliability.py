@@ -1,0 +1,247 @@
+"""Which rules can be relied on, before any is chosen.
+
+Orthogonality alone likes noise: a rule that measures nothing correlates with nothing (reference papers, design warnings for orthogonal rules).
+Gates look at each rule by itself and at what is known of how far it can be trusted; a rule that one of them holds back is no candidate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from sde_core.progress import NEVER, Cancel, Progress, silent
+from sde_core.rules.matrix import RatingSummary, RuleSummary, ScoreMatrix
+from sde_core.rules.retest import Retest, retests
+from sde_core.rules.rule import Rule
+from sde_core.rules.truth import RowTruth
+from sde_core.rules.truth_agreement import TruthAgreement, truth_agreements
+
+BARELY_VARIES = 0.9
+MOST_UNPARSEABLE = 0.1
+LEAST_SELF_AGREEMENT = 0.7
+"""Rank correlation of two scores of the same rows. Over 40 real files every formula rule of the bank that varies at all reaches 0.77 and most 0.95;
+a hash of the text reaches 0.1, a hash of its words alone 0.4."""
+
+FEWEST_RETESTED = 30
+LEAST_TRUTH_AGREEMENT = 0.05
+FEWEST_JUDGED = 30
+
+
+@dataclass(frozen=True, slots=True)
+class RuleEvidence:
+    """What is known of how far a rule can be relied on.
+
+    Attributes:
+        rule: The rule's name.
+        only_score: The score of all rows where they all have the same; None where they differ.
+        most_common_share: Rows that share the commonest score; 1 where there are no rows.
+        rows: How many rows are scored.
+        rating: How a judge rated it; None for a formula.
+        retest: How far it agrees with itself; None where that was not looked at.
+        truth: How far it agrees with people; None where they judged no rows.
+    """
+
+    rule: str
+    only_score: float | None
+    most_common_share: float
+    rows: int
+    rating: RatingSummary | None = None
+    retest: Retest | None = None
+    truth: TruthAgreement | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """As the command line prints it, null for what is not known."""
+        plain = {key: None if value != value else value for key, value in asdict(self.retest).items()} if self.retest else None
+        return {
+            "rule": self.rule, "rows": self.rows, "most_common_share": self.most_common_share, "retest": plain,
+            "rating": asdict(self.rating) if self.rating else None, "truth": self.truth.to_json() if self.truth else None,
+        }  # fmt: skip
+
+
+class Gate(Protocol):
+    """One reason not to rely on a rule.
+
+    Attributes:
+        name: What reports call it.
+        always: Whether neither a pin nor a method without gates lifts it.
+    """
+
+    name: ClassVar[str]
+    always: ClassVar[bool]
+
+    def reason(self, known: RuleEvidence) -> str:
+        """Why the rule is held back, with the figures; "" where it is not."""
+        ...
+
+
+class Constant:
+    """A rule that scores every row alike says nothing about any of them, and its correlation has no meaning."""
+
+    name: ClassVar[str] = "constant"
+    always: ClassVar[bool] = True
+
+    def reason(self, known: RuleEvidence) -> str:
+        """See `Gate.reason`."""
+        if not known.rows:
+            return "no rows"
+        return "" if known.only_score is None else f"constant: every row scores {known.only_score:.2f}"
+
+
+class BarelyVaries:
+    """A rule that gives nine rows in ten the same score hardly tells them apart, and correlates with little for that alone."""
+
+    name: ClassVar[str] = "barely varies"
+    always: ClassVar[bool] = False
+
+    def reason(self, known: RuleEvidence) -> str:
+        """See `Gate.reason`."""
+        share = min(100 * known.most_common_share, 99.99)
+        return f"barely varies: {share:.4g} % of the rows score the same" if known.most_common_share >= BARELY_VARIES else ""
+
+
+class Unparseable:
+    """A rule by which the judge often fails to give a number is mostly imputed means."""
+
+    name: ClassVar[str] = "unparseable"
+    always: ClassVar[bool] = False
+
+    def reason(self, known: RuleEvidence) -> str:
+        """See `Gate.reason`."""
+        rating = known.rating
+        if rating is None or rating.unparseable_share <= MOST_UNPARSEABLE:
+            return ""
+        asked = rating.rated + rating.unparseable
+        return f"unparseable: no score in {rating.unparseable:,} of {asked:,} answers of the judge"
+
+
+class DisagreesWithItself:
+    """A rule that scores the same row differently a second time measures noise."""
+
+    name: ClassVar[str] = "retest"
+    always: ClassVar[bool] = False
+
+    def reason(self, known: RuleEvidence) -> str:
+        """See `Gate.reason`."""
+        again = known.retest
+        if again is None or again.rows < FEWEST_RETESTED or not again.agreement < LEAST_SELF_AGREEMENT:
+            return ""
+        return f"unstable: scores of {again.rows:,} rows {again.how} correlate {again.agreement:+.2f} with the first"
+
+
+class DisagreesWithPeople:
+    """A rule of which it is certain that it says nothing of what people value, or the opposite, in general as well as at equal length."""
+
+    name: ClassVar[str] = "people"
+    always: ClassVar[bool] = False
+
+    def reason(self, known: RuleEvidence) -> str:
+        """See `Gate.reason`."""
+        truth = known.truth
+        if truth is None or truth.rows < FEWEST_JUDGED or max(truth.upper, truth.upper_within_length) >= LEAST_TRUTH_AGREEMENT:
+            return ""
+        return f"against the truth of {truth.rows:,} rows: correlates {truth.correlation:+.2f} with it, at most {truth.upper:+.2f}"
+
+
+GATES: tuple[Gate, ...] = (Constant(), BarelyVaries(), Unparseable(), DisagreesWithItself(), DisagreesWithPeople())
+"""All gates, in the order in which they speak; a new one is one class and one entry."""
+
+
+@dataclass(frozen=True, slots=True)
+class DroppedRule:
+    """A rule that is not among the candidates.
+
+    Attributes:
+        rule: Its name.
+        reason: Why, with the figures.
+        gate: The gate that holds it back, or "banned".
+    """
+
+    rule: str
+    reason: str
+    gate: str
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """How far the rules of a matrix can be relied on.
+
+    Attributes:
+        evidence: What is known of each rule, in column order.
+    """
+
+    evidence: tuple[RuleEvidence, ...]
+
+    def of(self, rule: str) -> RuleEvidence | None:
+        """What is known of a rule; None where it was not looked at."""
+        return next((known for known in self.evidence if known.rule == rule), None)
+
+    def gated(self, *, only_always: bool = False, pinned: Sequence[str] = (), gates: Sequence[Gate] = GATES) -> tuple[DroppedRule, ...]:
+        """The rules that are held back, each by the first gate that has something against it, in column order.
+
+        Args:
+            only_always: Pass over the gates that a method may do without.
+            pinned: Rules that only the gates that always hold may hold back.
+            gates: Which gates.
+        """
+        found = []
+        for known in self.evidence:
+            asked = [gate for gate in gates if gate.always or not (only_always or known.rule in pinned)]
+            spoken = next(((reason, gate.name) for gate in asked if (reason := gate.reason(known))), None)
+            if spoken is not None:
+                found.append(DroppedRule(known.rule, *spoken))
+        return tuple(found)
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """As the command line prints it."""
+        return [known.to_json() for known in self.evidence]
+
+
+def reliability_of(
+    matrix: ScoreMatrix,
+    texts: pl.DataFrame | None = None,
+    rules: Sequence[Rule] = (),
+    *,
+    truth: RowTruth | None = None,
+    seed: int = 0,
+    cancel: Cancel = NEVER,
+    progress: Progress = silent,
+) -> Reliability:
+    """Gathers what is known of the rules of a matrix.
+
+    Args:
+        matrix: Scores of all rules.
+        texts: `Dataset.texts()`, to score reworded rows a second time; None leaves the self-agreement of formula rules unknown.
+        rules: The formula rules among those of the matrix.
+        truth: True quality of some rows.
+        seed: Of the sample of reworded rows.
+        cancel: Asked between blocks of rows.
+        progress: In rows scored a second time.
+
+    Raises:
+        CancelledError: When stopped.
+    """
+    again: dict[str, Retest] = {
+        name: Retest(rating.retest, rating.rated, "rated twice") for name, rating in matrix.ratings.items() if rating.retest is not None
+    }
+    if texts is not None:
+        again |= retests(texts, matrix, rules, seed=seed, cancel=cancel, progress=progress)
+    agreements: Mapping[str, TruthAgreement] = truth_agreements(matrix, truth) if truth is not None else {}
+    return Reliability(
+        tuple(
+            _evidence(summary, matrix.scores[:, at], matrix.ratings.get(summary.rule), again.get(summary.rule), agreements.get(summary.rule))
+            for at, summary in enumerate(matrix.summaries)
+        )
+    )
+
+
+def _evidence(
+    summary: RuleSummary, scores: NDArray[np.float32], rating: RatingSummary | None, again: Retest | None, truth: TruthAgreement | None
+) -> RuleEvidence:
+    alike = len(scores) > 0 and bool(scores.min() == scores.max())
+    share = summary.most_common_share if len(scores) else 1.0
+    return RuleEvidence(summary.rule, float(scores[0]) if alike else None, share, len(scores), rating, again, truth)
