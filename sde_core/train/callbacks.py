@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sde_core.jobs import JobContext
+from sde_core.train.row_losses import RowLossRecorder
 
 COMPLETE = "complete"
 """A file in a checkpoint's folder that says that all of it was written."""
@@ -57,12 +58,13 @@ class Memory:
         return self._bytes
 
 
-def event_callback(context: JobContext, device: str) -> Any:
+def event_callback(context: JobContext, device: str, row_losses: RowLossRecorder) -> Any:
     """The callback that reports a run to its job and stops it when the job is asked to stop.
 
     Args:
         context: The job.
         device: "cpu", "cuda" or "mps".
+        row_losses: What every row cost; written after each step.
     """
     from transformers import TrainerCallback
 
@@ -78,6 +80,7 @@ def event_callback(context: JobContext, device: str) -> Any:
             context.report(state.global_step, state.max_steps)
 
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
+            row_losses.write(state.global_step, held_out=False)
             context.report(state.global_step, state.max_steps)
             control.should_save |= args.world_size == 1 and time.monotonic() - self.saved > CHECKPOINT_SECONDS
             if _asked_to_stop(context, args):
@@ -90,6 +93,7 @@ def event_callback(context: JobContext, device: str) -> Any:
                 tokens_s = rate.add(time.monotonic(), state.num_input_tokens_seen)
                 context.event("step", **_step_fields(logs, state), tokens_s=round(tokens_s, 1), **memory.bytes())
             elif "eval_loss" in logs:
+                row_losses.write(state.global_step, held_out=True)
                 context.event("eval", step=state.global_step, loss=logs["eval_loss"])
 
         def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:

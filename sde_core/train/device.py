@@ -20,6 +20,7 @@ class DevicePlan:
         quantize: "none" or "4bit".
         name: The device in words.
         processes: Processes that train together.
+        process: Which of them this one is, from 0.
     """
 
     device: str
@@ -27,6 +28,7 @@ class DevicePlan:
     quantize: str
     name: str
     processes: int = 1
+    process: int = 0
 
 
 def missing_packages() -> list[str]:
@@ -79,7 +81,9 @@ def plan_device(recipe: Recipe) -> DevicePlan:
         raise UsageError(f"The recipe asks for {device}, and this machine has none that torch can use.", "Set --set device=auto.")
     _refuse_quantize(recipe, device)
     name = torch.cuda.get_device_name() if device == "cuda" else f"{torch.get_num_threads()} CPU threads" if device == "cpu" else "Apple GPU"
-    return DevicePlan(device, _precision(recipe, device), recipe.quantize, name, int(os.environ.get("WORLD_SIZE", "1")))
+    return DevicePlan(
+        device, _precision(recipe, device), recipe.quantize, name, int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
+    )
 
 
 def _precision(recipe: Recipe, device: str) -> str:

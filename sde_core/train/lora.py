@@ -17,6 +17,7 @@ from sde_core.train.device import DevicePlan
 from sde_core.train.order import EpochSampler
 from sde_core.train.preflight import steps_of
 from sde_core.train.recipe import Recipe, listed
+from sde_core.train.row_losses import RowLossRecorder, row_losses_path
 from sde_core.train.samples import Collator, Sample, Samples
 from sde_core.train.tokenizer import EMBEDDED_HINT, Tokenizer, hub_is_reachable, model_location
 
@@ -155,6 +156,7 @@ def _trainer(
 ) -> Any:
     from transformers import PrinterCallback, ProgressCallback, Trainer
 
+    recorder = RowLossRecorder(row_losses_path(context.folder, plan.process))
     lengths = np.array([len(sample.ids) for sample in train])
 
     class OrderedTrainer(Trainer):  # type: ignore[misc]
@@ -163,13 +165,18 @@ def _trainer(
         def _get_train_sampler(self, *_: Any, **__: Any) -> EpochSampler:
             return EpochSampler(lengths, recipe.batch_size * plan.processes, seed=recipe.seed, grouped=recipe.group_by_length)
 
+        def compute_loss(self, model: Any, inputs: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+            recorder.rows, recorder.held_out = inputs.pop("rows", None), not model.training
+            return super().compute_loss(model, inputs, *args, **kwargs)
+
     trainer = OrderedTrainer(
         model=model,
         args=_arguments(context, recipe, plan, steps_of(len(train), recipe, plan.processes), evaluates=bool(held_out)),
         train_dataset=train,
         eval_dataset=held_out or None,
         data_collator=Collator(tokenizer.pad_id, 8 if plan.device == "cuda" else 1),
-        callbacks=[event_callback(context, plan.device)],
+        compute_loss_func=recorder.loss,
+        callbacks=[event_callback(context, plan.device, recorder)],
     )
     for printing in (PrinterCallback, ProgressCallback):
         trainer.remove_callback(printing)

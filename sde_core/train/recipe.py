@@ -189,7 +189,7 @@ def listed(names: str) -> list[str]:
 
 def _parsed_yaml(text: str) -> Any:
     try:
-        import yaml  # type: ignore[import-untyped]
+        import yaml
     except ImportError as error:
         raise InputError("Reading YAML needs the package PyYAML.", "Install it, or write the recipe as JSON.") from error
     try:

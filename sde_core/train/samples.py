@@ -69,7 +69,7 @@ class Collator:
         self._multiple = multiple
 
     def __call__(self, samples: Sequence[Sample]) -> dict[str, Any]:
-        """Tensors int64[b, k]: "input_ids", "attention_mask", "labels"."""
+        """Tensors int64[b, k]: "input_ids", "attention_mask", "labels"; and int64[b], the "rows" that they are."""
         import torch
 
         longest = max(len(sample.ids) for sample in samples)
@@ -80,7 +80,9 @@ class Collator:
         for i, sample in enumerate(samples):
             length = len(sample.ids)
             ids[i, :length], labels[i, :length], mask[i, :length] = sample.ids, sample.labels, 1
-        return {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask), "labels": torch.from_numpy(labels)}
+        rows = np.array([sample.row for sample in samples], dtype=np.int64)
+        tensors = {"input_ids": ids, "attention_mask": mask, "labels": labels, "rows": rows}
+        return {name: torch.from_numpy(values) for name, values in tensors.items()}
 
 
 def _batched(rows: Iterable[SnapshotRow], size: int) -> Iterator[list[SnapshotRow]]:

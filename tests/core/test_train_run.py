@@ -11,6 +11,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tiny_model import make_tiny_model
 
@@ -19,6 +20,7 @@ from sde_core.jobs import list_jobs
 from sde_core.jobs.job import new_job_folder
 from sde_core.train.launch import launch_training
 from sde_core.train.recipe import Recipe, read_recipe
+from sde_core.train.row_losses import read_row_losses
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 240
@@ -117,6 +119,17 @@ def test_the_job_folder_says_exactly_what_was_trained(world, finished):
     for name in ("recipe.json", "manifest.json"):
         assert (finished.result_dir / name).read_bytes() == (finished.folder / name).read_bytes()
     assert not list(finished.result_dir.rglob("*.bin"))
+
+
+def test_every_row_of_every_step_has_its_loss(finished):
+    losses, steps = read_row_losses(finished.folder), {event["step"]: event["loss"] for event in events_of(finished, "step")}
+    for step, loss in steps.items():
+        here = (losses.steps == step) & ~losses.held_out
+        assert len(losses.of_step(step)) == here.sum() > 0
+        assert np.average(losses.losses[here], weights=losses.tokens[here]) == pytest.approx(loss, rel=1e-3)
+    kept = [json.loads(line) for line in (finished.folder / "rows.jsonl").read_text().splitlines()]
+    assert set(losses.rows[losses.held_out].tolist()) == {row["row"] for row in kept if row["split"] == "held-out"}
+    assert set(losses.steps[losses.held_out].tolist()) == {10, 20, 30, 40}
 
 
 def test_the_adapter_loads_and_has_learnt(world, finished):
