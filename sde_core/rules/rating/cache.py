@@ -24,12 +24,14 @@ from numpy.typing import NDArray
 from sde_core.errors import UsageError
 from sde_core.files import atomic_write, unwritable
 from sde_core.rules.plain_rule import PlainRule
-from sde_core.rules.rating.prompts import Example
+from sde_core.rules.rating.judge import Answer
+from sde_core.rules.rating.prompts import Example, Reading
 
 FIRST, RETEST = 0, 1
 """The slots of a rating: the rating itself, and the second one that tells how far the judge agrees with itself."""
 
-_RECORD = np.dtype([("row", "<u8"), ("score", "<f4"), ("slot", "u1"), ("mass", "u1"), ("check", "<u2")])
+_RECORD = np.dtype([("row", "<u8"), ("score", "<f4"), ("tokens_in", "<u4"), ("tokens_out", "<u4"), ("slot", "u1"), ("mass", "u1"), ("check", "<u2")])
+_UNCOUNTED = (1 << 32) - 1
 _SEAL = 0x5DE5
 _SYNC_EVERY = 512
 _KEPT_REPLIES = 200
@@ -85,12 +87,6 @@ class Usage:
     tokens_in: int = 0
     tokens_out: int = 0
 
-    def plus(self, other: Usage) -> Usage:
-        """Both together."""
-        return Usage(
-            self.calls + other.calls, self.counted + other.counted, self.tokens_in + other.tokens_in, self.tokens_out + other.tokens_out
-        )  # fmt: skip
-
 
 class RatingCache:
     """All ratings of a dataset.
@@ -143,11 +139,14 @@ class RatingCache:
 
     def usage(self, judge_id: str, prompt_version: str, run: str = "") -> Usage:
         """What the judge was asked in this form so far, by one run or by all."""
-        total = Usage()
-        for line in _json_lines(self._folder_of(judge_id, prompt_version) / "usage.jsonl"):
-            if not run or line.get("run") == run:
-                total = total.plus(Usage(*(int(line.get(name, 0)) for name in ("calls", "counted", "tokens_in", "tokens_out"))))
-        return total
+        calls = counted = tokens_in = tokens_out = 0
+        for path in self._folder_of(judge_id, prompt_version).glob(f"*.{_run_mark(run)}.ratings" if run else "*.ratings"):
+            records = _read_records(path)
+            told = records[(records["tokens_in"] != _UNCOUNTED) & (records["tokens_out"] != _UNCOUNTED)]
+            calls, counted = calls + len(records), counted + len(told)
+            tokens_in += int(told["tokens_in"].sum(dtype=np.int64))
+            tokens_out += int(told["tokens_out"].sum(dtype=np.int64))
+        return Usage(calls, counted, tokens_in, tokens_out)
 
     def unparsed_replies(self, judge_id: str, prompt_version: str) -> list[dict[str, Any]]:
         """The first replies that were no ratings, each with `rule`, `reply` and `mass`; hostile as all text of a model is."""
@@ -195,10 +194,9 @@ class RatingWriter:
     """Appends ratings; what `add` returned from survives the death of the process. A context manager that holds a lock on its folder."""
 
     def __init__(self, folder: Path, about: dict[str, str], run: str) -> None:
-        self._folder, self._run = folder, run
-        self._stamp = f"{time.time_ns():020d}-{os.getpid()}-{secrets.token_hex(2)}"
+        self._folder = folder
+        self._stamp = f"{time.time_ns():020d}-{os.getpid()}-{secrets.token_hex(2)}.{_run_mark(run)}"
         self._files: dict[str, int] = {}
-        self._usage = Usage()
         self._unsynced = 0
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -222,35 +220,40 @@ class RatingWriter:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def add(self, rule: PlainRule, row_key: int, slot: int, score: float | None, mass: float | None, usage: Usage, reply: str) -> None:
+    def add(self, rule: PlainRule, row_key: int, slot: int, reading: Reading, answer: Answer) -> None:
         """Writes one rating before it returns.
+
+        Args:
+            rule: By what was rated.
+            row_key: What was shown, as by `row_keys`.
+            slot: `FIRST` or `RETEST`.
+            reading: What the reply says.
+            answer: The reply and what it cost.
 
         Raises:
             ReadOnlyError: When it cannot be written.
         """
         record = np.zeros(1, _RECORD)
         record["row"], record["slot"] = row_key, slot
-        record["score"] = np.nan if score is None else score
-        record["mass"] = 0 if mass is None else round(min(max(mass, 0.0), 1.0) * 255)
+        record["score"] = np.nan if reading.score is None else reading.score
+        record["tokens_in"] = _UNCOUNTED if answer.tokens_in is None else min(answer.tokens_in, _UNCOUNTED - 1)
+        record["tokens_out"] = _UNCOUNTED if answer.tokens_out is None else min(answer.tokens_out, _UNCOUNTED - 1)
+        record["mass"] = 0 if reading.mass is None else round(min(max(reading.mass, 0.0), 1.0) * 255)
         record["check"] = _checks(record)
         try:
             _write(self._file(rule.definition), record.tobytes())
-            if score is None and self._replies_left > 0:
+            if reading.score is None and self._replies_left > 0:
                 self._replies_left -= 1
-                self._append("replies.jsonl", {"rule": rule.name, "reply": _writable(reply[:_REPLY_CHARS]), "mass": mass})
-            self._count(usage)
+                self._append("replies.jsonl", {"rule": rule.name, "reply": _writable(answer.text[:_REPLY_CHARS]), "mass": reading.mass})
+            self._unsynced += 1
+            if self._unsynced >= _SYNC_EVERY:
+                self.sync()
         except OSError as error:
             raise unwritable(self._folder, error) from error
 
     def sync(self) -> None:
         """Makes sure that what was written survives the machine going down too."""
         self._unsynced = 0
-        if self._usage != Usage():
-            spent, self._usage = self._usage, Usage()
-            self._append(
-                "usage.jsonl",
-                {"run": self._run, "calls": spent.calls, "counted": spent.counted, "tokens_in": spent.tokens_in, "tokens_out": spent.tokens_out},
-            )
         for file in self._files.values():
             os.fsync(file)
 
@@ -263,12 +266,6 @@ class RatingWriter:
                 os.close(file)
             self._files.clear()
             os.close(self._lock)
-
-    def _count(self, usage: Usage) -> None:
-        self._usage = self._usage.plus(usage)
-        self._unsynced += 1
-        if self._unsynced >= _SYNC_EVERY:
-            self.sync()
 
     def _file(self, name: str) -> int:
         if name not in self._files:
@@ -339,6 +336,10 @@ def _json_lines(path: Path) -> Iterator[dict[str, Any]]:
 
 def _writable(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _run_mark(run: str) -> str:
+    return _hashed(run)[:8] if run else "0"
 
 
 def _hashed(name: str) -> str:

@@ -130,8 +130,8 @@ class PromptForm:
 
 
 _FIVE = ("1", "2", "3", "4", "5")
-EXPECTED = PromptForm("expected", "expected place on a scale of 1 to 5, from the probabilities of its tokens", "delimited", _FIVE, True, 2)
-SCALE = PromptForm("scale", "a number from 1 to 5 as the judge writes it, where a server tells no probabilities", "delimited", _FIVE, False, 4)
+EXPECTED = PromptForm("expected", "expected place on a scale of 1 to 5, from the probabilities of its tokens", "delimited", _FIVE, True, 3)
+SCALE = PromptForm("scale", "a number from 1 to 5 as the judge writes it, where a server tells no probabilities", "delimited", _FIVE, False, 3)
 PAPER = PromptForm("paper", "a number from 0 to 1 as the judge writes it: the prompt of arXiv 2410.04715", "paper", (), False, 8)
 FORMS: Mapping[str, PromptForm] = {form.name: form for form in (EXPECTED, SCALE, PAPER)}
 """Prompt forms by name; the first is the default."""

@@ -1,0 +1,214 @@
+"""A judge behind an OpenAI-style address: vLLM, Ollama, llama.cpp, transformers serve, or a hosted one."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from sde_core.errors import JobError, ModelError, UsageError
+from sde_core.progress import Cancel, raise_if_cancelled
+from sde_core.rules.rating.calls import LARGEST_REPLY, Caller, Patience, ServerHints
+from sde_core.rules.rating.credentials import scrubbed
+from sde_core.rules.rating.judge import Answer, Place, Question
+from sde_core.rules.rating.replies import read_models, refusal_of
+from sde_core.visible import visible
+
+if TYPE_CHECKING:
+    from httpx2 import AsyncClient
+
+DEFAULT_CONCURRENCY = 8
+MOST_CONCURRENCY = 256
+_LOOK_S = 0.2
+_MOST_IN_VAIN = 8
+"""Questions in a row that find no reply, beyond those under way at once, before the judge counts as gone."""
+_CONNECT_S = 10.0
+
+
+class EndpointJudge:
+    """A model of a server; make one with `connect`.
+
+    Args:
+        address: The base address, such as "http://127.0.0.1:8000/v1".
+        model: One of the server's models.
+        models: What the server lists.
+        key: Sent as a bearer token; "" for none.
+        concurrency: Questions under way at once.
+        patience: How long and how often to try.
+    """
+
+    def __init__(self, address: str, model: str, models: tuple[dict[str, Any], ...], key: str, concurrency: int, patience: Patience) -> None:
+        self._address, self._model, self._key = address, model, key
+        self._concurrency, self._patience = concurrency, patience
+        self._models = models
+
+    def __repr__(self) -> str:
+        return f"EndpointJudge({self.id!r})"
+
+    @property
+    def id(self) -> str:
+        """Address, model, and what the server tells about which weights it stands for."""
+        listed = next((model for model in self._models if model["id"] == self._model), {})
+        root, meta = listed.get("root"), listed.get("meta")
+        sizes = (
+            [f"{name}={meta[name]}" for name in ("n_params", "size", "n_vocab") if isinstance(meta.get(name), int)] if isinstance(meta, dict) else []
+        )
+        return " ".join([self._address, self._model, *([f"root={root}"] if isinstance(root, str) and root != self._model else []), *sizes])
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self._model
+
+    def answers(self, questions: Iterable[tuple[Place, Question]], *, cancel: Cancel) -> Iterator[tuple[Place, Answer]]:
+        """See `Judge.answers`; runs an event loop of its own, so that it may be used in any thread without one."""
+        loop = asyncio.new_event_loop()
+        client = self._client()
+        hints = ServerHints(self._address, self._model, tuple(model["id"] for model in self._models), bool(self._key))
+        caller = Caller(client, f"{self._address}/chat/completions", self._model, self._key, self._patience, hints)
+        under_way: dict[asyncio.Task[Answer], Place] = {}
+        source, in_vain = iter(questions), 0
+        try:
+            while True:
+                raise_if_cancelled(cancel)
+                self._fill(loop, caller, source, under_way)
+                if not under_way:
+                    return
+                done, _ = loop.run_until_complete(asyncio.wait(under_way, timeout=_LOOK_S, return_when=asyncio.FIRST_COMPLETED))
+                failed = [task.exception() for task in done if task.exception() is not None]
+                for task in done:
+                    place = under_way.pop(task)
+                    if task.exception() is None:
+                        answer = task.result()
+                        in_vain = in_vain + 1 if answer.problem.startswith("No reply") else 0
+                        yield place, answer
+                        self._give_up_after(in_vain, answer)
+                if failed:
+                    raise failed[0]  # type: ignore[misc]
+        finally:
+            _close(loop, client, list(under_way))
+
+    def _fill(
+        self, loop: asyncio.AbstractEventLoop, caller: Caller, source: Iterator[tuple[Place, Question]], under_way: dict[asyncio.Task[Answer], Place]
+    ) -> None:
+        while len(under_way) < self._concurrency:
+            found = next(source, None)
+            if found is None:
+                return
+            under_way[loop.create_task(caller.answer(found[1]))] = found[0]
+
+    def _give_up_after(self, in_vain: int, answer: Answer) -> None:
+        if in_vain >= self._concurrency + _MOST_IN_VAIN:
+            raise JobError(
+                f"{self._address} stopped answering: {in_vain} questions in a row found no reply. {answer.problem}",
+                "Nothing is lost: when it answers again, the same command goes on from here.",
+            )
+
+    def _client(self) -> AsyncClient:
+        import httpx2
+
+        limits = httpx2.Limits(max_connections=self._concurrency, max_keepalive_connections=self._concurrency)
+        timeout = httpx2.Timeout(self._patience.timeout_s, connect=min(_CONNECT_S, self._patience.timeout_s))
+        return httpx2.AsyncClient(headers=_headers(self._key), limits=limits, timeout=timeout, trust_env=not _is_here(self._address))
+
+
+def connect(
+    url: str, model: str = "", *, key: str = "", concurrency: int = DEFAULT_CONCURRENCY, patience: Patience | None = None
+) -> EndpointJudge:  # fmt: skip
+    """Finds the judge at an address, by asking it for its models.
+
+    Args:
+        url: Any address of the server; "/v1" is added where it has no path.
+        model: Which of its models; may be left out where it has one.
+        key: A bearer token; "" for none.
+        concurrency: Questions under way at once, 1 to 256.
+        patience: How long and how often to try.
+
+    Raises:
+        UsageError: When the address makes no sense, or one of several models must be chosen.
+        ModelError: When the server refuses.
+        JobError: When nothing answers there.
+    """
+    address = base_address(url)
+    if not 1 <= concurrency <= MOST_CONCURRENCY:
+        raise UsageError(f"{concurrency} questions at once make no sense.", f"Choose 1 to {MOST_CONCURRENCY}.")
+    models = _listed_models(address, key)
+    names = [listed["id"] for listed in models]
+    if not model and len(names) != 1:
+        shown = ", ".join(visible(name, 60) for name in names[:12])
+        raise UsageError(
+            f"{address} has {len(names) or 'a list of no'} models.", f"Choose one with --model: {shown}." if names else "Name it with --model."
+        )
+    return EndpointJudge(address, model or names[0], tuple(models), key, concurrency, patience or Patience())
+
+
+def base_address(url: str) -> str:
+    """The address that "/chat/completions" is added to.
+
+    Raises:
+        UsageError: When it is none, or holds a secret.
+    """
+    parts = urlsplit(url.strip())
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise UsageError(f"{visible(url.rpartition('@')[2], 80)!r} is no address of a server.", "Write it as http://127.0.0.1:8000/v1.")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise UsageError(
+            "The judge's address holds more than host, port and path.", "Keep keys out of it; name the variable that holds one: --api-key-env."
+        )
+    path = parts.path.rstrip("/").removesuffix("/chat/completions").removesuffix("/models")
+    return f"{parts.scheme}://{parts.netloc}{path or '/v1'}"
+
+
+def _listed_models(address: str, key: str) -> list[dict[str, Any]]:
+    import httpx2
+
+    try:
+        with (
+            httpx2.Client(headers=_headers(key), timeout=_CONNECT_S, trust_env=not _is_here(address)) as client,
+            client.stream("GET", f"{address}/models") as response,
+        ):
+            content, status, location = _beginning(response.iter_raw()), response.status_code, response.headers.get("location", "")
+    except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+        said = visible(scrubbed(str(error), key), 120)
+        raise JobError(f"Nothing answers at {address}: {said or type(error).__name__}.", "Is the server running, and is this its address?") from error
+    if status in (401, 403) or 300 <= status < 400:
+        said = f" It says: {visible(scrubbed(refusal_of(content), key), 200)}"
+        raise ServerHints(address, "", (), bool(key)).refused(status, said, visible(location, 80))
+    return read_models(content) if status == 200 else []
+
+
+def _beginning(parts: Iterable[bytes]) -> bytes:
+    content = bytearray()
+    for part in parts:
+        content += part
+        if len(content) > LARGEST_REPLY:
+            break
+    return bytes(content)
+
+
+def _headers(key: str) -> dict[str, str]:
+    base = {"content-type": "application/json", "accept": "application/json", "accept-encoding": "identity", "user-agent": "sde"}
+    return base | ({"authorization": f"Bearer {key}"} if key else {})
+
+
+def _is_here(address: str) -> bool:
+    """Whether the address is this machine's own, which no proxy reaches."""
+    host = urlsplit(address).hostname or ""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _close(loop: asyncio.AbstractEventLoop, client: AsyncClient, tasks: list[asyncio.Task[Answer]]) -> None:
+    for task in tasks:
+        task.cancel()
+    loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+    loop.run_until_complete(client.aclose())
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    loop.close()
+
+
+__all__ = ["DEFAULT_CONCURRENCY", "EndpointJudge", "ModelError", "base_address", "connect"]
