@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+_EIGHTHS = " ▁▂▃▄▅▆▇█"
 _SPANS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
@@ -41,3 +44,9 @@ def size_of(count: float) -> str:
         if count < 999.5:
             return f"{count:.3g} {unit}"
     return f"{count:,.0f} TB"
+
+
+def sparkline(counts: Sequence[int]) -> str:
+    """One character a bin, the highest full; a bin that holds anything is never blank."""
+    highest = max(counts, default=0)
+    return "".join(_EIGHTHS[max(1, round(8 * count / highest)) if count else 0] for count in counts)

@@ -12,11 +12,14 @@ import numpy.typing as npt
 from sde_core.progress import NEVER, Cancel, raise_if_cancelled
 from sde_core.select.protocol import Positions, Selection, positions_of
 from sde_core.select.seeding import seeded_priority
+from sde_core.select.vendi import vendi_score
 
 BLOCK_ROWS = 4096
 SPREAD_ROWS = 256
 LENGTH_EDGES = (0, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
-"""Lower edges of the length histogram's bins, in characters; the last bin has no upper edge."""
+"""Lower edges of the bins of a length histogram, in characters or tokens; the last bin has no upper edge."""
+
+Counts = tuple[tuple[str, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,19 @@ class RowFeatures:
 
 
 @dataclass(frozen=True, slots=True)
+class Clusters:
+    """What rows are about, as far as their embeddings tell.
+
+    Attributes:
+        names: The largest first.
+        codes: The place of each row's cluster in `names`, int[n]; -1 where it has none.
+    """
+
+    names: tuple[str, ...]
+    codes: npt.NDArray[np.integer]
+
+
+@dataclass(frozen=True, slots=True)
 class SubsetProfile:
     """One subset in figures.
 
@@ -60,16 +76,26 @@ class SubsetProfile:
         mean_distance: Mean cosine distance of the rows left out to the nearest chosen one; 0 where none is left out. Rows without a direction
             (empty texts) are near to nothing and do not count.
         covering_radius: The largest of those distances.
+        vendi: How many rows with nothing in common the rows are worth (see `sde_core.select.vendi`).
+        clusters: Rows of each cluster, largest in the whole first; empty where rows were not clustered.
+        tokens: Tokens in all; None where they were not counted.
+        token_quantiles: Tokens of a row at 10 %, 50 % and 90 % of the rows.
+        token_histogram: Rows in each bin of `LENGTH_EDGES`, by tokens.
     """
 
     rows: int
-    classes: tuple[tuple[str, int], ...]
+    classes: Counts
     mean_quality: float | None
     length_quantiles: tuple[float, float, float]
     length_histogram: tuple[int, ...]
     spread: float | None
     mean_distance: float
     covering_radius: float
+    vendi: float = 0.0
+    clusters: Counts = ()
+    tokens: int | None = None
+    token_quantiles: tuple[float, float, float] | None = None
+    token_histogram: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +104,7 @@ class Coverage:
 
     Attributes:
         measured_rows: How many of the rows left out the distances were measured on; None for all. On a sample the covering radius is a lower bound.
+        token_source: What counted the tokens, in words; "" where nothing did.
     """
 
     full: SubsetProfile
@@ -85,29 +112,46 @@ class Coverage:
     random: SubsetProfile
     seed: int
     measured_rows: int | None = None
+    token_source: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """The profiles as plain JSON values."""
         return asdict(self)
 
 
-def coverage_of(features: RowFeatures, selection: Selection, *, sample: int | None = None, cancel: Cancel = NEVER) -> Coverage:
+def coverage_of(
+    features: RowFeatures,
+    selection: Selection,
+    *,
+    sample: int | None = None,
+    clusters: Clusters | None = None,
+    earlier: Coverage | None = None,
+    cancel: Cancel = NEVER,
+) -> Coverage:
     """Compares a selection with all of `features` and with a random subset of equal size.
 
     Args:
         features: Every row that could have been chosen.
         selection: Its rows must be among them; others are left out of account.
         sample: Measure distances on so many rows left out, drawn by the selection's seed; None for all.
+        clusters: What the rows are about.
+        earlier: The coverage of another selection of the same features, clusters and sample; what did not change since is taken from it.
         cancel: Stops the work.
     """
     seed = selection.params.seed
     everyone = np.arange(len(features.rows))
     chosen = positions_of(features.rows, selection.rows)
+    chosen = chosen[chosen >= 0]
     order = np.argsort(seeded_priority(features.rows, seed))
-    random = order[: len(chosen)]
-    whole, proposed, drawn = (_profile(features, subset, sample, order, cancel) for subset in (everyone, chosen[chosen >= 0], random))
+
+    def profile(subset: Positions) -> SubsetProfile:
+        return _profile(features, subset, clusters, sample, order, cancel)
+
+    whole = profile(everyone) if earlier is None else earlier.full
+    same_random = earlier is not None and (earlier.seed, earlier.random.rows) == (seed, len(chosen))
+    random = earlier.random if earlier is not None and same_random else profile(order[: len(chosen)])
     measured_rows = sample if sample is not None and len(everyone) - len(chosen) > sample else None
-    return Coverage(whole, proposed, drawn, seed, measured_rows)
+    return Coverage(whole, profile(chosen), random, seed, measured_rows, features.token_source)
 
 
 def distances_to_nearest(vectors: npt.NDArray[np.float32], chosen: Positions, targets: Positions, cancel: Cancel = NEVER) -> npt.NDArray[np.float32]:
@@ -122,25 +166,54 @@ def distances_to_nearest(vectors: npt.NDArray[np.float32], chosen: Positions, ta
     return np.asarray(np.clip(1 - nearest, 0, 2))
 
 
-def _profile(features: RowFeatures, subset: Positions, sample: int | None, order: Positions, cancel: Cancel) -> SubsetProfile:
-    left_out = np.ones(len(features.rows), dtype=bool)
-    left_out[subset] = False
-    left_out &= features.vectors.any(axis=1)
-    targets = order[left_out[order]][:sample]
-    distances = distances_to_nearest(features.vectors, subset, targets, cancel) if len(targets) else np.zeros(1, dtype=np.float32)
+def _profile(
+    features: RowFeatures, subset: Positions, clusters: Clusters | None, sample: int | None, order: Positions, cancel: Cancel
+) -> SubsetProfile:
+    distances = _distances(features, subset, sample, order, cancel)
     lengths = np.asarray(features.lengths)[subset]
-    bins = np.searchsorted(LENGTH_EDGES, lengths, side="right") - 1
-    tenth, median, ninetieth = (float(x) for x in np.quantile(lengths, (0.1, 0.5, 0.9))) if len(lengths) else (0.0, 0.0, 0.0)
+    tokens = None if features.tokens is None else features.tokens[subset]
     return SubsetProfile(
         rows=len(subset),
         classes=_class_counts(features.labels, subset),
         mean_quality=float(np.mean(features.quality[subset])) if features.quality is not None and len(subset) else None,
-        length_quantiles=(tenth, median, ninetieth),
-        length_histogram=tuple(int(n) for n in np.bincount(bins, minlength=len(LENGTH_EDGES))),
+        length_quantiles=_quantiles(lengths),
+        length_histogram=_histogram(lengths),
         spread=_spread(features.vectors, subset, sample, cancel) if 1 < len(subset) < len(features.rows) else None,
         mean_distance=float(distances.mean()),
         covering_radius=float(distances.max()),
+        vendi=vendi_score(features.vectors, subset, cancel=cancel),
+        clusters=() if clusters is None else _cluster_counts(clusters, subset),
+        tokens=None if tokens is None else int(tokens.sum()),
+        token_quantiles=None if tokens is None else _quantiles(tokens),
+        token_histogram=() if tokens is None else _histogram(tokens),
     )
+
+
+def _distances(features: RowFeatures, subset: Positions, sample: int | None, order: Positions, cancel: Cancel) -> npt.NDArray[np.float32]:
+    """Distances of rows left out to the nearest row of `subset`; one 0 where no row is left out."""
+    left_out = np.ones(len(features.rows), dtype=bool)
+    left_out[subset] = False
+    left_out &= features.vectors.any(axis=1)
+    targets = order[left_out[order]][:sample]
+    return distances_to_nearest(features.vectors, subset, targets, cancel) if len(targets) else np.zeros(1, dtype=np.float32)
+
+
+def _quantiles(lengths: npt.NDArray[np.integer]) -> tuple[float, float, float]:
+    if not len(lengths):
+        return 0.0, 0.0, 0.0
+    tenth, median, ninetieth = (float(x) for x in np.quantile(lengths, (0.1, 0.5, 0.9)))
+    return tenth, median, ninetieth
+
+
+def _histogram(lengths: npt.NDArray[np.integer]) -> tuple[int, ...]:
+    bins = np.searchsorted(LENGTH_EDGES, lengths, side="right") - 1
+    return tuple(int(n) for n in np.bincount(bins, minlength=len(LENGTH_EDGES)))
+
+
+def _cluster_counts(clusters: Clusters, subset: Positions) -> Counts:
+    codes = np.asarray(clusters.codes)[subset]
+    counts = np.bincount(codes[codes >= 0], minlength=len(clusters.names))
+    return tuple((name, int(count)) for name, count in zip(clusters.names, counts, strict=True))
 
 
 def _spread(vectors: npt.NDArray[np.float32], subset: Positions, sample: int | None, cancel: Cancel) -> float:
@@ -154,7 +227,7 @@ def _spread(vectors: npt.NDArray[np.float32], subset: Positions, sample: int | N
     return float(np.clip(1 - np.concatenate(nearest), 0, 2).mean())
 
 
-def _class_counts(labels: Sequence[str] | None, subset: Positions) -> tuple[tuple[str, int], ...]:
+def _class_counts(labels: Sequence[str] | None, subset: Positions) -> Counts:
     if labels is None:
         return ()
     names, codes, totals = np.unique(np.asarray(labels, dtype=np.str_), return_inverse=True, return_counts=True)

@@ -7,8 +7,8 @@ it gain the less, the more rows are more similar still; all others gain nothing,
 
 over the rows j that are liked (w_j > 0) or disliked (w_j < 0), where w_j is how often that was said. m is the root of the number of rows, at
 least 10: ranks and not similarities bound the neighbourhood, since unrelated rows stand at 0.1 in one embedding and at 0.7 in another. Where rows
-differ in nothing, 4σ is replaced by 1. The selectors see quality' only; mean and spread stay those of the quality as it was given, so that liking one neighbourhood
-changes the weight of no other.
+differ in nothing, 4σ is replaced by 1. The selectors see quality' only; mean and spread stay those of the quality as it was given, so that liking
+one neighbourhood changes the weight of no other.
 """
 
 from __future__ import annotations

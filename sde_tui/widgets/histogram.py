@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sde_core.wording import sparkline
 from sde_tui.widgets.spans import Line, Span
 
+__all__ = ["column_lines", "sparkline"]
+
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
-
-
-def sparkline(counts: Sequence[int]) -> str:
-    """One character a bin, the highest full; a bin that holds anything is never blank."""
-    highest = max(counts, default=0)
-    return "".join(_EIGHTHS[_eighths(count, highest, 8)] for count in counts)
 
 
 def column_lines(counts: Sequence[int], height: int, width: int, selected: int | None = None) -> list[Line]:
