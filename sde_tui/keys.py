@@ -185,6 +185,10 @@ KEYS: tuple[Key, ...] = (
     Key("train", "s", "stop", "Stop", "Stop the run shown: it saves a checkpoint first, after asking.", 2),
     Key("train", "r", "resume", "Resume", "Go on with the run shown, from what it saved last.", 3),
     Key("train", "e", "recipe", "Recipe…", "Change values of the recipe that the fine-tune uses, such as max_steps=200.", 4),
+    Key("train", "right", "later", "Later step", "Put the cursor on the step that stands out most, then on later ones; enter shows the step's rows."),
+    Key("train", "left", "earlier", "Earlier step", "The same for earlier steps."),
+    Key("train", "escape", "no_step", "No step", "Take the cursor off the chart."),
+    Key("train", "l", "losses", "By loss", "Show in Records the rows of the run shown by their last loss, the highest first."),
     Key("train", "p", "preflight", "Preflight", "Find out what would train, again if texts or decisions changed.", 5),
 )
 

@@ -38,6 +38,7 @@ PARTS: tuple[tuple[str, str], ...] = (
     ("rules", "sde_tui.session_rules:RulesPart"),
     ("selection", "sde_tui.session_selection:SelectionPart"),
     ("training", "sde_tui.session_training:TrainingPart"),
+    ("run_rows", "sde_tui.session_run_rows:RunRowsPart"),
 )
 """(attribute, "module:Class") of the parts that screens bring; a class takes the session. Imported when first used."""
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+_BESIDE = 10
+
 
 class Series:
     """Values by step; a step that is reported again keeps its last value."""
@@ -54,6 +56,25 @@ class Series:
             low[column[starts]] = np.minimum.reduceat(values, starts)
             high[column[starts]] = np.maximum.reduceat(values, starts)
         return low, high
+
+    def at(self, step: int) -> float | None:
+        """The value of a step, None where it has none."""
+        value = self._values[step] if 0 <= step < len(self._values) else np.nan
+        return None if np.isnan(value) else float(value)
+
+    def highest_within(self, first: int, stop: int) -> int | None:
+        """The step of the highest value in [first, stop), None where that holds none."""
+        part = self._values[first:stop]
+        return None if np.isnan(part).all() else first + int(np.nanargmax(part))
+
+    def standing_out(self) -> int | None:
+        """The step whose value lies furthest above the median of the ten steps on either side; None where there is no value."""
+        steps, values = self.points()
+        if not len(steps):
+            return None
+        padded = np.pad(values, _BESIDE, mode="edge")
+        medians = np.median(np.lib.stride_tricks.sliding_window_view(padded, 2 * _BESIDE + 1), axis=1)
+        return int(steps[np.argmax(values - medians)])
 
     def mean_of(self, first: int, last: int) -> float | None:
         """Mean of the `first` first values when positive, else of the `last` last ones; None where there are none."""

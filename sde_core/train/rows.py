@@ -105,6 +105,12 @@ def read_row_keys(folder: Path) -> Iterator[int]:
             yield int(_parsed(line)["key"], 16)
 
 
+def read_key_of_rows(folder: Path) -> dict[int, int]:
+    """The key of each of a run's rows by its position at the launch."""
+    with (folder / "rows.jsonl").open("rb") as file:
+        return {kept["row"]: int(kept["key"], 16) for kept in map(_parsed, file)}
+
+
 def choose_held_out(dataset: Dataset, rows: Sequence[int], *, share: float, seed: int, cancel: Cancel = NEVER) -> frozenset[int]:
     """The rows to evaluate on: those of the data's own test splits where it has any, else about `share` of them, at most `MAX_HELD_OUT`.
 

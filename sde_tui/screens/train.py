@@ -8,12 +8,13 @@ from textual.containers import Container
 from textual.widget import Widget
 
 from sde_tui.screens.base import SdeScreen
-from sde_tui.screens.train_drawing import DRILL_TITLES, curve_points, figure_lines, list_items, result_words
+from sde_tui.screens.train_drawing import DRILL_TITLES, curve_points, figure_lines, list_items, result_words, step_words
+from sde_tui.session_run_rows import RunRowsPart
 from sde_tui.session_training import TrainingPart
 from sde_tui.widgets.bindings import screen_bindings
 from sde_tui.widgets.chrome import OneLine
 from sde_tui.widgets.lines import ItemList, LineList
-from sde_tui.widgets.loss_chart import LossChart
+from sde_tui.widgets.loss_chart import LossChart, plot_columns
 from sde_tui.widgets.spans import Line
 
 _HINTS = {
@@ -57,6 +58,12 @@ class TrainScreen(SdeScreen):
         return part
 
     @property
+    def run_rows(self) -> RunRowsPart:
+        """The rows behind the curve."""
+        part: RunRowsPart = self.session.part("run_rows")
+        return part
+
+    @property
     def things(self) -> ItemList:
         """The set and the runs."""
         return self.query_one("#things", ItemList)
@@ -88,7 +95,7 @@ class TrainScreen(SdeScreen):
         for name, line in zip(("losses", "rates"), figure_lines(self.part, width), strict=True):
             self.query_one(f"#{name}", OneLine).show(line, [])
         chart = self.query_one("#chart", LossChart)
-        chart.show(curve_points(self.part, chart.size.width))
+        chart.show(curve_points(self.part, chart.size.width, self.run_rows.step))
 
     def on_line_list_moved(self, event: LineList.Moved) -> None:
         kind, value = self.things.value or ("", "")
@@ -106,6 +113,8 @@ class TrainScreen(SdeScreen):
         if part.stage:
             return [(f"{part.stage}…", "accent")]
         status = part.shown_status
+        if self.run_rows.step is not None:
+            return step_words(self.run_rows)
         if status is not None and status.state in _HINTS:
             return [(_HINTS[status.state], "dim")]
         if status is not None and status.state in ("stopped", "lost", "failed"):
@@ -134,6 +143,9 @@ class TrainScreen(SdeScreen):
     # ---- keys
 
     def action_open_line(self) -> None:
+        if self.run_rows.step is not None:
+            self.run_rows.drill_step(self.NAME)
+            return
         kind, value = self.things.value or ("", "")
         if kind == "rows":
             self.session.records.drill(self.part.rows_with(value), DRILL_TITLES[value], screen=self.NAME)
@@ -141,10 +153,35 @@ class TrainScreen(SdeScreen):
             self.part.drill_run(self.NAME)
 
     def why_not_open_line(self) -> str:
+        if self.run_rows.step is not None:
+            return ""
         kind, value = self.things.value or ("", "")
         if kind == "rows" and not self.part.rows_with(value):
             return "There are no such rows."
         return "" if kind else "There is nothing here to open."
+
+    def action_later(self) -> None:
+        self._move_step(1)
+
+    def action_earlier(self) -> None:
+        self._move_step(-1)
+
+    def _move_step(self, direction: int) -> None:
+        self.run_rows.move(direction, plot_columns(self.query_one("#chart", LossChart).size.width) // 2)
+
+    def why_not_later(self) -> str:
+        return self.run_rows.why_no_step()
+
+    why_not_earlier = why_not_losses = why_not_later
+
+    def action_no_step(self) -> None:
+        self.run_rows.leave()
+
+    def why_not_no_step(self) -> str:
+        return "" if self.run_rows.step is not None else "No step is under the cursor: → puts it on the step that stands out most."
+
+    def action_losses(self) -> None:
+        self.run_rows.drill_losses(self.NAME)
 
     def action_stop(self) -> None:
         status = self.part.shown_status

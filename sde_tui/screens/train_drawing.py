@@ -16,6 +16,7 @@ from sde_tui.widgets.spans import Line, Span, fit, width_of
 if TYPE_CHECKING:
     from sde_core.train.preflight import PreflightSummary
     from sde_tui.session_jobs import JobLine
+    from sde_tui.session_run_rows import RunRowsPart
     from sde_tui.session_training import TrainingPart
 
 _VERDICT_LINES = (
@@ -138,15 +139,15 @@ def _rate_line(part: TrainingPart, latest: dict[str, Any]) -> Line:
     return [(" " + " · ".join(words), "text")]
 
 
-def curve_points(part: TrainingPart, width: int) -> CurvePoints:
-    """The shown run's curve for a chart of this many cells."""
+def curve_points(part: TrainingPart, width: int, cursor: int | None = None) -> CurvePoints:
+    """The shown run's curve for a chart of this many cells, with a line at the step `cursor`."""
     curve = part.curve
     if curve is None or (not curve.train.count and not curve.held_out.count):
         return CurvePoints()
     steps = max(curve.steps or 0, curve.train.last_step, curve.held_out.last_step, 1)
     low, high = curve.train.columns(plot_columns(width), steps)
     at, losses = curve.held_out.points()
-    return CurvePoints(low.tolist(), high.tolist(), list(zip(at.tolist(), losses.tolist(), strict=True)), steps)
+    return CurvePoints(low.tolist(), high.tolist(), list(zip(at.tolist(), losses.tolist(), strict=True)), steps, cursor)
 
 
 def result_words(part: TrainingPart) -> Sequence[Span]:
@@ -161,6 +162,14 @@ def result_words(part: TrainingPart) -> Sequence[Span]:
         ("enter", "accent"),
         (" shows the rows it saw", "dim"),
     ]
+
+
+def step_words(run_rows: RunRowsPart) -> Line:
+    """The step under the cursor, and what can be done with it."""
+    loss = run_rows.loss
+    words = f"step {run_rows.step:,} · loss {'not a number' if loss is None else _number(loss)} · "
+    return [(words, "text"), ("enter", "accent"), (" its rows, highest loss first · ", "dim"), ("←→", "accent"), (" another · ", "dim"),
+            ("esc", "accent"), (" leaves", "dim")]  # fmt: skip
 
 
 # ---- words

@@ -29,12 +29,14 @@ class CurvePoints:
         high: Highest one.
         held_out: (step, loss) of each evaluation.
         steps: The step at the right edge.
+        cursor: The step that a line is drawn at; None for no line.
     """
 
     low: Sequence[float] = ()
     high: Sequence[float] = ()
     held_out: Sequence[tuple[int, float]] = ()
     steps: int = 1
+    cursor: int | None = None
 
 
 def plot_columns(width: int) -> int:
@@ -57,17 +59,22 @@ def chart_lines(points: CurvePoints, height: int) -> list[Line]:
     canvas = _Canvas(len(points.low), rows * 4, bottom, top)
     canvas.draw(points.low, points.high)
     labels = _labels(bottom, top, step, rows)
-    markers = {(canvas.line_of(loss) // 4, min(at * len(points.low) // (points.steps + 1), len(points.low) - 1) // 2) for at, loss in points.held_out}
-    lines = [[(labels[y], "dim"), *_cells(canvas.row(y), {x for at, x in markers if at == y})] for y in range(rows)]
+    markers = {(canvas.line_of(loss) // 4, _cell_of(at, points)) for at, loss in points.held_out}
+    cursor = None if points.cursor is None else _cell_of(points.cursor, points)
+    lines = [[(labels[y], "dim"), *_cells(canvas.row(y), {x for at, x in markers if at == y}, cursor)] for y in range(rows)]
     return [*lines, _axis(points.steps, len(points.low) // 2)]
 
 
-def _cells(row: Sequence[int], markers: set[int]) -> list[Span]:
+def _cell_of(step: int, points: CurvePoints) -> int:
+    return min(step * len(points.low) // (points.steps + 1), len(points.low) - 1) // 2
+
+
+def _cells(row: Sequence[int], markers: set[int], cursor: int | None) -> list[Span]:
     spans: list[Span] = []
     text = ""
     for x, dots in enumerate(row):
-        if x in markers:
-            spans += [(text, "accent"), (_HELD_OUT, "warn")]
+        if x in markers or x == cursor:
+            spans += [(text, "accent"), (_HELD_OUT, "warn") if x in markers else (chr(0x2800 + dots) if dots else "┊", "strong")]
             text = ""
         else:
             text += chr(0x2800 + dots) if dots else " "

@@ -48,3 +48,22 @@ def test_a_run_that_was_resumed_has_one_curve():
     assert curve.held_out.latest == 7.0
     assert (curve.steps, curve.facts, curve.train.mean_of(2, 0), curve.train.mean_of(0, 2)) == (5, {"training": 9}, 7.5, 6.25)
     assert curve.latest["step"] == 4
+
+
+@given(POINTS, st.integers(0, 400), st.integers(1, 60))
+def test_the_highest_value_of_a_range_is_found(points, first, length):
+    series = Series()
+    for step, value in points.items():
+        series.set(step, value)
+    inside = {step: value for step, value in points.items() if first <= step < first + length}
+    found = series.highest_within(first, first + length)
+    assert (found in inside and inside[found] == max(inside.values())) if inside else found is None
+    assert series.at(first) == points.get(first)
+
+
+def test_the_step_that_stands_out_is_a_spike_and_not_the_high_beginning():
+    series = Series()
+    for step in range(1, 101):
+        series.set(step, 4.0 / step**0.3 + (1.0 if step == 60 else 0.0))
+    assert series.standing_out() == 60
+    assert Series().standing_out() is None

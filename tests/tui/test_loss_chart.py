@@ -119,3 +119,13 @@ def test_a_week_of_steps_costs_the_chart_as_much_as_a_minute():
     low, high = series.columns(plot_columns(80), 60_000)
     assert len(low) == len(high) == 142
     assert max(high) == 3.0
+
+
+def test_the_cursor_is_a_line_that_hides_no_dot():
+    values = [3.0 - x / 20 for x in range(40)]
+    bare, marked = text_of(points_of(values)), text_of(points_of(values, cursor=20))
+    at = 8 + 10
+    for before, after in zip(bare[:-1], marked[:-1], strict=True):
+        assert after[at] == ("┊" if before[at : at + 1] in (" ", "") else before[at])
+        assert before[:at] == after[:at]
+    assert dots(bare) == dots(marked)

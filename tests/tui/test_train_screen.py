@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "core"))
 
 from tiny_model import make_tiny_model
 
+from sde_core.dataset import open_dataset
 from sde_core.jobs import list_jobs
 from sde_core.project import Project
 from sde_tui.screens.dialogs import ChooseScreen, ConfirmScreen, PromptScreen
@@ -232,6 +233,49 @@ async def test_a_live_run_moves_and_only_its_new_events_are_read(open_app, datas
         assert "stopping" in sde.text
         await sde.press("s")
         assert isinstance(sde.app.screen, ChooseScreen)
+
+
+def with_row_losses(folder, dataset_file, *, spike):
+    """A run's rows and what each cost: rows 3 and 5 train in the step of the spike, row 4 in every other one."""
+    dataset = open_dataset(dataset_file)
+    dataset.read_all()
+    rows = [{"row": row, "key": f"{int(key):016x}", "split": "train", "record": {}} for row, key in enumerate(dataset.keys())]
+    (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    lines = [{"step": step, "split": "train", "rows": [4], "losses": [0.5], "tokens": [3]} for step in range(1, 41)]
+    lines[spike - 1] = {"step": spike, "split": "train", "rows": [3, 5], "losses": [1.0, 9.0], "tokens": [3, 3]}
+    (folder / "row_losses-0.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    events = [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
+    raised = [{**event, "loss": 6.0} if event.get("step") == spike and event["event"] == "step" else event for event in events]
+    (folder / "events.jsonl").write_text("".join(json.dumps(event) + "\n" for event in raised))
+
+
+async def test_from_a_spike_to_its_rows_and_to_a_decision(open_app, dataset_file, project):
+    with_row_losses(made_run(project), dataset_file, spike=25)
+    async with open_app(dataset_file) as sde:
+        await sde.press("9", "right")
+        assert "step 25 · loss 6.000 · enter its rows" in sde.lines[-2]
+        assert "┊" in sde.text
+        await sde.press("right")
+        assert "step 26 ·" in sde.lines[-2]
+        await sde.press("left", "enter")
+        assert "▐2 Records▌" in sde.lines[1]
+        assert list(sde.session.records.view.rows) == [5, 3]
+        await sde.press("x")
+        assert sde.session.decisions.status(5) == "rejected"
+        await sde.press("backspace", "escape")
+        assert "┊" not in sde.text
+        await sde.press("l")
+        assert list(sde.session.records.view.rows) == [5, 3, 4]
+
+
+async def test_a_run_without_losses_of_rows_says_so(open_app, dataset_file, project):
+    folder = made_run(project)
+    (folder / "rows.jsonl").write_text("")
+    async with open_app(dataset_file) as sde:
+        await sde.press("9", "escape")
+        assert "→ puts it on the step that stands out" in sde.flashed
+        await sde.press("l")
+        assert "recorded no losses" in sde.flashed
 
 
 async def test_keys_say_why_they_do_nothing(open_app, dataset_file, project):
