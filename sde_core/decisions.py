@@ -129,6 +129,11 @@ class Journal:
         return self._decisions
 
     @property
+    def standing(self) -> Sequence[Decision]:
+        """The decisions that are not taken back, oldest first: `undo` takes back the last."""
+        return self._active
+
+    @property
     def head(self) -> str:
         """Names the state of the journal: number of lines and a hash over them."""
         lines = b"".join(line_of(decision) for decision in self._decisions)

@@ -70,6 +70,11 @@ class Project:
         """The task, the plain rules, and what is on, pinned and banned; see `sde_core.rules.book`."""
         return self.state_dir / "rules.yaml"
 
+    @property
+    def selection_path(self) -> Path:
+        """What is wished of the proposal of rows."""
+        return self.state_dir / "selection.json"
+
     def created(self) -> Project:
         """The same project, its folder there.
 

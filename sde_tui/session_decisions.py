@@ -66,6 +66,11 @@ class DecisionsPart:
         return () if self._journal is None else self._journal.decisions
 
     @property
+    def last_at(self) -> float:
+        """When the decision was made that undo takes back, in seconds since the epoch; 0 where there is none."""
+        return self._journal.standing[-1].time if self._journal is not None and self._journal.standing else 0.0
+
+    @property
     def read_only(self) -> bool:
         """Whether another process holds the journal."""
         return self._journal is not None and self._journal.read_only
