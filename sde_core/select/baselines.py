@@ -9,13 +9,10 @@ import numpy.typing as npt
 
 from sde_core.errors import UsageError
 from sde_core.progress import Cancel, Progress
-from sde_core.select.protocol import Choice, Pool, Positions, SelectionParams
+from sde_core.select.protocol import Choice, Pool, SelectionParams
+from sde_core.select.quotas import bounded_shares
+from sde_core.select.ranking import by_quality, ordinals, ranks_in, require_quality, with_locked
 from sde_core.visible import visible
-
-
-def with_locked(pool: Pool, ranked: Positions, k: int) -> Positions:
-    """The locked positions, then the first of `ranked` that fill up to `k`."""
-    return np.concatenate([pool.locked, ranked[: k - len(pool.locked)]]).astype(np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +21,7 @@ class UniformSample:
 
     name: str = "random"
     definition: str = "a seeded random sample without replacement"
+    keeps_quota: bool = True
 
     def choose(self, pool: Pool, params: SelectionParams, cancel: Cancel, progress: Progress) -> Choice:
         """The rows that come first in the seed's order."""
@@ -38,6 +36,7 @@ class TopQuality:
 
     name: str = "topk"
     definition: str = "the rows of the highest quality, whatever they repeat"
+    keeps_quota: bool = True
 
     def choose(self, pool: Pool, params: SelectionParams, cancel: Cancel, progress: Progress) -> Choice:
         """Rows by quality, equal ones in the seed's order.
@@ -45,12 +44,11 @@ class TopQuality:
         Raises:
             UsageError: When no quality was given.
         """
-        if not pool.has_quality:
-            raise UsageError("The method topk needs a quality for each row.", "Give --quality rules or --quality SCORES.parquet.")
+        require_quality(pool, self.name)
         free = pool.open_positions()
-        chosen = with_locked(pool, free[np.lexsort((pool.priority[free], -pool.quality[free]))], params.k)
-        ranks = range(1 - len(pool.locked), len(chosen) + 1 - len(pool.locked))
-        return Choice(chosen, tuple(f"Number {rank:,} by quality among {len(free):,} rows" for rank in ranks))
+        ranked = by_quality(pool, free)
+        chosen = with_locked(pool, ranked, params.k)
+        return Choice(chosen, tuple(f"Number {rank:,} by quality among {len(free):,} rows" for rank in ranks_in(ranked, chosen)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,38 +72,15 @@ class StratifiedSample:
         free = pool.open_positions()
         free = free[np.argsort(pool.priority[free])]
         wanted = quotas - np.bincount(codes[pool.locked], minlength=len(names))
-        ranked = free[_ordinal_in_class(codes[free]) < wanted[codes[free]]]
+        ranked = free[ordinals(codes[free]) < wanted[codes[free]]]
         chosen = with_locked(pool, ranked, params.k)
         notes = [f"One of {quotas[c]:,} drawn at random from the {available[c]:,} rows of {_class_name(str(names[c]))}" for c in codes[chosen]]
         return Choice(chosen, tuple(notes))
 
 
 def class_quotas(available: npt.NDArray[np.int64], locked: npt.NDArray[np.int64], k: int) -> npt.NDArray[np.int64]:
-    """Rows of each class in a subset of `k`, in proportion to `available` by largest remainder and never fewer than `locked`, int64[classes].
-
-    A class whose locked rows exceed its share keeps them, and the others share the rest.
-    """
-    quotas = np.zeros_like(available)
-    held = np.zeros(len(available), dtype=bool)
-    while True:
-        rest, pool_size = k - int(locked[held].sum()), int(available[~held].sum())
-        shares = available * (rest / pool_size) if pool_size else np.zeros(len(available))
-        quotas = np.where(held, locked, np.floor(shares + 1e-9).astype(np.int64))
-        remainders = np.where(held, -1.0, shares - quotas)
-        quotas[np.argsort(-remainders, kind="stable")[: k - int(quotas.sum())]] += 1
-        over = ~held & (locked > quotas)
-        if not over.any():
-            return quotas
-        held |= over
-
-
-def _ordinal_in_class(codes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """How many earlier entries have the same code, int64[n]."""
-    order = np.argsort(codes, kind="stable")
-    sizes = np.bincount(codes) if len(codes) else np.zeros(0, dtype=np.int64)
-    ordinals = np.empty(len(codes), dtype=np.int64)
-    ordinals[order] = np.arange(len(codes)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    return ordinals
+    """Rows of each class in a subset of `k`, in proportion to `available` by largest remainder and never fewer than `locked`, int64[classes]."""
+    return bounded_shares(available.astype(float), locked, available, k)
 
 
 def _class_name(label: str) -> str:

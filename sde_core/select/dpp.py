@@ -16,8 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from sde_core.progress import Cancel, Progress
-from sde_core.select.lazy_greedy import LazyGreedy, Places
+from sde_core.select.lazy_greedy import LazyGreedy, Objective, Places, Vectors
 from sde_core.select.protocol import Choice, Pool, Positions, SelectionParams
+from sde_core.select.quotas import filling
+from sde_core.select.ranking import by_quality, within_quota
 from sde_core.select.volume import ChosenVolume, GrowingMatrix, unit_rows
 
 QUALITY_SPREAD = 4
@@ -58,68 +60,128 @@ def kernel_statement(params: SelectionParams) -> str:
 
 
 class DppObjective:
-    """log det L of the chosen rows (see `sde_core.select.lazy_greedy.Objective`)."""
+    """log det L of the chosen rows (see `sde_core.select.lazy_greedy.Objective`).
+
+    Args:
+        vectors: Of the rows it is about, float32[n, d] of unit norm.
+        offsets: What quality adds to the gain of each, float64[n].
+        chosen: The rows chosen so far, shared with the parts of this objective.
+        spread: The q of each row, float32[n]; None where nothing is chosen.
+    """
 
     tie_tolerance = 1e-9
 
-    def __init__(self, vectors: npt.NDArray[np.float32], offsets: npt.NDArray[np.float64], ridge: float) -> None:
+    def __init__(self, vectors: Vectors, offsets: npt.NDArray[np.float64], chosen: ChosenRows, spread: Vectors | None = None) -> None:
         self._vectors = vectors
         self._offsets = offsets
-        self._volume = ChosenVolume(vectors.shape[1], ridge)
-        self._chosen = GrowingMatrix(vectors.shape[1])
-        self._spread = (np.einsum("ij,ij->i", vectors, vectors) > 0.5).astype(np.float32) / np.float32(ridge)
+        self._chosen = chosen
+        self._spread = _first_spread(vectors, chosen.volume.ridge) if spread is None else spread
         self._base = self._spread.copy()
-        self._last_root: tuple[int, npt.NDArray[np.float32]] | None = None
 
     def chosen_count(self) -> int:
         """How many rows were added."""
-        return self._volume.count
+        return self._chosen.volume.count
 
-    def bounds(self, positions: Positions) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    def bounds(self, places: Places) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """Gains in single precision, less and more what that may have cost."""
-        spread = self._spread[positions].astype(np.float64)
-        gains = self._offsets[positions] + self._volume.log_novelty(spread)
-        error = SINGLE_PRECISION_ERROR * self._base[positions] / (1 + spread)
+        growth = 1 + self._spread[places].astype(np.float64)
+        gains = np.log(growth)
+        gains += self._offsets[places] + self._chosen.volume.log_floor
+        error = SINGLE_PRECISION_ERROR * self._base[places] / growth
         return gains - error, gains + error
 
-    def refresh(self, positions: Positions, block: npt.NDArray[np.float32], places: Places, since: int) -> None:
-        """Takes into account, in the q of `positions`, the additions from number `since` on."""
-        directions = self._volume.directions(since)
+    def refresh(self, places: Places, block: Vectors, within: Places, since: int) -> None:
+        """Takes into account, in the q of `places`, the additions from number `since` on."""
+        directions = self._chosen.volume.directions(since)
         if directions is None:
-            self._rebase(positions, _square_sums(block, self._root())[places])
+            self._rebase(places, self._chosen.spread(block)[within])
             return
-        spread = self._spread[positions] - _square_sums(block, directions.T)[places]
-        self._spread[positions] = np.maximum(spread, 0, out=spread)
-        low = np.flatnonzero(spread * REBASE_RATIO < self._base[positions]) if len(directions) > 1 else ()
-        if len(low):
-            self._rebase(positions[low], _square_sums(block[places][low], self._root()))
+        spread = self._spread[places]
+        spread = np.maximum(spread - self._chosen.square_sums(block, directions)[within], 0)
+        self._spread[places] = spread
+        if len(directions) > 1:
+            self._rebase_the_low(places, block[within], spread)
 
-    def exact(self, positions: Positions) -> npt.NDArray[np.float64]:
+    def exact(self, places: Positions) -> npt.NDArray[np.float64]:
         """Present gains in double precision."""
-        return np.asarray(self._offsets[positions] + self._volume.log_novelty(self._volume.spread(unit_rows(self._vectors[positions]))))
+        volume = self._chosen.volume
+        return np.asarray(self._offsets[places] + volume.log_novelty(volume.spread(unit_rows(self._vectors[places]))))
 
-    def add(self, position: int) -> None:
+    def add(self, place: int) -> None:
         """Adds a row to the chosen ones."""
-        self._chosen.append(self._vectors[position])
-        self._volume.add(unit_rows(self._vectors[position : position + 1])[0])
+        self._chosen.add(self._vectors[place])
 
-    def nearest_similarity(self, position: int) -> float:
+    def part(self, places: Positions, vectors: Vectors) -> DppObjective:
+        """The same objective for these rows alone."""
+        part = DppObjective(vectors, self._offsets[places], self._chosen, self._spread[places])
+        part._base = self._base[places]
+        return part
+
+    def take_back(self, places: Positions, part: Objective) -> None:
+        """Keeps what a part knows of its rows."""
+        if isinstance(part, DppObjective):
+            self._spread[places], self._base[places] = part._spread, part._base
+
+    def close(self, place: int) -> None:
+        """Lets the gain of a row be −∞ from now on."""
+        self._offsets[place] = -np.inf
+
+    def nearest_similarity(self, place: int) -> float:
         """Cosine similarity to the most similar chosen row; -1 where there is none."""
-        return float((self._chosen.rows() @ self._vectors[position]).max(initial=-1.0))
+        return float((self._chosen.vectors.rows() @ self._vectors[place]).max(initial=-1.0))
 
-    def _rebase(self, positions: Positions, spread: npt.NDArray[np.float32]) -> None:
-        self._spread[positions] = spread
-        self._base[positions] = spread
+    def _rebase_the_low(self, places: Places, block: Vectors, spread: Vectors) -> None:
+        """Computes q in full where it has fallen so far below its base that the error could hide it."""
+        low = np.flatnonzero(spread * REBASE_RATIO < self._base[places])
+        if len(low):
+            held = np.arange(len(self._spread))[places] if isinstance(places, slice) else places
+            self._rebase(held[low], self._chosen.spread(block[low]))
 
-    def _root(self) -> npt.NDArray[np.float32]:
-        if self._last_root is None or self._last_root[0] != self._volume.count:
-            self._last_root = (self._volume.count, self._volume.root())
-        return self._last_root[1]
+    def _rebase(self, places: Places, spread: Vectors) -> None:
+        self._spread[places] = spread
+        self._base[places] = spread
 
 
-def _square_sums(block: npt.NDArray[np.float32], directions: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    projected = block @ directions
-    return np.asarray(np.einsum("ij,ij->i", projected, projected))
+class ChosenRows:
+    """What is known of the chosen rows, and the products of others with it in single precision.
+
+    Args:
+        dimension: d.
+        ridge: λ.
+    """
+
+    def __init__(self, dimension: int, ridge: float) -> None:
+        self.volume = ChosenVolume(dimension, ridge)
+        self.vectors = GrowingMatrix(dimension)
+        self._root: tuple[int, Vectors] | None = None
+        self._products = np.empty(0, dtype=np.float32)
+
+    def add(self, vector: Vectors) -> None:
+        """Adds a row of unit norm, float32[d]."""
+        self.vectors.append(vector)
+        self.volume.add(unit_rows(vector[None])[0])
+
+    def spread(self, block: Vectors) -> Vectors:
+        """The q of each row of `block`, float32[b]."""
+        if self._root is None or self._root[0] != self.volume.count:
+            self._root = (self.volume.count, np.ascontiguousarray(self.volume.root().T))
+        return self.square_sums(block, self._root[1])
+
+    def square_sums(self, block: Vectors, directions: Vectors) -> Vectors:
+        """The squared length of each row of `block` along `directions`, float32[m, d]."""
+        if len(directions) == 1:
+            along = block @ directions[0]
+            return np.multiply(along, along, out=along)
+        size = len(block) * len(directions)
+        if len(self._products) < size:
+            self._products = np.empty(size, dtype=np.float32)
+        along = np.matmul(block, directions.T, out=self._products[:size].reshape(len(block), len(directions)))
+        return np.asarray(np.einsum("ij,ij->i", along, along))
+
+
+def _first_spread(vectors: Vectors, ridge: float) -> Vectors:
+    """The q of rows while nothing is chosen: 1/λ, and 0 for a row without a direction."""
+    return (np.einsum("ij,ij->i", vectors, vectors) > 0.5).astype(np.float32) / np.float32(ridge)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +190,7 @@ class QualityDiversityDpp:
 
     name: str = "dpp"
     definition: str = "good rows that are unlike each other: greedy MAP of a determinantal point process"
+    keeps_quota: bool = True
 
     def choose(self, pool: Pool, params: SelectionParams, cancel: Cancel, progress: Progress) -> Choice:
         """Locked rows first, then whichever row raises log det L most; equal gains in the seed's order.
@@ -141,7 +204,7 @@ class QualityDiversityDpp:
         chosen = list(locked.choose(len(pool.locked), progress, params.k))
         repeats = _repeats_chosen(objective, params.max_similarity)
         greedy = LazyGreedy(pool.vectors, objective, pool.open_positions(), pool.priority, cancel, repeats)
-        chosen += greedy.choose(params.k - len(chosen), progress, params.k)
+        chosen += filling(greedy.choose(params.k - len(chosen), progress, params.k), pool, greedy.close)
         return Choice(np.asarray(chosen, dtype=np.int64), ("",) * len(chosen))
 
 
@@ -153,6 +216,6 @@ def _repeats_chosen(objective: DppObjective, max_similarity: float) -> Callable[
 
 def _by_quality(pool: Pool, params: SelectionParams) -> Choice:
     free = pool.open_positions()
-    ranked = [part[np.lexsort((pool.priority[part], -pool.quality[part]))] for part in (pool.locked, free)]
-    chosen = np.concatenate(ranked)[: params.k]
+    locked, ranked = (by_quality(pool, part) for part in (pool.locked, free))
+    chosen = np.concatenate([locked, within_quota(pool, locked, ranked)])[: params.k]
     return Choice(chosen, ("",) * len(chosen))

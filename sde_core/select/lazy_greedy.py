@@ -17,18 +17,23 @@ import numpy.typing as npt
 from sde_core.progress import Cancel, Progress, raise_if_cancelled
 from sde_core.select.protocol import Positions
 
-HOT_ROWS = 1536
-BLOCK_ROWS = 8192
+HOT_ROWS = 4096
+BLOCK_ROWS = 2048
+"""Rows in one matrix product: with their products they fit the cache of a core."""
 EXACT_ROWS = 2048
 """Most rows that are compared in double precision for one choice; more than that are copies of one another."""
 
 FloatArray = npt.NDArray[np.float64]
+Vectors = npt.NDArray[np.float32]
 Places = Positions | slice
 EVERY = slice(None)
 
 
 class Objective(Protocol):
-    """Gains of all rows, kept up to date for some of them, that only fall as rows are chosen."""
+    """Gains of all rows, kept up to date for some of them, that only fall as rows are chosen.
+
+    Places are indices into the rows that the objective is about: those of the pool, or of a part of it.
+    """
 
     tie_tolerance: float
     """Gains closer than this are equal."""
@@ -37,21 +42,60 @@ class Objective(Protocol):
         """How many rows were added."""
         ...
 
-    def bounds(self, positions: Positions) -> tuple[FloatArray, FloatArray]:
-        """Lowest and highest gain each position can have had when it was last brought up to date."""
+    def bounds(self, places: Places) -> tuple[FloatArray, FloatArray]:
+        """Lowest and highest gain each place can have had when it was last brought up to date."""
         ...
 
-    def refresh(self, positions: Positions, block: npt.NDArray[np.float32], places: Places, since: int) -> None:
-        """Brings `positions` (whose vectors are `block[places]`) from the state after `since` additions to the present one."""
+    def refresh(self, places: Places, block: Vectors, within: Places, since: int) -> None:
+        """Brings `places` (whose vectors are `block[within]`) from the state after `since` additions to the present one."""
         ...
 
-    def exact(self, positions: Positions) -> FloatArray:
+    def exact(self, places: Positions) -> FloatArray:
         """Present gains in double precision."""
         ...
 
-    def add(self, position: int) -> None:
+    def add(self, place: int) -> None:
         """Adds a row to the chosen ones."""
         ...
+
+    def part(self, places: Positions, vectors: Vectors) -> Objective:
+        """The same objective for these rows alone, whose vectors are `vectors`; what is added to either is added to both."""
+        ...
+
+    def take_back(self, places: Positions, part: Objective) -> None:
+        """Keeps what a part knows of its rows."""
+        ...
+
+    def close(self, place: int) -> None:
+        """Lets the gain of a row be −∞ from now on."""
+        ...
+
+
+class _Hot:
+    """The rows with the highest bounds, side by side.
+
+    Attributes:
+        positions: Their positions in the pool.
+        vectors: float32[h, d].
+        gains: The objective for them alone.
+        since: How many additions their gains take into account.
+        edge: No row outside of them gains more than this.
+    """
+
+    def __init__(self, positions: Positions, vectors: Vectors, gains: Objective, edge: float) -> None:
+        self.positions = positions
+        self.vectors = vectors
+        self.gains = gains
+        self.since = gains.chosen_count()
+        self.edge = edge
+
+    def bounds(self) -> tuple[FloatArray, FloatArray]:
+        """The bounds of all of them, brought up to date."""
+        now = self.gains.chosen_count()
+        if self.since < now:
+            self.gains.refresh(EVERY, self.vectors, EVERY, self.since)
+            self.since = now
+        return self.gains.bounds(EVERY)
 
 
 class LazyGreedy:
@@ -68,7 +112,7 @@ class LazyGreedy:
 
     def __init__(
         self,
-        vectors: npt.NDArray[np.float32],
+        vectors: Vectors,
         objective: Objective,
         open_positions: Positions,
         priority: Positions,
@@ -85,9 +129,8 @@ class LazyGreedy:
         self._bound = np.full(len(vectors), -np.inf)
         self._bound[open_positions] = objective.bounds(open_positions)[1]
         self._open = len(open_positions)
-        self._hot: Positions = np.empty(0, dtype=np.int64)
-        self._hot_vectors = vectors[:0]
-        self._cold_bound = np.inf
+        self._hot: _Hot | None = None
+        self._gathered = np.empty((min(BLOCK_ROWS, len(vectors)), vectors.shape[1]), dtype=np.float32)
 
     def choose(self, n: int, progress: Progress, total: int) -> Iterator[int]:
         """The next `n` positions, fewer where there are no more."""
@@ -113,70 +156,76 @@ class LazyGreedy:
         again = np.asarray(self._passed_over, dtype=np.int64)
         self._passed_over, self._repeats = [], lambda _: False
         self._bound[again] = self._objective.bounds(again)[1]
-        self._open, self._cold_bound = len(again), np.inf
+        self._open, self._hot = len(again), None
         return self._open > 0
 
     def _best(self) -> int:
         """Takes out the position of the highest gain."""
-        self._warm()
-        low, high = self._objective.bounds(self._hot)
-        if not len(self._hot) or low.max() <= self._cold_bound:
-            self._redraw_hot()
-            low, high = self._objective.bounds(self._hot)
-        place = self._winner(np.flatnonzero(high >= low.max()))
-        position = int(self._hot[place])
-        self._remove(place)
-        return position
-
-    def _warm(self) -> None:
-        since = int(self._seen[self._hot[0]]) if len(self._hot) else 0
-        now = self._objective.chosen_count()
-        if len(self._hot) and since < now:
-            self._objective.refresh(self._hot, self._hot_vectors, EVERY, since)
-            self._seen[self._hot] = now
-
-    def _winner(self, contenders: Positions) -> int:
-        """The place in the hot set of the best contender, equal ones by priority."""
-        if len(contenders) > EXACT_ROWS:
-            contenders = contenders[np.argsort(self._priority[self._hot[contenders]])[:EXACT_ROWS]]
-        positions = self._hot[contenders]
-        gains = self._objective.exact(positions)
-        equal = np.flatnonzero(gains >= gains.max() - self._objective.tie_tolerance)
-        return int(contenders[equal[np.argmin(self._priority[positions[equal]])]])
-
-    def _remove(self, place: int) -> None:
-        """Takes the chosen row out of the hot set, the last hot row filling its place."""
-        position, last = int(self._hot[place]), len(self._hot) - 1
+        hot = self._hot or self._redrawn()
+        low, high = hot.bounds()
+        if low.max() <= hot.edge:
+            hot = self._redrawn()
+            low, high = hot.bounds()
+        place = self._winner(hot, low, high)
+        position = int(hot.positions[place])
+        hot.gains.close(place)
         self._bound[position] = -np.inf
         self._open -= 1
-        self._hot[place] = self._hot[last]
-        self._hot_vectors[place] = self._hot_vectors[last]
-        self._hot, self._hot_vectors = self._hot[:last], self._hot_vectors[:last]
+        return position
 
-    def _redraw_hot(self) -> None:
+    def _winner(self, hot: _Hot, low: FloatArray, high: FloatArray) -> int:
+        """The place of the best row, equal ones by priority."""
+        contenders = np.flatnonzero(high >= low.max() - self._objective.tie_tolerance)
+        if len(contenders) == 1:
+            return int(contenders[0])
+        priority = self._priority[hot.positions[contenders]]
+        if len(contenders) > EXACT_ROWS:
+            first = np.argsort(priority)[:EXACT_ROWS]
+            contenders, priority = contenders[first], priority[first]
+        gains = hot.gains.exact(contenders)
+        equal = np.flatnonzero(gains >= gains.max() - self._objective.tie_tolerance)
+        return int(contenders[equal[np.argmin(priority[equal])]])
+
+    def _redrawn(self) -> _Hot:
         """Draws the hot rows anew: afterwards they hold the highest present gains of all."""
-        self._bound[self._hot] = self._objective.bounds(self._hot)[1]
+        self._cool()
         size = min(HOT_ROWS, self._open)
-        self._bring_up_to_date(_highest(self._bound, min(2 * size, self._open)))
-        fresh = np.flatnonzero((self._seen == self._objective.chosen_count()) & (self._bound > -np.inf))
-        reach = _nth_highest(self._bound[fresh], size)
-        self._bring_up_to_date(np.flatnonzero(self._bound >= reach))
-        reach = _nth_highest(self._bound[self._bound >= reach], size)
-        hot = np.flatnonzero(self._bound >= reach)
-        if len(hot) > 2 * size:
-            hot = hot[np.lexsort((self._priority[hot], -self._bound[hot].round(4)))[: 2 * size]]
-        self._hot = hot
-        self._hot_vectors = self._vectors[hot]
-        hidden = self._bound[hot]
-        self._bound[hot] = -np.inf
-        self._cold_bound = float(self._bound.max())
-        self._bound[hot] = hidden
+        top = _highest(self._bound, min(2 * size, self._open))
+        self._bring_up_to_date(top)
+        reach = _nth_highest(self._bound[top], size)
+        reaching = np.flatnonzero(self._bound >= reach)
+        self._bring_up_to_date(reaching)
+        bounds = self._bound[reaching]
+        high = bounds >= _nth_highest(bounds, size)
+        positions, bounds = reaching[high], bounds[high]
+        if len(positions) > 2 * size:
+            first = np.sort(np.lexsort((self._priority[positions], -bounds.round(4)))[: 2 * size])
+            positions, bounds = positions[first], bounds[first]
+        return self._heat(positions, bounds)
+
+    def _heat(self, positions: Positions, bounds: FloatArray) -> _Hot:
+        self._bound[positions] = -np.inf
+        edge = float(self._bound.max())
+        self._bound[positions] = bounds
+        vectors = self._vectors[positions]
+        self._hot = _Hot(positions, vectors, self._objective.part(positions, vectors), edge)
+        return self._hot
+
+    def _cool(self) -> None:
+        """Keeps what is known of the hot rows that are still open."""
+        if self._hot is None:
+            return
+        hot, self._hot = self._hot, None
+        self._objective.take_back(hot.positions, hot.gains)
+        self._seen[hot.positions] = hot.since
+        self._bound[hot.positions] = np.minimum(hot.gains.bounds(EVERY)[1], self._bound[hot.positions])
 
     def _bring_up_to_date(self, positions: Positions) -> None:
         now = self._objective.chosen_count()
         stale = positions[self._seen[positions] < now]
-        for since in np.flatnonzero(np.bincount(self._seen[stale])):
-            group = np.sort(stale[self._seen[stale] == since])
+        seen = self._seen[stale]
+        for since in np.flatnonzero(np.bincount(seen)):
+            group = np.sort(stale[seen == since])
             for start in range(0, len(group), BLOCK_ROWS):
                 raise_if_cancelled(self._cancel)
                 part = group[start : start + BLOCK_ROWS]
@@ -184,12 +233,14 @@ class LazyGreedy:
                 self._bound[part] = self._objective.bounds(part)[1]
         self._seen[stale] = now
 
-    def _block(self, positions: Positions) -> tuple[npt.NDArray[np.float32], Places]:
+    def _block(self, positions: Positions) -> tuple[Vectors, Places]:
         """The vectors of sorted positions: a view with gaps where they are few, since a gather costs as much as the product."""
         first, last = int(positions[0]), int(positions[-1])
         if last - first < 1.5 * len(positions):
             return self._vectors[first : last + 1], EVERY if last - first + 1 == len(positions) else positions - first
-        return self._vectors[positions], EVERY
+        block = self._gathered[: len(positions)]
+        np.take(self._vectors, positions, axis=0, out=block, mode="clip")
+        return block, EVERY
 
 
 def _highest(values: FloatArray, n: int) -> Positions:

@@ -139,6 +139,25 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True)
+class Quota:
+    """How many rows each group gets.
+
+    Attributes:
+        names: The groups, as data says them.
+        codes: The group of each position, int64[n], an index into `names`.
+        limits: Rows of each group in the subset, the locked ones counted, int64[len(names)].
+    """
+
+    names: tuple[str, ...]
+    codes: npt.NDArray[np.int64]
+    limits: npt.NDArray[np.int64]
+
+    def room_after(self, chosen: Positions) -> npt.NDArray[np.int64]:
+        """Rows that each group still gets beside the chosen positions, int64[len(names)]."""
+        return self.limits - np.bincount(self.codes[chosen], minlength=len(self.names))
+
+
+@dataclass(frozen=True, slots=True)
 class Pool:
     """The rows a selector chooses from.
 
@@ -153,8 +172,9 @@ class Pool:
         priority: A seeded permutation, int64[n]; among equals the lowest goes first.
         tokens: Tokens of each row, int64[n]; None where they were not counted.
         groups: What quotas are kept by, str[n]; None where there are no quotas.
-        scores: Other scores of each row by name, such as "ifd", float64[n]; NaN where a row has none.
+        scores: Other scores of each row by name, such as "ifd_loss_ratio", float64[n]; NaN where a row has none.
         plain_quality: Quality before what is liked and disliked shifted it, float64[n]; None where nothing did.
+        quota: How many rows of each group there must be; None for any. Selectors with `keeps_quota` keep it, others never see one.
     """
 
     rows: npt.NDArray[np.int64]
@@ -169,6 +189,7 @@ class Pool:
     groups: npt.NDArray[np.str_] | None = None
     scores: Mapping[str, npt.NDArray[np.float64]] = field(default_factory=dict)
     plain_quality: npt.NDArray[np.float64] | None = None
+    quota: Quota | None = None
 
     def open_positions(self) -> Positions:
         """Positions that are neither locked nor banned."""
@@ -204,7 +225,7 @@ class Selector(Protocol):
 
     @property
     def definition(self) -> str:
-        """What it maximises, in one sentence."""
+        """What it chooses, in one sentence."""
         ...
 
     def choose(self, pool: Pool, params: SelectionParams, cancel: Cancel, progress: Progress) -> Choice:

@@ -81,7 +81,7 @@ def test_json_holds_picks_coverage_kernel_and_source_of_quality(sde):
     found = orjson.loads(out)
     assert len(found["picks"]) == len(found["rows"]) == 9
     assert found["params"]["seed"] == 3
-    assert set(found["coverage"]) == {"full", "proposal", "random", "seed", "measured_rows"}
+    assert set(found["coverage"]) >= {"full", "proposal", "random", "seed", "measured_rows"}
     assert dict(found["coverage"]["full"]["classes"]) == {"billing": 30, "cooking": 30, "travel": 29}
     assert found["quality"]["source"] == "rules"
     for pick in found["picks"]:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sde_core.errors import UsageError
-from sde_core.select import SELECTORS, SelectionParams, rows_wanted, select
+from sde_core.select import SELECTORS, RowFacts, SelectionParams, rows_wanted, select
 from sde_core.select.baselines import class_quotas
 from sde_core.select.seeding import seeded_priority
 
@@ -22,10 +22,17 @@ VECTORS = GENERATOR.standard_normal((N, 12)).astype(np.float32)
 VECTORS /= np.linalg.norm(VECTORS, axis=1, keepdims=True)
 QUALITY = GENERATOR.random(N)
 LABELS = ["rare"] * 20 + ["common"] * 300 + [None] * 80
+RATIOS = np.where(np.arange(N) % 10 == 0, np.nan, GENERATOR.uniform(0.4, 1.2, N))
+FACTS = RowFacts(
+    labels=LABELS,
+    sources=["web" if row % 3 else "books" for row in range(N)],
+    tokens=GENERATOR.integers(20, 400, N),
+    scores={"ifd_loss_ratio": RATIOS, "perplexity_ratio": RATIOS**2},
+)
 
 
 def chosen_by(method, k=50, **params):
-    return select(ROWS, VECTORS, QUALITY, SelectionParams(k, method=method, **params), labels=LABELS)
+    return select(ROWS, VECTORS, QUALITY, SelectionParams(k, method=method, **params), facts=FACTS)
 
 
 @pytest.mark.parametrize("method", [selector.name for selector in SELECTORS])
