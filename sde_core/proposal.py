@@ -6,7 +6,7 @@ The command line and the app both go this way, so that the same request gives th
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,10 @@ import polars as pl
 from sde_core.dataset import Dataset
 from sde_core.errors import InputError, UsageError
 from sde_core.progress import NEVER, Cancel, Progress, silent
-from sde_core.rules import GENERAL_RULES, RULES, choose_rules, quality, score_matrix
+from sde_core.project import Project
+from sde_core.rules.book import RuleBook
+from sde_core.rules.book_choice import ChosenQuality, choose_by_book, quality_of_choice, rule_scores, scored_by_book
+from sde_core.rules.truth import RowTruth
 from sde_core.select import RowFeatures, Selection, SelectionParams, Selector, select
 from sde_core.select.resolve import Solution, resolve
 from sde_core.visible import visible
@@ -36,37 +39,62 @@ class RowQuality:
         rows: Record positions, int64[n].
         source: "rules", "none", or the file that it was read from.
         rules: The rules whose mean it is; empty where it comes from elsewhere.
+        not_rated: Rules that were chosen but are not in the mean, because a judge has rated some of the rows only.
     """
 
     values: npt.NDArray[np.float32] | None
     rows: npt.NDArray[np.int64]
     source: str
     rules: tuple[str, ...] = ()
+    not_rated: tuple[str, ...] = ()
 
 
-def quality_by_rules(texts: pl.DataFrame, rules: Sequence[str] = (), *, cancel: Cancel = NEVER, progress: Progress = silent) -> RowQuality:
-    """The mean of the named rules, or of those that `choose_rules` takes by itself (arXiv 2410.04715).
+def quality_by_rules(
+    texts: pl.DataFrame,
+    rules: Sequence[str] = (),
+    *,
+    book: RuleBook | None = None,
+    project: Project | None = None,
+    truth: RowTruth | None = None,
+    cancel: Cancel = NEVER,
+    progress: Progress = silent,
+) -> RowQuality:
+    """The mean of the named rules, or of those that are chosen from a rule book by default (arXiv 2410.04715).
 
     Args:
         texts: `Dataset.texts()`.
         rules: Names of rules; empty for the default choice. Where no rule tells the rows apart the default choice gives no quality.
+        book: Which rules there are, pinned and banned; None for the general formula rules.
+        project: Where ratings and scores are kept; None scores by formula rules alone.
+        truth: True quality of some rows, which rules are held against before they are chosen.
         cancel: Stops the work.
         progress: In rows.
 
     Raises:
-        UsageError: When a name is unknown.
+        UsageError: When a name is unknown, or a rule is rated on no row or on some of them only.
     """
-    rows = texts["row"].to_numpy().astype(np.int64)
-    known = {rule.name: rule for rule in RULES}
-    unknown = next((name for name in rules if name not in known), None)
+    book = book or RuleBook()
+    if rules:
+        return _quality_by_named(texts, rules, book, project, cancel, progress)
+    scores = rule_scores(texts, book, project, truth=truth, cancel=cancel, progress=progress)
+    if not scores.tells_rows_apart:
+        return RowQuality(None, texts["row"].to_numpy().astype(np.int64), QUALITY_BY_RULES)
+    return _row_quality(quality_of_choice(texts, book, project, scores.matrix, choose_by_book(scores, book, random_subsets=0).chosen))
+
+
+def _quality_by_named(
+    texts: pl.DataFrame, rules: Sequence[str], book: RuleBook, project: Project | None, cancel: Cancel, progress: Progress
+) -> RowQuality:
+    unknown = next((name for name in rules if not book.knows(name)), None)
     if unknown is not None:
         raise UsageError(f"There is no rule {visible(unknown, 60)}.", "`sde rules list` names them.")
-    matrix = score_matrix(texts, [known[name] for name in rules] or GENERAL_RULES, cancel=cancel, progress=progress)
-    varies = len(rows) > 0 and bool((matrix.scores.max(axis=0) > matrix.scores.min(axis=0)).any())
-    if not rules and not varies:
-        return RowQuality(None, rows, QUALITY_BY_RULES)
-    chosen = tuple(rules) or choose_rules(matrix, random_subsets=0).chosen
-    return RowQuality(quality(matrix, chosen), rows, QUALITY_BY_RULES, chosen)
+    named = replace(book, pinned=tuple(rules), banned=(), disabled=tuple(name for name in book.disabled if name not in rules))
+    matrix = scored_by_book(texts, named, project, rules, cancel=cancel, progress=progress)
+    return _row_quality(quality_of_choice(texts, named, project, matrix, rules))
+
+
+def _row_quality(found: ChosenQuality) -> RowQuality:
+    return RowQuality(found.values, found.rows.astype(np.int64), QUALITY_BY_RULES, found.rules, found.not_rated)
 
 
 def quality_from_file(path: Path, rows: npt.NDArray[np.int64], column: str = "quality") -> RowQuality:
