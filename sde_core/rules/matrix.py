@@ -33,6 +33,7 @@ class RatingSummary:
         unparseable: Rows for which no score could be read from the answer.
         imputed: Rows that got the mean of the batch instead: the unparseable ones.
         retest: Spearman's correlation of two ratings of the same rows; None where they were rated once.
+        retest_rows: How many rows have two ratings.
     """
 
     rule: str
@@ -40,6 +41,7 @@ class RatingSummary:
     unparseable: int
     imputed: int
     retest: float | None = None
+    retest_rows: int = 0
 
     @property
     def unparseable_share(self) -> float:
@@ -146,7 +148,7 @@ def score_matrix(texts: pl.DataFrame, rules: Sequence[Rule] = GENERAL_RULES, *, 
     Raises:
         CancelledError: When stopped.
     """
-    scores = np.zeros((len(texts), len(rules)), dtype=np.float32)
+    scores = np.zeros((len(texts), len(rules)), dtype=np.float32, order="F")
     answer_words = np.zeros(len(texts), dtype=np.uint32)
     for start in range(0, len(texts), _BLOCK_ROWS):
         raise_if_cancelled(cancel)

@@ -2,72 +2,84 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from sde_core.progress import NEVER, Cancel, Progress, silent
+from sde_core.project import Project
 from sde_core.rules.book import RuleBook
-from sde_core.rules.matrix import RatingSummary, ScoreMatrix, score_matrix
+from sde_core.rules.matrix import RatingSummary, ScoreMatrix
 from sde_core.rules.plain_rule import PlainRule
+from sde_core.rules.ranks import rank_correlation
+from sde_core.rules.rating.cache import RatingCache
+from sde_core.rules.score_cache import cached_matrix
 
 BATCH_ROWS = 1_000
 """Rows of a batch whose mean stands in for an answer that could not be read (arXiv 2410.04715, released code)."""
 
 
-class RatedScores(Protocol):
-    """A judge's ratings by one rule of n rows.
-
-    Attributes:
-        scores: float32[n], NaN where a row is not rated.
-        unparseable: bool[n], rows whose answer held no score.
-    """
-
-    @property
-    def scores(self) -> NDArray[np.float32]:
-        """float32[n]."""
-        ...
-
-    @property
-    def unparseable(self) -> NDArray[np.bool_]:
-        """bool[n]."""
-        ...
-
-
-class Ratings(Protocol):
-    """Where ratings are kept, such as `sde_core.rules.rating.cache.RatingCache`."""
-
-    def column(self, rule: PlainRule, judge_id: str, prompt_version: str, texts: pl.DataFrame) -> RatedScores:
-        """The ratings of these rows, as far as there are any."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class _Rated:
-    """A plain rule's column: scores float32[n] with imputed means, NaN where a row was never put to the judge."""
+    """A plain rule's column.
+
+    Attributes:
+        scores: float32[n] with imputed means, NaN where a row was never put to the judge.
+        unparseable: bool[n].
+        asked: bool[n], rows that were put to the judge.
+        covers: Whether those are all rows in which there is something to judge.
+        retest, retest_rows: As in `RatingSummary`.
+    """
 
     rule: PlainRule
     scores: NDArray[np.float32]
     unparseable: NDArray[np.bool_]
+    asked: NDArray[np.bool_]
+    covers: bool
+    retest: float | None
+    retest_rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeRatings:
+    """Ratings of one judge by one prompt.
+
+    Attributes:
+        cache: Where they are.
+        judge_id, prompt_version: Whose, and by which prompt.
+    """
+
+    cache: RatingCache
+    judge_id: str
+    prompt_version: str
+
+    @classmethod
+    def latest(cls, folder: Path) -> JudgeRatings | None:
+        """Those of the judge that rated last, None where none did.
+
+        Args:
+            folder: `Project.ratings_dir`.
+        """
+        cache = RatingCache(folder)
+        judges = cache.judges()
+        return cls(cache, *judges[-1]) if judges else None
 
 
 def book_matrix(
     texts: pl.DataFrame,
     book: RuleBook,
     *,
-    ratings: Ratings | None = None,
-    judge_id: str = "",
-    prompt_version: str = "",
-    cache_dir: Path | None = None,  # noqa: ARG001
+    ratings: JudgeRatings | None = None,
+    rules: Collection[str] | None = None,
+    cache_dir: Path | None = None,
     cancel: Cancel = NEVER,
     progress: Progress = silent,
 ) -> ScoreMatrix:
-    """Scores of all rules of a book that are on (arXiv 2410.04715, the score matrix of a batch: rate some rows, choose, then rate all).
+    """Scores of the rules of a book that are on (arXiv 2410.04715, the score matrix of a batch: rate some rows, choose, then rate all).
 
     Where plain rules are rated on some rows only, the matrix has those rows that all of them are rated on, and `rows_of_sample` says so.
     Plain rules that are not rated at all are `unrated` and left out.
@@ -75,49 +87,79 @@ def book_matrix(
     Args:
         texts: `Dataset.texts()`.
         book: Which rules.
-        ratings: Where the judge's ratings are kept; None for the formula rules alone.
-        judge_id: Whose ratings.
-        prompt_version: By which prompt.
-        cache_dir: Where formula columns are kept; None computes them anew.
+        ratings: The ratings of plain rules; None for the formula rules alone.
+        rules: Names of the rules to score, such as the chosen ones; None for all that are on.
+        cache_dir: `Project.cache_dir`, where formula columns are kept; None computes them anew.
         cancel: Asked between blocks.
         progress: In rows.
 
     Raises:
         CancelledError: When stopped.
     """
-    wanted = book.rated_rules
-    rated = _rated_columns(wanted, texts, ratings, judge_id, prompt_version)
+    wanted = [rule for rule in book.rated_rules if rules is None or rule.name in rules]
+    formulas = [rule for rule in book.formula_rules if rules is None or rule.name in rules]
+    rated = _rated_columns(wanted, texts, ratings)
     unrated = tuple(rule.name for rule in wanted if rule.name not in {column.rule.name for column in rated})
-    formula = score_matrix(texts, book.formula_rules, cancel=cancel, progress=progress)
+    formula = cached_matrix(texts, formulas, cache_dir, cancel=cancel, progress=progress)
     return replace(_joined(formula, rated), unrated=unrated)
 
 
-def _rated_columns(rules: Sequence[PlainRule], texts: pl.DataFrame, ratings: Ratings | None, judge_id: str, prompt_version: str) -> list[_Rated]:
-    """The rules that have at least one score."""
-    if ratings is None or not len(texts):
+def project_matrix(
+    texts: pl.DataFrame,
+    project: Project,
+    book: RuleBook,
+    *,
+    rules: Collection[str] | None = None,
+    cancel: Cancel = NEVER,
+    progress: Progress = silent,
+) -> ScoreMatrix:
+    """`book_matrix` with the ratings and the cache of a project; see there."""
+    ratings = JudgeRatings.latest(project.ratings_dir) if book.rated_rules else None
+    return book_matrix(texts, book, ratings=ratings, rules=rules, cache_dir=project.cache_dir, cancel=cancel, progress=progress)
+
+
+def _rated_columns(rules: Sequence[PlainRule], texts: pl.DataFrame, ratings: JudgeRatings | None) -> list[_Rated]:
+    """The rules by which at least one row got a score."""
+    if ratings is None or not rules:
         return []
-    found = []
-    for rule in rules:
-        column = ratings.column(rule, judge_id, prompt_version, texts)
-        if np.isfinite(column.scores).any():
-            found.append(_Rated(rule, imputed(column.scores, column.unparseable), column.unparseable))
-    return found
+    columns = (_rated_column(rule, texts, ratings) for rule in rules)
+    return [column for column in columns if bool((column.asked & np.isfinite(column.scores)).any())]
+
+
+def _rated_column(rule: PlainRule, texts: pl.DataFrame, ratings: JudgeRatings) -> _Rated:
+    column = ratings.cache.column(rule, ratings.judge_id, ratings.prompt_version, texts)
+    pairs = ratings.cache.retest_pairs(rule, ratings.judge_id, ratings.prompt_version)
+    empty = _is_empty(texts, rule)
+    agreement = rank_correlation(pairs.first, pairs.second) if len(pairs.first) > 1 else float("nan")
+    return _Rated(
+        rule, imputed(column.scores, column.unparseable), column.unparseable, asked=column.rated & ~empty, covers=bool((column.rated | empty).all()),
+        retest=None if agreement != agreement else agreement, retest_rows=len(pairs.first),
+    )  # fmt: skip
+
+
+def _is_empty(texts: pl.DataFrame, rule: PlainRule) -> NDArray[np.bool_]:
+    """bool[n], rows that show nothing to a judge of this rule."""
+    shown = {"answer": ("answer",), "prompt": ("system", "prompt"), "pair": ("system", "prompt", "answer")}[rule.about]
+    bare = [pl.col(name).fill_null("").str.strip_chars() == "" for name in shown if name in texts.columns]
+    empty: NDArray[np.bool_] = texts.select(pl.all_horizontal(bare)).to_series().to_numpy()
+    return empty
 
 
 def _joined(formula: ScoreMatrix, rated: Sequence[_Rated]) -> ScoreMatrix:
     if not rated:
         return formula
-    shared = np.logical_and.reduce([np.isfinite(column.scores) for column in rated])
-    scores = np.column_stack([formula.scores[shared], *(column.scores[shared] for column in rated)]).astype(np.float32)
+    whole = all(column.covers for column in rated)
+    shared = np.logical_and.reduce([np.isfinite(column.scores) if whole else column.asked for column in rated])
+    scores = np.column_stack([formula.scores[shared], *(column.scores[shared] for column in rated)])
     return ScoreMatrix(
-        formula.rows[shared], (*formula.rules, *(column.rule.name for column in rated)), scores, formula.answer_words[shared],
-        ratings={column.rule.name: _summary(column, shared) for column in rated}, rows_of_sample=not shared.all(),
+        formula.rows[shared], (*formula.rules, *(column.rule.name for column in rated)), np.asfortranarray(scores, np.float32),
+        formula.answer_words[shared], ratings={column.rule.name: _summary(column, shared) for column in rated}, rows_of_sample=not whole,
     )  # fmt: skip
 
 
 def _summary(column: _Rated, rows: NDArray[np.bool_]) -> RatingSummary:
-    unparseable = int(column.unparseable[rows].sum())
-    return RatingSummary(column.rule.name, rated=int(rows.sum()) - unparseable, unparseable=unparseable, imputed=unparseable)
+    unparseable, asked = int(column.unparseable[rows].sum()), int((column.asked & rows).sum())
+    return RatingSummary(column.rule.name, asked - unparseable, unparseable, unparseable, column.retest, column.retest_rows)
 
 
 def imputed(scores: NDArray[np.float32], unparseable: NDArray[np.bool_]) -> NDArray[np.float32]:
