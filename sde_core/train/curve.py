@@ -105,7 +105,7 @@ class RunCurve:
                 (self.train if kind == "step" else self.held_out).set(step, float(loss))
             if kind == "step":
                 self.latest = event
-        elif kind in ("rows", "model"):
+        elif kind in ("rows", "model", "memory"):
             self.facts |= {name: value for name, value in event.items() if name not in ("t", "event")}
         if isinstance(event.get("steps"), int):
             self.steps = event["steps"]

@@ -15,6 +15,7 @@ from sde_core.jobs import JobContext
 from sde_core.train.callbacks import COMPLETE, event_callback
 from sde_core.train.device import DevicePlan
 from sde_core.train.order import EpochSampler
+from sde_core.train.out_of_memory import does_not_fit, fitting_recipe, is_out_of_memory, keep_fitting, with_smaller_batches
 from sde_core.train.preflight import steps_of
 from sde_core.train.recipe import Recipe, listed
 from sde_core.train.row_losses import RowLossRecorder, row_losses_path
@@ -95,6 +96,8 @@ def _linear_names(model: Any) -> list[str]:
 def train_adapter(context: JobContext, recipe: Recipe, plan: DevicePlan, samples: Samples, tokenizer: Tokenizer) -> None:
     """Train, from the last complete checkpoint where there is one, and leave the adapter and the metrics in the job's result folder.
 
+    Where memory is full, the batch is halved and twice as many make a step, so that the steps stay what they were.
+
     Args:
         context: The job.
         recipe: How to train.
@@ -104,18 +107,50 @@ def train_adapter(context: JobContext, recipe: Recipe, plan: DevicePlan, samples
 
     Raises:
         CancelledError: When the job was asked to stop; a checkpoint was saved first.
-        ModelError: When the model cannot be loaded or adapted.
+        ModelError: When the model cannot be loaded or adapted, or not even single samples fit into memory.
     """
+    fitting = fitting_recipe(context.folder, recipe)
+    while True:
+        try:
+            _train_once(context, recipe, fitting, plan, samples, tokenizer)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            smaller = with_smaller_batches(fitting)
+            if smaller is None or plan.processes > 1:
+                raise does_not_fit(fitting, plan, max(len(sample.ids) for sample in samples.train)) from error
+            fitting = smaller
+        else:
+            return
+        _free_memory()
+        keep_fitting(context.folder, fitting)
+        context.event("memory", batch_size=fitting.batch_size, accumulation=fitting.accumulation)
+
+
+def _free_memory() -> None:
+    """Give back what the failed attempt held; only works once its exception is forgotten."""
+    import gc
+
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def _train_once(context: JobContext, recipe: Recipe, fitting: Recipe, plan: DevicePlan, samples: Samples, tokenizer: Tokenizer) -> None:
+    """One attempt: `recipe` says in which order the samples come, `fitting` in how many forward passes a step takes them."""
     from transformers import set_seed
 
-    context.say("Loading the model.")
+    halved = f" Memory was full: {fitting.batch_size} samples at a time now." if fitting != recipe else ""
+    context.say(f"Loading the model.{halved}")
     set_seed(recipe.seed)
     model = with_adapter(load_model(recipe, plan), recipe, plan)
     model.config.use_cache = False
     trainable = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
     context.event("model", parameters=model.num_parameters(), trainable=trainable, device=plan.name, precision=plan.precision)
     held_out = evaluated_samples(samples, recipe, plan)
-    trainer = _trainer(context, recipe, plan, samples.train, held_out, tokenizer, model)
+    trainer = _trainer(context, recipe, fitting, plan, samples.train, held_out, tokenizer, model)
     checkpoint = last_checkpoint(context.folder / "checkpoints")
     wanted = steps_of(len(samples.train), recipe, plan.processes)
     if checkpoint and step_of(checkpoint) >= wanted:
@@ -132,6 +167,8 @@ def train_adapter(context: JobContext, recipe: Recipe, plan: DevicePlan, samples
         "tokens": trainer.state.num_input_tokens_seen,
         "training_rows": len(samples.train),
         "held_out_rows": len(held_out),
+        "batch_size": fitting.batch_size,
+        "accumulation": fitting.accumulation,
     }
     if trainer.is_world_process_zero():
         _save_result(trainer.accelerator.unwrap_model(trainer.model), context, metrics)
@@ -152,7 +189,14 @@ def evaluated_samples(samples: Samples, recipe: Recipe, plan: DevicePlan) -> lis
 
 
 def _trainer(
-    context: JobContext, recipe: Recipe, plan: DevicePlan, train: list[Sample], held_out: list[Sample], tokenizer: Tokenizer, model: Any
+    context: JobContext,
+    recipe: Recipe,
+    fitting: Recipe,
+    plan: DevicePlan,
+    train: list[Sample],
+    held_out: list[Sample],
+    tokenizer: Tokenizer,
+    model: Any,
 ) -> Any:
     from transformers import PrinterCallback, ProgressCallback, Trainer
 
@@ -171,7 +215,7 @@ def _trainer(
 
     trainer = OrderedTrainer(
         model=model,
-        args=_arguments(context, recipe, plan, steps_of(len(train), recipe, plan.processes), evaluates=bool(held_out)),
+        args=_arguments(context, fitting, plan, steps_of(len(train), recipe, plan.processes), evaluates=bool(held_out)),
         train_dataset=train,
         eval_dataset=held_out or None,
         data_collator=Collator(tokenizer.pad_id, 8 if plan.device == "cuda" else 1),

@@ -135,6 +135,8 @@ def _rate_line(part: TrainingPart, latest: dict[str, Any]) -> Line:
     words += [f"lr {latest['lr']:.2e}"] if latest.get("lr") is not None else []
     words += [f"memory {size_of(latest['memory'])}"] if latest.get("memory") else []
     words += [f"GPU {size_of(latest['gpu_memory'])} of {size_of(latest['gpu_total'])}"] if latest.get("gpu_total") else []
+    facts = part.curve.facts if part.curve is not None else {}
+    words += [f"memory was full: {facts['batch_size']} at a time, {facts['accumulation']} to a step"] if "batch_size" in facts else []
     words += [f"took {duration(status.ended - status.started)}"] if status.ended is not None and status.started is not None else []
     return [(" " + " · ".join(words), "text")]
 

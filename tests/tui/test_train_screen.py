@@ -215,14 +215,17 @@ async def test_a_live_run_moves_and_only_its_new_events_are_read(open_app, datas
         assert "Attached again: train 3/10" in sde.flashed
         await sde.press("9")
         assert "step 3 of 10" in sde.text
+        assert "memory was full" not in sde.text
         assert "2 steps/s · 1,234 tokens/s · 30 s left" in sde.text
         with (folder / "events.jsonl").open("a") as log:
+            log.write(json.dumps({"event": "memory", "batch_size": 1, "accumulation": 2}) + "\n")
             log.write(json.dumps({"event": "step", "step": 4, "steps": 10, "loss": 1.25}) + "\n")
         (folder / "status.json").write_text(json.dumps({**running, "done": 4, "eta_s": 14.0, "identity": identity}))
         sde.session.jobs.watch()
         await sde.settle()
         assert "step 4 of 10" in sde.text
         assert "loss 1.250" in sde.text
+        assert "memory was full: 1 at a time, 2 to a step" in sde.text
         assert "train 4/10" in sde.lines[0]
         await sde.press("exclamation_mark")
         assert sde.app.clipboard == f"sde jobs attach ab12 --data {dataset_file}"

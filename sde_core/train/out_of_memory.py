@@ -1,0 +1,65 @@
+"""What a run does when its memory is full: smaller batches, more of them to a step, and in the end one sentence with a recipe that may fit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import orjson
+
+from sde_core.errors import ModelError
+from sde_core.files import atomic_write
+from sde_core.train.device import DevicePlan
+from sde_core.train.recipe import Recipe
+
+_WORDS = ("out of memory", "can't allocate memory", "cannot allocate memory", "not enough memory")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether torch, numpy or the system ran out of memory."""
+    return isinstance(error, MemoryError) or any(words in str(error).lower() for words in _WORDS)
+
+
+def with_smaller_batches(recipe: Recipe) -> Recipe | None:
+    """The same optimizer steps from smaller forward passes: half the batch where it is even, else the next smaller divisor; None from one sample."""
+    smaller = next((size for size in range(recipe.batch_size // 2, 0, -1) if recipe.batch_size % size == 0), None)
+    return None if smaller is None else replace(recipe, batch_size=smaller, accumulation=recipe.accumulation * recipe.batch_size // smaller)
+
+
+def keep_fitting(folder: Path, recipe: Recipe) -> None:
+    """Remember in the job's folder what fits, for when the run is resumed."""
+    atomic_write(_path(folder), [orjson.dumps({"batch_size": recipe.batch_size, "accumulation": recipe.accumulation})])
+
+
+def fitting_recipe(folder: Path, recipe: Recipe) -> Recipe:
+    """The recipe with the batches that were found to fit before, if any were."""
+    try:
+        kept = orjson.loads(_path(folder).read_bytes())
+        fitted = replace(recipe, batch_size=int(kept["batch_size"]), accumulation=int(kept["accumulation"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return recipe
+    same_steps = fitted.batch_size * fitted.accumulation == recipe.batch_size * recipe.accumulation
+    return fitted if same_steps else recipe
+
+
+def does_not_fit(recipe: Recipe, plan: DevicePlan, longest: int) -> ModelError:
+    """The error that ends a run that not even single samples fit into.
+
+    Args:
+        recipe: The recipe that did not fit.
+        plan: Where it ran.
+        longest: Tokens of its longest sample.
+    """
+    settings = [f"max_length={max(longest // 2, 2)}"]
+    settings += [] if recipe.gradient_checkpointing else ["gradient_checkpointing=true"]
+    settings += ["quantize=4bit"] if plan.device == "cuda" and recipe.quantize == "none" else []
+    settings += ["batch_size=1"] if plan.processes > 1 and recipe.batch_size > 1 else []
+    samples = "one sample" if recipe.batch_size == 1 else f"{recipe.batch_size} samples"
+    return ModelError(
+        f"The memory of {plan.name} is too small for this model and {samples} of up to {longest:,} tokens.",
+        f"Try {' '.join(f'--set {setting}' for setting in settings)}, or a smaller model.",
+    )
+
+
+def _path(folder: Path) -> Path:
+    return folder / "fitting_batch.json"
