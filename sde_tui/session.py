@@ -36,6 +36,7 @@ PARTS: tuple[tuple[str, str], ...] = (
     ("labels", "sde_tui.session_labels:LabelsPart"),
     ("formats", "sde_tui.session_formats:FormatsPart"),
     ("rules", "sde_tui.session_rules:RulesPart"),
+    ("rating", "sde_tui.session_rating:RatingPart"),
     ("selection", "sde_tui.session_selection:SelectionPart"),
     ("training", "sde_tui.session_training:TrainingPart"),
     ("run_rows", "sde_tui.session_run_rows:RunRowsPart"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -88,7 +88,9 @@ class EndpointJudge:
                 if failed:
                     raise failed[0]  # type: ignore[misc]
         finally:
-            _close(loop, client, list(under_way))
+            loop.run_until_complete(_end(client, list(under_way)))
+            loop.run_until_complete(loop.shutdown_asyncgens())
+            loop.close()
 
     def _fill(
         self, loop: asyncio.AbstractEventLoop, caller: Caller, source: Iterator[tuple[Place, Question]], under_way: dict[asyncio.Task[Answer], Place]
@@ -202,13 +204,12 @@ def _is_here(address: str) -> bool:
         return False
 
 
-def _close(loop: asyncio.AbstractEventLoop, client: AsyncClient, tasks: list[asyncio.Task[Answer]]) -> None:
+async def _end(client: AsyncClient, tasks: Sequence[asyncio.Task[Answer]]) -> None:
+    """Drops what is under way and closes all connections."""
     for task in tasks:
         task.cancel()
-    loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
-    loop.run_until_complete(client.aclose())
-    loop.run_until_complete(loop.shutdown_asyncgens())
-    loop.close()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await client.aclose()
 
 
 __all__ = ["DEFAULT_CONCURRENCY", "EndpointJudge", "ModelError", "base_address", "connect"]

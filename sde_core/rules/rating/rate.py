@@ -99,7 +99,7 @@ class _Pass:
         if not form.by_probability or "probabilities" in self._cache.notes(self._judge.id):
             return form_in_use(self._judge.id, form, self._cache)
         for asked, question in islice(self._questions(form, self._plan(form), everything=True), _TRIALS):
-            _, answer = next(self._judge.answers([(asked, question)], cancel=self._cancel))
+            [(_, answer)] = self._judge.answers([(asked, question)], cancel=self._cancel)
             if answer.problem:
                 self._spending.answered(question, answer)
                 self._problems[answer.problem] += 1

@@ -110,6 +110,15 @@ class RatingReport:
         return asdict(self)
 
 
+def report_from_json(value: dict[str, Any]) -> RatingReport:
+    """The report that `to_json` wrote.
+
+    Raises:
+        KeyError, TypeError: When it is of another version.
+    """
+    return RatingReport(**{**value, "rules": tuple(RuleRatings(**rule) for rule in value["rules"]), "run": PassFigures(**value["run"])})
+
+
 def rating_report(
     judge: Judge, form: PromptForm, cache: RatingCache, texts: pl.DataFrame, rules: Sequence[PlainRule], params: RatingParams, run: PassFigures
 ) -> RatingReport:  # fmt: skip
