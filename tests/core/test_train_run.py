@@ -183,6 +183,27 @@ def test_stopped_then_killed_then_resumed_it_ends_as_if_nothing_had_happened(wor
     ).read_bytes()
 
 
+def test_two_processes_learn_as_one_with_the_same_global_batch(world):
+    """For real, over gloo: the same rows in every step, and the same losses."""
+    settings = {"max_steps": 12, "lora_dropout": 0.0, "save_steps": 6, "eval_steps": 12}
+    one = launch(world, "one-process", batch_size=4, **settings)
+    assert one.wait(PATIENCE).state == "done"
+    two = launch(world, "two-processes", batch_size=2, processes=2, **settings)
+    try:
+        status = two.wait(PATIENCE)
+    finally:
+        two.kill()
+    assert status.state == "done", f"{status.message}\n{two.log_path.read_text()[-3000:]}"
+    expected, found = ({event["step"]: event["loss"] for event in events_of(job, "step")} for job in (one, two))
+    assert found == pytest.approx(expected, rel=2e-3)
+    assert len(list(two.folder.glob("row_losses-*.jsonl"))) == 2
+    for step in expected:
+        rows_of_two, rows_of_one = (sorted(row for row, _ in read_row_losses(job.folder).of_step(step)) for job in (two, one))
+        assert rows_of_two == rows_of_one
+    held_out = [json.loads((job.result_dir / "metrics.json").read_text())["held_out_loss"] for job in (one, two)]
+    assert held_out[1] == pytest.approx(held_out[0], rel=5e-3)
+
+
 def test_layers_that_are_not_there_are_named_before_training(world):
     job = launch(world, "targets", lora_targets="query_key_value")
     status = job.wait(PATIENCE)
