@@ -2,8 +2,25 @@
 
 from __future__ import annotations
 
+from sde_core.rules.truth.bradley_terry import Strengths, fit_bradley_terry
 from sde_core.rules.truth.comparisons import Comparison, ComparisonJournal
+from sde_core.rules.truth.next_pair import Asked, NextPair, choose_next_pair, sample_rows, self_agreement
 from sde_core.rules.truth.pairs import JudgedPairs, judged_pairs, pairs_of_dataset
 from sde_core.rules.truth.row_truth import RowTruth, truth_from_field
 
-__all__ = ["Comparison", "ComparisonJournal", "JudgedPairs", "RowTruth", "judged_pairs", "pairs_of_dataset", "truth_from_field"]
+__all__ = [
+    "Asked",
+    "Comparison",
+    "ComparisonJournal",
+    "JudgedPairs",
+    "NextPair",
+    "RowTruth",
+    "Strengths",
+    "choose_next_pair",
+    "fit_bradley_terry",
+    "judged_pairs",
+    "pairs_of_dataset",
+    "sample_rows",
+    "self_agreement",
+    "truth_from_field",
+]  # fmt: skip
