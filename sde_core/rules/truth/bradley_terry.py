@@ -117,7 +117,8 @@ class _Answers:
         return np.bincount(np.concatenate([self.left, self.right]), minlength=self.m)
 
     def sums(self, of_left: NDArray[np.float64], of_right: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.bincount(self.left, of_left, self.m) + np.bincount(self.right, of_right, self.m)
+        ends = np.concatenate([self.left, self.right])
+        return np.asarray(np.bincount(ends, np.concatenate([of_left, of_right]), self.m), np.float64)
 
 
 def groups_of(left: NDArray[np.int64], right: NDArray[np.int64], m: int) -> NDArray[np.int64]:
