@@ -61,15 +61,19 @@ class StaticEncoder:
 
         The same text gives the same bits in whatever batch it stands.
         """
+        sums = self.sums(texts)
+        norms = np.linalg.norm(sums, axis=1, keepdims=True)
+        np.divide(sums, norms, out=sums, where=norms > 0)
+        return sums
+
+    def sums(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """float32[n, dimensions]: the sums of the texts' word-piece vectors, longer the more they say."""
         encodings = self._tokenizer.encode_batch_fast([encodable(text) for text in texts], add_special_tokens=False)
         ids = [encoding.ids for encoding in encodings]
         lengths = np.fromiter(map(len, ids), np.int64, len(ids))
         flat = np.fromiter(itertools.chain.from_iterable(ids), np.int64, int(lengths.sum()))
         flat, lengths = self._without_unknown(flat, lengths)
-        sums = _segment_sums(self._table, flat, lengths)
-        norms = np.linalg.norm(sums, axis=1, keepdims=True)
-        np.divide(sums, norms, out=sums, where=norms > 0)
-        return sums
+        return _segment_sums(self._table, flat, lengths)
 
     def _without_unknown(self, flat: npt.NDArray[np.int64], lengths: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         known = self._known[flat]

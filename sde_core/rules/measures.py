@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import polars as pl
 
+from sde_core.rules.topic import STEM_LENGTH, topic_measures
 from sde_core.rules.words import FUNCTION_WORDS
 
 _SPACELESS = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}]"
 WORD = _SPACELESS + r"|[[\p{L}\p{M}\p{N}]--" + _SPACELESS + r"]+(?:['’]\p{L}+)*"
 SENTENCE = r"[\p{L}\p{N}](?:[^.!?。！？\n]|[.!?][\p{L}\p{N}])*[.!?。！？]*"
 LIST_MARKER = r"(?m)^[ \t]*(?:[-*•‣–]|\(?\d{1,3}[.)]|\(?[A-Za-z][.)])[ \t]+"
-STEM_LENGTH = 5
-"""Content words are compared by their first five letters, so that inflected forms meet."""
 
 
 def measured(texts: pl.DataFrame) -> pl.DataFrame:
@@ -28,7 +27,8 @@ def measured(texts: pl.DataFrame) -> pl.DataFrame:
         For `answer` and `prompt` each: X_lower, X_words (lower case), X_word_count, X_stems (distinct content stems);
         for the answer also answer_bare (no code fences and list markers), answer_sentences, answer_sentence_count, answer_lines,
         answer_line_count, answer_mark_count (visible characters), answer_opening_stems (of the first sentence), answer_distinct_triples and
-        answer_copied_triples (of neighbouring words; those in the prompt too).
+        answer_copied_triples (of neighbouring words; those in the prompt too);
+        and the columns of `sde_core.rules.topic.topic_measures`.
     """
     if "answer_words" in texts.columns:
         return texts
@@ -42,7 +42,8 @@ def measured(texts: pl.DataFrame) -> pl.DataFrame:
         pl.col("answer").str.replace_all(r"\s+", "").str.len_chars().alias("answer_mark_count"),
     )
     opening_words = pl.col("answer_sentences").list.first().str.to_lowercase().str.extract_all(WORD)
-    return listed.hstack(_triple_counts(listed)).with_columns(
+    counted = listed.hstack(_triple_counts(listed)).hstack(topic_measures(listed["prompt_words"], listed["answer_words"]))
+    return counted.with_columns(
         content_stems(opening_words).alias("answer_opening_stems"),
         pl.col("answer_words").list.len().alias("answer_word_count"),
         pl.col("prompt_words").list.len().alias("prompt_word_count"),

@@ -28,6 +28,13 @@ TASK_VERBS: tuple[str, ...] = _each(
 )
 """Verbs with which an instruction begins."""
 
+TASK_NOUNS: tuple[str, ...] = _each(
+    """above answer answers appropriate article below brief content context correct detailed essay example examples explanation following format given
+    input instruction instructions item items list output paragraph passage phrase phrases piece please possible provided question questions reason
+    reasons response result sentence sentences short statement step steps summary table task text word words"""
+)
+"""Words of an instruction that speak of the task itself, besides `TASK_VERBS`."""
+
 QUESTION_WORDS: tuple[str, ...] = _each(
     """are can could did do does had has have how is may should was were what when where which who whom whose why will would
 """

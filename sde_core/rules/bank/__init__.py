@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sde_core.rules.bank.asked import ASKED_RULES
 from sde_core.rules.bank.boilerplate import BOILERPLATE_RULES
 from sde_core.rules.bank.code import CODE_RULES
 from sde_core.rules.bank.language import LANGUAGE_RULES
@@ -15,6 +16,7 @@ from sde_core.rules.bank.reviews import REVIEW_RULES
 from sde_core.rules.bank.safety import SAFETY_RULES
 from sde_core.rules.bank.specificity import SPECIFICITY_RULES
 from sde_core.rules.bank.structure import STRUCTURE_RULES
+from sde_core.rules.bank.topic import TOPIC_RULES
 from sde_core.rules.rule import Rule
 
 RULES: tuple[Rule, ...] = (
@@ -23,6 +25,8 @@ RULES: tuple[Rule, ...] = (
     *LANGUAGE_RULES,
     *REPETITION_RULES,
     *RELATION_RULES,
+    *TOPIC_RULES,
+    *ASKED_RULES,
     *SPECIFICITY_RULES,
     *REASONING_RULES,
     *BOILERPLATE_RULES,
