@@ -28,6 +28,9 @@ LEAST_SELF_AGREEMENT = 0.7
 a hash of the text reaches 0.1, a hash of its words alone 0.4."""
 
 FEWEST_RETESTED = 30
+MOSTLY_LENGTH = 0.6
+"""From this rank correlation with the words of the answer on, in either direction, a rule says mostly how long the answer is. No gate: a warning."""
+
 LEAST_TRUTH_AGREEMENT = 0.05
 FEWEST_JUDGED = 30
 
@@ -144,7 +147,10 @@ class DisagreesWithPeople:
         truth = known.truth
         if truth is None or truth.rows < FEWEST_JUDGED or max(truth.upper, truth.upper_within_length) >= LEAST_TRUTH_AGREEMENT:
             return ""
-        return f"against the truth of {truth.rows:,} rows: correlates {truth.correlation:+.2f} with it, at most {truth.upper:+.2f}"
+        return (
+            f"against the truth of {truth.rows:,} rows: correlates {truth.correlation:+.2f} with it, "
+            f"{truth.correlation_within_length:+.2f} at equal length"
+        )
 
 
 GATES: tuple[Gate, ...] = (Constant(), BarelyVaries(), Unparseable(), DisagreesWithItself(), DisagreesWithPeople())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +12,9 @@ import polars as pl
 import pytest
 
 from sde_core.dataset import open_dataset
-from sde_core.rules import GENERAL_RULES, PACKS, RULES, choose_rules, pack_rules, quality, score_matrix
+from sde_core.project import Project
+from sde_core.proposal import quality_by_rules
+from sde_core.rules import GENERAL_RULES, MOSTLY_LENGTH, PACKS, RULES, RuleBook, choose_rules, pack_rules, quality, score_matrix
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -73,13 +76,77 @@ def test_score_tells_in_json_what_quality_is(run: Run, data: Path, tmp_path: Pat
 def test_choose_prints_the_set_its_overlap_and_what_was_no_candidate(run: Run, data: Path) -> None:
     code, out, err = run("rules", "choose", data, "-r", 5, "--pin", "reasons-given", "--ban", "long-words")
     assert (code, err) == (0, "")
-    assert f"5 of {len(GENERAL_RULES)} rules over 60 rows: greedy most independent set" in out
+    assert out.startswith(f"5 of {len(GENERAL_RULES)} rules over 60 rows: greedy most independent set")
     assert "  1 reasons-given" in out
-    assert "(pinned)" in out
-    assert "1,000 random sets of as many candidates (seed 0): rho" in out
-    assert "  long-words         banned" in out
+    assert "(pinned" in out
+    words = " ".join(out.split())
+    assert re.search(r"1,000 random sets of as many candidates \(seed 0\): rho .* median .* lowest .* 95 % interval \d", words)
+    assert "Banned, so no candidates: 1\n  long-words         banned\n" in out
     assert "  no-residue         constant: every row scores 1.00" in out
-    assert max(map(len, out.splitlines())) <= 100
+    assert max(map(len, out.splitlines())) <= 80
+
+
+def test_rules_that_are_mostly_length_are_marked(run: Run, data: Path) -> None:
+    out = run("rules", "choose", data, "-r", 2, "--pin", "answer-length")[1]
+    matrix = score_matrix(open_dataset(str(data)).texts())
+    assert abs(matrix.summaries[matrix.index("answer-length")].length_correlation) > MOSTLY_LENGTH
+    assert re.search(r"1 answer-length .*\(pinned,\s+mostly\s+length\)", out.partition("\nrho ")[0], re.DOTALL)
+
+
+def test_choose_against_a_field_that_says_how_good_rows_are(run: Run, write_jsonl: Callable[..., Path]) -> None:
+    data = write_jsonl([{**row, "score": len(row["output"])} for row in ROWS])
+    code, out, _ = run("rules", "choose", data, "-r", 4, "--truth", "score")
+    assert code == 0
+    assert re.search(r"MSE 0\.\d{4} against field score \(60 rows\); random sets:", out)
+    assert re.search(r"over the random sets rho and MSE correlate [+-]\d\.\d\d\s\([+-]\d\.\d\d\sto\s[+-]\d\.\d\d\):", out)
+    assert " true alike " in out
+    assert max(map(len, out.splitlines())) <= 80
+    told = json.loads(run("rules", "choose", data, "-r", 4, "--truth", "score", "--json")[1])
+    assert told["against_random"]["truth"]["rows"] == 60
+    by_name = {rule["rule"]: rule for rule in told["rules"]}
+    assert by_name["answer-length"]["truth"]["auroc"] > 0.8
+    assert run("rules", "choose", data, "--truth", "grade")[0] == 2
+
+
+def test_gates_are_asked_unless_told_otherwise(run: Run, write_jsonl: Callable[..., Path]) -> None:
+    data = write_jsonl([{**row, "output": row["output"] + " [Your Name]" * (i < 3)} for i, row in enumerate(ROWS)])
+    gated = json.loads(run("rules", "choose", data, "--json")[1])
+    ungated = json.loads(run("rules", "choose", data, "--no-gate", "--json")[1])
+    assert gated["gated"]
+    assert not ungated["gated"]
+    assert {drop["gate"] for drop in gated["dropped"]} >= {"constant", "barely varies"}
+    assert {drop["gate"] for drop in ungated["dropped"]} == {"constant"}
+    assert gated["rules"][0]["retest"]["rows"] == 60
+    assert "No gate for reliability was asked." in run("rules", "choose", data, "--no-gate")[1]
+
+
+def test_the_rule_book_beside_the_data_is_followed_unless_told_otherwise(run: Run, data: Path) -> None:
+    plain = json.loads(run("rules", "choose", data, "--json")[1])["chosen"]
+    book = RuleBook(pinned=("reasons-given",), banned=(plain[0],), disabled=(plain[1],), pack="code")
+    book.save(Project.of(data).created().rule_book_path)
+    told = json.loads(run("rules", "choose", data, "--json")[1])
+    assert told["chosen"][0] == "reasons-given"
+    assert plain[0] in {drop["rule"] for drop in told["dropped"] if drop["gate"] == "banned"}
+    assert plain[1] not in {rule["rule"] for rule in told["rules"]}
+    assert told["pack"] == "code"
+    assert json.loads(run("rules", "choose", data, "--no-book", "--json")[1])["chosen"] == plain
+    ahead = json.loads(run("rules", "choose", data, "--ban", "reasons-given", "--pin", plain[1], "--pack", "general", "--json")[1])
+    assert ahead["chosen"][0] == plain[1], "an option outdoes the book"
+    assert "reasons-given" in ahead["banned"]
+    assert ahead["pack"] == "general"
+    assert RuleBook.load(Project.of(data).rule_book_path) == book, "options write nothing"
+
+
+def test_select_follows_the_rule_book(run: Run, data: Path) -> None:
+    plain = quality_by_rules(open_dataset(str(data)).texts())
+    RuleBook(pinned=("long-words",), banned=(plain.rules[0],)).save(Project.of(data).created().rule_book_path)
+    told = json.loads(run("rules", "choose", data, "--json")[1])
+    project = Project.of(data)
+    followed = quality_by_rules(open_dataset(str(data)).texts(), book=RuleBook.load(project.rule_book_path), project=project)
+    assert list(followed.rules) == told["chosen"] == told["quality_is_mean_of"]
+    assert followed.rules != plain.rules
+    assert followed.values is not None
+    assert float(followed.values.mean()) == pytest.approx(told["mean_quality"])
 
 
 @pytest.mark.parametrize("pack", PACKS)
