@@ -67,11 +67,11 @@ was stopped and asks nothing twice. The key itself is never an argument.""",
 @click.option("--detach", is_flag=True, help="Rate in a job that outlives this terminal.")
 @json_option
 @click.pass_context
-def rate_command(ctx: click.Context, dataset: Dataset, rule_names: str | None, yes: bool, detach: bool, as_json: bool, **options: Any) -> None:
+def rate_command(ctx: click.Context, /, dataset: Dataset, rule_names: str | None, yes: bool, detach: bool, as_json: bool, **options: Any) -> None:
     """Let a model rate rows by plain-language rules, 0 to 1.
 
-    A sample comes first. Then the replies that could not be read, how far the judge agrees with itself, and what rating all rows would cost are shown,
-    and you are asked.
+    A sample comes first. Then the replies that could not be read, how far the judge agrees with itself, and what rating all rows would cost are
+    shown, and you are asked.
     """
     from sde_core.project import Project
     from sde_core.rules.book_store import BookStore

@@ -310,7 +310,7 @@ def _read_records(path: Path) -> NDArray[np.void]:
 
 def _checks(records: NDArray[np.void]) -> NDArray[np.uint16]:
     """uint16[n], the seal of each record: its other words folded together, never what a run of zeros holds."""
-    words = np.frombuffer(records.tobytes(), "<u2").reshape(len(records), -1)[:, :-1]
+    words = np.frombuffer(records.tobytes(), "<u2").reshape(-1, _RECORD.itemsize // 2)[:, :-1]
     folded: NDArray[np.uint16] = np.bitwise_xor.reduce(words, axis=1) ^ np.uint16(_SEAL)
     return folded
 

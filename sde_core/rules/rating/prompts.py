@@ -26,7 +26,7 @@ DEFAULT_MAX_CHARS = 6_000
 
 _UNIT_NUMBER = re.compile(r"(?:[0-9]{1,3}(?:\.[0-9]{0,20})?|\.[0-9]{1,20})")
 _CHAT_MARK = re.compile(
-    r"<(?=[|｜][^\n|｜]{1,60}[|｜]>|/?s>|/?(?:start|end)_of_turn>|/?(?:bos|eos|pad|unk)>|<SYS>>|</SYS>>)|\[(?=/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS)\])"
+    r"<(?=[|｜][^\s|｜]{1,60}[|｜]>|/?s>|/?(?:start|end)_of_turn>|/?(?:bos|eos|pad|unk)>|<SYS>>|</SYS>>)|\[(?=/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS)\])"
 )
 
 

@@ -95,7 +95,7 @@ class _Pass:
         Raises:
             JobError: When it answers no question.
         """
-        self._count_earlier_attempts(form)
+        self._count_earlier_calls(form)
         if not form.by_probability or "probabilities" in self._cache.notes(self._judge.id):
             return form_in_use(self._judge.id, form, self._cache)
         for asked, question in islice(self._questions(form, self._plan(form), everything=True), _TRIALS):
@@ -113,10 +113,13 @@ class _Pass:
             raise JobError(f"The judge answers no question. {next(iter(self._problems))}", "Look at its log, or try another --model.")
         return form
 
-    def _count_earlier_attempts(self, form: PromptForm) -> None:
-        """What was spent under the same run's name before it was stopped counts towards its bound."""
+    def _count_earlier_calls(self, form: PromptForm) -> None:
+        """What was spent under the same run's name before it was stopped counts towards its bound; what calls cost on average is known from all runs."""
+        version = form_in_use(self._judge.id, form, self._cache).version
+        known = self._cache.usage(self._judge.id, version)
+        self._spending.dearest = self._params.cost(known.tokens_in, known.tokens_out) / max(known.counted, 1)
         if self._params.run:
-            used = self._cache.usage(self._judge.id, form_in_use(self._judge.id, form, self._cache).version, self._params.run)
+            used = self._cache.usage(self._judge.id, version, self._params.run)
             self._spending.spent = self._params.cost(used.tokens_in, used.tokens_out)
 
     def ask(self, form: PromptForm, progress: Progress) -> None:

@@ -19,7 +19,7 @@ class Spending:
         params: Prices and the bound.
         spent: In the prices' currency.
         under_way: Questions that were asked and not answered yet.
-        dearest: The most that one question was guessed to cost.
+        dearest: The most that one question cost, or was guessed to cost.
         bounded: Whether a question was held back for the bound.
     """
 
@@ -45,7 +45,9 @@ class Spending:
         if answer.problem:
             return
         counted = answer.tokens_in is not None and answer.tokens_out is not None
-        self.spent += self.params.cost(answer.tokens_in or 0, answer.tokens_out or 0) if counted else self._guess(question)
+        cost = self.params.cost(answer.tokens_in or 0, answer.tokens_out or 0) if counted else self._guess(question)
+        self.spent += cost
+        self.dearest = max(self.dearest, cost)
 
     def _guess(self, question: Question) -> float:
         return self.params.cost(len(question.text) / _CHARS_A_TOKEN, question.max_tokens)
