@@ -48,6 +48,8 @@ def _print(report: Any) -> None:
     click.echo(
         f"{summary.training_rows:,} of {summary.rows:,} rows train: {summary.trained:,} of {summary.tokens:,} tokens carry loss ({summary.form})"
     )
+    if summary.samples > summary.training_rows:
+        click.echo(f"long rows are split: {summary.samples:,} samples of at most {summary.max_length:,} tokens")
     click.echo(f"longest row {summary.longest:,} tokens, median {summary.median:,}, at most {summary.max_length:,} are read; {summary.steps:,} steps")
     for verdict, count in summary.verdicts.items():
         click.echo(f"{count:>9,}  {verdict:<9} {VERDICTS[verdict]}")

@@ -43,6 +43,7 @@ class Encoded:
         kept: The part of the n tokens that the model sees; empty where the sample is left out.
         verdict: One of `VERDICTS`.
         reason: Why, where the verdict alone does not say; empty otherwise.
+        part_length: Tokens of each of the samples that the kept part is split into, the last one shorter; 0 where it is one sample.
     """
 
     text: str
@@ -52,6 +53,15 @@ class Encoded:
     kept: slice
     verdict: Verdict
     reason: str = ""
+    part_length: int = 0
+
+    @property
+    def parts(self) -> list[slice]:
+        """The samples that this becomes, as ranges of `ids`; those that carry no loss are left out."""
+        length = len(self.ids)
+        step = self.part_length or max(length, 1)
+        ranges = [slice(start, min(start + step, length)) for start in range(0, length, step)]
+        return [part for part in ranges if self.full_trained[self.kept][part].any()]
 
     @property
     def ids(self) -> np.ndarray:
@@ -139,8 +149,11 @@ class Encoder:
         offsets = np.array([(0, 0)] * len(prefix) + tokens.offsets, dtype=np.int32).reshape(-1, 2)
         trained = self._trained(offsets, rendered, len(prefix))
         kept = self._kept(len(ids))
+        splits = self.recipe.too_long == "split" and len(ids) > self.max_length
+        if splits:
+            trained[:: self.max_length] = False  # nothing stands before the first token of a part
         verdict, reason = self._verdict(rendered, trained, kept)
-        return Encoded(rendered.text, ids, offsets, trained, kept, verdict, reason)
+        return Encoded(rendered.text, ids, offsets, trained, kept, verdict, reason, self.max_length if splits else 0)
 
     def _trained(self, offsets: np.ndarray, rendered: Rendered, prefix: int) -> np.ndarray:
         """bool[n]: tokens that share a character with an answer or its end token. The first token of all is never predicted, so it never trains."""
@@ -152,7 +165,7 @@ class Encoder:
         return trained
 
     def _kept(self, length: int) -> slice:
-        if length <= self.max_length:
+        if length <= self.max_length or self.recipe.too_long == "split":
             return slice(0, length)
         if self.recipe.too_long == "drop":
             return slice(0, 0)

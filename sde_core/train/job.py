@@ -17,7 +17,7 @@ from sde_core.train.encode import Encoder
 from sde_core.train.preflight import refuse_if_nothing_trains
 from sde_core.train.recipe import Recipe, read_recipe
 from sde_core.train.rows import read_snapshot
-from sde_core.train.samples import Samples, encode_rows
+from sde_core.train.samples import Samples, encode_rows, row_count
 from sde_core.train.tokenizer import Tokenizer, load_tokenizer
 
 _POLL_SECONDS = 0.5
@@ -60,7 +60,7 @@ def _samples(context: JobContext, recipe: Recipe, tokenizer: Tokenizer) -> Sampl
     if not samples.train:
         raise UsageError("Only held-out rows would train.", "Set --set held_out=0, or accept more rows.")
     verdicts = Counter(check.verdict for check in samples.checks)
-    context.event("rows", training=len(samples.train), held_out=len(samples.held_out), verdicts=dict(verdicts))
+    context.event("rows", training=row_count(samples.train), held_out=row_count(samples.held_out), verdicts=dict(verdicts))
     return samples
 
 

@@ -19,7 +19,7 @@ from sde_core.train.out_of_memory import does_not_fit, fitting_recipe, is_out_of
 from sde_core.train.preflight import steps_of
 from sde_core.train.recipe import Recipe, listed
 from sde_core.train.row_losses import RowLossRecorder, row_losses_path
-from sde_core.train.samples import Collator, Sample, Samples
+from sde_core.train.samples import Collator, Sample, Samples, row_count
 from sde_core.train.tokenizer import EMBEDDED_HINT, Tokenizer, hub_is_reachable, model_location
 
 _CHECKPOINTS = 10
@@ -165,8 +165,8 @@ def _train_once(context: JobContext, recipe: Recipe, fitting: Recipe, plan: Devi
         "train_loss": _last_losses(trainer.state.log_history),
         "held_out_loss": _held_out_loss(trainer) if held_out else None,
         "tokens": trainer.state.num_input_tokens_seen,
-        "training_rows": len(samples.train),
-        "held_out_rows": len(held_out),
+        "training_rows": row_count(samples.train),
+        "held_out_rows": row_count(held_out),
         "batch_size": fitting.batch_size,
         "accumulation": fitting.accumulation,
     }

@@ -34,6 +34,7 @@ class RowCheck:
         verdict: One of `VERDICTS`.
         reason: Why, where the verdict alone does not say.
         special_text: Whether its own text holds something that the tokenizer takes for a special token.
+        samples: How many samples it is trained on as: none where nothing of it trains, several where it is split.
     """
 
     row: int
@@ -43,6 +44,7 @@ class RowCheck:
     verdict: Verdict
     reason: str = ""
     special_text: bool = False
+    samples: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class PreflightSummary:
     Attributes:
         rows: Rows looked at.
         training_rows: Rows that carry any loss; only these are trained on.
+        samples: Samples that they become; more than there are rows where long rows are split.
         tokens: Tokens that the model sees in them.
         trained: Tokens that carry loss.
         truncated: Tokens cut off or left out, in all rows.
@@ -70,6 +73,7 @@ class PreflightSummary:
 
     rows: int
     training_rows: int
+    samples: int
     tokens: int
     trained: int
     truncated: int
@@ -131,7 +135,7 @@ def preflight(
 
 def row_check(row: int, sample: Encoded, *, special_text: bool = False) -> RowCheck:
     """What one encoded row contributes."""
-    return RowCheck(row, sample.n_tokens, sample.n_trained, sample.n_cut, sample.verdict, sample.reason, special_text)
+    return RowCheck(row, sample.n_tokens, sample.n_trained, sample.n_cut, sample.verdict, sample.reason, special_text, len(sample.parts))
 
 
 def refuse_if_nothing_trains(checks: Sequence[RowCheck]) -> None:
@@ -178,9 +182,11 @@ def summarize(checks: Sequence[RowCheck], recipe: Recipe, max_length: int, form:
     lengths = np.array([check.tokens for check in checks], dtype=np.int64)
     seen = np.array([check.tokens - check.truncated for check in checks if check.trained], dtype=np.int64)
     held_out = min(round(len(seen) * recipe.held_out), MAX_HELD_OUT, max(len(seen) - 1, 0))
+    samples = sum(check.samples for check in checks if check.trained)
     return PreflightSummary(
         rows=len(checks),
         training_rows=len(seen),
+        samples=samples,
         tokens=int(seen.sum()),
         trained=sum(check.trained for check in checks),
         truncated=sum(check.truncated for check in checks),
@@ -189,8 +195,8 @@ def summarize(checks: Sequence[RowCheck], recipe: Recipe, max_length: int, form:
         max_length=max_length,
         longest=int(lengths.max(initial=0)),
         median=int(np.median(lengths)) if len(lengths) else 0,
-        padding_share=_padding_share(seen, recipe),
-        steps=steps_of(len(seen) - held_out, recipe),
+        padding_share=_padding_share(_sample_lengths(seen, max_length), recipe),
+        steps=steps_of(round(samples * (1 - held_out / max(len(seen), 1))), recipe),
         held_out=held_out,
         form=form,
         model=recipe.model or "the base model that comes with sde",
@@ -204,6 +210,13 @@ def steps_of(training_rows: int, recipe: Recipe, processes: int = 1) -> int:
         return recipe.max_steps
     batches = math.ceil(training_rows / (recipe.batch_size * processes))
     return math.ceil(recipe.epochs * max(math.ceil(batches / recipe.accumulation), 1)) if batches else 0
+
+
+def _sample_lengths(row_lengths: np.ndarray, max_length: int) -> np.ndarray:
+    """Tokens of each sample, where rows of more than `max_length` tokens, if any are left, are split."""
+    whole = np.repeat(max_length, int((row_lengths // max_length).sum()))
+    rest = row_lengths % max_length
+    return np.concatenate([whole, rest[rest > 0]])
 
 
 def _padding_share(lengths: np.ndarray, recipe: Recipe) -> float:

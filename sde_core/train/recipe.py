@@ -28,7 +28,7 @@ class Recipe:
     Attributes:
         model: A folder or a hub name; empty for the base model that comes with sde.
         max_length: Tokens a sample may have; None for as many as the model reads, at most `DEFAULT_MAX_LENGTH`.
-        too_long: What happens to longer samples: "cut" off their end, or "drop" them.
+        too_long: What happens to longer samples: "cut" off their end, "drop" them, or "split" them into samples of this length.
         truncation_side: Which end is cut off, "right" or "left".
         template: "auto" uses the tokenizer's chat template where it has one and the plain form otherwise; "plain" always uses the plain form.
         completion_only: Whether only answers carry loss; otherwise all text does.
@@ -62,7 +62,7 @@ class Recipe:
 
     model: str = ""
     max_length: int | None = None
-    too_long: Literal["cut", "drop"] = "cut"
+    too_long: Literal["cut", "drop", "split"] = "cut"
     truncation_side: Literal["right", "left"] = "right"
     template: Literal["auto", "plain"] = "auto"
     completion_only: bool = True

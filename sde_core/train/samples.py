@@ -19,7 +19,7 @@ _BATCH_ROWS = 512
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One encoded row: int32[k] ids, int32[k] labels, and where it came from."""
+    """One encoded row, or a part of one: int32[k] ids, int32[k] labels, and where it came from."""
 
     row: int
     ids: np.ndarray
@@ -33,6 +33,11 @@ class Samples:
     train: list[Sample]
     held_out: list[Sample]
     checks: list[RowCheck]
+
+
+def row_count(samples: Iterable[Sample]) -> int:
+    """Rows that the samples come from."""
+    return len({sample.row for sample in samples})
 
 
 def encode_rows(rows: Iterable[SnapshotRow], encoder: Encoder, *, total: int, cancel: Cancel = NEVER, progress: Progress = silent) -> Samples:
@@ -49,8 +54,7 @@ def encode_rows(rows: Iterable[SnapshotRow], encoder: Encoder, *, total: int, ca
         raise_if_cancelled(cancel)
         for row, encoded in zip(batch, encoder.encode_all([row.turns for row in batch]), strict=True):
             checks.append(row_check(row.row, encoded))
-            if encoded.n_trained:
-                by_split.setdefault(row.split, []).append(Sample(row.row, encoded.ids, encoded.labels))
+            by_split.setdefault(row.split, []).extend(Sample(row.row, encoded.ids[part], encoded.labels[part]) for part in encoded.parts)
         progress(len(checks), total)
     held_out = sorted(by_split.get("held-out", []), key=lambda sample: len(sample.ids))
     return Samples(by_split.get("train", []), held_out, checks)

@@ -116,6 +116,22 @@ def test_bytes_of_one_character_share_its_fate(tokenizers):
 # ---- what is cut
 
 
+@given(st.lists(st.sampled_from(["the cat", "sat", "é中🙂", "", "and ran to the barn"]), min_size=1, max_size=8), st.integers(2, 40))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_split_row_loses_nothing_but_the_first_token_of_each_part(tokenizers, texts, max_length):
+    turns = conversation(*texts)
+    whole = Encoder(tokenizers[""], Recipe(max_length=1000)).encode(turns)
+    split = Encoder(tokenizers[""], Recipe(max_length=max_length, too_long="split")).encode(turns)
+    assert split.ids.tolist() == whole.ids.tolist()
+    assert (split.n_cut, split.verdict) == (0, whole.verdict) or split.verdict == "nothing" or split.n_trained < whole.n_trained
+    lost = set(range(0, len(whole.ids), max_length)) if len(whole.ids) > max_length else set()
+    trained = [i for i, label in enumerate(whole.labels.tolist()) if label != IGNORED and i not in lost]
+    assert [i for i, label in enumerate(split.labels.tolist()) if label != IGNORED] == trained
+    assert all(part.stop - part.start <= max_length and (split.labels[part] != IGNORED).any() for part in split.parts)
+    assert sum(int((split.labels[part] != IGNORED).sum()) for part in split.parts) == len(trained)
+    assert_consistent(split)
+
+
 @pytest.mark.parametrize("side", ["right", "left"])
 def test_cutting_keeps_account(tokenizers, side):
     turns = conversation("the cat", "sat on the old red barn while two birds sang in the tall green tree")
@@ -223,7 +239,7 @@ def test_labels_are_ids_where_trained_whatever_the_row(tokenizers, data):
         max_length=data.draw(st.one_of(st.none(), st.integers(2, 40))),
         completion_only=data.draw(st.booleans()),
         answers=data.draw(st.sampled_from(["all", "last"])),
-        too_long=data.draw(st.sampled_from(["cut", "drop"])),
+        too_long=data.draw(st.sampled_from(["cut", "drop", "split"])),
         truncation_side=data.draw(st.sampled_from(["left", "right"])),
     )
     turns = Turns(tuple(Turn(role, text) for role, text in data.draw(st.lists(st.tuples(ROLE, WORD), max_size=5))))

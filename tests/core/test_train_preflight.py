@@ -14,6 +14,8 @@ from sde_core.train.encode import Encoder
 from sde_core.train.launch import launch_training
 from sde_core.train.preflight import preflight, steps_of
 from sde_core.train.recipe import Recipe
+from sde_core.train.rows import SnapshotRow
+from sde_core.train.samples import encode_rows, row_count
 from sde_core.train.tokenizer import load_tokenizer
 
 
@@ -38,6 +40,18 @@ def mixed(tmp_path):
         {"messages": [{"role": "user", "content": "say <s>"}, {"role": "assistant", "content": ""}]},
     ]
     return write_rows(tmp_path / "mixed.jsonl", rows)
+
+
+def test_long_rows_are_split_into_samples_that_all_count(mixed, model):
+    recipe = Recipe(model=model, max_length=40, batch_size=3, held_out=0, too_long="split")
+    report = preflight(mixed, recipe)
+    assert [(row.row, row.verdict, row.truncated) for row in report.rows if row.row in (3, 4)] == [(3, "ok", 0), (4, "ok", 0)]
+    rows = [SnapshotRow(row, row, "train", mixed.turns(row)) for row in (0, 1, 3, 4, 5)]
+    samples = encode_rows(rows, Encoder(load_tokenizer(model), recipe), total=5)
+    assert max(len(sample.ids) for sample in samples.train) == 40
+    assert [row.samples for row in report.rows] == [sum(sample.row == row.row for sample in samples.train) for row in report.rows]
+    assert report.summary.samples == len(samples.train) > report.summary.training_rows == row_count(samples.train) == 4
+    assert report.summary.steps == steps_of(len(samples.train), recipe)
 
 
 def test_every_row_and_the_sum_agree_with_the_encoder(mixed, model):
