@@ -210,8 +210,8 @@ def book_text(book: RuleBook) -> str:
     """The book as YAML; reading it gives the same book."""
     values: dict[str, Any] = {"task": book.task, "data": book.data_description, "pack": book.pack}
     values["judge"] = {item.name: getattr(book.judge, item.name) for item in fields(JudgeSettings) if getattr(book.judge, item.name) != item.default}
-    values["rules"] = [_rule_values(rule) for rule in book.rules]
-    values["proposed"] = [_rule_values(rule) for rule in book.proposed]
+    values["rules"] = [rule_values(rule) for rule in book.rules]
+    values["proposed"] = [rule_values(rule) for rule in book.proposed]
     for key in _NAME_LISTS:
         values[key] = [*getattr(book, key), *book.strays.get(key, ())]
     return dumped({key: value for key, value in values.items() if value} | dict(book.extra))
@@ -219,10 +219,11 @@ def book_text(book: RuleBook) -> str:
 
 def rules_text(rules: tuple[PlainRule, ...]) -> str:
     """Rules alone, as `read_rules` reads them."""
-    return dumped({"rules": [_rule_values(rule) for rule in rules]})
+    return dumped({"rules": [rule_values(rule) for rule in rules]})
 
 
-def _rule_values(rule: PlainRule) -> dict[str, Any]:
+def rule_values(rule: PlainRule) -> dict[str, Any]:
+    """A rule as it is written to a file."""
     origin = {key: value for key in _ORIGIN_KEYS if (value := getattr(rule.origin, key))}
     values: dict[str, Any] = {"name": rule.name, "sentence": rule.sentence}
     values |= {"about": rule.about} if rule.about != "pair" else {}
