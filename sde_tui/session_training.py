@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from sde_tui.session_training_work import (
 if TYPE_CHECKING:
     from sde_core.dataset import Dataset
     from sde_core.jobs import Job, JobStatus
+    from sde_core.train.alerts import Alert
     from sde_core.train.curve import RunCurve
     from sde_core.train.encode import Encoder
     from sde_core.train.preflight import Preflight
@@ -269,6 +271,13 @@ class TrainingPart:
             events, self._offset = job.events(self._offset)
             curve.add(events)
             self._publish("curve")
+
+    def alerts(self) -> tuple[Alert, ...]:
+        """What is wrong with the shown run, worst first."""
+        from sde_core.train.alerts import alerts_of
+
+        status = self.shown_status
+        return () if self.curve is None or status is None else alerts_of(self.curve, active=status.active, now=time.time())
 
     def why_not_stop(self) -> str:
         """Why the shown run cannot be stopped, "" where it can."""

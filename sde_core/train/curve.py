@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 _BESIDE = 10
+_MOMENTS = 32
 
 
 class Series:
@@ -84,7 +86,16 @@ class Series:
 
 
 class RunCurve:
-    """What a fine-tune's events say so far."""
+    """What a fine-tune's events say so far.
+
+    Attributes:
+        train, held_out: Losses by step.
+        latest: The last step's event.
+        facts: Of the model, the rows and the memory.
+        steps: How many there will be.
+        not_a_number: The first step of the present attempt whose loss was no number.
+        moments: When its last steps ended, in seconds since 1970.
+    """
 
     def __init__(self) -> None:
         self.train = Series()
@@ -92,6 +103,8 @@ class RunCurve:
         self.latest: dict[str, Any] = {}
         self.facts: dict[str, Any] = {}
         self.steps: int | None = None
+        self.not_a_number: int | None = None
+        self.moments: deque[float] = deque(maxlen=_MOMENTS)
 
     def add(self, events: Iterable[dict[str, Any]]) -> None:
         """Take in events in the order they were written."""
@@ -104,8 +117,18 @@ class RunCurve:
             if loss is not None:
                 (self.train if kind == "step" else self.held_out).set(step, float(loss))
             if kind == "step":
-                self.latest = event
+                self._add_step(event, step, loss)
         elif kind in ("rows", "model", "memory"):
             self.facts |= {name: value for name, value in event.items() if name not in ("t", "event")}
+        elif kind == "train":
+            self.not_a_number = None
+            self.moments.clear()
         if isinstance(event.get("steps"), int):
             self.steps = event["steps"]
+
+    def _add_step(self, event: dict[str, Any], step: int, loss: float | None) -> None:
+        self.latest = event
+        if loss is None and self.not_a_number is None:
+            self.not_a_number = step
+        if isinstance(event.get("t"), (int, float)):
+            self.moments.append(event["t"])

@@ -8,7 +8,7 @@ from textual.containers import Container
 from textual.widget import Widget
 
 from sde_tui.screens.base import SdeScreen
-from sde_tui.screens.train_drawing import DRILL_TITLES, curve_points, figure_lines, list_items, result_words, step_words
+from sde_tui.screens.train_drawing import DRILL_TITLES, alert_words, curve_points, figure_lines, list_items, result_words, step_words
 from sde_tui.session_run_rows import RunRowsPart
 from sde_tui.session_training import TrainingPart
 from sde_tui.widgets.bindings import screen_bindings
@@ -115,6 +115,9 @@ class TrainScreen(SdeScreen):
         status = part.shown_status
         if self.run_rows.step is not None:
             return step_words(self.run_rows)
+        alert = alert_words(part, self.size.width - 1)
+        if alert:
+            return alert
         if status is not None and status.state in _HINTS:
             return [(_HINTS[status.state], "dim")]
         if status is not None and status.state in ("stopped", "lost", "failed"):

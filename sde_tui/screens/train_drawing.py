@@ -166,6 +166,12 @@ def result_words(part: TrainingPart) -> Sequence[Span]:
     ]
 
 
+def alert_words(part: TrainingPart, width: int) -> Line:
+    """The worst of what is wrong with the shown run; nothing where all is well."""
+    alerts = part.alerts()
+    return [(fit(f"{alerts[0].words}.", width).rstrip(), "bad" if alerts[0].kind in ("nan", "diverging") else "warn")] if alerts else []
+
+
 def step_words(run_rows: RunRowsPart) -> Line:
     """The step under the cursor, and what can be done with it."""
     loss = run_rows.loss

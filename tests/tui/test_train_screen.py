@@ -281,6 +281,15 @@ async def test_a_run_without_losses_of_rows_says_so(open_app, dataset_file, proj
         assert "recorded no losses" in sde.flashed
 
 
+async def test_a_loss_that_is_no_number_is_said(open_app, dataset_file, project):
+    folder = made_run(project)
+    with (folder / "events.jsonl").open("a") as log:
+        log.write(json.dumps({"event": "step", "step": 41, "steps": 41, "loss": None}) + "\n")
+    async with open_app(dataset_file) as sde:
+        await sde.press("9")
+        assert "The loss is not a number since step 41; a lower learning rate may help." in sde.lines[-2]
+
+
 async def test_keys_say_why_they_do_nothing(open_app, dataset_file, project):
     made_run(project)
     async with open_app(dataset_file) as sde:

@@ -1,0 +1,80 @@
+"""What is said of a run that goes wrong, and that nothing is said of one that does not."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sde_core.train.alerts import alerts_of
+from sde_core.train.curve import RunCurve
+
+
+def curve_of(losses, *, seconds=1.0):
+    curve = RunCurve()
+    curve.add([{"event": "train", "step": 0, "steps": len(losses)}])
+    curve.add({"event": "step", "step": step, "steps": len(losses), "loss": loss, "t": step * seconds} for step, loss in enumerate(losses, start=1))
+    return curve
+
+
+def kinds(losses, *, active=False, now=None, seconds=1.0):
+    found = alerts_of(curve_of(losses, seconds=seconds), active=active, now=len(losses) * seconds if now is None else now)
+    return [(alert.kind, alert.step) for alert in found]
+
+
+FALLING = [4.0 / step**0.4 for step in range(1, 101)]
+
+
+def test_a_run_that_learns_is_left_alone():
+    noise = np.random.default_rng(3).normal(0, 0.15, 400)
+    assert kinds(FALLING, active=True) == []
+    assert kinds([2.0 * math.exp(-step / 90) + 0.6 + noise[step] for step in range(400)], active=True) == []
+    spike = [*FALLING[:60], 30.0, *FALLING[60:]]
+    assert kinds(spike) == []
+    assert kinds([0.05] * 40) == []
+    assert kinds([]) == []
+
+
+def test_no_number_is_said_with_its_first_step_and_forgotten_after_a_resume():
+    curve = curve_of([2.0, 1.9, None, 1.8])
+    (alert,) = alerts_of(curve, active=False, now=0.0)
+    assert (alert.kind, alert.step) == ("nan", 3)
+    curve.add([{"event": "train", "step": 2, "steps": 9}, {"event": "step", "step": 3, "loss": 1.7}])
+    assert alerts_of(curve, active=False, now=0.0) == ()
+
+
+def test_a_zero_loss_is_said_since_when():
+    assert kinds([2.0, 1.0, *[0.0] * 5]) == [("zero", 3)]
+    assert kinds([0.0] * 5) == [("zero", 1)]
+    assert kinds([1.0, *[0.0] * 4]) == []
+
+
+@pytest.mark.parametrize("rise", [1.05, 1.1])
+def test_a_loss_that_keeps_rising_is_a_divergence(rise):
+    low = FALLING[:40]
+    rising = [low[-1] * rise**step for step in range(1, 61)]
+    ((kind, step),) = kinds([*low, *rising])
+    assert kind == "diverging"
+    assert 30 <= step <= 45
+
+
+def test_a_rise_that_stays_below_the_beginning_is_none():
+    assert kinds([*FALLING, *[FALLING[-1] * 1.6] * 20]) == []
+
+
+def test_a_step_that_does_not_come_is_said_while_the_run_is_at_work():
+    assert kinds(FALLING, active=True, now=100 + 59) == []
+    assert kinds(FALLING, active=True, now=100 + 61) == [("stalled", 100)]
+    assert kinds(FALLING, active=False, now=100 + 61) == []
+    assert kinds(FALLING, active=True, seconds=30.0, now=3000 + 599) == []
+    assert kinds(FALLING, active=True, seconds=30.0, now=3000 + 601) == [("stalled", 100)]
+
+
+@given(st.lists(st.one_of(st.none(), st.floats(0, 1e6)), max_size=80), st.booleans())
+def test_any_curve_can_be_judged(losses, active):
+    for alert in alerts_of(curve_of(losses), active=active, now=1e5):
+        assert alert.words
+        assert 0 <= alert.step <= len(losses)
