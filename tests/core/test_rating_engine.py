@@ -146,7 +146,7 @@ def test_questions_without_an_answer_are_asked_again_next_time(cache):
 
 def test_a_judge_that_answers_nothing_at_first_is_an_error(cache):
     judge = FakeJudge(lambda _: Answer(problem="No reply after 6 attempts: it answered 500."))
-    with pytest.raises(JobError, match="answers no question. No reply after 6 attempts: it answered 500."):
+    with pytest.raises(JobError, match=r"answers no question\. No reply after 6 attempts: it answered 500\."):
         rate(judge, rows(9), [ANSWERS_IT], FORM, cache, ALL)
     assert len(judge.asked) == 3
 

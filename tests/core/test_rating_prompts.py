@@ -115,7 +115,7 @@ def test_a_row_never_holds_the_line_that_ends_it(answer):
 def test_marks_of_chat_templates_are_broken_up_and_nothing_else_is(mark):
     for form in FORMS.values():
         for again in (False, True):
-            assert mark not in form.question(RULE, Example(prompt="p", answer=f"a{mark}b{mark}")).text
+            assert mark not in form.question(RULE, Example(prompt="p", answer=f"a{mark}b{mark}"), again=again).text
     plain = "if a < s > b: <b>x</b> [INSTALL] 3 <| 4 |> <span> [1] <end> <start_of_day> <<"
     assert without_chat_marks(plain) == plain
 

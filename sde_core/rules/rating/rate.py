@@ -114,7 +114,7 @@ class _Pass:
         return form
 
     def _count_earlier_calls(self, form: PromptForm) -> None:
-        """What was spent under the same run's name before it was stopped counts towards its bound; what calls cost on average is known from all runs."""
+        """What the same run spent before it was stopped counts towards its bound; what a call costs on average is known from all runs."""
         version = form_in_use(self._judge.id, form, self._cache).version
         known = self._cache.usage(self._judge.id, version)
         self._spending.dearest = self._params.cost(known.tokens_in, known.tokens_out) / max(known.counted, 1)
