@@ -83,4 +83,4 @@ def _stalled(curve: RunCurve, now: float) -> Alert | None:
     silent = now - curve.moments[-1]
     if silent < max(STALLED_SECONDS, STALLED_STEPS * usual):
         return None
-    return Alert("stalled", curve.train.last_step, f"No step for {duration(silent)}; a step usually takes {duration(usual)}")
+    return Alert("stalled", max(curve.train.last_step, 0), f"No step for {duration(silent)}; a step usually takes {duration(usual)}")
