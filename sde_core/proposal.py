@@ -20,7 +20,7 @@ from sde_core.project import Project
 from sde_core.rules.book import RuleBook
 from sde_core.rules.book_choice import ChosenQuality, choose_by_book, quality_of_choice, rule_scores, scored_by_book
 from sde_core.rules.truth import RowTruth
-from sde_core.select import RowFeatures, Selection, SelectionParams, Selector, select
+from sde_core.select import RowFacts, RowFeatures, Selection, SelectionParams, Selector, select
 from sde_core.select.resolve import Solution, resolve
 from sde_core.visible import visible
 
@@ -149,7 +149,8 @@ def proposed(
     through: Callable[[Selector], Selector] | None = None,
 ) -> Selection:
     """`select` over features."""
-    return select(features.rows, features.vectors, features.quality, params, cancel, progress, labels=features.labels, through=through)
+    facts = RowFacts(features.labels, features.sources, features.tokens, features.scores)
+    return select(features.rows, features.vectors, features.quality, params, cancel, progress, facts=facts, through=through)
 
 
 def resolved(
@@ -161,5 +162,8 @@ def resolved(
 
 def selection_reason(params: SelectionParams) -> str:
     """The reason of the decision that accepts a proposal."""
-    balance = f", balance {params.balance:g}" if params.method == "dpp" else ""
-    return f"selected by {params.method}: {params.k:,} rows{balance}, seed {params.seed}"
+    parts = [f"{params.k:,} rows" if params.tokens is None else f"rows within {params.tokens:,} tokens"]
+    parts += [f"balance {params.balance:g}"] if params.method == "dpp" else []
+    parts += [f"τ {params.tau:g}{' standard deviations' if params.standardized else ''}"] if params.method in ("gumbel", "softmax") else []
+    parts += [f"quotas by {params.quota_by} ({'by hand' if params.quotas else params.quota_split})"] if params.quota_by else []
+    return f"selected by {params.method}: {', '.join(parts)}, seed {params.seed}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,11 +10,15 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from sde_core.cli.common import cache_folder, data_options, emit_json, journal_if_any, json_option, parsed_rows, stderr_progress, talk
+from sde_core.cli.common import cache_folder, data_options, emit_json, journal_if_any, json_option, stderr_progress, talk
+from sde_core.cli.rule_options import book_option, quality_options
+from sde_core.cli.select_options import Request, params_of, request_options
+from sde_core.cli.select_text import METHODS, list_picks, talk_coverage, talk_selection
 from sde_core.dataset import Dataset
 from sde_core.errors import UsageError
 from sde_core.export import export_rows, manifest_path
 from sde_core.features.embedding import PARTS, Part, embed_rows
+from sde_core.project import Project
 from sde_core.proposal import (
     COVERAGE_SAMPLE,
     NO_QUALITY,
@@ -27,58 +30,49 @@ from sde_core.proposal import (
     row_features,
     selection_reason,
 )
-from sde_core.select import (
-    DEFAULT_BALANCE,
-    DEFAULT_MAX_SIMILARITY,
-    SELECTORS,
-    Coverage,
-    RowFeatures,
-    Selection,
-    SelectionParams,
-    coverage_of,
-    rows_wanted,
-)
+from sde_core.select import Coverage, Selection, coverage_of
 from sde_core.visible import visible
 
 if TYPE_CHECKING:
     from sde_core.decisions import Journal
 
-_METHODS = "\n".join(
-    textwrap.fill(selector.definition, 78, initial_indent=f"  {selector.name:<11}", subsequent_indent=" " * 13) for selector in SELECTORS
-)
 _EPILOG = f"""\b
 Methods:
-{_METHODS}
+{METHODS}
 
 \b
 The kernel of dpp is L = Diag(e^(αr))·S·Diag(e^(αr)) with
 S = (XXᵀ + λI)/(1 + λ), λ = 0.01, X the unit-norm embeddings, r the quality
 less its mean over 4 standard deviations, and α = θ/(2(1 − θ)), θ the balance.
 S has full rank, so N may exceed the embedding's dimension. The gain of a pick
-is the difference that it makes to log det L. dpp and kcenter are
-deterministic; the seed breaks exact ties only. Rejected rows and rows that
-cannot be read are never chosen.
+is the difference that it makes to log det L. Every method gives the same rows
+for a seed, on any number of threads. Rejected rows and rows that cannot be
+read are never chosen. Where a method finds too few rows by its own rule, the
+next best fill up and say so.
 
 \b
 Examples:
   sde select data.jsonl -k 500 -o subset.jsonl
   sde select data.jsonl -k 10% --balance 0.8 --lock 3,7 --ban 40-52
   sde select data.jsonl -k 500 --method stratified --json
-  sde select data.jsonl -k 500 --quality scores.parquet --accept"""
+  sde select data.jsonl -k 500 --quality scores.parquet --accept
+  sde select data.jsonl --tokens 200k --method deita --max-similarity 0.8
+  sde select data.jsonl -k 500 --quota-by class --quota-split equal
+  sde select data.jsonl -k 300 --quota yes=2,no=1 --like 17 --dislike 4,90
+  sde ifd data.jsonl --model ./small && \\
+      sde select data.jsonl -k 10% --method ifd --model ./small"""
 
 
 @dataclass(frozen=True, slots=True)
-class _Request:
-    """What was asked for, as it was asked."""
+class _Sources:
+    """Where quality, embeddings, tokens, sources and losses come from."""
 
-    size: str
-    method: str
-    balance: float
-    max_similarity: float
-    seed: int
-    locked: tuple[str, ...]
-    lock_accepted: bool
-    banned: tuple[str, ...]
+    quality: RowQuality
+    encoder: str
+    part: Part
+    model: str
+    source_field: str
+    estimate_tokens: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,40 +83,34 @@ class _Proposal:
     coverage: Coverage
     encoder: str
     quality: RowQuality
+    token_source: str
     readable: int
 
     def origin(self) -> dict[str, Any]:
-        """Encoder and source of quality, as JSON and manifest hold them."""
+        """Encoder, source of quality and of token counts, as JSON and manifest hold them."""
         source = {"source": self.quality.source, "rules": self.quality.rules} if self.quality.values is not None else None
-        return {"encoder": self.encoder, "quality": source}
-
-
-_METHOD_NAMES = [selector.name for selector in SELECTORS]
+        return {"encoder": self.encoder, "quality": source, "token_source": self.token_source or None}
 
 
 @click.command("select", epilog=_EPILOG)
 @data_options
-@click.option("-k", "--size", required=True, metavar="N|N%", help="Rows in all, locked ones counted; N% is of the rows not rejected or banned.")
-@click.option("--method", type=click.Choice(_METHOD_NAMES), default=_METHOD_NAMES[0], show_default=True, help="See below.")
-@click.option("--balance", type=click.FloatRange(0, 1), default=DEFAULT_BALANCE, show_default=True, metavar="θ",
-              help="0 diversity alone, 1 quality alone (dpp).")  # fmt: skip
-@click.option("--max-similarity", type=click.FloatRange(0, 1, min_open=True), default=DEFAULT_MAX_SIMILARITY, show_default=True, metavar="S",
-              help="Pass over rows more similar than this to a chosen one while any other is left; 1 for never (dpp).")  # fmt: skip
-@click.option("--seed", type=int, default=0, show_default=True, help="Drives the random methods; breaks exact ties of the others.")
+@request_options
 @click.option("--quality", "quality_source", default=QUALITY_BY_RULES, show_default=True, metavar="rules|FILE.parquet|none",
               help="The mean of the rules chosen as most independent, or the columns row and quality of a file, or none.")  # fmt: skip
 @click.option("--rules", "rule_names", metavar="NAME,…", default="", help="Quality is the mean of just these rules.")
+@book_option
 @click.option("--encoder", default="static", show_default=True, help="static, or a sentence-transformers model by name or folder.")
 @click.option("--embed", "part", type=click.Choice(PARTS), default="row", show_default=True, help="What is embedded.")
-@click.option("--lock", "locked", multiple=True, metavar="ROWS", help="Rows that are always in, as 3,7,10-20; repeatable.")
-@click.option("--lock-accepted", is_flag=True, help="Rows accepted before are always in.")
-@click.option("--ban", "banned", multiple=True, metavar="ROWS", help="Rows that are never in; repeatable.")
+@click.option("--model", default="", help="Whose losses of answers ifd and superfiltering use; as given to sde ifd.")
+@click.option("--source-field", default="", metavar="FIELD", help="The field that quotas by source go by; else files, splits, or a field so named.")
+@click.option("--estimate-tokens", is_flag=True, help="Take 4 characters for a token rather than the tokenizer of the recipe's model.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the rows here in file order, beside a manifest.")
 @click.option("--accept", is_flag=True, help="Accept the rows as one decision that can be undone.")
 @json_option
 def command(
-    dataset: Dataset, quality_source: str, rule_names: str, encoder: str, part: Part, output: Path | None, accept: bool, as_json: bool, **asked: Any
-) -> None:
+    dataset: Dataset, quality_source: str, rule_names: str, no_book: bool, encoder: str, part: Part, model: str, source_field: str,
+    estimate_tokens: bool, output: Path | None, accept: bool, as_json: bool, **asked: Any,
+) -> None:  # fmt: skip
     """Propose N rows of DATA that are good and unlike each other, and say why each.
 
     Without -o, --accept and --json the picks are listed on stdout, best first.
@@ -130,8 +118,8 @@ def command(
     with stderr_progress("reading", "rows" if dataset.complete else "bytes") as progress:
         dataset.texts(progress=progress)
     with journal_if_any(dataset, writing=accept) as journal:
-        quality = _quality(dataset, quality_source, tuple(name for name in rule_names.split(",") if name))
-        proposal = _propose(dataset, _Request(**asked), quality, encoder, part, journal)
+        quality = _quality(dataset, quality_source, tuple(name for name in rule_names.split(",") if name), no_book)
+        proposal = _propose(dataset, Request(**asked), _Sources(quality, encoder, part, model, source_field, estimate_tokens), journal)
         if output is not None:
             _export(dataset, proposal, output, journal)
         if accept and journal is not None:
@@ -142,24 +130,33 @@ def command(
                    "output": output and str(output)})  # fmt: skip
         return
     if output is None and not accept:
-        _list_picks(proposal.selection)
+        list_picks(proposal.selection)
     if output is not None:
         talk(f"{len(proposal.selection.picks):,} of {proposal.selection.candidates:,} rows written to {visible(str(output))}")
         talk(f"How they were chosen: {visible(str(manifest_path(output)))}")
-    _talk_coverage(proposal.coverage)
+    talk_selection(proposal.selection, proposal.token_source)
+    talk_coverage(proposal.coverage)
 
 
-def _propose(dataset: Dataset, request: _Request, quality: RowQuality, encoder: str, part: Part, journal: Journal | None) -> _Proposal:
+def _propose(dataset: Dataset, request: Request, sources: _Sources, journal: Journal | None) -> _Proposal:
+    from sde_core.evaluate.wanted_facts import with_wanted_facts
+
     with stderr_progress("embedding", "texts") as progress:
-        matrix = embed_rows(dataset, encoder, part=part, cache_dir=cache_folder(dataset), progress=progress)
-    features = row_features(dataset, matrix.vectors, quality)
-    params = _params(request, dataset, features, journal)
+        matrix = embed_rows(dataset, sources.encoder, part=sources.part, cache_dir=cache_folder(dataset), progress=progress)
+    features = row_features(dataset, matrix.vectors, sources.quality)
+    params = params_of(request, features, len(dataset), journal)
+    with stderr_progress("reading more") as progress:
+        features = with_wanted_facts(
+            features, params, dataset, Project.of(dataset.path), model=sources.model, source_field=sources.source_field,
+            estimate_tokens=sources.estimate_tokens, progress=progress,
+        )  # fmt: skip
     with stderr_progress("choosing") as progress:
         selection = proposed(features, params, progress=progress)
-    return _Proposal(selection, coverage_of(features, selection, sample=COVERAGE_SAMPLE), matrix.encoder, quality, len(features.rows))
+    coverage = coverage_of(features, selection, sample=COVERAGE_SAMPLE)
+    return _Proposal(selection, coverage, matrix.encoder, sources.quality, features.token_source, len(features.rows))
 
 
-def _quality(dataset: Dataset, source: str, rules: Sequence[str]) -> RowQuality:
+def _quality(dataset: Dataset, source: str, rules: Sequence[str], no_book: bool) -> RowQuality:
     texts = dataset.texts()
     rows = texts["row"].to_numpy().astype(np.int64)
     if rules and source != QUALITY_BY_RULES:
@@ -169,28 +166,7 @@ def _quality(dataset: Dataset, source: str, rules: Sequence[str]) -> RowQuality:
     if source != QUALITY_BY_RULES:
         return quality_from_file(Path(source), rows)
     with stderr_progress("scoring") as progress:
-        return quality_by_rules(texts, rules, progress=progress)
-
-
-def _params(request: _Request, dataset: Dataset, features: RowFeatures, journal: Journal | None) -> SelectionParams:
-    rejected = set() if journal is None else set(map(int, journal.state.rejected_rows()))
-    locked = set(parsed_rows(request.locked, len(dataset))) if request.locked else set()
-    banned = set(parsed_rows(request.banned, len(dataset))) if request.banned else set()
-    both = locked & rejected
-    if both:
-        raise UsageError(f"Row {min(both)} is locked but was rejected.", f"Take the rejection back first: sde decide DATA clear {min(both)}")
-    if request.lock_accepted and journal is not None:
-        locked |= set(map(int, journal.state.accepted_rows())) & set(features.rows.tolist())
-    available = len(features.rows) - len((banned | rejected) & set(features.rows.tolist()))
-    return SelectionParams(
-        k=rows_wanted(request.size, available),
-        method=request.method,
-        seed=request.seed,
-        balance=request.balance,
-        locked=tuple(sorted(locked)),
-        banned=tuple(sorted(banned | rejected)),
-        max_similarity=request.max_similarity,
-    )
+        return quality_by_rules(texts, rules, **quality_options(dataset, no_book), progress=progress)
 
 
 def _export(dataset: Dataset, proposal: _Proposal, output: Path, journal: Journal | None) -> None:
@@ -210,23 +186,3 @@ def _accept(journal: Journal, selection: Selection, quiet: bool) -> None:
         talk(f"#{decision.seq} {visible(decision.summary())}.")
     if others:
         talk(f"{others:,} rows accepted before are not in this subset and stay accepted.")
-
-
-def _list_picks(selection: Selection) -> None:
-    click.echo("rank\trow\tquality\tgain\tnearest\tsimilarity\twhy")
-    for rank, pick in enumerate(selection.picks, start=1):
-        quality = "" if pick.quality is None else f"{pick.quality:.4f}"
-        nearest = "\t" if pick.nearest_similarity is None else f"{pick.nearest_row}\t{pick.nearest_similarity:.4f}"
-        click.echo(f"{rank}\t{pick.row}\t{quality}\t{pick.gain:.6f}\t{nearest}\t{visible(pick.reason)}")
-
-
-def _talk_coverage(coverage: Coverage) -> None:
-    talk(f"{'':<12}{'rows':>9}{'classes':>9}{'quality':>9}{'spread':>8}{'distance':>10}{'radius':>8}")
-    for name, profile in (("all", coverage.full), ("chosen", coverage.proposal), (f"random {coverage.seed}", coverage.random)):
-        classes = sum(count > 0 for _, count in profile.classes)
-        quality = "" if profile.mean_quality is None else f"{profile.mean_quality:.3f}"
-        spread = "" if profile.spread is None else f"{profile.spread:.3f}"
-        talk(f"{name:<12}{profile.rows:>9,}{classes or '':>9}{quality:>9}{spread:>8}{profile.mean_distance:>10.3f}{profile.covering_radius:>8.3f}")
-    talk("spread: mean cosine distance of a chosen row to the nearest other; distance: of a row left out to the nearest chosen; radius: the largest")
-    if coverage.measured_rows is not None:
-        talk(f"distance and radius on a sample of {coverage.measured_rows:,} rows left out, seed {coverage.seed}; the radius may be larger")

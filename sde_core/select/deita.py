@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from sde_core.progress import Cancel, Progress, raise_if_cancelled
 from sde_core.select.protocol import Choice, Pool, Positions, SelectionParams
@@ -13,6 +12,7 @@ from sde_core.select.ranking import by_quality, ranks_in, require_quality, withi
 from sde_core.select.volume import unit_rows
 
 BLOCK_ROWS = 512
+NOTHING_BEFORE = -1.0
 SLACK = 1e-9
 """Two orders of summation in double precision differ by less."""
 
@@ -36,11 +36,10 @@ class DeitaFilter:
         passed = Walk(pool, params, cancel, progress).through(order)
         accepted = np.asarray([position for position, _ in passed], dtype=np.int64)
         ranks = ranks_in(order, accepted)
-        notes = [f"Number {rank:,} by quality; most similar accepted row at {_told(similarity)}, allowed is {params.max_similarity:g}"
-                 for rank, (_, similarity) in zip(ranks, passed, strict=True)]  # fmt: skip
+        notes = [_note(rank, similarity, params.max_similarity) for rank, (_, similarity) in zip(ranks.tolist(), passed, strict=True)]
         refused = order[~np.isin(order, accepted)]
         refused = within_quota(pool, np.concatenate([pool.locked, accepted]), refused)[: params.k - len(pool.locked) - len(accepted)]
-        notes += [f"Fills up: the best of the rows that are more similar than {params.max_similarity:g} to an accepted one"] * len(refused)
+        notes += [f"Fills up, as the best of the rows more than {params.max_similarity:g} like an accepted one"] * len(refused)
         chosen = np.concatenate([pool.locked, accepted, refused])
         remarks = (f"Only {len(accepted) + len(pool.locked):,} rows pass at similarity {params.max_similarity:g}; {len(refused):,} more fill up.",)
         figures = (("accepted", float(len(accepted))), ("filled_up", float(len(refused))))
@@ -70,7 +69,7 @@ class Walk:
 
     def _through_block(self, block: Positions) -> list[tuple[int, float]]:
         vectors = unit_rows(self._pool.vectors[block])
-        similarity = (vectors @ self._accepted[: self._count].T).max(axis=1, initial=-1.0)
+        similarity = (vectors @ self._accepted[: self._count].T).max(axis=1, initial=NOTHING_BEFORE)
         passed = []
         for place in np.flatnonzero(similarity <= self._params.max_similarity + SLACK):
             if self._count == self._params.k:
@@ -90,5 +89,7 @@ class Walk:
         return bool(self._room[code] >= 0)
 
 
-def _told(similarity: npt.ArrayLike) -> str:
-    return f"{float(np.asarray(similarity)):.2f}"
+def _note(rank: int, similarity: float, allowed: float) -> str:
+    if similarity <= NOTHING_BEFORE:
+        return f"Number {rank:,} by quality, nothing was accepted before it"
+    return f"Number {rank:,} by quality, at most {similarity:.2f} like an accepted row, where {allowed:g} is allowed"

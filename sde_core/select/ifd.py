@@ -63,15 +63,15 @@ class DifficultyRanking:
 
     def _note(self, ratio: float, rank: int, usable: int) -> str:
         if not np.isfinite(ratio):
-            return f"Fills up: it has no {self.score}, since its answer is empty or cut off"
+            return f"Fills up without a {self.score}, since its answer is empty or cut off, or it has no instruction"
         if ratio >= UNHELPFUL:
-            return f"Fills up: its {self.score} {ratio:.3f} is not below 1, the instruction does not help"
+            return f"Fills up, though its {self.score} of {ratio:.3f} is not below 1 and the instruction does not help"
         return f"Number {rank:,} of {usable:,} by {self.score} {self.formula} = {ratio:.3f}, below 1"
 
     def _remarks(self, filling_up: int, good: int, unhelpful: int, unknown: int) -> tuple[str, ...]:
         counted = (
             f"{self.score} = {self.formula}: {good:,} rows are below 1; {unhelpful:,} are not, since the instruction does not help; "
-            f"{unknown:,} have no ratio, since their answer is empty or cut off."
+            f"{unknown:,} have no ratio, since their answer is empty or cut off, or they have no instruction."
         )
         return (counted, f"{filling_up:,} of those not below 1 fill up.") if filling_up else (counted,)
 

@@ -89,10 +89,10 @@ def highest_before(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
 def _note(similarity: float, size: int, params: SelectionParams) -> str:
     order = _KEPT[params.keep]
     if similarity <= FIRST:
-        return f"First of its cluster of {size:,} rows ({order})"
+        return f"First of its cluster of {size:,} rows, {order}"
     if similarity <= params.max_similarity:
-        return f"Repeats no row before it in its cluster of {size:,} ({order}): at most {similarity:.2f}"
-    return f"Fills up: it repeats a row of its cluster of {size:,} at {similarity:.2f}"
+        return f"At most {similarity:.2f} like a row before it in its cluster of {size:,} rows, {order}"
+    return f"Fills up, though {similarity:.2f} like a row before it in its cluster of {size:,} rows"
 
 
 def _remarks(pool: Pool, chosen: Positions, left: npt.NDArray[np.bool_], n_left: int, n_repeats: int, params: SelectionParams) -> tuple[str, ...]:

@@ -41,7 +41,7 @@ class GumbelTopK:
         free = pool.open_positions()
         keys = log_weights(pool, params, self.name) + _gumbel(pool.rows, params.seed)
         chosen = with_locked(pool, free[np.lexsort((pool.priority[free], -keys[free]))], params.k)
-        note = f"Drawn at τ = {params.tau:g} with key {{:.2f}} (quality/τ + Gumbel noise, seed {params.seed})"
+        note = f"Drawn at τ = {params.tau:g}, its key quality/τ + Gumbel noise being {{:.2f}}"
         return _with_tau_shown(Choice(chosen, tuple(note.format(keys[position]) for position in chosen)), pool, params)
 
 
@@ -65,7 +65,7 @@ class SoftmaxSample:
         order = np.argsort(pool.priority[together])
         free = len(pool.open_positions())
         usual = (params.k - len(pool.locked)) / max(1, free)
-        note = f"Drawn at τ = {params.tau:g}: its chance was {{:.2%}}, that of a row of a random sample {usual:.2%}"
+        note = f"Drawn at τ = {params.tau:g} with a chance of {{:.2%}}, where a random sample gives {usual:.2%}"
         notes = ("",) * len(pool.locked) + tuple(note.format(chance) for chance in told[order])
         return _with_tau_shown(Choice(np.concatenate([pool.locked, together[order]]), notes), pool, params)
 
