@@ -1,0 +1,80 @@
+"""What rules are held against: a field, people's comparisons, or a dataset's own chosen and rejected answers, with the texts that rules may read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from sde_core.dataset import Dataset
+from sde_core.errors import UsageError
+from sde_core.progress import NEVER, Cancel, Progress, silent
+from sde_core.project import Project
+from sde_core.rules.truth.bradley_terry import fit_bradley_terry
+from sde_core.rules.truth.by_people import pairs_by_people
+from sde_core.rules.truth.judged_texts import texts_beside
+from sde_core.rules.truth.pairs import JudgedPairs, pairs_of_dataset
+from sde_core.rules.truth.row_truth import RowTruth, truth_from_field
+
+SOURCES = ("field", "comparisons", "dataset")
+
+
+@dataclass(frozen=True)
+class Yardstick:
+    """A truth, and the texts whose scores are held against it.
+
+    Attributes:
+        texts: As `Dataset.texts()`; of a dataset's own pairs two lines a record.
+        truth: True values; None where there are disjoint pairs alone, which give none.
+        pairs: Judged pairs; None where the truth is a field.
+        source: For people.
+        note: What was done to the texts, in one sentence; "" for nothing.
+    """
+
+    texts: pl.DataFrame
+    truth: RowTruth | None
+    pairs: JudgedPairs | None
+    source: str
+    note: str = ""
+
+
+def yardstick_of_field(
+    dataset: Dataset,
+    field: str,
+    *,
+    higher_is_better: bool = True,
+    positive: str | None = None,
+    cancel: Cancel = NEVER,
+    progress: Progress = silent,
+) -> Yardstick:
+    """A field of the records; see `truth_from_field`."""
+    truth = truth_from_field(dataset, field, higher_is_better=higher_is_better, positive=positive, cancel=cancel, progress=progress)
+    texts, note = texts_beside(dataset, field, cancel=cancel, progress=progress)
+    return Yardstick(texts, truth, None, truth.source, note)
+
+
+def yardstick_of_pairs(
+    dataset: Dataset, project: Project | None = None, source: str = "", *, cancel: Cancel = NEVER, progress: Progress = silent
+) -> Yardstick:
+    """Judged pairs.
+
+    Args:
+        dataset: Read to its end.
+        project: Where the comparisons lie; by default the dataset's own.
+        source: "comparisons" for those of people, "dataset" for chosen and rejected answers; by default the former where there are any.
+        cancel: Stops the work.
+        progress: In records.
+
+    Raises:
+        UsageError: When there are none of the kind.
+        CancelledError: When stopped.
+    """
+    pairs = pairs_by_people(dataset, project) if source != "dataset" else None
+    if pairs is not None:
+        return Yardstick(dataset.texts(cancel=cancel, progress=progress), fit_bradley_terry(pairs).truth(pairs.source), pairs, pairs.source)
+    if source == "comparisons" or (not source and dataset.layout.name != "preference"):
+        raise UsageError(
+            "Nobody has compared rows of this dataset yet.", "Press t on screen 6, use `sde rules compare`, or name a field with --field FIELD."
+        )
+    texts, own = pairs_of_dataset(dataset, cancel=cancel, progress=progress)
+    return Yardstick(texts, None, own, own.source, "Each record is read twice: its prompt with the chosen answer, and with the rejected one.")
