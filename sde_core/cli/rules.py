@@ -9,9 +9,12 @@ from pathlib import Path
 import click
 
 from sde_core.cli.common import data_options, emit_json, json_option, talk
+from sde_core.cli.rules_book import BOOK_COMMANDS
 from sde_core.cli.rules_choice import ChoiceRequest, ChosenRules, choice_options, chosen_rules
+from sde_core.cli.rules_generate import generate_command
 from sde_core.cli.rules_rate import rate_command
 from sde_core.cli.rules_text import choice_lines
+from sde_core.cli.rules_truth import compare_command, truth_command
 from sde_core.dataset import Dataset
 from sde_core.errors import UsageError
 from sde_core.rules import (
@@ -43,7 +46,8 @@ def command() -> None:
     """Score rows by rules, 0 to 1; choose the rules that say different things."""
 
 
-command.add_command(rate_command)
+for each in (rate_command, generate_command, truth_command, compare_command, *BOOK_COMMANDS):
+    command.add_command(each)
 
 
 # ---- list

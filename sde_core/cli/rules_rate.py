@@ -81,7 +81,7 @@ def rate_command(ctx: click.Context, /, dataset: Dataset, rule_names: str | None
     project = Project.of(dataset.path).created()
     store = BookStore(project.rule_book_path)
     book = store.load()
-    settings = _settings(book.judge, options)
+    settings = judge_settings(book.judge, options)
     rules = _named_rules(book.plain_by_name, book.rated_rules, rule_names)
     params = RatingParams(
         options["sample"], False, options["retest"], options["seed"], settings.input_price, settings.output_price, options["max_cost"]
@@ -162,7 +162,7 @@ def _wanted(report: RatingReport, yes: bool, as_json: bool) -> bool:
     return False
 
 
-def _settings(known: JudgeSettings, options: dict[str, Any]) -> JudgeSettings:
+def judge_settings(known: JudgeSettings, options: dict[str, Any]) -> JudgeSettings:
     """The judge of the book with what the options say differently."""
     judge = options["judge"]
     if judge is not None:
