@@ -86,7 +86,7 @@ def _book_json(store: BookStore, book: RuleBook) -> dict[str, Any]:
             "sentence": rule.sentence,
             "about": rule.about,
             "origin": asdict(rule.origin),
-            "on": rule.name not in book.disabled,
+            "state": state_of(book, rule.name) or "on",
         }
 
     return {
@@ -132,7 +132,7 @@ def _rule_lines(rule: PlainRule, state: str) -> list[str]:
 
 
 def _wrapped(head: str, text: str) -> list[str]:
-    return textwrap.wrap(f"{head}{text}", _WIDTH, subsequent_indent=" " * (6 if not head.strip() else 2), drop_whitespace=True) if text else [head]
+    return textwrap.wrap(f"{head}{text}", _WIDTH, subsequent_indent="      " if head.startswith("  ") else "  ") if text else [head]
 
 
 # ---- plain rules

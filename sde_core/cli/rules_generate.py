@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.command("generate", epilog="""\b
 Examples:
-  sde rules generate data.jsonl --task "Answer customers of a furniture shop." \\
+  sde rules generate data.jsonl --task "Answer customers of a shop." \\
       --judge http://127.0.0.1:8000/v1 -n 50
   sde rules generate data.jsonl -n 20 --show-prompt         send nothing
   sde rules generate data.jsonl -o rules.yaml --judge ./Qwen3-4B
@@ -38,8 +38,8 @@ Without -o the rules wait in the book until you accept them: sde rules accept.""
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="A new YAML file to look at and to import.")
 @json_option
 def generate_command(
-    dataset: Dataset, task: str | None, data_is: str | None, count: int, examples: int, seed: int, show_prompt: bool, output: Path | None, as_json: bool,
-    **judge: Any,
+    dataset: Dataset, task: str | None, data_is: str | None, count: int, examples: int, seed: int, show_prompt: bool, output: Path | None,
+    as_json: bool, **judge: Any,
 ) -> None:  # fmt: skip
     """Let a model write rules that fit a task, for you to look at.
 
