@@ -18,7 +18,8 @@ from sde_core.errors import InputError, UsageError
 from sde_core.progress import NEVER, Cancel, Progress, silent
 from sde_core.project import Project
 from sde_core.rules.book import RuleBook
-from sde_core.rules.book_choice import ChosenQuality, choose_by_book, quality_of_choice, rule_scores, scored_by_book
+from sde_core.rules.book_choice import ChosenQuality, choose_by_book, quality_by_mean, quality_of_choice, rule_scores, scored_by_book
+from sde_core.rules.choose import DEFAULT_METHOD
 from sde_core.rules.truth import RowTruth
 from sde_core.select import RowFacts, RowFeatures, Selection, SelectionParams, Selector, select
 from sde_core.select.resolve import Solution, resolve
@@ -39,6 +40,7 @@ class RowQuality:
         rows: Record positions, int64[n].
         source: "rules", "none", or the file that it was read from.
         rules: The rules whose mean it is; empty where it comes from elsewhere.
+        weights: How much each of them counts.
         not_rated: Rules that were chosen but are not in the mean, because a judge has rated some of the rows only.
     """
 
@@ -46,7 +48,23 @@ class RowQuality:
     rows: npt.NDArray[np.int64]
     source: str
     rules: tuple[str, ...] = ()
+    weights: tuple[float, ...] = ()
     not_rated: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RuleWishes:
+    """What is asked of the choice of rules beside the rule book.
+
+    Attributes:
+        r: How many rules; None for 10, or as many as are independent.
+        method: A name in `sde_core.rules.METHODS`.
+        seed: Of sampling and of the random sets to compare with.
+    """
+
+    r: int | None = None
+    method: str = DEFAULT_METHOD
+    seed: int = 0
 
 
 def quality_by_rules(
@@ -56,30 +74,33 @@ def quality_by_rules(
     book: RuleBook | None = None,
     project: Project | None = None,
     truth: RowTruth | None = None,
+    wishes: RuleWishes | None = None,
     cancel: Cancel = NEVER,
     progress: Progress = silent,
 ) -> RowQuality:
-    """The mean of the named rules, or of those that are chosen from a rule book by default (arXiv 2410.04715).
+    """The plain mean of the named rules, or the quality that follows from the choice of rules from a rule book (arXiv 2410.04715).
 
     Args:
         texts: `Dataset.texts()`.
-        rules: Names of rules; empty for the default choice. Where no rule tells the rows apart the default choice gives no quality.
+        rules: Names of rules; empty for a choice. Where no rule tells the rows apart the choice gives no quality.
         book: Which rules there are, pinned and banned; None for the general formula rules.
         project: Where ratings and scores are kept; None scores by formula rules alone.
         truth: True quality of some rows, which rules are held against before they are chosen.
+        wishes: How to choose; None for the default.
         cancel: Stops the work.
         progress: In rows.
 
     Raises:
-        UsageError: When a name is unknown, or a rule is rated on no row or on some of them only.
+        UsageError: When a name is unknown, a wish cannot be met, or a rule is rated on no row or on some of them only.
     """
-    book = book or RuleBook()
+    book, wishes = book or RuleBook(), wishes or RuleWishes()
     if rules:
         return _quality_by_named(texts, rules, book, project, cancel, progress)
     scores = rule_scores(texts, book, project, truth=truth, cancel=cancel, progress=progress)
     if not scores.tells_rows_apart:
         return RowQuality(None, texts["row"].to_numpy().astype(np.int64), QUALITY_BY_RULES)
-    return _row_quality(quality_of_choice(texts, book, project, scores.matrix, choose_by_book(scores, book, random_subsets=0).chosen))
+    choice = choose_by_book(scores, book, wishes.r, method=wishes.method, seed=wishes.seed, random_subsets=0)
+    return _row_quality(quality_of_choice(texts, book, project, scores, choice))
 
 
 def _quality_by_named(
@@ -90,11 +111,11 @@ def _quality_by_named(
         raise UsageError(f"There is no rule {visible(unknown, 60)}.", "`sde rules list` names them.")
     named = replace(book, pinned=tuple(rules), banned=(), disabled=tuple(name for name in book.disabled if name not in rules))
     matrix = scored_by_book(texts, named, project, rules, cancel=cancel, progress=progress)
-    return _row_quality(quality_of_choice(texts, named, project, matrix, rules))
+    return _row_quality(quality_by_mean(texts, named, project, matrix, rules))
 
 
 def _row_quality(found: ChosenQuality) -> RowQuality:
-    return RowQuality(found.values, found.rows.astype(np.int64), QUALITY_BY_RULES, found.rules, found.not_rated)
+    return RowQuality(found.values, found.rows.astype(np.int64), QUALITY_BY_RULES, found.rules, found.weights, found.not_rated)
 
 
 def quality_from_file(path: Path, rows: npt.NDArray[np.int64], column: str = "quality") -> RowQuality:

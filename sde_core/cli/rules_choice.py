@@ -57,8 +57,8 @@ class ChosenRules:
         rules = [{**summary.to_json(), **known} for summary, known in zip(matrix.summaries, self.scores.known.to_json(), strict=True)]
         return {
             **self.choice.to_json(), "rows": len(matrix.rows), "rows_of_sample": matrix.rows_of_sample, "pack": self.book.pack,
-            "quality_is_mean_of": self.quality.rules, "not_rated": self.quality.not_rated, "mean_quality": float(values.mean()),
-            "sd_quality": float(values.std()), "rules": rules,
+            "quality_is_mean_of": self.quality.rules, "weights": self.quality.weights, "not_rated": self.quality.not_rated,
+            "mean_quality": float(values.mean()), "sd_quality": float(values.std()), "rules": rules,
         }  # fmt: skip
 
 
@@ -73,7 +73,7 @@ def choice_options(function: CommandFunction) -> CommandFunction:
 
     decorated: Any = wrapped
     for option in (
-        click.option("--no-gate", is_flag=True, help="Do not hold back rules that cannot be relied on."),
+        click.option("--no-gate", is_flag=True, help="Neither hold back nor favour rules by how far they can be relied on."),
         truth_option,
         book_option,
         click.option("--ban", "banned", metavar="RULE", multiple=True, help="Never choose this rule; repeatable."),
@@ -101,4 +101,4 @@ def chosen_rules(dataset: Dataset, asked: ChoiceRequest) -> ChosenRules:
     with stderr_progress("scoring") as progress:
         scores = rule_scores(texts, book, project, truth=truth, progress=progress)
     choice = choose_by_book(scores, book, asked.r, method=asked.method, seed=asked.seed, gated=False if asked.no_gate else None)
-    return ChosenRules(book, project, scores, choice, quality_of_choice(texts, book, project, scores.matrix, choice.chosen))
+    return ChosenRules(book, project, scores, choice, quality_of_choice(texts, book, project, scores, choice))

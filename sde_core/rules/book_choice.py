@@ -5,8 +5,9 @@ Command line and app both go this way, so that one book gives one choice and one
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import numpy as np
 import polars as pl
@@ -18,6 +19,7 @@ from sde_core.project import Project
 from sde_core.rules.against_random import RANDOM_SUBSETS
 from sde_core.rules.book import RuleBook
 from sde_core.rules.choose import DEFAULT_METHOD, RuleChoice, choose_rules
+from sde_core.rules.contrast import RuleContrast, rule_weights, weighted_quality
 from sde_core.rules.matrix import ScoreMatrix, quality
 from sde_core.rules.reliability import DroppedRule, Reliability, reliability_of
 from sde_core.rules.scoring import book_matrix, project_matrix
@@ -49,18 +51,20 @@ class RuleScores:
 
 @dataclass(frozen=True, slots=True)
 class ChosenQuality:
-    """The mean of the chosen rules.
+    """The mean of the chosen rules, each by its weight.
 
     Attributes:
         rows: uint32[n], record positions.
         values: float32[n] in [0, 1].
         rules: The rules whose mean it is.
+        weights: How much each of them counts; they sum to 1.
         not_rated: Chosen rules that a judge has rated some rows by, but not all: they are not in the mean.
     """
 
     rows: NDArray[np.uint32]
     values: NDArray[np.float32]
     rules: tuple[str, ...]
+    weights: tuple[float, ...]
     not_rated: tuple[str, ...] = ()
 
 
@@ -144,29 +148,58 @@ def scored_by_book(
     return project_matrix(texts, project, book, rules=rules, cancel=cancel, progress=progress)
 
 
-def quality_of_choice(texts: pl.DataFrame, book: RuleBook, project: Project | None, matrix: ScoreMatrix, chosen: Sequence[str]) -> ChosenQuality:
-    """Every row's quality: the mean of the chosen rules (arXiv 2410.04715: rules are chosen on a batch, then all rows are rated by them).
+def quality_of_choice(texts: pl.DataFrame, book: RuleBook, project: Project | None, scores: RuleScores, choice: RuleChoice) -> ChosenQuality:
+    """Every row's quality: the mean of the chosen rules, each weighed by what it tells (`sde_core.rules.contrast`).
 
-    Where the choice was made on a sample because a judge has rated no more, the mean is that of the chosen rules that score every row.
+    In the paper's mode, and wherever reliability was not asked for, it is the plain mean (arXiv 2410.04715).
 
     Args:
         texts: `Dataset.texts()`.
         book: Which rules.
         project: Where ratings and scores are kept.
-        matrix: What the choice was made from.
-        chosen: `RuleChoice.chosen`.
+        scores: What the choice was made from.
+        choice: Of rules.
 
     Raises:
-        UsageError: When a rule is not rated, or none of the chosen rules scores every row.
+        UsageError: When none of the chosen rules scores every row.
     """
-    unrated = next((name for name in chosen if name in matrix.unrated), None)
+    return quality_by_mean(texts, book, project, scores.matrix, choice.chosen, scores.known.contrasts if choice.gated else {})
+
+
+def quality_by_mean(
+    texts: pl.DataFrame,
+    book: RuleBook,
+    project: Project | None,
+    matrix: ScoreMatrix,
+    rules: Sequence[str],
+    contrasts: Mapping[str, RuleContrast] = MappingProxyType({}),
+) -> ChosenQuality:
+    """Every row's quality as the mean of rules (arXiv 2410.04715: rules are chosen on a batch, then all rows are rated by them).
+
+    Where the matrix has a sample of the rows because a judge has rated no more, the mean is that of those of the rules that score every row.
+
+    Args:
+        texts: `Dataset.texts()`.
+        book: Which rules there are.
+        project: Where ratings and scores are kept.
+        matrix: Scores, with these rules among its columns.
+        rules: Names.
+        contrasts: What each of them tells, by which they are weighed; where empty, all alike.
+
+    Raises:
+        UsageError: When a rule is not rated, or none of the rules scores every row.
+    """
+    unrated = next((name for name in rules if name in matrix.unrated), None)
     if unrated is not None:
         raise UsageError(f"The rule {unrated!r} is not rated yet.", "`sde rules rate` asks a judge.")
-    if not matrix.rows_of_sample:
-        return ChosenQuality(matrix.rows, quality(matrix, chosen), tuple(chosen))
-    partly = tuple(name for name in chosen if name in matrix.ratings and scored_by_book(texts, book, project, (name,)).rows_of_sample)
-    kept = tuple(name for name in chosen if name not in partly)
-    if not kept:
+    partly: tuple[str, ...] = ()
+    if matrix.rows_of_sample:
+        partly = tuple(name for name in rules if name in matrix.ratings and scored_by_book(texts, book, project, (name,)).rows_of_sample)
+        rules = tuple(name for name in rules if name not in partly)
+        matrix = scored_by_book(texts, book, project, rules) if rules else matrix
+    if not rules and partly:
         raise UsageError("A judge has rated some of the rows only by the chosen rules.", "Rate all rows, or choose a formula rule too.")
-    whole = scored_by_book(texts, book, project, kept)
-    return ChosenQuality(whole.rows, quality(whole, kept), kept, partly)
+    weights = tuple(map(float, rule_weights(rules, contrasts)))
+    return ChosenQuality(
+        matrix.rows, weighted_quality(matrix, rules, contrasts) if contrasts else quality(matrix, rules), tuple(rules), weights, partly
+    )

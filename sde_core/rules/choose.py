@@ -8,10 +8,10 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sde_core.errors import UsageError
 from sde_core.rules.against_random import RANDOM_SUBSETS, RandomComparison, SquaredErrors, compare_with_random
+from sde_core.rules.contrast import favouring
 from sde_core.rules.dpp import greedy_map, largest_set, log_det_gains, sample_k_dpp
 from sde_core.rules.kernel import KERNELS, Kernel, correlation_kernel, rho
 from sde_core.rules.matrix import ScoreMatrix
@@ -30,8 +30,9 @@ class ChoiceMethod:
         name: As `--method` takes it.
         kernel: A name in `KERNELS`.
         draw: "map" takes greedily what adds most to log det; "kdpp" samples in proportion to the determinant.
-        gated: Whether rules that cannot be relied on are left out first, see `sde_core.rules.reliability`: orthogonality alone likes them.
-            Where that would leave none, there is no gate; the paper's mode has none at all.
+        gated: Whether rules that cannot be relied on are left out first, see `sde_core.rules.reliability`, and rules that tell rows from spoilt
+            copies are favoured, see `sde_core.rules.contrast`: orthogonality alone likes what measures nothing. Where that would leave no
+            rule, none is left out; the paper's mode neither leaves out nor favours.
         title: What it is, for a person.
     """
 
@@ -108,7 +109,7 @@ def choose_rules(
         random_subsets: How many random sets to compare with; 0 for none.
         known: How far the rules can be relied on; where None, what the matrix says of it by itself.
         truth: True quality of some rows, for the comparison with random sets.
-        gated: Whether rules that cannot be relied on are left out; None for what the method does.
+        gated: Whether rules that cannot be relied on are left out, and those that tell something favoured; None for what the method does.
 
     Raises:
         UsageError: When a name is unknown, a rule is both pinned and banned, a pinned rule scores every row alike, or r is below 1, below the
@@ -118,14 +119,19 @@ def choose_rules(
     pinned, banned = tuple(dict.fromkeys(pinned)), tuple(dict.fromkeys(banned))
     for name in (*pinned, *banned):
         matrix.index(name)
-    dropped, gated = _dropped(known or reliability_of(matrix), way.gated if gated is None else gated, pinned, banned)
+    known = known or reliability_of(matrix)
+    dropped, gated = _dropped(known, way.gated if gated is None else gated, pinned, banned)
     candidates = [name for name in matrix.rules if name not in {drop.rule for drop in dropped}]
     _refuse_impossible(r, candidates, pinned, banned, dropped)
     columns, given = [matrix.index(name) for name in candidates], [candidates.index(name) for name in pinned]
-    correlation, items, gains = _taken(matrix.scores[:, columns], way, r, given, seed)
+    correlation = correlation_kernel(matrix.scores[:, columns])
+    kernel = correlation if way.kernel == "correlation" else KERNELS[way.kernel](matrix.scores[:, columns])
+    if gated and known.contrasts:
+        kernel = favouring(kernel, candidates, known.contrasts)
+    items = _taken(kernel, way, r, given, seed)
     errors = SquaredErrors.of(matrix, columns, truth) if truth is not None else None
     return RuleChoice(
-        tuple(candidates[i] for i in items), rho(correlation, items), gains, dropped, method, seed, pinned, banned,
+        tuple(candidates[i] for i in items), rho(correlation, items), tuple(log_det_gains(kernel, items)), dropped, method, seed, pinned, banned,
         compare_with_random(correlation, items, given, subsets=random_subsets, seed=seed, errors=errors), gated,
     )  # fmt: skip
 
@@ -138,16 +144,11 @@ def _dropped(known: Reliability, gated: bool, pinned: Sequence[str], banned: Seq
     return dropped, gated
 
 
-def _taken(
-    scores: NDArray[np.float32], way: ChoiceMethod, r: int | None, given: Sequence[int], seed: int
-) -> tuple[Kernel, list[int], tuple[float, ...]]:
-    """The correlation of the candidates, the columns taken, and what each adds to log det of the method's kernel."""
-    correlation = correlation_kernel(scores)
-    kernel = correlation if way.kernel == "correlation" else KERNELS[way.kernel](scores)
+def _taken(kernel: Kernel, way: ChoiceMethod, r: int | None, given: Sequence[int], seed: int) -> list[int]:
+    """The columns taken, given ones first."""
     if r is None:
         r = max(min(DEFAULT_RULE_COUNT, largest_set(kernel, given)), len(given))
-    items = greedy_map(kernel, r, given) if way.draw == "map" else sample_k_dpp(kernel, r, np.random.default_rng(seed), given)
-    return correlation, items, tuple(log_det_gains(kernel, items))
+    return greedy_map(kernel, r, given) if way.draw == "map" else sample_k_dpp(kernel, r, np.random.default_rng(seed), given)
 
 
 def method_named(name: str) -> ChoiceMethod:

@@ -7,7 +7,8 @@ Gates look at each rule by itself and at what is known of how far it can be trus
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -15,6 +16,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from sde_core.progress import NEVER, Cancel, Progress, silent
+from sde_core.rules.contrast import RuleContrast, rule_contrasts
 from sde_core.rules.matrix import RatingSummary, RuleSummary, ScoreMatrix
 from sde_core.rules.retest import Retest, retests
 from sde_core.rules.rule import Rule
@@ -47,6 +49,7 @@ class RuleEvidence:
         rating: How a judge rated it; None for a formula.
         retest: How far it agrees with itself; None where that was not looked at.
         truth: How far it agrees with people; None where they judged no rows.
+        contrast: How well it tells rows from copies with the answer of another row; None where that was not looked at.
     """
 
     rule: str
@@ -56,6 +59,7 @@ class RuleEvidence:
     rating: RatingSummary | None = None
     retest: Retest | None = None
     truth: TruthAgreement | None = None
+    contrast: RuleContrast | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As the command line prints it, null for what is not known."""
@@ -63,6 +67,7 @@ class RuleEvidence:
         return {
             "rule": self.rule, "rows": self.rows, "most_common_share": self.most_common_share, "retest": plain,
             "rating": asdict(self.rating) if self.rating else None, "truth": self.truth.to_json() if self.truth else None,
+            "contrast": self.contrast.to_json() if self.contrast else None,
         }  # fmt: skip
 
 
@@ -186,6 +191,11 @@ class Reliability:
         """What is known of a rule; None where it was not looked at."""
         return next((known for known in self.evidence if known.rule == rule), None)
 
+    @cached_property
+    def contrasts(self) -> Mapping[str, RuleContrast]:
+        """How well rules tell rows from spoilt copies, by name, as far as it was looked at."""
+        return {known.rule: known.contrast for known in self.evidence if known.contrast is not None}
+
     def gated(self, *, only_always: bool = False, pinned: Sequence[str] = (), gates: Sequence[Gate] = GATES) -> tuple[DroppedRule, ...]:
         """The rules that are held back, each by the first gate that has something against it, in column order.
 
@@ -221,10 +231,10 @@ def reliability_of(
 
     Args:
         matrix: Scores of all rules.
-        texts: `Dataset.texts()`, to score reworded rows a second time; None leaves the self-agreement of formula rules unknown.
+        texts: `Dataset.texts()`, to score reworded rows and spoilt copies; None leaves unknown what they say of formula rules.
         rules: The formula rules among those of the matrix.
         truth: True quality of some rows.
-        seed: Of the sample of reworded rows.
+        seed: Of the samples of rows.
         cancel: Asked between blocks of rows.
         progress: In rows scored a second time.
 
@@ -234,20 +244,24 @@ def reliability_of(
     again: dict[str, Retest] = {
         name: Retest(rating.retest, rating.rated, "rated twice") for name, rating in matrix.ratings.items() if rating.retest is not None
     }
+    contrasts: dict[str, RuleContrast] = {}
     if texts is not None:
         again |= retests(texts, matrix, rules, seed=seed, cancel=cancel, progress=progress)
+        told = rule_contrasts(texts, [rule for rule in rules if rule.name in matrix.rules], seed=seed, cancel=cancel, progress=progress)
+        contrasts = {contrast.rule: contrast for contrast in told}
     agreements: Mapping[str, TruthAgreement] = truth_agreements(matrix, truth) if truth is not None else {}
+    evidence = (_scores_evidence(summary, matrix.scores[:, at]) for at, summary in enumerate(matrix.summaries))
     return Reliability(
         tuple(
-            _evidence(summary, matrix.scores[:, at], matrix.ratings.get(summary.rule), again.get(summary.rule), agreements.get(summary.rule))
-            for at, summary in enumerate(matrix.summaries)
+            replace(
+                known, rating=matrix.ratings.get(known.rule), retest=again.get(known.rule), truth=agreements.get(known.rule),
+                contrast=contrasts.get(known.rule),
+            )
+            for known in evidence
         )
-    )
+    )  # fmt: skip
 
 
-def _evidence(
-    summary: RuleSummary, scores: NDArray[np.float32], rating: RatingSummary | None, again: Retest | None, truth: TruthAgreement | None
-) -> RuleEvidence:
+def _scores_evidence(summary: RuleSummary, scores: NDArray[np.float32]) -> RuleEvidence:
     alike = len(scores) > 0 and bool(scores.min() == scores.max())
-    share = summary.most_common_share if len(scores) else 1.0
-    return RuleEvidence(summary.rule, float(scores[0]) if alike else None, share, len(scores), rating, again, truth)
+    return RuleEvidence(summary.rule, float(scores[0]) if alike else None, summary.most_common_share if len(scores) else 1.0, len(scores))

@@ -14,7 +14,20 @@ import pytest
 from sde_core.dataset import open_dataset
 from sde_core.project import Project
 from sde_core.proposal import quality_by_rules
-from sde_core.rules import GENERAL_RULES, MOSTLY_LENGTH, PACKS, RULES, RuleBook, choose_rules, pack_rules, quality, score_matrix
+from sde_core.rules import (
+    GENERAL_RULES,
+    MOSTLY_LENGTH,
+    PACKS,
+    RULES,
+    RuleBook,
+    choose_by_book,
+    choose_rules,
+    pack_rules,
+    quality,
+    rule_scores,
+    score_matrix,
+)
+from sde_core.rules.contrast import weighted_quality
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -60,7 +73,11 @@ def test_score_writes_row_quality_and_one_column_a_rule(run: Run, data: Path, tm
     assert frame["row"].to_list() == [*range(5), *range(6, 61)], "the malformed line keeps its number and has no score"
     matrix = score_matrix(open_dataset(str(data)).texts())
     np.testing.assert_array_equal(frame.select(pl.exclude("row", "quality")).to_numpy(), matrix.scores)
-    np.testing.assert_array_equal(frame["quality"].to_numpy(), quality(matrix, choose_rules(matrix).chosen))
+    scores = rule_scores(open_dataset(str(data)).texts(), RuleBook())
+    choice = choose_by_book(scores, RuleBook())
+    np.testing.assert_array_equal(frame["quality"].to_numpy(), weighted_quality(matrix, choice.chosen, scores.known.contrasts))
+    run("rules", "score", data, "-o", tmp_path / "plain.parquet", "--no-gate")
+    np.testing.assert_array_equal(pl.read_parquet(tmp_path / "plain.parquet")["quality"], quality(matrix, choose_rules(matrix, gated=False).chosen))
 
 
 def test_score_tells_in_json_what_quality_is(run: Run, data: Path, tmp_path: Path) -> None:
