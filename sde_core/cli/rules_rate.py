@@ -42,7 +42,7 @@ Examples:
   sde rules rate data.jsonl --judge https://api.openai.com/v1 \\
       --model gpt-4.1-mini --api-key-env OPENAI_API_KEY \\
       --price-in 0.40 --price-out 1.60 --max-cost 5
-  sde rules rate data.jsonl --yes --detach      all rows, by the judge of before
+  sde rules rate data.jsonl --yes --detach      by the judge of last time
 
 Every rating is kept as soon as it is there; the same command goes on where it
 was stopped and asks nothing twice. The key itself is never an argument.""",

@@ -88,6 +88,17 @@ def test_a_new_rule_asks_only_for_itself(cache):
     assert rate(judge, texts, [replace(ANSWERS_IT, sentence="Be brief.")], FORM, cache, ALL).run.calls == 5
 
 
+def test_the_judge_that_was_asked_for_last_is_the_latest(cache):
+    def named(name):
+        judge = FakeJudge()
+        judge.id = name
+        return judge
+
+    for name in ("a", "b", "a"):
+        rate(named(name), rows(2), [ANSWERS_IT], FORM, cache, ALL)
+        assert cache.judges()[-1] == (name, "expected-1")
+
+
 def test_unparseable_replies_are_counted_and_not_asked_again(cache):
     replies = iter(["0.5", "I cannot", "1", "0.5", "nan", "0"])
     report = rate(FakeJudge(lambda _: Answer(next(replies), None, 10, 1)), rows(6), [ANSWERS_IT], PAPER, cache, ALL)

@@ -153,13 +153,22 @@ class RatingCache:
         return list(_json_lines(self._folder_of(judge_id, prompt_version) / "replies.jsonl"))
 
     def judges(self) -> tuple[tuple[str, str], ...]:
-        """(judge id, prompt version) of all that rated here, the latest last."""
+        """(judge id, prompt version) of all that rated here, the one that `rate` was last asked for at the end."""
         found = []
-        for path in sorted(self.folder.glob("*/about.json"), key=lambda path: path.stat().st_mtime):
+        for path in sorted(self.folder.glob("*/about.json"), key=lambda path: path.stat().st_mtime_ns):
             about = next(_json_lines(path), {})
             if "judge" in about and "prompt" in about:
                 found.append((str(about["judge"]), str(about["prompt"])))
         return tuple(found)
+
+    def name_latest(self, judge_id: str, prompt_version: str) -> None:
+        """Makes a judge that has ratings here the latest of `judges`, also where it had nothing left to rate."""
+        about = self._folder_of(judge_id, prompt_version) / "about.json"
+        if about.exists():
+            try:
+                os.utime(about)
+            except OSError as error:
+                raise unwritable(about, error) from error
 
     def notes(self, judge_id: str) -> dict[str, Any]:
         """What was found out about a judge, such as that it tells no probabilities."""

@@ -62,6 +62,7 @@ def rate(
     run = _Pass(judge, texts, rules, cache, params, cancel)
     form = run.usable_form(form)
     run.ask(form, progress)
+    cache.name_latest(judge.id, form.version)
     return rating_report(judge, form, cache, texts, rules, params, run.figures())
 
 
