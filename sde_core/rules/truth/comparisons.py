@@ -7,6 +7,7 @@ is cut off and kept aside, and one process writes at a time, as with the decisio
 from __future__ import annotations
 
 import os
+import pwd
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -80,7 +81,10 @@ def comparison_of(entry: Mapping[str, Any]) -> Comparison:
 
 def user_name() -> str:
     """Who answers: the name of the account; its number where it has none."""
-    return os.environ.get("LOGNAME") or os.environ.get("USER") or f"user {os.getuid()}"
+    try:
+        return os.environ.get("LOGNAME") or os.environ.get("USER") or pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"user {os.getuid()}"
 
 
 class ComparisonJournal:

@@ -26,7 +26,7 @@ FOLDS = 5
 PENALTIES = (0.001, 0.01, 0.1, 1.0)
 """Ridge penalties a row, on rules of unit spread; chosen on rows that the fit did not see."""
 
-FITTED, UNWEIGHTED = "fitted weights, out of fold", "mean of the same rules"
+FITTED, UNWEIGHTED = "fitted, out of fold", "mean of these rules"
 _FEWEST = 20
 _ROUNDS = 50
 _CONVERGED = 1e-8

@@ -1,0 +1,321 @@
+"""`sde rules truth` and `sde rules compare`: how rules agree with people, and people's comparisons without the app."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import numpy as np
+
+from sde_core.cli.common import data_options, emit_json, json_option, stderr_progress, talk
+from sde_core.cli.rule_options import book_option, pack_option, rule_book
+from sde_core.dataset import Dataset
+from sde_core.errors import InputError, UsageError
+from sde_core.visible import visible
+from sde_core.wording import count_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
+
+    from sde_core.rules.matrix import ScoreMatrix
+    from sde_core.rules.truth.comparing import Comparing
+    from sde_core.rules.truth.comparisons import Comparison
+    from sde_core.rules.truth.fit import RuleFit
+    from sde_core.rules.truth.yardstick import Yardstick
+
+_DEFAULT_QUALITY = "default quality"
+_MOST_LINE_BYTES = 64 << 20
+
+
+# ---- truth
+
+
+@click.command(
+    "truth",
+    epilog="""\b
+Examples:
+  sde rules truth data.csv --field score
+  sde rules truth data.jsonl --field verdict --positive good --fit
+  sde rules truth data.jsonl                    people's comparisons
+  sde rules truth pairs.jsonl --source dataset  chosen against rejected answers
+  sde rules truth data.csv --field score --scores scores.parquet --json""",
+)
+@data_options
+@click.option("--field", metavar="FIELD", help="The field that says how good a row is: numbers, or two classes.")
+@click.option("--positive", metavar="CLASS", help="The class of the field that is good; all others are bad.")
+@click.option("--lower-is-better", is_flag=True, help="Small numbers in the field are good.")
+@click.option("--source", type=click.Choice(["comparisons", "dataset"]), help="People's comparisons, or the dataset's chosen and rejected answers.")
+@click.option("--rules", "names", metavar="RULE,…", help="Only these rules.  [default: all that are on]")
+@click.option("--scores", type=click.Path(path_type=Path), help="Hold the columns of this Parquet file against the truth instead of rules.")
+@click.option("--bands", is_flag=True, help="Show the figure inside each band of answer length.")
+@click.option("--fit", is_flag=True, help="Fit a weight for each rule, measured on rows that the fit did not see.")
+@click.option("--nonnegative", is_flag=True, help="With --fit: no weight below 0.")
+@click.option("--weights", type=click.Path(path_type=Path), help="With --fit: write the weights to this JSON file.")
+@pack_option
+@book_option
+@click.option("--seed", default=0, show_default=True, help="Of resampling and of the folds.")
+@json_option
+def truth_command(
+    dataset: Dataset, field: str | None, positive: str | None, lower_is_better: bool, source: str | None, names: str | None, scores: Path | None,
+    bands: bool, fit: bool, nonnegative: bool, weights: Path | None, pack: str | None, no_book: bool, seed: int, as_json: bool,
+) -> int | None:  # fmt: skip
+    """Hold every rule against what people said of DATA.
+
+    The figure of a rule is AUROC or pairwise accuracy: how often it scores the better of two rows higher; 0.50 says nothing. At equal
+    length it is the same among answers that differ by at most 10 % in words: a rule that is length in disguise has 0.50 there.
+    """
+    from sde_core.cli.rules_truth_text import fit_lines, report_lines
+    from sde_core.rules.truth.agreement import agreement
+    from sde_core.rules.truth.fit import fit_rules
+
+    _refuse_senseless(field, positive, lower_is_better, source, fit, nonnegative, weights)
+    yardstick = _yardstick(dataset, field, positive, lower_is_better, source)
+    matrix, columns = _columns(dataset, yardstick, names, scores, pack, no_book)
+    report = agreement(columns, matrix.rows, matrix.answer_words, yardstick.truth, yardstick.pairs, seed=seed)
+    fitted: RuleFit | None = None
+    if fit:
+        fitted = fit_rules(
+            matrix, yardstick.truth, yardstick.pairs, prompts=_prompts(yardstick, matrix), nonnegative=nonnegative, seed=seed
+        )  # fmt: skip
+    if fitted is not None and weights is not None:
+        _write_json(fitted.weights.to_json(), weights)
+    if as_json:
+        emit_json({**report.to_json(), "note": yardstick.note, **({"fit": fitted.to_json()} if fitted else {})})
+        return None
+    for line in [*report_lines(report, yardstick.note, bands), *(fit_lines(fitted) if fitted else [])]:
+        click.echo(line)
+    return None
+
+
+def _refuse_senseless(
+    field: str | None, positive: str | None, lower_is_better: bool, source: str | None, fit: bool, nonnegative: bool, weights: Path | None
+) -> None:
+    if field is None and (positive is not None or lower_is_better):
+        raise UsageError("--positive and --lower-is-better are about a field.", "Name it with --field FIELD.")
+    if field is not None and source is not None:
+        raise UsageError("--field and --source are two different truths.", "Drop one of the two.")
+    if positive is not None and lower_is_better:
+        raise UsageError("--positive names a class, --lower-is-better is about numbers.", "Drop one of the two.")
+    if not fit and (nonnegative or weights is not None):
+        raise UsageError("--nonnegative and --weights are about a fit.", "Add --fit.")
+
+
+def _yardstick(dataset: Dataset, field: str | None, positive: str | None, lower_is_better: bool, source: str | None) -> Yardstick:
+    from sde_core.rules.truth.yardstick import yardstick_of_field, yardstick_of_pairs
+
+    with stderr_progress("reading the truth", "records") as progress:
+        if field is not None:
+            return yardstick_of_field(dataset, field, higher_is_better=not lower_is_better, positive=positive, progress=progress)
+        return yardstick_of_pairs(dataset, source=source or "", progress=progress)
+
+
+def _columns(
+    dataset: Dataset, yardstick: Yardstick, names: str | None, scores: Path | None, pack: str | None, no_book: bool
+) -> tuple[ScoreMatrix, dict[str, Any]]:
+    """The scores of the rules or of the file, and what is held against the truth: summaries first, then each column."""
+    if scores is not None:
+        if names is not None or pack is not None:
+            raise UsageError("--scores brings its own columns.", "Drop --rules and --pack.")
+        matrix = _of_file(yardstick, scores)
+        return matrix, {name: matrix.scores[:, at] for at, name in enumerate(matrix.rules)}
+    from sde_core.project import Project
+    from sde_core.rules.book_choice import choose_by_book, quality_of_choice, rule_scores, scored_by_book
+
+    book, project = rule_book(dataset, no_book=no_book, pack=pack), Project.of(dataset.path)
+    asked = [name.strip() for name in names.split(",") if name.strip()] if names else None
+    unknown = next((name for name in asked or () if not book.knows(name)), None)
+    if unknown is not None:
+        raise UsageError(f"There is no rule {visible(unknown, 60)!r}.", "`sde rules list` names them.")
+    with stderr_progress("scoring") as progress:
+        if asked is not None:
+            matrix = scored_by_book(yardstick.texts, book, project, asked, progress=progress)
+        else:
+            found = rule_scores(yardstick.texts, book, project, progress=progress)
+            matrix = found.matrix
+    columns: dict[str, Any] = {}
+    if asked is None and found.tells_rows_apart:
+        choice = choose_by_book(found, book, random_subsets=0)
+        quality = quality_of_choice(yardstick.texts, book, project, found, choice)
+        values = dict(zip(quality.rows.tolist(), quality.values.tolist(), strict=True))
+        columns[f"{_DEFAULT_QUALITY}, {len(quality.rules)} rules"] = np.array([values.get(row, np.nan) for row in matrix.rows.tolist()])
+    if len(matrix.rules) > 1:
+        columns[f"mean of all {len(matrix.rules)} rules"] = matrix.scores.mean(axis=1)
+    return matrix, {**columns, **{name: matrix.scores[:, at] for at, name in enumerate(matrix.rules)}}
+
+
+def _of_file(yardstick: Yardstick, path: Path) -> ScoreMatrix:
+    """The numeric columns of a Parquet file as a matrix; rows that it lacks have no score."""
+    import polars as pl
+
+    from sde_core.rules.matrix import ScoreMatrix, score_matrix
+
+    shown = visible(str(path), 200)
+    if yardstick.truth is None:
+        raise UsageError("Scores of rows say nothing about chosen and rejected answers inside a row.", "Use rules, or a truth about rows.")
+    try:
+        table = pl.read_parquet(path)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise InputError(f"{shown} cannot be read as Parquet.", f"`sde rules score DATA -o {shown}` writes such a file.") from error
+    names = [name for name, kind in table.schema.items() if kind.is_numeric() and name != "row"]
+    if "row" not in table.columns or not table["row"].dtype.is_integer() or not names:
+        raise InputError(f"{shown} lacks the column row, or any other column of numbers.", f"It has: {visible(', '.join(table.columns), 200)}.")
+    lengths = score_matrix(yardstick.texts, [])
+    wanted = pl.DataFrame({"row": lengths.rows.astype(np.int64)})
+    joined = wanted.join(table.with_columns(pl.col("row").cast(pl.Int64)).unique("row"), on="row", how="left", maintain_order="left")
+    if joined[names[0]].null_count() == len(joined):
+        raise UsageError(f"{shown} has no score for any row of this dataset.", "Score this dataset.")
+    return ScoreMatrix(lengths.rows, tuple(names), joined.select(names).cast(pl.Float32).to_numpy(), lengths.answer_words)
+
+
+def _prompts(yardstick: Yardstick, matrix: ScoreMatrix) -> list[str]:
+    known = dict(zip(yardstick.texts["row"].to_list(), yardstick.texts["prompt"].to_list(), strict=True))
+    return [known[row] for row in matrix.rows.tolist()]
+
+
+def _write_json(value: Any, path: Path) -> None:
+    import orjson
+
+    from sde_core.files import atomic_write
+
+    atomic_write(path, [orjson.dumps(value, option=orjson.OPT_INDENT_2) + b"\n"])
+    talk(f"Weights written to {visible(str(path))}.")
+
+
+# ---- compare
+
+
+@click.command(
+    "compare",
+    epilog="""\b
+Examples:
+  sde rules compare data.jsonl                        how far it has come
+  sde rules compare data.jsonl --ask 20 -o ask.jsonl  pairs to answer elsewhere
+  sde rules compare data.jsonl --pairs ask.jsonl      take the answers in
+  sde rules compare data.jsonl --export all.jsonl     all answers so far
+\b
+An answer is the line's "winner": a, b, tie or skip. In the app: t on screen 6.""",
+)
+@data_options
+@click.option("--ask", type=click.IntRange(1, 10_000), metavar="N", help="Write the N pairs to compare next, with their texts.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="With --ask: a new .jsonl file.")
+@click.option("--rows", "size", type=click.IntRange(2, 4_000), metavar="N", help="Rows to compare, spread over the quality.  [default: 40]")
+@click.option("--pairs", type=click.Path(path_type=Path), help="Take in the answers of this .jsonl file; none twice.")
+@click.option("--export", "export", type=click.Path(path_type=Path), help="Write all answers so far to this .jsonl file.")
+@click.option("--by", default="", metavar="NAME", help="With --pairs: who answered, where the lines do not say.")
+@click.option("--seed", default=0, show_default=True, help="Of the sample and of the sides.")
+@json_option
+def compare_command(
+    dataset: Dataset, ask: int | None, output: Path | None, size: int | None, pairs: Path | None, export: Path | None, by: str, seed: int,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Compare rows of DATA without the app: write pairs to be answered elsewhere, take the answers in, say how far it has come."""
+    from sde_core.rules.truth.comparing import Comparing, status_words
+
+    if (ask is None) != (output is None):
+        raise UsageError("--ask and -o go together.", "For example: --ask 20 -o ask.jsonl.")
+    told: dict[str, Any] = {}
+    with _journal(dataset, writing=ask is not None or pairs is not None or size is not None) as journal:
+        comparing = Comparing(dataset, journal, seed=seed)
+        if pairs is not None:
+            told |= _taken_in(comparing, pairs, by)
+        if ask is not None or size is not None:
+            _draw(comparing, size)
+        if ask is not None and output is not None:
+            told |= _ask(comparing, ask, output)
+        if export is not None:
+            _write_lines([one.to_json() for one in journal.comparisons], export)
+            told |= {"exported": len(journal.comparisons)}
+        status = comparing.status()
+    if as_json:
+        emit_json({**told, **status.to_json()})
+    else:
+        for what, count in told.items():
+            talk(f"{what.replace('_', ' ')}: {count:,}")
+        click.echo(f"{status_words(status)}.")
+
+
+def _journal(dataset: Dataset, *, writing: bool) -> AbstractContextManager[Any]:
+    """The dataset's comparisons, closed afterwards; one who only reads creates nothing."""
+    from contextlib import closing
+
+    from sde_core.project import Project
+    from sde_core.rules.truth.comparisons import ComparisonJournal
+
+    project = Project.of(dataset.path)
+    return closing(ComparisonJournal.open((project.created() if writing else project).comparisons_path, writing=writing))
+
+
+def _draw(comparing: Comparing, size: int | None) -> None:
+    """Draws the sample where there is none, or a larger one is asked for."""
+    from sde_core.proposal import quality_by_rules
+    from sde_core.rules.truth.next_pair import DEFAULT_SAMPLE
+
+    wanted = size or max(len(comparing.rows), DEFAULT_SAMPLE * (not len(comparing.rows)))
+    if len(comparing.rows) < wanted:
+        with stderr_progress("scoring") as progress:
+            found = quality_by_rules(comparing.dataset.texts(), progress=progress)
+        comparing.draw(found.values, wanted)
+
+
+def _ask(comparing: Comparing, count: int, output: Path) -> dict[str, int]:
+    from sde_core.rules.truth.comparing import questions
+
+    found = comparing.next_pairs(count)
+    if not found:
+        raise UsageError("Every pair of these rows was asked already.", "Compare more rows with --rows N.")
+    _write_lines(questions(comparing, found, round(time.time(), 3)), output)
+    return {"pairs_written": len(found)}
+
+
+def _taken_in(comparing: Comparing, path: Path, by: str) -> dict[str, int]:
+    answers, empty = [], 0
+    for number, line in _lines(path):
+        one = _answer(line, path, number, by)
+        empty += one is None
+        answers += [one] if one is not None else []
+    new = comparing.journal.add(answers)
+    return {"answers_taken_in": len(new), "known_already": len(answers) - len(new), "not_answered": empty}
+
+
+def _answer(line: bytes, path: Path, number: int, by: str) -> Comparison | None:
+    """The answer that a line says; None where its winner is still empty."""
+    from sde_core.dataset.json_text import parse_json
+    from sde_core.rules.truth.comparisons import WINNERS, comparison_of, user_name
+
+    try:
+        entry = parse_json(line)
+        winner = str(entry.get("winner") or "").strip().casefold()
+        if not winner:
+            return None
+        return comparison_of({**entry, "winner": winner, "by": entry.get("by") or by or user_name()})
+    except (ValueError, KeyError, TypeError, OverflowError, AttributeError, InputError) as error:
+        raise InputError(
+            f"{visible(str(path), 200)}: line {number} is no answer: {visible(str(error), 120)}.",
+            f"Its winner is one of {', '.join(WINNERS)}; a, b and time stay as `sde rules compare --ask` wrote them. Nothing was taken in.",
+        ) from error
+
+
+def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """The lines that are not empty, with their numbers."""
+    try:
+        with path.open("rb") as file:
+            numbered = enumerate(iter(lambda: file.readline(_MOST_LINE_BYTES), b""), start=1)
+            yield from ((number, line) for number, line in numbered if line.strip())
+    except OSError as error:
+        raise InputError(
+            f"{visible(str(path), 200)} cannot be read: {error.strerror}.", "`sde rules compare DATA --ask 20 -o FILE` writes one."
+        ) from error
+
+
+def _write_lines(lines: list[dict[str, Any]], path: Path) -> None:
+    import orjson
+
+    from sde_core.files import atomic_write
+
+    if path.suffix != ".jsonl":
+        raise UsageError(f"{visible(str(path))} is no .jsonl file.", "Name it pairs.jsonl.")
+    atomic_write(path, [orjson.dumps(line) + b"\n" for line in lines])
+    talk(f"{count_of(len(lines), 'line')} written to {visible(str(path))}.")
