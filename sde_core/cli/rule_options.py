@@ -60,15 +60,16 @@ def rule_book(
 
 
 def row_truth(dataset: Dataset, field: str | None) -> RowTruth | None:
-    """The true quality of rows as a field says it; None where none is named.
+    """The true quality of rows as a field says it, or where none is named as people's comparisons say it; None where there are none.
 
     Raises:
+        InputError: When the comparisons cannot be read.
         UsageError: When the field says nothing of the kind.
     """
-    if field is None:
-        return None
-    from sde_core.rules.truth import truth_from_field
+    from sde_core.rules.truth import truth_by_people, truth_from_field
 
+    if field is None:
+        return truth_by_people(dataset)
     with stderr_progress("reading the truth", "records") as progress:
         return truth_from_field(dataset, field, progress=progress)
 

@@ -106,16 +106,17 @@ def rule_weights(rules: Sequence[str], contrasts: Mapping[str, RuleContrast]) ->
     return weights / weights.sum() if len(weights) else weights
 
 
-def favouring(kernel: Kernel, rules: Sequence[str], contrasts: Mapping[str, RuleContrast]) -> Kernel:
-    """The kernel with every rule's row and column times e^(FAVOUR * telling), so that a choice weighs how much a rule tells against what it repeats.
+def favouring(kernel: Kernel, rules: Sequence[str], contrasts: Mapping[str, RuleContrast], favour: float = FAVOUR) -> Kernel:
+    """The kernel with every rule's row and column times e^(favour * telling), so that a choice weighs how much a rule tells against what it repeats.
 
     Args:
         kernel: float64[R, R] of these rules, see `sde_core.rules.kernel`.
         rules: Their names, in its order.
         contrasts: By name.
+        favour: 0 for the kernel as it is.
     """
-    favour = np.exp(FAVOUR * tellings(rules, contrasts))
-    favoured: Kernel = kernel * favour * favour[:, None]
+    factors = np.exp(favour * tellings(rules, contrasts))
+    favoured: Kernel = kernel * factors * factors[:, None]
     return favoured
 
 

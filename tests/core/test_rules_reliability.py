@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from sde_core.dataset import open_dataset
-from sde_core.rules import GATES, PAPER_METHOD, RULES, RatingSummary, Rule, ScoreMatrix, choose_rules, reliability_of, score_matrix
+from sde_core.rules import GATES, PAPER_METHOD, RULES, RatingSummary, Rule, RuleEvidence, ScoreMatrix, choose_rules, reliability_of, score_matrix
+from sde_core.rules.choose import FAVOURS
 from sde_core.rules.ranks import rank_correlation
 from sde_core.rules.retest import RETEST_ROWS, retests
 from sde_core.rules.rewording import reworded
@@ -109,6 +110,24 @@ def test_orthogonality_picks_noise_where_no_gate_stands_before_it(support: pl.Da
     assert not names & set(gated.chosen)
     assert names <= {drop.rule for drop in gated.dropped if drop.gate == "retest"}
     assert not names & {drop.rule for drop in choose_rules(matrix, 10, known=known, method=PAPER_METHOD, random_subsets=0).dropped}
+
+
+def test_rules_that_tell_something_are_favoured_as_far_as_the_choice_stays_independent(support: pl.DataFrame) -> None:
+    matrix = score_matrix(support, RULES)
+    known = reliability_of(matrix, support, RULES)
+    choice, plain = choose_rules(matrix, 10, known=known), choose_rules(matrix, 10, known=replace(known, evidence=untold(known.evidence)))
+    assert choice.favour in FAVOURS[:-1]
+    assert plain.favour == 0.0
+    assert choice.against_random is not None
+    assert choice.rho <= choice.against_random.median_rho * 1.05, "measured on another draw of random sets"
+    assert plain.rho < choice.rho
+    told, told_plainly = (sum(known.contrasts[name].telling for name in chosen) for chosen in (choice.chosen, plain.chosen))
+    assert told > told_plainly + 0.5
+    assert choose_rules(matrix, 10, known=known, seed=9).chosen == choice.chosen, "the seed is that of random sets alone"
+
+
+def untold(evidence: Sequence[RuleEvidence]) -> tuple[RuleEvidence, ...]:
+    return tuple(replace(known, contrast=None) for known in evidence)
 
 
 @pytest.mark.parametrize("path", ["instruct/alpaca_5000.json", "instruct/dolly_3k.json", "formats/alpaca_zh_demo.json", "math/gsm8k_train.jsonl"])
