@@ -17,9 +17,10 @@ import time
 import numpy as np
 
 from sde_core.progress import NEVER
-from sde_core.select import SelectionParams, _pool, select
+from sde_core.select import SelectionParams, select
 from sde_core.select.dpp import QUALITY_SPREAD
 from sde_core.select.explain import figures_of
+from sde_core.select.pool import RowFacts, pool_of
 
 DIMENSION = 256
 
@@ -48,7 +49,7 @@ def median_seconds(work, repeats: int):
 
 
 def log_det(vectors: np.ndarray, quality: np.ndarray, params: SelectionParams, chosen: np.ndarray) -> float:
-    pool = _pool(np.arange(len(vectors)), vectors, quality, params, None)
+    pool = pool_of(np.arange(len(vectors)), vectors, quality, RowFacts(), params)
     return float(figures_of(pool, np.asarray(chosen, dtype=np.int64), params, NEVER).gains.sum())
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sde_core.progress import Cancel, Progress
-from sde_core.select.lazy_greedy import LazyGreedy, Objective, Places, Vectors
+from sde_core.select.lazy_greedy import EVERY, LazyGreedy, Objective, Places, Vectors
 from sde_core.select.protocol import Choice, Pool, Positions, SelectionParams
 from sde_core.select.quotas import filling
 from sde_core.select.ranking import by_quality, within_quota
@@ -117,14 +117,14 @@ class DppObjective:
         part._base = self._base[places]
         return part
 
-    def take_back(self, places: Positions, part: Objective) -> None:
-        """Keeps what a part knows of its rows."""
+    def take_back(self, places: Positions, part: Objective, within: Places = EVERY) -> None:
+        """Keeps what a part knows of its rows `within`, which are `places` here."""
         if isinstance(part, DppObjective):
-            self._spread[places], self._base[places] = part._spread, part._base
+            self._spread[places], self._base[places] = part._spread[within], part._base[within]
 
-    def close(self, place: int) -> None:
-        """Lets the gain of a row be −∞ from now on."""
-        self._offsets[place] = -np.inf
+    def close(self, places: Positions) -> None:
+        """Lets the gain of rows be −∞ from now on."""
+        self._offsets[places] = -np.inf
 
     def nearest_similarity(self, place: int) -> float:
         """Cosine similarity to the most similar chosen row; -1 where there is none."""
@@ -165,13 +165,13 @@ class ChosenRows:
         """The q of each row of `block`, float32[b]."""
         if self._root is None or self._root[0] != self.volume.count:
             self._root = (self.volume.count, np.ascontiguousarray(self.volume.root().T))
-        return self.square_sums(block, self._root[1])
+        return np.asarray(self.square_sums(block, self._root[1]))
 
     def square_sums(self, block: Vectors, directions: Vectors) -> Vectors:
         """The squared length of each row of `block` along `directions`, float32[m, d]."""
         if len(directions) == 1:
             along = block @ directions[0]
-            return np.multiply(along, along, out=along)
+            return np.asarray(np.multiply(along, along, out=along))
         size = len(block) * len(directions)
         if len(self._products) < size:
             self._products = np.empty(size, dtype=np.float32)
@@ -181,7 +181,8 @@ class ChosenRows:
 
 def _first_spread(vectors: Vectors, ridge: float) -> Vectors:
     """The q of rows while nothing is chosen: 1/λ, and 0 for a row without a direction."""
-    return (np.einsum("ij,ij->i", vectors, vectors) > 0.5).astype(np.float32) / np.float32(ridge)
+    directed = np.einsum("ij,ij->i", vectors, vectors) > 0.5
+    return np.asarray(directed.astype(np.float32) / np.float32(ridge))
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +200,8 @@ class QualityDiversityDpp:
         """
         if params.balance >= 1:
             return _by_quality(pool, params)
-        objective = DppObjective(pool.vectors, quality_offsets(pool.quality, params.balance, pool.plain_quality), params.ridge)
+        offsets = quality_offsets(pool.quality, params.balance, pool.plain_quality)
+        objective = DppObjective(pool.vectors, offsets, ChosenRows(pool.vectors.shape[1], params.ridge))
         locked = LazyGreedy(pool.vectors, objective, pool.locked, pool.priority, cancel)
         chosen = list(locked.choose(len(pool.locked), progress, params.k))
         repeats = _repeats_chosen(objective, params.max_similarity)

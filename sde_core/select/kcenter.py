@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from sde_core.progress import Cancel, Progress, raise_if_cancelled
-from sde_core.select.lazy_greedy import LazyGreedy, Objective, Places
+from sde_core.select.lazy_greedy import EVERY, LazyGreedy, Objective, Places
 from sde_core.select.protocol import Choice, Pool, Positions, SelectionParams
 from sde_core.select.quotas import filling
+from sde_core.select.ranking import within_quota
 
 CHOSEN_PER_PRODUCT = 1024
 
@@ -58,14 +59,14 @@ class FarthestObjective:
         part._chosen, part._similarity = self._chosen, self._similarity[places]
         return part
 
-    def take_back(self, places: Positions, part: Objective) -> None:
-        """Keeps what a part knows of its rows."""
+    def take_back(self, places: Positions, part: Objective, within: Places = EVERY) -> None:
+        """Keeps what a part knows of its rows `within`, which are `places` here."""
         if isinstance(part, FarthestObjective):
-            self._similarity[places] = part._similarity
+            self._similarity[places] = part._similarity[within]
 
-    def close(self, place: int) -> None:
-        """Lets the distance of a row be −∞ from now on."""
-        self._similarity[place] = np.inf
+    def close(self, places: Positions) -> None:
+        """Lets the distance of rows be −∞ from now on."""
+        self._similarity[places] = np.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +82,19 @@ class KCenterGreedy:
         objective = FarthestObjective(pool.vectors)
         for position in pool.locked:
             objective.add(int(position))
-        greedy = LazyGreedy(pool.vectors, objective, pool.open_positions(), pool.priority, cancel)
+        free = pool.open_positions()
+        directed = pool.vectors[free].any(axis=1)
+        greedy = LazyGreedy(pool.vectors, objective, free[directed], pool.priority, cancel)
         chosen, notes = list(map(int, pool.locked)), [""] * len(pool.locked)
         for position in filling(greedy.choose(params.k - len(chosen), progress, params.k), pool, greedy.close):
             distance = float(objective.exact(np.asarray([position]))[0])
             notes.append(_note(distance, params.seed, first=not chosen, within_quota=pool.quota is not None))
             chosen.append(position)
-        positions = np.asarray(chosen, dtype=np.int64)
+        # Rows without a direction, as of empty texts, are as far from everything as can be; they come last.
+        last = free[~directed][np.argsort(pool.priority[free[~directed]])]
+        last = within_quota(pool, np.asarray(chosen, dtype=np.int64), last)[: params.k - len(chosen)]
+        positions = np.concatenate([np.asarray(chosen, dtype=np.int64), last])
+        notes += ["Fills up, being an empty text that is near to nothing"] * len(last)
         radius = covering_radius(pool, positions, cancel)
         remark = f"No row is farther than {radius:.3f} (1 − cosine) from its nearest chosen row: the covering radius."
         return Choice(positions, tuple(notes), (remark,), (("covering_radius", radius),))

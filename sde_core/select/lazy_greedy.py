@@ -17,8 +17,8 @@ import numpy.typing as npt
 from sde_core.progress import Cancel, Progress, raise_if_cancelled
 from sde_core.select.protocol import Positions
 
-HOT_ROWS = 4096
-BLOCK_ROWS = 2048
+HOT_ROWS = 2048
+BLOCK_ROWS = 4096
 """Rows in one matrix product: with their products they fit the cache of a core."""
 EXACT_ROWS = 2048
 """Most rows that are compared in double precision for one choice; more than that are copies of one another."""
@@ -62,12 +62,12 @@ class Objective(Protocol):
         """The same objective for these rows alone, whose vectors are `vectors`; what is added to either is added to both."""
         ...
 
-    def take_back(self, places: Positions, part: Objective) -> None:
-        """Keeps what a part knows of its rows."""
+    def take_back(self, places: Positions, part: Objective, within: Places = EVERY) -> None:
+        """Keeps what a part knows of its rows `within`, which are `places` here."""
         ...
 
-    def close(self, place: int) -> None:
-        """Lets the gain of a row be −∞ from now on."""
+    def close(self, places: Positions) -> None:
+        """Lets the gain of rows be −∞ from now on."""
         ...
 
 
@@ -142,6 +142,16 @@ class LazyGreedy:
             yield position
             progress(self._objective.chosen_count(), total)
 
+    def close(self, positions: Positions) -> None:
+        """Takes positions out of those that may be chosen."""
+        still_open = positions[self._bound[positions] > -np.inf]
+        self._bound[still_open] = -np.inf
+        self._open -= len(still_open)
+        if self._hot is not None:
+            self._hot.gains.close(np.flatnonzero(np.isin(self._hot.positions, still_open)))
+        closed = set(positions.tolist()) if self._passed_over else ()
+        self._passed_over = [position for position in self._passed_over if position not in closed]
+
     def _next(self) -> int | None:
         while self._open or self._reopened():
             raise_if_cancelled(self._cancel)
@@ -167,24 +177,25 @@ class LazyGreedy:
             hot = self._redrawn()
             low, high = hot.bounds()
         place = self._winner(hot, low, high)
-        position = int(hot.positions[place])
+        positions = hot.positions[place]
+        self._objective.take_back(positions, hot.gains, place)
         hot.gains.close(place)
-        self._bound[position] = -np.inf
+        self._bound[positions] = -np.inf
         self._open -= 1
-        return position
+        return int(positions[0])
 
-    def _winner(self, hot: _Hot, low: FloatArray, high: FloatArray) -> int:
-        """The place of the best row, equal ones by priority."""
+    def _winner(self, hot: _Hot, low: FloatArray, high: FloatArray) -> Positions:
+        """The place of the best row, equal ones by priority; an array of one."""
         contenders = np.flatnonzero(high >= low.max() - self._objective.tie_tolerance)
         if len(contenders) == 1:
-            return int(contenders[0])
+            return contenders
         priority = self._priority[hot.positions[contenders]]
         if len(contenders) > EXACT_ROWS:
             first = np.argsort(priority)[:EXACT_ROWS]
             contenders, priority = contenders[first], priority[first]
         gains = hot.gains.exact(contenders)
         equal = np.flatnonzero(gains >= gains.max() - self._objective.tie_tolerance)
-        return int(contenders[equal[np.argmin(priority[equal])]])
+        return contenders[equal[[np.argmin(priority[equal])]]]
 
     def _redrawn(self) -> _Hot:
         """Draws the hot rows anew: afterwards they hold the highest present gains of all."""

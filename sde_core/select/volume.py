@@ -31,6 +31,7 @@ class ChosenVolume:
     def __init__(self, dimension: int, ridge: float) -> None:
         self.dimension = dimension
         self.ridge = ridge
+        self.log_floor = float(np.log(ridge / (1 + ridge)))
         self.count = 0
         self._precision = np.eye(dimension) / ridge
         self._pending = np.zeros((FLUSH_EVERY, dimension))
@@ -48,7 +49,7 @@ class ChosenVolume:
 
     def log_novelty(self, spread: npt.NDArray[np.floating] | float) -> npt.NDArray[np.float64]:
         """The log s of rows with these q: 0 for a row unlike anything added, about log 2λ for an exact copy of one."""
-        return np.asarray(np.log1p(np.asarray(spread, dtype=np.float64)) + np.log(self.ridge / (1 + self.ridge)))
+        return np.asarray(np.log1p(np.asarray(spread, dtype=np.float64)) + self.log_floor)
 
     def add(self, vector: npt.NDArray[np.float64]) -> float:
         """Adds one unit vector; returns log s, what it added to log det S."""
@@ -64,6 +65,24 @@ class ChosenVolume:
             self._flush()
         return float(self.log_novelty(spread))
 
+    def add_all(self, vectors: FloatMatrix) -> npt.NDArray[np.float64]:
+        """Adds unit vectors, float64[m, d], one after the other; returns what each added, float64[m].
+
+        Over a block the determinant lemma gives det(I + X_bPX_bᵀ), whose Cholesky factor has the factors 1 + q of its rows on its diagonal, squared.
+        """
+        gains = np.empty(len(vectors))
+        for start in range(0, len(vectors), FLUSH_EVERY):
+            self._flush()
+            block = vectors[start : start + FLUSH_EVERY]
+            image = self._precision @ block.T
+            lower = np.linalg.cholesky(np.eye(len(block)) + block @ image)
+            gains[start : start + len(block)] = 2 * np.log(np.diag(lower)) + self.log_floor
+            half = np.linalg.solve(lower, image.T)
+            self._precision -= half.T @ half
+            self.count += len(block)
+            self._recent += list(half.astype(np.float32))
+        return gains
+
     def directions(self, since: int) -> npt.NDArray[np.float32] | None:
         """The vectors v of the additions from number `since` on, float32[b, d]; None once d of them have passed, when `root` is cheaper."""
         if self.count - since > self.dimension or since < self._recent_start:
@@ -76,9 +95,10 @@ class ChosenVolume:
         return np.asarray(np.linalg.cholesky(self._precision), dtype=np.float32)
 
     def _flush(self) -> None:
-        pending = self._pending[: self._n_pending]
-        self._precision -= pending.T @ pending
-        self._n_pending = 0
+        if self._n_pending:
+            pending = self._pending[: self._n_pending]
+            self._precision -= pending.T @ pending
+            self._n_pending = 0
         excess = len(self._recent) - 2 * self.dimension
         if excess > 0:
             del self._recent[:excess]
