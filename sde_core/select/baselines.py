@@ -64,7 +64,7 @@ class StratifiedSample:
         Raises:
             UsageError: When no row has a label.
         """
-        if pool.labels is None or not np.any(pool.labels[pool.allowed] != ""):
+        if pool.labels is None:
             raise UsageError("The method stratified needs a label in each row.", "Name the field with --map label=FIELD, or use --method random.")
         names, codes = np.unique(pool.labels, return_inverse=True)
         available = np.bincount(codes[pool.allowed], minlength=len(names))

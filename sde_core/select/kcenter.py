@@ -15,6 +15,7 @@ from sde_core.select.lazy_greedy import EVERY, LazyGreedy, Objective, Places
 from sde_core.select.protocol import Choice, Pool, Positions, SelectionParams
 from sde_core.select.quotas import filling
 from sde_core.select.ranking import within_quota
+from sde_core.select.ranking import within_quota
 
 CHOSEN_PER_PRODUCT = 1024
 

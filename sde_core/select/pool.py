@@ -59,7 +59,7 @@ def pool_of(
         vectors=unit,
         quality=leaned_quality(plain, lean(positions, unit, leanings)) if leanings else plain,
         has_quality=quality is not None,
-        labels=_texts(facts.labels),
+        labels=_known(_texts(facts.labels)),
         allowed=allowed,
         locked=_locked_positions(positions, params),
         priority=seeded_priority(positions, params.seed),
@@ -72,6 +72,11 @@ def pool_of(
 
 def _texts(values: Sequence[str | None] | None) -> npt.NDArray[np.str_] | None:
     return None if values is None else np.asarray([value or "" for value in values], dtype=np.str_)
+
+
+def _known(texts: npt.NDArray[np.str_] | None) -> npt.NDArray[np.str_] | None:
+    """The texts, None where all of them are empty."""
+    return texts if texts is not None and (texts != "").any() else None
 
 
 def _require_sound(

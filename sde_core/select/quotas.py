@@ -22,6 +22,8 @@ from sde_core.visible import visible
 
 MOST_CLUSTERS = 50
 SHOWN_GROUPS = 8
+LEAST_WEIGHT = 1e-9
+"""A smaller part of the largest weight counts as this much."""
 Counts = npt.NDArray[np.int64]
 
 
@@ -77,21 +79,29 @@ def bounded_shares(weights: npt.NDArray[np.float64], least: Counts, most: Counts
 
     Groups that their bounds hold keep those, and the others share the rest. Where groups of weight 0 have to fill up, they do so by what they have.
     """
-    if most[weights > 0].sum() + least[weights <= 0].sum() < k:
-        weights = np.where(weights > 0, weights, 1e-9 * np.maximum(most, 1))
+    weighed = weights > 0
+    if most[weighed].sum() + least[~weighed].sum() < k:
+        rest = bounded_shares(most[~weighed].astype(float), least[~weighed], most[~weighed], k - int(most[weighed].sum()))
+        return np.asarray(np.where(weighed, most, _scattered(rest, ~weighed)))
+    weights = np.where(weighed, np.maximum(weights / weights.max(initial=1e-300), LEAST_WEIGHT), 0.0)
     shares = np.clip(_scale(weights, least, most, k) * weights, least, most)
     counts = np.clip(np.floor(shares + 1e-9).astype(np.int64), least, most)
     order = np.argsort(-(shares - counts), kind="stable")
     while (missing := k - int(counts.sum())) > 0:
-        open_groups = order[counts[order] < most[order]]
-        open_groups = open_groups[weights[open_groups] > 0]
+        open_groups = order[(counts[order] < most[order]) & weighed[order]]
         counts[open_groups[:missing]] += 1
     return counts
 
 
+def _scattered(values: Counts, places: npt.NDArray[np.bool_]) -> Counts:
+    whole = np.zeros(len(places), dtype=np.int64)
+    whole[places] = values
+    return whole
+
+
 def _scale(weights: npt.NDArray[np.float64], least: Counts, most: Counts, k: int) -> float:
     """λ with Σ clip(λ·weights, least, most) = k, by bisection."""
-    low, high = 0.0, float(k) / max(float(weights[weights > 0].min(initial=np.inf)), 1e-300)
+    low, high = 0.0, float(k) / float(weights[weights > 0].min(initial=1.0))
     for _ in range(200):
         middle = (low + high) / 2
         low, high = (low, middle) if np.clip(middle * weights, least, most).sum() >= k else (middle, high)
