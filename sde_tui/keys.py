@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-SCOPE_TITLES = {"list": "In lists", "record": "In a record's text"}
+SCOPE_TITLES = {"list": "In lists", "record": "In a record's text", "map": "In the map of rows"}
 """Scopes whose keys belong to a widget that has the focus, on whichever screen it stands."""
 
 
@@ -70,6 +70,14 @@ KEYS: tuple[Key, ...] = (
     Key("record", "pageup,ctrl+b", "scroll_pages(-1)", "Page up", "One page up in the record."),
     Key("record", "home,g", "scroll_top", "Top", "The record's first line."),
     Key("record", "end,G", "scroll_bottom", "End", "The record's last line."),
+    # ---- the map of the embedding space
+    Key("map", "down,j", "step(1,0)", "Down", "One cell down."),
+    Key("map", "up,k", "step(-1,0)", "Up", "One cell up."),
+    Key("map", "right", "step(0,1)", "Right", "One cell to the right."),
+    Key("map", "left", "step(0,-1)", "Left", "One cell to the left."),
+    Key("map", "z", "zoom_in", "Zoom in", "Show half as much each way around the cell."),
+    Key("map", "Z", "zoom_out", "Zoom out", "Show what was shown before."),
+    Key("map", "d", "bare", "Dots alone", "Hide the signs of the chosen rows, so that only the dots of all rows are seen, and back."),
     # ---- 1 Overview
     Key(
         "overview",
@@ -162,23 +170,31 @@ KEYS: tuple[Key, ...] = (
     Key("rules", "r", "score", "Score", "Score all rows by all rules, again if texts were edited."),
     # ---- 7 Select
     Key("select", "A", "accept_all", "Accept all", "Accept the whole proposal as one decision, after asking.", 1),
-    Key("select", "a", "accept", "Accept", "Accept this row or the marked rows; they stay in the proposal.", 2),
-    Key("select", "x", "reject", "Reject", "Reject this row or the marked rows; they leave the proposal.", 3),
-    Key("select", "l", "lock", "Lock", "Keep this row or the marked rows in every proposal without deciding, or unlock.", 4),
-    Key("select", "b", "ban", "Ban", "Keep this row or the marked rows out of every proposal without deciding, or lift the ban.", 5),
+    Key("select", "l", "lock", "Lock", "Keep this row or the marked rows in every proposal without deciding, or unlock.", 2),
+    Key("select", "w", "swap", "Swap", "Put the most similar row of at least similar quality in this row's place, after showing both.", 3),
+    Key("select", "greater_than_sign", "more_like", "More like", "Propose more rows like this one or the marked ones; again for more still.", 4),
+    Key("select", "less_than_sign", "fewer_like", "Fewer", "Propose fewer rows like this one or the marked ones; takes a “more like” back.", 5),
+    Key("select", "a", "accept", "Accept", "Accept this row or the marked rows; they stay in the proposal."),
+    Key("select", "x", "reject", "Reject", "Reject this row or the marked rows; they leave the proposal."),
+    Key("select", "b", "ban", "Ban", "Keep this row or the marked rows out of every proposal without deciding, or lift the ban."),
     Key("select", "c", "clear", "Undecide", "Make this row or the marked rows undecided again."),
-    Key("select", "right", "quality", "Quality", "Weigh quality more against diversity, and solve again."),
-    Key("select", "left", "diversity", "Diversity", "Weigh diversity more against quality, and solve again."),
+    Key("select", "right", "quality", "Quality", "Weigh quality more against diversity, or against chance where the method draws by quality."),
+    Key("select", "left", "diversity", "Diversity", "Weigh diversity more against quality, or chance where the method draws by quality."),
     Key("select", "plus,equals_sign", "more", "More", "Propose more rows."),
-    Key("select", "minus", "fewer", "Fewer", "Propose fewer rows."),
+    Key("select", "minus", "fewer", "Fewer rows", "Propose fewer rows."),
     Key("select", "n", "size", "Size…", "Type how many rows to propose, as a number or a percentage."),
-    Key("select", "v", "list", "List", "Show the proposal, what moved when it was last solved, or what is locked and banned."),
-    Key("select", "i", "figures", "Figures", "Show the shares of classes in place of the figures, then what the figures mean, and back."),
-    Key("select", "enter", "read", "Read", "Read the row in Records, among the rows of this list."),
+    Key("select", "t", "budget", "Tokens…", "Type how many tokens the proposal may have in all; nothing for no such budget."),
+    Key("select", "o", "quotas", "Quotas…", "Keep the shares of classes, sources or clusters as they are in all rows, or make them equal."),
+    Key("select", "m", "method", "Method…", "Choose how to choose: the DPP (default), at random, by class, the best, k-center and others."),
+    Key("select", "s", "sample", "Sample", "Draw again with the next seed, where the method draws."),
+    Key("select", "v", "list", "List", "The proposal, what moved when it was last solved and why, your wishes, or the rows that you asked about."),
+    Key("select", "p", "map", "Map", "The map of the embedding space in place of the list, and back."),
+    Key("select", "i", "figures", "Figures", "The whole table of coverage in place of the list, and back."),
+    Key("select", "slash", "look_up", "Row…", "Ask about any row by its number: what it would add, and who stands in its way."),
+    Key("select", "enter", "read", "Read", "Read the row in Records among the rows of this list, or all rows of the map's cell."),
+    Key("select", "tab", "switch_pane", "Other pane", "Move between the list and the map."),
     Key("select", "space", "mark", "Mark", "Mark this row, or take the mark off, and go one down."),
     Key("select", "escape", "unmark", "Unmark", "Take all marks off."),
-    Key("select", "m", "method", "Method…", "Choose how to choose: the DPP (default), at random, by class, the best, or k-center."),
-    Key("select", "s", "sample", "Sample", "Draw again with the next seed, where the method draws."),
     Key("select", "r", "propose", "Propose", "Embed and score the rows and propose a subset, where that did not start by itself."),
     # ---- 9 Train
     Key("train", "enter", "open_line", "Rows", "Show in Records the rows behind the line: those of a kind, or those of a run.", 1),

@@ -1,45 +1,32 @@
-"""The proposed subset: solved in a thread, and again whenever size, balance, locks, bans, decisions or the rules change."""
+"""The proposed subset: solved in a thread, and again whenever a wish, a decision or the rules change."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-if TYPE_CHECKING:
-    import numpy as np
+from sde_core.errors import ReadOnlyError, UsageError
+from sde_tui.session_selection_card import CardPart
+from sde_tui.session_selection_command import select_command
+from sde_tui.session_selection_map import MapPart
+from sde_tui.session_selection_request import default_size, request_of
+from sde_tui.session_selection_wishes import SelectionWishes, WishHistory
 
+if TYPE_CHECKING:
     from sde_core.dataset import Dataset
-    from sde_core.decisions import DecisionState
     from sde_core.select import Coverage, Pick, RowFeatures, Selection, SelectionParams
+    from sde_core.select.alternatives import Candidate
+    from sde_core.select.coverage import Clusters
+    from sde_core.select.resolve import Solution
     from sde_tui.session import Session
 
 AUTOMATIC_ROWS = 200_000
 """Up to so many rows the first proposal is made by itself when the screen is first shown."""
 
-DEFAULT_METHOD = "dpp"
-DEFAULT_SHARE, DEFAULT_ROWS = 0.1, 500
 BALANCE_STEP = 0.05
-
-
-@dataclass(frozen=True, slots=True)
-class SelectionWishes:
-    """What the user asks for; the rows of decisions come on top.
-
-    Attributes:
-        k: How many rows; None for a tenth of the rows, 500 at most.
-        method: A name in `SELECTORS`.
-        balance: 0 diversity alone, 1 quality alone.
-        seed: Of ties and of the random methods.
-        locked: Rows that are in by hand.
-        banned: Rows that are out by hand.
-    """
-
-    k: int | None = None
-    method: str = DEFAULT_METHOD
-    balance: float = 0.5
-    seed: int = 0
-    locked: frozenset[int] = frozenset()
-    banned: frozenset[int] = frozenset()
+TAU_STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
+TEMPERED, DRAWN = ("gumbel", "softmax"), ("random", "stratified", "gumbel", "softmax")
+"""Methods that a temperature steers, and methods that draw at random."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,23 +47,47 @@ class Move:
 
 
 class SelectionPart:
-    """Embeds rows once, takes quality from the rules, and keeps the proposal up to date."""
+    """Embeds rows once, takes quality from the rules, and keeps the proposal up to date.
+
+    Attributes:
+        solution: The proposal with what it was chosen from; None until there is one.
+        coverage: Of the proposal; None while it is measured.
+        clusters: What the rows are about; None while it is found out.
+        moves: What came in and what left when it was last solved.
+        note: What had to be changed about the size that was asked for.
+        card: Where the row under the cursor stands.
+        map: Where all rows lie.
+    """
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self.wishes = SelectionWishes()
-        self.selection: Selection | None = None
+        self.history = WishHistory()
+        self.solution: Solution | None = None
         self.coverage: Coverage | None = None
+        self.clusters: Clusters | None = None
         self.moves: tuple[Move, ...] = ()
         self.note = ""
-        self._features: RowFeatures | None = None
+        self.features: RowFeatures | None = None
         self._embedded: Dataset | None = None
         self._asked: tuple[Any, ...] | None = None
         self._params: SelectionParams | None = None
         self._ranks: dict[int, int] = {}
+        self._loaded = False
+        self.card = CardPart(session, self)
+        self.map = MapPart(session, self)
         session.signals.dataset.subscribe(session.app, self._dataset_changed)
         session.signals.decisions.subscribe(session.app, lambda _how: self.follow())
         session.signals.rules.subscribe(session.app, lambda _how: self.follow())
+
+    @property
+    def wishes(self) -> SelectionWishes:
+        """What the user asks for now."""
+        return self.history.wishes
+
+    @property
+    def selection(self) -> Selection | None:
+        """The proposal; None until there is one."""
+        return None if self.solution is None else self.solution.selection
 
     # ---- what it stands on
 
@@ -96,7 +107,7 @@ class SelectionPart:
 
     def start(self) -> None:
         """Makes the first proposal by itself where the dataset is small enough, and keeps it up to date afterwards."""
-        if self._features is None and len(self._session.dataset) > AUTOMATIC_ROWS:
+        if self.features is None and len(self._session.dataset) > AUTOMATIC_ROWS:
             return
         self.run()
 
@@ -117,67 +128,165 @@ class SelectionPart:
         self._publish()
 
     def _rows_embedded(self, dataset: Dataset, features: RowFeatures) -> None:
-        self._features, self._embedded = features, dataset
+        self.features, self._embedded, self.clusters = features, dataset, None
+        self.map.forget()
         if dataset is not self._session.dataset:
             self.run()
+        else:
+            self._session.lanes.thread(
+                "selection-clusters", "finding topics", lambda cancel, _progress: _clusters(dataset, features, cancel), self._clustered, quiet=True
+            )
         self.follow()
+
+    def _clustered(self, clusters: Clusters) -> None:
+        self.clusters = clusters
+        self.card.forget()
+        if self.solution is not None:
+            self._cover(None)
+        self._publish()
 
     def _dataset_changed(self, how: str) -> None:
         if how == "layout":
-            for purpose in ("selection-rows", "selection", "selection-coverage"):
+            for purpose in ("selection-rows", "selection", "selection-coverage", "selection-clusters", "selection-card", "selection-map"):
                 self._session.lanes.stop(purpose)
-            self._features = self._embedded = self._asked = self._params = self.selection = self.coverage = None
+            self.features = self._embedded = self._asked = self._params = self.solution = self.coverage = self.clusters = None
             self.moves, self._ranks = (), {}
+            self.map.forget()
+            self.card.forget()
             self._publish()
         elif how == "edits" and self._embedded is not None:
             self.run()
 
-    # ---- solving
+    # ---- wishes
 
-    def wish(self, **wishes: Any) -> None:
-        """Asks for something else and solves again at once.
+    def wish(self, words: str, **wishes: Any) -> bool:
+        """Asks for something else and solves again at once; False where that is what was asked for already.
 
         Args:
+            words: The wish as a person says it, for undo.
             wishes: Fields of `SelectionWishes`.
         """
-        self.wishes = replace(self.wishes, **wishes)
+        return self.take(replace(self.wishes, **wishes), words)
+
+    def take(self, wishes: SelectionWishes, words: str) -> bool:
+        """Asks for all of this; False where it is asked for already."""
+        self._load()
+        if not self.history.wish(wishes, words):
+            return False
+        self._wished()
+        return True
+
+    def undo(self) -> str:
+        """Takes the last wish back; says which, "" where there is none."""
+        words = self.history.undo()
+        self._wished()
+        return words
+
+    def redo(self) -> str:
+        """Restores the wish that was taken back last; says which, "" where there is none."""
+        words = self.history.redo()
+        self._wished()
+        return words
+
+    def _wished(self) -> None:
+        self._save()
         self.follow()
         self._publish()
 
+    def _load(self) -> None:
+        """Reads the wishes of earlier days, once the rows have their keys."""
+        if self._loaded or self._session.decisions.state is None:
+            return
+        self._loaded = True
+        path = self._session.project.selection_path
+        try:
+            lost = self.history.load(path, self._session.dataset.keys())
+        except (ValueError, OSError):
+            self._session.flash("The wishes kept from last time cannot be read; they are set aside, and the proposal begins anew.", "warn")
+            if not self._session.decisions.read_only:
+                path.replace(path.with_name(f"{path.name}.unreadable"))
+            return
+        if lost:
+            rows = "One row that was" if lost == 1 else f"{lost:,} rows that were"
+            self._session.flash(f"{rows} locked, banned or liked here before {'is' if lost == 1 else 'are'} no longer in the file.", "warn")
+
+    def _save(self) -> None:
+        decisions = self._session.decisions
+        if decisions.state is None or decisions.read_only:
+            return
+        try:
+            self.history.save(self._session.project.created().selection_path, self._session.dataset.keys())
+        except ReadOnlyError as error:
+            self._session.failed(error)
+
+    # ---- solving
+
     def follow(self) -> None:
         """Solves again where something that the proposal depends on has changed, once all of it is there."""
-        rules, features, state = self._session.rules, self._features, self._session.decisions.state
+        self._load()
+        rules, features, state = self._session.rules, self.features, self._session.decisions.state
         ready = features is not None and state is not None and self._embedded is self._session.dataset
         if not ready or rules.running or rules.choosing or rules.stale or (rules.choice is None and not rules.refusal):
             return
         chosen_rules = rules.choice.chosen if rules.choice is not None else ()
-        asked = (self.wishes, len(self._session.decisions.log), chosen_rules, self._embedded)
-        if asked == self._asked:
+        known = rules.quality()
+        asked = (self.wishes, len(self._session.decisions.log), chosen_rules, self._embedded, None if known is None else known[1])
+        if self._asked is not None and asked[:3] == self._asked[:3] and asked[3] is self._asked[3] and asked[4] is self._asked[4]:
             return
         self._asked = asked
-        known = rules.quality()
-        params, self.note = _params(self.wishes, state, features)
+        params, self.note = request_of(self.wishes, state, features)
         self._params = params
         if params is None:
-            self.selection, self.coverage = None, None
+            self.solution, self.coverage = None, None
             self._publish()
             return
         complete = replace(features, quality=None if known is None else known[1])
+        before = self.solution
         self._session.lanes.stop("selection-coverage")
         self._session.lanes.thread(
-            "selection", "choosing rows", lambda cancel, progress: _solved(complete, params, cancel, progress),
+            "selection", "choosing rows", lambda cancel, progress: _solved(complete, params, before, cancel, progress),
             lambda found: self._solved(found, complete), ended=self._publish,
         )  # fmt: skip
 
-    def _solved(self, selection: Selection, features: RowFeatures) -> None:
-        ranks = {row: rank for rank, row in enumerate(selection.rows, start=1)}
-        if self._ranks and self.selection is not None:
-            self.moves = _moves(self._ranks, ranks, selection, self._session.decisions.state, self.wishes)
-        self.selection, self._ranks, self.coverage = selection, ranks, None
-        self._session.lanes.thread(
-            "selection-coverage", "measuring coverage", lambda cancel, _progress: _coverage(features, selection, cancel), self._covered, quiet=True
-        )
+    def _solved(self, found: tuple[Solution, dict[int, str]] | UsageError, features: RowFeatures) -> None:
+        if isinstance(found, UsageError):
+            self._refused(found)
+            return
+        solution, reasons = found
+        self.features = features
+        if self._ranks and self.solution is not None:
+            self.moves = tuple(Move(move.row, move.way, move.rank, self._asked_for(move.row) or reasons[move.row]) for move in solution.moves)
+        self._ranks = {row: rank for rank, row in enumerate(solution.selection.rows, start=1)}
+        earlier = self.coverage
+        self.solution, self.coverage = solution, None
+        self.card.forget()
+        self._cover(earlier)
+        self.map.follow()
         self._publish()
+
+    def _refused(self, error: UsageError) -> None:
+        """A wish that cannot be met is said and taken back, where it was the last one."""
+        self._session.failed(error)
+        if self.solution is not None and self.history.undo():
+            self._save()
+            self.follow()
+        self._publish()
+
+    def _asked_for(self, row: int) -> str:
+        """What the user did with this very row, in words; "" where it moved for the sake of others."""
+        status, wishes = self._session.decisions.status(row), self.wishes
+        if row in wishes.banned or row in wishes.locked:
+            return f"you {'banned' if row in wishes.banned else 'locked'} it"
+        return f"you {status} it" if status else ""
+
+    def _cover(self, earlier: Coverage | None) -> None:
+        features, selection, clusters = self.features, self.selection, self.clusters
+        if features is None or selection is None:
+            return
+        self._session.lanes.thread(
+            "selection-coverage", "measuring coverage",
+            lambda cancel, _progress: _coverage(features, selection, clusters, earlier, cancel), self._covered, quiet=True,
+        )  # fmt: skip
 
     def _covered(self, coverage: Coverage) -> None:
         self.coverage = coverage
@@ -186,47 +295,22 @@ class SelectionPart:
     def _publish(self) -> None:
         self._session.signals.selection.publish("changed")
 
-    # ---- wishes
+    # ---- answers
 
     @property
     def k(self) -> int:
         """How many rows are asked for."""
-        rows = len(self._features.rows) if self._features is not None else len(self._session.dataset)
-        return self.wishes.k if self.wishes.k is not None else max(1, min(DEFAULT_ROWS, round(DEFAULT_SHARE * rows)))
+        return self._params.k if self.note and self._params is not None else default_size(self.wishes, self.candidates)
 
-    def change_size(self, direction: int) -> None:
-        """Asks for more or fewer rows, by a step that fits the size."""
-        step = max(1, 10 ** (len(str(self.k - (direction < 0))) - 1) // 2)
-        self.wish(k=max(1, self.k + direction * step))
+    @property
+    def candidates(self) -> int:
+        """How many rows could be chosen, as far as that is known."""
+        return len(self.features.rows) if self.features is not None else len(self._session.dataset)
 
-    def ask_size(self, text: str) -> None:
-        """Asks for "500" or "10%" of the rows."""
-        from sde_core.select import rows_wanted
-
-        wanted = self._session.attempt(rows_wanted, text, len(self._features.rows) if self._features is not None else len(self._session.dataset))
-        if wanted is not None:
-            self.wish(k=wanted)
-
-    def change_balance(self, direction: int) -> None:
-        """More quality or more diversity."""
-        self.wish(balance=min(max(round(self.wishes.balance + direction * BALANCE_STEP, 2), 0.0), 1.0))
-
-    def toggle_lock(self, rows: list[int]) -> str:
-        """Locks rows, or unlocks them where all were locked; says which."""
-        return self._toggle(rows, "locked", "banned", "Locked: always in", "Unlocked")
-
-    def toggle_ban(self, rows: list[int]) -> str:
-        """Bans rows, or lifts the ban where all were banned; says which."""
-        return self._toggle(rows, "banned", "locked", "Banned: never in", "Ban lifted from")
-
-    def _toggle(self, rows: list[int], there: str, elsewhere: str, done: str, undone: str) -> str:
-        held, other = getattr(self.wishes, there), getattr(self.wishes, elsewhere)
-        lift = set(rows) <= held
-        self.wish(**{there: held - set(rows) if lift else held | set(rows), elsewhere: other - set(rows)})
-        words = f"{len(rows):,} rows" if len(rows) > 1 else f"row {rows[0]:,}"
-        return f"{undone} {words}." if lift else f"{done}, {words}."
-
-    # ---- answers
+    @property
+    def params(self) -> SelectionParams | None:
+        """What was last asked of the engine."""
+        return self._params
 
     def pick_of(self, row: int) -> Pick | None:
         """The pick of a row, None where it is not in the proposal."""
@@ -238,14 +322,23 @@ class SelectionPart:
         return self._ranks.get(row)
 
     def hold(self, row: int) -> str:
-        """ "locked", "banned" or ""."""
-        return "locked" if row in self.wishes.locked else "banned" if row in self.wishes.banned else ""
+        """ "locked", "banned", "liked", "disliked" or ""."""
+        if row in self.wishes.locked or row in self.wishes.banned:
+            return "locked" if row in self.wishes.locked else "banned"
+        weight = self.wishes.weight_of(row)
+        return "liked" if weight > 0 else "disliked" if weight < 0 else ""
+
+    def alternatives(self, row: int) -> tuple[Candidate, ...]:
+        """The rows that could stand in the place of a chosen one, nearest first."""
+        from sde_core.select.alternatives import nearest_alternatives
+
+        return () if self.solution is None else nearest_alternatives(self.solution.pool, self.solution.chosen, row)
 
     def methods(self) -> list[tuple[str, str]]:
         """Methods: (name, what it is)."""
         from sde_core.select import SELECTORS
 
-        return [(selector.name, f"{selector.name:<11}{selector.definition}") for selector in SELECTORS]
+        return [(selector.name, f"{selector.name:<14}{selector.definition}") for selector in SELECTORS]
 
     def new_rows(self) -> int:
         """How many rows of the proposal are not accepted yet."""
@@ -259,81 +352,7 @@ class SelectionPart:
 
     def command_line(self) -> str:
         """The command that proposes the same rows."""
-        wishes, accepted = self.wishes, self._session.decisions.counts[0]
-        size = self._params.k if self._params is not None else self.k
-        words = [f"sde select {self._session.command_data} -k {size}"]
-        words += [f"--method {wishes.method}"] if wishes.method != DEFAULT_METHOD else []
-        words += [f"--balance {wishes.balance:g} --seed {wishes.seed}"]
-        words += [f"--rules {','.join(names)}"] if (names := self._own_rules()) else []
-        words += ["--lock-accepted"] if accepted else []
-        words += [f"--lock {row_words(wishes.locked)}"] if wishes.locked else []
-        words += [f"--ban {row_words(wishes.banned)}"] if wishes.banned else []
-        return " ".join([*words, "-o subset.jsonl"])
-
-    def _own_rules(self) -> tuple[str, ...]:
-        """The rules in force where they are not those that the command takes by itself."""
-        from sde_tui.session_rules import RuleWishes
-
-        rules = self._session.rules
-        return rules.choice.chosen if rules.choice is not None and replace(rules.wishes, seed=0) != RuleWishes() else ()
-
-
-def row_words(rows: frozenset[int] | list[int]) -> str:
-    """Rows as the command line takes them: "3,7,10-20"."""
-    words: list[str] = []
-    ordered = sorted(rows)
-    start = 0
-    for place in range(1, len(ordered) + 1):
-        if place == len(ordered) or ordered[place] != ordered[place - 1] + 1:
-            first, last = ordered[start], ordered[place - 1]
-            words.append(str(first) if first == last else f"{first}-{last}")
-            start = place
-    return ",".join(words)
-
-
-def _params(wishes: SelectionWishes, state: DecisionState, features: RowFeatures) -> tuple[SelectionParams | None, str]:
-    """What to ask of the engine, sizes brought within bounds, and what had to be changed for that."""
-    import numpy as np
-
-    from sde_core.select import SelectionParams
-
-    readable = np.zeros(len(state.statuses), dtype=bool)
-    readable[features.rows] = True
-    locked, banned = _mask(wishes.locked, len(readable)), _mask(wishes.banned, len(readable))
-    banned |= state.statuses < 0
-    locked |= state.statuses > 0
-    locked &= readable & ~banned
-    available, held = int((readable & ~banned).sum()), int(locked.sum())
-    if not available:
-        return None, "No row is left to choose from: all are rejected, banned or unreadable."
-    wanted = wishes.k if wishes.k is not None else max(1, min(DEFAULT_ROWS, round(DEFAULT_SHARE * len(features.rows))))
-    k = min(max(wanted, held), available)
-    note = f"only {available:,} can be chosen" if wanted > available else f"{held:,} are accepted or locked" if wanted < held else ""
-    rows = tuple(map(int, np.flatnonzero(locked))), tuple(map(int, np.flatnonzero(banned)))
-    return SelectionParams(k, wishes.method, wishes.seed, wishes.balance, *rows), note
-
-
-def _mask(rows: frozenset[int], size: int) -> np.ndarray:
-    import numpy as np
-
-    mask = np.zeros(size, dtype=bool)
-    mask[list(rows)] = True
-    return mask
-
-
-def _moves(
-    before: dict[int, int], after: dict[int, int], selection: Selection, state: DecisionState | None, wishes: SelectionWishes
-) -> tuple[Move, ...]:
-    """What came in and what left, best ranks first."""
-
-    def why_out(row: int) -> str:
-        if state is not None and state.status(row) == "rejected":
-            return "you rejected it"
-        return "you banned it" if row in wishes.banned else "others add more now"
-
-    came = [Move(row, "in", after[row], selection.picks[after[row] - 1].reason) for row in after if row not in before]
-    left = [Move(row, "out", before[row], why_out(row)) for row in before if row not in after]
-    return tuple(came + left)
+        return select_command(self._session, self)
 
 
 def _features(dataset: Dataset, cache_dir: Any, cancel: Any, progress: Any) -> RowFeatures:
@@ -345,14 +364,28 @@ def _features(dataset: Dataset, cache_dir: Any, cancel: Any, progress: Any) -> R
     return row_features(dataset, matrix.vectors, None)
 
 
-def _solved(features: RowFeatures, params: SelectionParams, cancel: Any, progress: Any) -> Selection:
-    from sde_core.proposal import proposed
+def _clusters(dataset: Dataset, features: RowFeatures, cancel: Any) -> Clusters:
+    from sde_core.select.clusters import clusters_of
 
-    return proposed(features, params, cancel, progress)
+    return clusters_of(features.vectors, dataset.texts()["prompt"], cancel=cancel)
 
 
-def _coverage(features: RowFeatures, selection: Selection, cancel: Any) -> Coverage:
+def _solved(
+    features: RowFeatures, params: SelectionParams, before: Solution | None, cancel: Any, progress: Any
+) -> tuple[Solution, dict[int, str]] | UsageError:
+    """In a thread: the proposal with why each row moved, or why it cannot be made."""
+    from sde_core.proposal import resolved
+    from sde_core.select.move_words import reasons_of
+
+    try:
+        solution = resolved(features, params, before, cancel, progress)
+    except UsageError as error:
+        return error
+    return solution, reasons_of(solution)
+
+
+def _coverage(features: RowFeatures, selection: Selection, clusters: Clusters | None, earlier: Coverage | None, cancel: Any) -> Coverage:
     from sde_core.proposal import COVERAGE_SAMPLE
     from sde_core.select import coverage_of
 
-    return coverage_of(features, selection, sample=COVERAGE_SAMPLE, cancel=cancel)
+    return coverage_of(features, selection, sample=COVERAGE_SAMPLE, clusters=clusters, earlier=earlier, cancel=cancel)

@@ -58,10 +58,8 @@ def figure_lines(coverage: Coverage) -> list[CoverageLine]:
         _line(coverage, "mean distance", lambda at: _decimal(at.mean_distance), f"mean {away}", whole=NOTHING),
         _line(coverage, "covering radius", lambda at: bound + _decimal(at.covering_radius), f"the largest {away}", whole=NOTHING),
         _line(coverage, "spread", lambda at: _decimal(at.spread), "mean distance of a chosen row to the nearest other chosen one", whole=NOTHING),
-        _line(coverage, "answer characters", lambda at: _middle(at.length_quantiles), "of the row at 10, 50 and 90 %"),
-        _line(coverage, "  histogram", lambda at: sparkline(at.length_histogram), "0, 10, 20, 50, 100, 200, 500 … characters"),
-        _line(coverage, "row tokens", lambda at: _middle(at.token_quantiles), "of the row at 10, 50 and 90 %"),
-        _line(coverage, "  histogram", lambda at: sparkline(at.token_histogram), "0, 10, 20, 50, 100, 200, 500 … tokens"),
+        *_length_lines(coverage, "characters", "length", "characters of the answer"),
+        *_length_lines(coverage, "tokens", "token", "tokens of the row"),
     ]
     return [line for line in lines if {line.full, line.proposal, line.random} - {NOTHING, ""}]
 
@@ -104,10 +102,15 @@ def _count(value: int | None) -> str:
     return NOTHING if value is None else f"{value:,}"
 
 
-def _middle(quantiles: tuple[float, float, float] | None) -> str:
-    return NOTHING if quantiles is None else "·".join(_short(value) for value in quantiles)
+def _length_lines(coverage: Coverage, name: str, attribute: str, meaning: str) -> list[CoverageLine]:
+    """The row in the middle, the row at nine tenths, and all rows as columns."""
 
+    def quantile(at: SubsetProfile, place: int) -> str:
+        quantiles = getattr(at, f"{attribute}_quantiles")
+        return NOTHING if quantiles is None else f"{quantiles[place]:,.0f}"
 
-def _short(value: float) -> str:
-    """At most four characters."""
-    return f"{value:.0f}" if value < 9999.5 else f"{value / 1000:.0f}k"
+    return [
+        _line(coverage, f"{name}, 50 %", lambda at: quantile(at, 1), f"{meaning} in the middle"),
+        _line(coverage, f"{name}, 90 %", lambda at: quantile(at, 2), f"{meaning} that is longer than 90 % of them"),
+        _line(coverage, f"{name} ▁▃█", lambda at: sparkline(getattr(at, f"{attribute}_histogram")), "rows with 0, 10, 20, 50, 100, 200, 500, … of them"),
+    ]

@@ -9,7 +9,7 @@ from sde_tui.widgets.lines import LineList
 from sde_tui.widgets.record_table import SEVERITY_GLYPHS, STATUS_GLYPHS, RowCells
 from sde_tui.widgets.spans import Line, Span, fit
 
-HOLD_GLYPHS = {"locked": ("L", "accent"), "banned": ("B", "bad")}
+HOLD_GLYPHS = {"locked": ("L", "accent"), "banned": ("B", "bad"), "liked": (">", "good"), "disliked": ("<", "warn")}
 _NUMBER_CELLS = 6
 
 
@@ -23,7 +23,7 @@ class PickCells:
         rank: From 1; 0 where it has none.
         quality, gain, similarity: Figures, "" where there is none.
         nearest: Row number of the nearest chosen row, "" where there is none.
-        hold: "locked", "banned" or "".
+        hold: "locked", "banned", "liked", "disliked" or "".
         words: In place of the excerpt, "" for the excerpt.
     """
 

@@ -85,7 +85,7 @@ def test_a_chosen_row_adds_what_the_others_lack(place):
     assert found.rank == place + 1
     assert found.gain == pytest.approx(offset + log_det(CHOSEN) - log_det([i for i in CHOSEN if i != row]), abs=1e-6)
     assert found.quality == pytest.approx(QUALITY[row])
-    assert found.better_than == pytest.approx((QUALITY < QUALITY[row]).mean())
+    assert found.better_than == pytest.approx((QUALITY[row] > QUALITY).mean())
     assert found.label.name == f"kind {GROUP[row]}"
     assert found.label.whole == pytest.approx(1 / GROUPS)
     assert found.label.selected == pytest.approx((GROUP[CHOSEN] == GROUP[row]).mean())

@@ -2,79 +2,29 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 
 import orjson
 import pytest
+from select_essays import BAD_ROW, HOSTILE_ROW, TOPICS, chosen, part_of, rows_by_command, write_essays
 
 import sde_tui.session_selection as session_selection
 from sde_core.cli.main import main
 from sde_core.dataset import Edit, open_dataset
 from sde_core.progress import raise_if_cancelled
 from sde_core.project import Project
-from sde_tui.session_selection import row_words
-
-TOPICS = ("tides", "glaciers", "printing", "chess", "honey", "bridges", "pianos", "comets")
-BAD_ROW = 5
-HOSTILE_ROW = 7
-
-
-def answer_of(i):
-    topic = TOPICS[i % 8]
-    parts = [f"The {topic} matter because {i} people in Norway saw them."] + [
-        f"However, {topic} may differ, for example in size." for _ in range(i % 5)
-    ]
-    if i % 3 == 0:
-        return "\n".join(f"- {part}" for part in parts)
-    return " ".join(parts) + ("!" if i % 4 == 0 else "") + (" \x1b]52;c;aGk=\x07[/INST]" if i == HOSTILE_ROW else "")
+from sde_tui.session_selection_command import row_words
 
 
 @pytest.fixture
 def essays(tmp_path):
-    """Eighty labelled rows on eight topics, one with escape codes and markup, one line that cannot be read."""
-    lines = [
-        json.dumps(
-            {
-                "instruction": f"Explain {TOPICS[i % 8]} in {1 + i % 6} words{'?' if i % 2 else '.'}",
-                "output": answer_of(i),
-                "label": ("short", "long")[i % 5 > 2],
-            }
-        )
-        for i in range(80)
-    ]
-    lines[BAD_ROW] = "{oops"
-    path = tmp_path / "essays.jsonl"
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return path
-
-
-def part_of(sde):
-    return sde.session.selection
-
-
-def chosen(sde):
-    return sorted(part_of(sde).selection.rows)
+    return write_essays(tmp_path / "essays.jsonl")
 
 
 @pytest.fixture
 def command_rows(tmp_path, capfdbinary):
-    """Runs a command line that the app shows and gives the rows it chooses, having compared them with those it writes."""
-
-    def run(command):
-        words = shlex.split(command)
-        assert words[:2] == ["sde", "select"]
-        output = tmp_path / "by_command.jsonl"
-        words[words.index("subset.jsonl")] = str(output)
-        capfdbinary.readouterr()
-        assert main([*words[1:], "--json"]) == 0
-        rows = orjson.loads(capfdbinary.readouterr().out)["rows"]
-        dataset = open_dataset(words[2])
-        assert output.read_bytes() == b"".join(dataset.raw(row) + b"\n" for row in rows)
-        return rows
-
-    return run
+    return lambda command: rows_by_command(command, tmp_path / "by_command.jsonl", capfdbinary)
 
 
 async def go_to(sde, row):
@@ -168,7 +118,7 @@ async def test_the_card_gives_the_reason_of_the_row_under_the_cursor(open_app, e
         await sde.press("down", "down")
         pick = part_of(sde).selection.picks[2]
         assert sde.app.screen.table.row == pick.row
-        card = " ".join(line.strip() for line in sde.lines[13:16])
+        card = " ".join(line.strip() for line in sde.lines[13:17])
         assert f"row {pick.row}" in card
         assert "rank 3/8" in card
         assert pick.reason in card
@@ -212,9 +162,9 @@ async def test_what_moved_is_counted_and_listed_with_the_reason(open_app, essays
         assert listed == before ^ after
         assert "you banned it" in sde.text
         await sde.press("v")
-        assert "locked and banned" in sde.lines[3]
+        assert "your wishes" in sde.lines[3]
         assert set(sde.app.screen.table.rows) == part_of(sde).wishes.banned
-        await sde.press("b", "v")
+        await sde.press("b", "v", "v")
         assert set(chosen(sde)) == before
 
 
@@ -302,17 +252,19 @@ async def test_reading_a_row_and_coming_back(open_app, essays):
         assert sde.app.screen.table.cursor == 2
 
 
-async def test_figures_classes_and_their_meaning_take_turns(open_app, essays):
+async def test_the_table_of_figures_takes_the_place_of_the_list_and_goes_again(open_app, essays):
     async with open_app(essays) as sde:
         await sde.press("7")
-        assert "radius" in sde.lines[18]
+        coverage = part_of(sde).coverage
+        assert f"Vendi {coverage.proposal.vendi:.0f} (random {coverage.random.vendi:.0f})" in sde.text
         await sde.press("i")
-        assert "short" in sde.lines[18]
-        assert "long" in sde.lines[18]
+        assert "random 0" in sde.lines[3]
+        line = next(line for line in sde.lines if "covering radius" in line)
+        assert line.split()[2:] == ["–", f"{coverage.proposal.covering_radius:.3f}", f"{coverage.random.covering_radius:.3f}"]
+        for name in ("rows", "mean quality", "Vendi score", "spread", "characters, 90 %", "short", "long"):
+            assert any(line.startswith(f" {name}") for line in sde.lines), name
         await sde.press("i")
-        assert "cosine" in sde.text
-        await sde.press("i")
-        assert "radius" in sde.lines[18]
+        assert "rank" in sde.lines[3]
 
 
 async def test_a_wide_and_low_window_has_no_room_for_classes_that_are_not_there(open_app, write_jsonl):
@@ -323,7 +275,7 @@ async def test_a_wide_and_low_window_has_no_room_for_classes_that_are_not_there(
 
 
 async def test_hostile_text_stays_text(open_app, essays):
-    async with open_app(essays, size=(120, 40)) as sde:
+    async with open_app(essays, size=(200, 60)) as sde:
         await sde.press("7")
         await sde.press("n", "ctrl+a", "ctrl+k", "7", "9", "enter")
         await go_to(sde, HOSTILE_ROW)
@@ -340,7 +292,7 @@ async def test_edited_texts_are_embedded_and_scored_again(open_app, essays, capf
         old = sde.session.dataset.turns(row).turns[-1].text
         sde.session.decisions.edit([Edit(row, path, old, "Yes.")])
         await sde.settle()
-        features = part_of(sde)._features
+        features = part_of(sde).features
         assert features.lengths[list(features.rows).index(row)] == 4
         command, rows = part_of(sde).command_line(), list(part_of(sde).selection.rows)
     assert main([*shlex.split(command)[1:-2], "--json"]) == 0
@@ -398,13 +350,13 @@ async def test_nothing_left_to_choose_from_is_said(open_app, write_jsonl):
 async def test_another_layout_is_embedded_again(open_app, essays):
     async with open_app(essays) as sde:
         await sde.press("7")
-        lengths = part_of(sde)._features.lengths.copy()
+        lengths = part_of(sde).features.lengths.copy()
         layout = sde.session.dataset.layout
         sde.session.set_layout(type(layout)(layout.name, {**layout.roles, "output": "instruction", "answer": "instruction"}))
         await sde.settle()
         await sde.press("r")
         assert part_of(sde).selection is not None
-        assert lengths.shape == part_of(sde)._features.lengths.shape
+        assert lengths.shape == part_of(sde).features.lengths.shape
 
 
 async def test_decisions_survive_but_locks_are_of_this_session(open_app, essays):

@@ -1,0 +1,64 @@
+"""The command line that proposes the rows that the app proposes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from sde_tui.session_selection_wishes import DEFAULT_METHOD, SelectionWishes
+
+if TYPE_CHECKING:
+    from sde_tui.session import Session
+    from sde_tui.session_selection import SelectionPart
+
+
+def select_command(session: Session, part: SelectionPart) -> str:
+    """`sde select` with everything that is wished for."""
+    wishes, accepted = part.wishes, session.decisions.counts[0]
+    size = part.params.k if part.params is not None else part.k
+    words = [f"sde select {session.command_data} -k {size}"]
+    words += [f"--method {wishes.method}"] if wishes.method != DEFAULT_METHOD else []
+    words += [f"--balance {wishes.balance:g} --seed {wishes.seed}"]
+    words += _steering(wishes)
+    words += [f"--rules {','.join(names)}"] if (names := _own_rules(session)) else []
+    words += ["--lock-accepted"] if accepted else []
+    words += [f"--lock {row_words(wishes.locked)}"] if wishes.locked else []
+    words += [f"--ban {row_words(wishes.banned)}"] if wishes.banned else []
+    words += [f"--like {_repeated(wishes.liked)}"] if wishes.liked else []
+    words += [f"--dislike {_repeated(wishes.disliked)}"] if wishes.disliked else []
+    return " ".join([*words, "-o subset.jsonl"])
+
+
+def _steering(wishes: SelectionWishes) -> list[str]:
+    """Temperature, budget and quotas where they are not what the command takes by itself."""
+    plain = SelectionWishes()
+    words = [f"--tau {wishes.tau:g}"] if wishes.tau != plain.tau else []
+    words += [f"--tokens {wishes.tokens}"] if wishes.tokens is not None else []
+    words += [f"--quota-by {wishes.quota_by}"] if wishes.quota_by else []
+    return words + ([f"--quota-split {wishes.quota_split}"] if wishes.quota_by and wishes.quota_split != plain.quota_split else [])
+
+
+def _own_rules(session: Session) -> tuple[str, ...]:
+    """The rules in force where they are not those that the command takes by itself."""
+    from sde_tui.session_rules import RuleWishes
+
+    rules = session.rules
+    return rules.choice.chosen if rules.choice is not None and replace(rules.wishes, seed=0) != RuleWishes() else ()
+
+
+def _repeated(rows: Iterable[int]) -> str:
+    return ",".join(map(str, rows))
+
+
+def row_words(rows: frozenset[int] | list[int]) -> str:
+    """Rows as the command line takes them: "3,7,10-20"."""
+    words: list[str] = []
+    ordered = sorted(rows)
+    start = 0
+    for place in range(1, len(ordered) + 1):
+        if place == len(ordered) or ordered[place] != ordered[place - 1] + 1:
+            first, last = ordered[start], ordered[place - 1]
+            words.append(str(first) if first == last else f"{first}-{last}")
+            start = place
+    return ",".join(words)

@@ -1,0 +1,415 @@
+"""Screen 7 as a conversation: swaps, likes, wishes that stay and are taken back, any row's card, and the map."""
+
+from __future__ import annotations
+
+import orjson
+import pytest
+from select_essays import BAD_ROW, chosen, part_of, rows_by_command, write_essays
+
+from sde_core.select.alternatives import nearest_alternatives
+from sde_tui.session_selection_wishes import SelectionWishes, WishHistory
+
+
+@pytest.fixture
+def essays(tmp_path):
+    return write_essays(tmp_path / "essays.jsonl")
+
+
+@pytest.fixture
+def command_rows(tmp_path, capfdbinary):
+    return lambda command: rows_by_command(command, tmp_path / "by_command.jsonl", capfdbinary)
+
+
+def card(sde):
+    return " ".join(line.strip() for line in sde.lines[13:22])
+
+
+# ---- swap
+
+
+async def test_a_swap_shows_both_rows_and_exchanges_them_as_one_wish(open_app, essays):
+    async with open_app(essays) as sde:
+        await sde.press("7")
+        await sde.press("down", "down")
+        part = part_of(sde)
+        row = sde.app.screen.table.row
+        candidates = nearest_alternatives(part.solution.pool, part.solution.chosen, row)
+        await sde.press("w")
+        assert f"Swap row {row}" in sde.text
+        assert f"out: row {row}" in sde.text
+        assert f"in:  row {candidates[0].row}" in sde.text
+        assert f"similarity {candidates[0].similarity:.2f}" in sde.text
+        await sde.press("down")
+        assert f"in:  row {candidates[1].row}" in sde.text
+        await sde.press("enter")
+        other = candidates[1].row
+        assert other in chosen(sde)
+        assert row not in chosen(sde)
+        assert (part.wishes.locked, part.wishes.banned) == ({other}, {row})
+        assert f"Swapped row {row} for row {other}" in sde.flashed
+        await sde.press("u")
+        assert row in chosen(sde)
+        assert part.wishes == SelectionWishes()
+        assert f"Undone: swapped row {row} for row {other}." in sde.flashed
+
+
+async def test_what_cannot_be_swapped_says_why(open_app, essays):
+    async with open_app(essays) as sde:
+        await sde.press("7")
+        await sde.press("space", "space", "w")
+        assert "Swap one row at a time" in sde.flashed
+        await sde.press("escape", "home", "a", "w")
+        assert "This row is accepted" in sde.flashed
+        outside = next(row for row in range(80) if row not in chosen(sde) and row != BAD_ROW)
+        await sde.press("slash", *str(outside), "enter", "w")
+        assert "Only a row of the proposal" in sde.flashed
+
+
+# ---- more like this, fewer of these
+
+
+async def test_likes_add_up_cancel_out_and_are_listed(open_app, essays, command_rows):
+    async with open_app(essays) as sde:
+        await sde.press("7")
+        await sde.press("n", *"20", "enter", "down")
+        part, row = part_of(sde), sde.app.screen.table.row
+        before = part.selection
+        await sde.press("greater_than_sign", "greater_than_sign")
+        assert part.wishes.liked == (row, row)
+        assert f"More like {row}, twice" in sde.flashed
+        assert part.selection.params.liked == (row, row)
+        assert part.selection != before
+        assert f"--like {row},{row}" in part.command_line()
+        command, rows = part.command_line(), chosen(sde)
+        await sde.press("v", "v")
+        assert sde.app.screen.table.row == row
+        assert "more like this, 2 times" in sde.text
+        await sde.press("less_than_sign", "less_than_sign", "less_than_sign")
+        assert part.wishes.disliked == (row,)
+        assert "fewer like this" in sde.text
+        await sde.press("greater_than_sign")
+        assert part.wishes.leanings == ()
+        assert part.selection == before
+    assert command_rows(command) == rows
+
+
+async def test_why_a_row_moved_is_said(open_app, essays):
+    async with open_app(essays) as sde:
+        await sde.press("7")
+        await sde.press("n", *"30", "enter", "slash", *"17", "enter")
+        await sde.press(*["greater_than_sign"] * 4)
+        moves = part_of(sde).moves
+        assert any("lifted by “more like 17" in move.why for move in moves)
+        await sde.press("v", "v")
+        listed = sde.app.screen.table
+        for place, move in enumerate(moves):
+            assert listed.rows[place] == move.row
+        assert moves[0].why[:40] in sde.text
+
+
+async def test_a_like_at_balance_0_says_that_it_would_change_nothing(open_app, essays):
+    async with open_app(essays) as sde:
+        await sde.press("7")
+        await sde.press(*["left"] * 10, "greater_than_sign")
+        assert part_of(sde).wishes.balance == 0
+        assert part_of(sde).wishes.leanings == ()
+        assert "changes nothing" in sde.flashed
+
+
+# ---- wishes stay, and are taken back
+
+
+async def test_undo_takes_back_whatever_was_last_wish_or_decision(open_app, essays):
+    async with open_app(essays) as sde:
+        await sde.press("7")
+        await sde.press("down")
+        part = part_of(sde)
+        await sde.press("right", "x", "plus")
+        decided = len(sde.session.decisions.log)
+        size = part.wishes.k
+        assert (part.wishes.balance, sde.session.decisions.counts, size) == (0.55, (0, 1), 9)
+        await sde.press("u")
+        assert "Undone: 9 rows." in sde.flashed
+        assert (part.wishes.k, sde.session.decisions.counts) == (None, (0, 1))
+        await sde.press("u")
+        assert sde.session.decisions.counts == (0, 0)
+        assert part.wishes.balance == 0.55
+        await sde.press("u")
+        assert part.wishes == SelectionWishes()
+        await sde.press("u")
+        assert "nothing to undo" in sde.flashed
+        await sde.press("U")
+        assert part.wishes.balance == 0.55
+        await sde.press("U", "U")
+        assert (part.wishes.k, sde.session.decisions.counts) == (9, (0, 1))
+        assert len(sde.session.decisions.log) == decided + 2
+
+
+async def test_wishes_survive_leaving_the_app_and_follow_their_rows(open_app, essays):
+    async with open_app(essays) as sde:
+        await sde.press("7")
+        await sde.press("down", "l", "down", "b", "greater_than_sign", "right")
+        before, wishes = chosen(sde), part_of(sde).wishes
+    lines = essays.read_text(encoding="utf-8").splitlines()
+    async with open_app(essays) as sde:
+        await sde.press("7")
+        assert part_of(sde).wishes == wishes
+        assert chosen(sde) == before
+        await sde.press("u")
+        assert part_of(sde).wishes.balance == 0.5
+        await sde.press("U")
+    locked = next(iter(wishes.locked))
+    essays.write_text("\n".join([lines[locked], *lines[:locked], *lines[locked + 1 :]]) + "\n", encoding="utf-8")
+    async with open_app(essays) as sde:
+        await sde.press("7")
+        assert part_of(sde).wishes.locked == {0}
+        assert part_of(sde).wishes.balance == 0.55
+    essays.write_text("\n".join(lines[:locked] + lines[locked + 1 :]) + "\n", encoding="utf-8")
+    async with open_app(essays) as sde:
+        await sde.press("7")
+        assert part_of(sde).wishes.locked == frozenset()
+        assert len(part_of(sde).wishes.banned) == 1
+
+
+async def test_wishes_that_cannot_be_read_are_set_aside(open_app, essays):
+    async with open_app(essays) as sde:
+        await sde.press("7")
+        await sde.press("right")
+        path = sde.session.project.selection_path
+    path.write_bytes(b'{"format": 1, "steps": 3}')
+    async with open_app(essays) as sde:
+        await sde.press("7")
+        assert part_of(sde).wishes == SelectionWishes()
+        assert path.with_name("selection.json.unreadable").exists()
+        assert not path.exists()
+        await sde.press("right")
+        assert path.exists()
+
+
+def test_a_wish_that_changes_nothing_is_none_and_a_new_one_ends_redoing(tmp_path):
+    import numpy as np
+
+    ticks = iter(range(1, 100))
+    history = WishHistory(lambda: next(ticks))
+    assert not history.wish(SelectionWishes(), "nothing")
+    assert history.wish(SelectionWishes(k=5), "five")
+    assert history.wish(SelectionWishes(k=6, leanings=((2, -3),), locked=frozenset({1})), "six")
+    assert history.undo() == "six"
+    assert history.undone
+    keys = np.asarray([7, 2**63 + 1, 9], dtype=np.uint64)
+    history.save(tmp_path / "selection.json", keys)
+    again = WishHistory()
+    assert again.load(tmp_path / "selection.json", keys[::-1].copy()) == 0
+    assert again.wishes == SelectionWishes(k=5)
+    assert again.redo() == "six"
+    assert again.wishes == SelectionWishes(k=6, leanings=((0, -3),), locked=frozenset({1}))
+    assert again.wishes.disliked == (0, 0, 0)
+    assert history.wish(SelectionWishes(k=9), "nine")
+    assert not history.undone
+    assert [history.undo(), history.undo(), history.undo()] == ["nine", "five", ""]
+    held = orjson.loads((tmp_path / "selection.json").read_bytes())
+    held["steps"][0]["wishes"]["of_another_version"] = 1
+    (tmp_path / "selection.json").write_bytes(orjson.dumps(held))
+    assert WishHistory().load(tmp_path / "selection.json", keys[:1]) == 0
+
+
+# ---- steering
+
+
+@pytest.mark.parametrize("name", ["gumbel", "softmax"])
+async def test_a_temperature_steers_the_methods_that_draw(open_app, essays, command_rows, name):
+    async with open_app(essays) as sde:
+        names = [method for method, _ in part_of(sde).methods()]
+        await sde.press("7")
+        await sde.press("m", *["down"] * names.index(name), "enter", "right", "right", "left")
+        part = part_of(sde)
+        assert part.wishes.tau == 0.05
+        assert "τ 0.05" in sde.lines[2]
+        assert part.selection.params.tau == 0.05
+        command, rows = part.command_line(), chosen(sde)
+        assert "--tau 0.05" in command
+    assert command_rows(command) == rows
+
+
+async def test_quotas_by_key_and_by_command(open_app, essays, command_rows):
+    async with open_app(essays) as sde:
+        await sde.press("7")
+        await sde.press("n", *"20", "enter", "o", "down", "down", "enter")
+        part = part_of(sde)
+        assert (part.wishes.quota_by, part.wishes.quota_split) == ("class", "equal")
+        assert "equal by class" in sde.lines[2]
+        assert {count for _, count in part.coverage.proposal.classes} == {10}
+        command, rows = part.command_line(), chosen(sde)
+    assert command_rows(command) == rows
+
+
+async def test_a_budget_that_cannot_be_met_is_said_and_taken_back(open_app, essays):
+    async with open_app(essays) as sde:
+        await sde.press("7")
+        before = part_of(sde).selection
+        await sde.press("t", *"none", "enter")
+        assert "no number of tokens" in sde.flashed
+        assert part_of(sde).selection == before
+        await sde.press("t", *"1k", "enter")
+        part = part_of(sde)
+        if part.features.tokens is None:
+            assert part.wishes.tokens is None
+            assert part.selection == before
+        else:
+            assert part.coverage.proposal.tokens <= 1000
+
+
+# ---- any row
+
+
+async def test_any_row_s_card_says_what_it_would_add_and_who_stands_in_its_way(open_app, essays):
+    async with open_app(essays) as sde:
+        await sde.press("7")
+        part = part_of(sde)
+        outside = next(row for row in range(30, 80) if row not in chosen(sde))
+        await sde.press("slash", *str(outside), "enter")
+        standing = part.card.standing(outside)
+        said = card(sde)
+        assert f"row {outside}" in said
+        assert "not in the proposal" in said
+        assert f"{standing.gain:+.2f}" in said
+        assert f"without row {standing.neighbours[0].row} {standing.gain_without_nearest:+.2f}" in said
+        for other in standing.neighbours:
+            assert f"row {other.row} {other.similarity:.2f}" in said
+        await sde.press("slash", *"99", "enter")
+        assert "There is no such row" in sde.flashed
+
+
+async def test_a_chosen_row_s_card_names_the_runner_up_its_groups_and_its_rules(open_app, essays):
+    async with open_app(essays, size=(120, 40)) as sde:
+        await sde.press("7")
+        await sde.press("down")
+        part, row = part_of(sde), sde.app.screen.table.row
+        standing, pick = part.card.standing(row), part.pick_of(row)
+        assert f"next best row {standing.runner_up.row}" in " ".join(line.partition("│")[2].strip() for line in sde.lines)
+        assert f"at its rank {pick.gain:+.2f}" in sde.text
+        assert f"class {standing.label.name}: {standing.label.whole:.1%} → {standing.label.selected:.1%}" in sde.text
+        mark = part.card.rule_marks(row)[0]
+        assert f"mean {mark.mean:.2f} {mark.score - mark.mean:+.2f}" in sde.text
+        matrix = sde.session.rules.matrix
+        column = matrix.scores[:, matrix.index(mark.rule)]
+        assert mark.mean == pytest.approx(column.mean(), abs=1e-4)
+        assert mark.score == pytest.approx(column[list(matrix.rows).index(row)])
+
+
+async def test_an_unreadable_row_has_no_card_and_that_is_no_error(open_app, essays):
+    async with open_app(essays) as sde:
+        await sde.press("7")
+        await sde.press("slash", *str(BAD_ROW), "enter")
+        assert "Not in the proposal." in card(sde)
+
+
+# ---- the map
+
+
+def braille(sde):
+    return [line for line in sde.lines if any("\u2800" < sign <= "\u28ff" for sign in line)]
+
+
+async def test_the_map_shows_all_rows_and_where_the_chosen_ones_lie(open_app, essays):
+    async with open_app(essays) as sde:
+        await sde.press("7")
+        await sde.press("p")
+        part = part_of(sde)
+        assert "2 of 256 dimensions" in sde.lines[3]
+        assert f"{100 * sum(part.map.plane.shares):.0f} % of the variance" in sde.lines[3]
+        assert part.map.grid.counts.sum() == 79
+        assert part.map.chosen.sum() == 8
+        assert "few to many rows" in sde.text
+        assert braille(sde)
+        signs = [sde.lines[4 + line][column] for line, column in zip(*part.map.chosen.nonzero(), strict=True)]
+        cursor = (sde.app.screen.map.line, sde.app.screen.map.column)
+        assert cursor not in list(zip(*part.map.chosen.nonzero(), strict=True)) or signs
+        assert all(sign in "●23456789#" for sign in signs)
+        await sde.press("p")
+        assert "rank" in sde.lines[3]
+
+
+async def test_a_cell_lists_its_rows_and_opens_them(open_app, essays):
+    async with open_app(essays) as sde:
+        await sde.press("7")
+        await sde.press("p")
+        part, shown = part_of(sde), sde.app.screen.map
+        line, column = part.map.cell_of(part.selection.rows[0])
+        await sde.press(*["down" if line > shown.line else "up"] * abs(line - shown.line))
+        await sde.press(*["right" if column > shown.column else "left"] * abs(column - shown.column))
+        assert (shown.line, shown.column) == (line, column)
+        inside, others = part.map.rows_at(line, column)
+        assert part.selection.rows[0] in inside
+        count = len(inside) + len(others)
+        assert f"{count} row{'s' if count > 1 else ''} in this cell" in sde.text
+        assert f"● {part.selection.rows[0]:>6}" in sde.text
+        balance = part.wishes.balance
+        await sde.press("enter")
+        assert list(sde.session.records.view.rows) == [*inside, *others]
+        await sde.press("backspace")
+        assert sde.app.screen.NAME == "select"
+        assert part.wishes.balance == balance
+
+
+async def test_the_map_zooms_and_hides_its_signs(open_app, essays):
+    async with open_app(essays) as sde:
+        await sde.press("7")
+        await sde.press("p", "z")
+        part = part_of(sde)
+        assert "zoomed in 2×" in sde.lines[3]
+        assert part.map.grid.counts.sum() < 79
+        await sde.press("Z", "Z")
+        assert "Everything is shown already" in sde.flashed
+        assert part.map.grid.counts.sum() == 79
+        await sde.press("d")
+        assert not any("●" in line for line in braille(sde))
+
+
+async def test_the_map_stands_under_the_list_where_there_is_room(open_app, essays):
+    async with open_app(essays, size=(120, 40)) as sde:
+        await sde.press("7")
+        assert braille(sde)
+        assert "rank" in sde.lines[3]
+        before = part_of(sde).map.chosen.copy()
+        await sde.press("tab")
+        assert sde.app.screen.focused is sde.app.screen.map
+        await sde.press("tab", "b")
+        assert (part_of(sde).map.chosen != before).any()
+
+
+async def test_an_empty_cell_opens_nothing(open_app, essays):
+    async with open_app(essays) as sde:
+        await sde.press("7")
+        await sde.press("p")
+        part, shown = part_of(sde), sde.app.screen.map
+        empty = next(zip(*(part.map.grid.counts == 0).nonzero(), strict=True))
+        shown.move_to(int(empty[0]), int(empty[1]))
+        await sde.press("enter")
+        assert sde.app.screen.NAME == "select"
+        assert "No row lies here" in sde.flashed
+
+
+# ---- the whole conversation, by the command line too
+
+
+@pytest.mark.parametrize("name", ["dpp", "topk", "kcenter", "stratified", "facility", "deita", "semdedup", "car"])
+async def test_a_whole_conversation_gives_the_rows_of_its_command(open_app, essays, command_rows, name):
+    async with open_app(essays) as sde:
+        names = [method for method, _ in part_of(sde).methods()]
+        await sde.press("7")
+        await sde.press("n", *"24", "enter")
+        rows = part_of(sde).selection.rows
+        await sde.press("down", "l", "down", "b", "down", "greater_than_sign", "down", "less_than_sign", "x", "home", "a")
+        await sde.press("right", "right", "m", *["down"] * names.index(name), "enter")
+        part = part_of(sde)
+        assert part.selection.params.method == name
+        assert part.wishes.locked
+        assert part.wishes.banned
+        assert part.wishes.liked
+        assert part.wishes.disliked
+        assert rows[0] in chosen(sde)
+        await sde.press("exclamation_mark")
+        command, now = part.command_line(), chosen(sde)
+        assert len(now) == 24
+    assert command_rows(command) == now
