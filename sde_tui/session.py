@@ -37,6 +37,7 @@ PARTS: tuple[tuple[str, str], ...] = (
     ("formats", "sde_tui.session_formats:FormatsPart"),
     ("rules", "sde_tui.session_rules:RulesPart"),
     ("rating", "sde_tui.session_rating:RatingPart"),
+    ("rule_book", "sde_tui.session_rule_book:RuleBookPart"),
     ("selection", "sde_tui.session_selection:SelectionPart"),
     ("training", "sde_tui.session_training:TrainingPart"),
     ("run_rows", "sde_tui.session_run_rows:RunRowsPart"),

@@ -214,6 +214,11 @@ class RulesScreen(SdeScreen):
     def action_pack(self) -> None:
         self.choose("Score by the rules of", self.rules.packs(), self.rules.take_pack, current=self.rules.wishes.pack)
 
+    def action_rule_book(self) -> None:
+        from sde_tui.screens.rule_book import RuleBookScreen
+
+        self.app.push_screen(RuleBookScreen(self.session.rule_book))
+
     def why_not_sample(self) -> str:
         return self._why_nothing() or ("" if self.rules.samples else "The greedy choice has no chance in it: m chooses a k-DPP method.")
 

@@ -1,0 +1,363 @@
+"""The rule book, opened from screen 6: the task in a sentence, the rules that fit it, and the judge that writes and rates them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import Static
+
+from sde_core.visible import visible
+from sde_core.wording import count_of
+from sde_tui.screens.dialogs import ChooseScreen, ConfirmScreen, Dialog, NoteScreen, PromptScreen
+from sde_tui.screens.rule_book_drawing import column_words, detail_lines, head_lines, key_words, line_spans
+from sde_tui.session_rule_book import BookLine, RuleBookPart
+from sde_tui.widgets.lines import Item, LineList, TextLines
+from sde_tui.widgets.spans import Line
+
+_DETAIL = 5
+_DEFAULT_COUNT = 20
+
+
+class BookList(LineList):
+    """The rules by kind, drawn as they come into sight."""
+
+    def __init__(self) -> None:
+        super().__init__(id="book")
+        self.lines: list[BookLine] = []
+
+    def show(self, lines: list[BookLine], under: str) -> None:
+        """Shows lines, the cursor on the rule of this name where it is still there."""
+        self.lines = lines
+        self.lines_changed()
+        self.move_to(next((y for y, line in enumerate(lines) if line.name == under), min(self.cursor, max(len(lines) - 1, 0))))
+        self.refresh()
+
+    def line_count(self) -> int:
+        return len(self.lines)
+
+    def line_at(self, y: int, width: int) -> Line:
+        return line_spans(self.lines[y], width)
+
+    def selectable(self, y: int) -> bool:
+        return self.lines[y].kind != "heading"
+
+
+class RuleBookScreen(Dialog[None]):
+    """The book; every change is on the disk at once, and `u` takes it back."""
+
+    DEFAULT_CSS = f"""
+    RuleBookScreen > Vertical {{ height: 96%; width: 100%; max-width: 100%; }}
+    RuleBookScreen #head {{ height: 3; background: $panel; }}
+    RuleBookScreen #columns {{ height: 1; color: $foreground 70%; }}
+    RuleBookScreen #book {{ height: 1fr; max-height: 100%; background: $panel; scrollbar-background: $panel; }}
+    RuleBookScreen #said {{ height: 2; }}
+    RuleBookScreen #detail {{ height: {_DETAIL}; max-height: {_DETAIL}; border-top: solid $accent 50%; }}
+    """
+    BINDINGS = [
+        Binding("t", "task", show=False),
+        Binding("n", "new", show=False),
+        Binding("e", "edit", show=False),
+        Binding("N", "rename", show=False),
+        Binding("p", "toggle('pin')", show=False),
+        Binding("b", "toggle('ban')", show=False),
+        Binding("d", "toggle('off')", show=False),
+        Binding("x", "remove", show=False),
+        Binding("a", "accept", show=False),
+        Binding("A", "accept_all", show=False),
+        Binding("X", "refuse_all", show=False),
+        Binding("s", "suggest", show=False),
+        Binding("r", "rate", show=False),
+        Binding("c", "judge", show=False),
+        Binding("o", "pack", show=False),
+        Binding("i", "import", show=False),
+        Binding("w", "export", show=False),
+        Binding("u", "undo", show=False),
+        Binding("U", "redo", show=False),
+        Binding("exclamation_mark", "command", show=False),
+        Binding("ctrl+x", "stop", show=False),
+        Binding("q,backspace", "leave", show=False),
+    ]
+
+    def __init__(self, part: RuleBookPart) -> None:
+        super().__init__()
+        self._part = part
+        self._session = part.session
+
+    def compose(self) -> ComposeResult:
+        with Vertical():
+            yield TextLines(id="head")
+            yield Static(id="columns")
+            yield BookList()
+            yield TextLines(id="detail")
+            yield Static(classes="hint", id="said")
+
+    def on_mount(self) -> None:
+        self.set_focus(self.list)
+        for signal in (self._session.signals.rules, self._session.signals.jobs):
+            signal.subscribe(self, lambda how: self._show() if how != "moved" else self._say())
+        self._part.count_ratings()
+        self.call_after_refresh(self._show)
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._show)
+
+    def on_screen_resume(self) -> None:
+        self.call_after_refresh(self._show)
+
+    # ---- drawing
+
+    @property
+    def list(self) -> BookList:
+        """The rules."""
+        return self.query_one(BookList)
+
+    @property
+    def line(self) -> BookLine | None:
+        """The rule under the cursor."""
+        lines = self.list.lines
+        return lines[self.list.cursor] if self.list.cursor < len(lines) and lines[self.list.cursor].name else None
+
+    def _show(self) -> None:
+        if not self.is_attached:
+            return
+        line = self.line
+        width = self.size.width - 5
+        self.query_one("#head", TextLines).set_items([Item(spans) for spans in head_lines(self._part, width)])
+        self.query_one("#columns", Static).update(Content(column_words(width)))
+        self.list.show(self._part.lines(), line.name if line else "")
+        self._show_detail()
+        self._say()
+
+    def _show_detail(self) -> None:
+        self.query_one("#detail", TextLines).set_items([Item(spans) for spans in detail_lines(self.line, self.size.width - 5, _DETAIL - 1)])
+
+    def _say(self) -> None:
+        """What was said last, or how a judge gets on; else the keys."""
+        flashed = getattr(self.app, "flashed", None)
+        words = flashed[0] if flashed else self._part.judge.progress
+        self.query_one("#said", Static).update(Content(words or key_words(self.line)))
+
+    def on_key(self) -> None:
+        self.call_after_refresh(self._say)
+
+    def on_line_list_moved(self, event: LineList.Moved) -> None:
+        event.stop()
+        if event.list is self.list:
+            self._show_detail()
+            self._say()
+
+    # ---- questions
+
+    def _prompt(self, title: str, then: Callable[[str], Any], *, value: str = "", placeholder: str = "", details: Sequence[str] = ()) -> None:
+        def answered(text: str | None) -> None:
+            if text is not None:
+                then(text)
+                self._show()
+
+        self.app.push_screen(PromptScreen(visible(title), value, placeholder, details), answered)
+
+    def _ask(self, question: str, then: Callable[[], Any], details: Sequence[str] = ()) -> None:
+        def answered(yes: bool | None) -> None:
+            if yes:
+                then()
+                self._show()
+
+        self.app.push_screen(ConfirmScreen(visible(question), [visible(detail) for detail in details]), answered)
+
+    def _refuse(self, reason: str) -> bool:
+        """Says why something cannot be done; whether there is such a reason."""
+        if reason:
+            self._session.flash(reason, "warn")
+            self._say()
+        return bool(reason)
+
+    # ---- rules
+
+    def action_task(self) -> None:
+        def told(task: str) -> None:
+            self._part.describe(task=task)
+            self._prompt("What are the rows? (may stay empty)", lambda data: self._part.describe(data=data), value=self._part.book.data_description)
+
+        self._prompt(
+            "What is the data to teach, in a sentence?", told, value=self._part.book.task, placeholder="Answer customers of a furniture shop."
+        )
+
+    def action_new(self) -> None:
+        def named(sentence: str) -> None:
+            if sentence.strip() and (name := self._part.add(sentence)):
+                self._show()
+                self.list.show(self.list.lines, name)
+                self._session.flash(f"{name} is in the book. N gives it another name, r lets a judge rate by it.", "good")
+
+        self._prompt("What is a good row like, in a sentence?", named, placeholder="Answer every part of the question.")
+
+    def action_edit(self) -> None:
+        line = self.line
+        if line is not None and not self._refuse(_why_not_edit(line)):
+            detail = "Another sentence is rated anew, and only it."
+            self._prompt(f"Sentence of {line.name}", lambda text: self._part.edit(line.name, sentence=text), value=line.words, details=[detail])
+
+    def action_rename(self) -> None:
+        line = self.line
+        if line is not None and not self._refuse(_why_not_edit(line)):
+            self._prompt(f"Another name for {line.name}", lambda text: self._part.edit(line.name, new_name=text), value=line.name)
+
+    def action_toggle(self, state: str) -> None:
+        line = self.line
+        if line is not None and not self._refuse("Take the rule into the book first: a." if line.kind == "proposed" else ""):
+            self._part.toggle(state, line.name)
+            self._show()
+
+    def action_remove(self) -> None:
+        line = self.line
+        if line is None or self._refuse("A formula rule stays: d switches it off, b bans it." if line.kind == "formula" else ""):
+            return
+        if line.kind == "proposed":
+            self._part.refuse([line.name])
+        else:
+            self._part.remove(line.name)
+        self._show()
+
+    def action_accept(self) -> None:
+        line = self.line
+        if line is not None and not self._refuse("" if line.kind == "proposed" else "Only a proposed rule is accepted; s lets a model propose some."):
+            self._part.accept([line.name])
+            self._show()
+
+    def action_accept_all(self) -> None:
+        self._all_proposed("Take {} into the book?", self._part.accept)
+
+    def action_refuse_all(self) -> None:
+        self._all_proposed("Drop {}?", self._part.refuse)
+
+    def _all_proposed(self, question: str, then: Callable[[Sequence[str]], Any]) -> None:
+        names = [rule.name for rule in self._part.book.proposed]
+        if not self._refuse("" if names else "No rule is proposed; s lets a model propose some."):
+            self._ask(question.format(count_of(len(names), "proposed rule")), lambda: then(names))
+
+    def action_pack(self) -> None:
+        def chosen(pack: str | None) -> None:
+            if pack is not None:
+                self._part.take_pack(pack)
+                self._show()
+
+        self.app.push_screen(ChooseScreen("Which formula rules?", self._part.packs(), self._part.book.pack), chosen)
+
+    # ---- the judge
+
+    def action_judge(self) -> None:
+        self._name_judge(lambda: None)
+
+    def _name_judge(self, then: Callable[[], Any]) -> None:
+        """Asks for address or folder, then for what a server needs; `then` where there is a judge."""
+        judge = self._part.judge
+
+        def key_named(variable: str) -> None:
+            if judge.take(key_variable=variable.strip()):
+                then()
+
+        def model_named(model: str) -> None:
+            judge.take(model=model.strip())
+            details = ["The variable's name, such as OPENAI_API_KEY; the key itself is kept nowhere. Empty for none."]
+            self._prompt("Which environment variable holds the server's key?", key_named, value=judge.settings.key_variable, details=details)
+
+        def placed(place: str) -> None:
+            if not place.strip() or not judge.take(place=place):
+                return
+            if judge.settings.url:
+                self._prompt("Which of its models? (empty where it has one)", model_named, value=judge.settings.model)
+            else:
+                then()
+
+        details = ["A server's address (vLLM, Ollama, llama.cpp, transformers serve, hosted), or a transformers folder."]
+        self._prompt("Which model is the judge?", placed, value=judge.place, placeholder="http://127.0.0.1:8000/v1", details=details)
+
+    def action_suggest(self) -> None:
+        if self._refuse(self._part.judge.why_not_generate()):
+            return
+        if not self._part.book.task:
+            self._refuse("Describe the task first: t. Rules are written for it.")
+        elif not self._part.judge.settings.named:
+            self._suggest_by_words()
+        else:
+            self._prompt("How many rules should the model write?", self._show_request, value=str(_DEFAULT_COUNT))
+
+    def _show_request(self, typed: str) -> None:
+        request = self._part.judge.request(int(typed) if typed.strip().isdecimal() and len(typed) < 6 else 0)
+        if request is not None:
+            details = [*(request.prompt.split("\n")), "", f"Three rows are in it. It goes to {self._part.judge.words}."]
+            self._ask("Send this?", lambda: self._part.judge.generate(request), [line or " " for line in details])
+
+    def _suggest_by_words(self) -> None:
+        """What fits the task without a judge: packs and formula rules that share words with it."""
+
+        def chosen(pick: tuple[str, str] | None) -> None:
+            if pick is None:
+                return
+            kind, name = pick
+            if kind == "judge":
+                self._name_judge(self.action_suggest)
+            elif kind == "pack":
+                self._part.take_pack(name)
+            else:
+                self._part.toggle("pin", name)
+            self._show()
+
+        self.app.push_screen(
+            ChooseScreen("No judge is named. By shared words, which is no judgement, these fit the task:", self._part.fitting()), chosen
+        )
+
+    def action_rate(self) -> None:
+        judge = self._part.judge
+        if not judge.settings.named:
+            self._name_judge(self.action_rate)
+        elif not self._refuse(judge.why_not_rate()):
+            question, details, everything = judge.rating_question()
+            self._ask(question, lambda: judge.rate(everything=everything), details)
+
+    def action_stop(self) -> None:
+        self._part.judge.stop()
+        self._show()
+
+    # ---- files, taking back, leaving
+
+    def action_import(self) -> None:
+        def typed(path: str) -> None:
+            said = self._part.import_file(path) if path.strip() else ""
+            if said:
+                self._session.flash(said, "good")
+
+        self._prompt("Import rules from which YAML file?", typed, placeholder="rules.yaml", details=['A book, or a list of "- Name: sentence".'])
+
+    def action_export(self) -> None:
+        def typed(path: str) -> None:
+            written = self._part.export_file(path) if path.strip() else None
+            if written is not None:
+                self._session.flash(f"{count_of(len(self._part.book.rules), 'rule')} written to {visible(str(written), 200)}.", "good")
+
+        if not self._refuse("" if self._part.book.rules else "There is no plain rule to write; formula rules are part of sde."):
+            self._prompt("Write the plain rules to", typed, value=str(self._session.project.state_dir / "rules.export.yaml"))
+
+    def action_undo(self) -> None:
+        self._part.undo()
+        self._show()
+
+    def action_redo(self) -> None:
+        self._part.redo()
+        self._show()
+
+    def action_command(self) -> None:
+        command = self._part.command_line()
+        self.app.copy_to_clipboard(command)
+        self.app.push_screen(NoteScreen("Copied", visible(f"$ {command}")))
+
+
+def _why_not_edit(line: BookLine) -> str:
+    if line.kind == "formula":
+        return "A formula's definition is fixed; n writes a rule of your own."
+    return "Take the rule into the book first: a." if line.kind == "proposed" else ""

@@ -1,0 +1,79 @@
+"""What the rule book looks like."""
+
+from __future__ import annotations
+
+from sde_core.visible import visible
+from sde_tui.session_rule_book import BookLine, RuleBookPart
+from sde_tui.widgets.spans import Line, fit
+from sde_tui.widgets.wrapping import wrapped
+
+_KEYS = {
+    "proposed": "a take into the book  A take all  x drop  X drop all  esc back",
+    "plain": "e edit  N name  p pin  b ban  d off or on  x remove  esc back",
+    "formula": "p pin  b ban  d off or on  esc back",
+    "": "esc back",
+}
+_MORE_KEYS = "t task  s suggest  n new  r rate  c judge  o pack  i import  w write  u undo"
+_STATE, _ORIGIN, _NAME = 9, 20, 28
+_INKS = {"pinned": "good", "banned": "bad", "off": "dim", "proposed": "warn"}
+_MARKS = {"pinned": "●", "banned": "✗", "off": "○", "proposed": "?"}
+
+
+def head_lines(part: RuleBookPart, width: int) -> list[Line]:
+    """Three lines: the task, what is scored and by whom, and what to do next."""
+    book = part.book
+    task: Line = [("Task  ", "dim"), (fit(visible(book.task), width - 6), "strong")] if book.task else [
+        ("Task  ", "dim"), ("not described yet: t says in a sentence what the data is to teach", "warn")]  # fmt: skip
+    judge = visible(part.judge.words, 30)
+    scored = f"{part.scored_words()} · " + (f"judge {judge}" if judge else "no judge named (c)")
+    return [task, [(fit(scored, width), "text")], [(fit(_next_words(part), width), "bad" if part.problem else "dim")]]
+
+
+def _next_words(part: RuleBookPart) -> str:
+    """The next step, or what is wrong with the book."""
+    book, packs = part.book, part.fitting_packs()
+    if part.problem:
+        return part.problem
+    if not book.task:
+        return "Then s asks a model for rules that fit it, or matches its words where there is no model."
+    if book.proposed:
+        return "Look at the proposed rules: a takes one into the book, x drops it, A takes all."
+    if packs and book.pack == "general":
+        words = visible(", ".join(packs[0].words), 30)
+        return f"The task shares words with the pack {packs[0].name} ({words}): o takes it. A match of words, no judgement."
+    if not book.rules:
+        return "s asks a model for rules that fit the task; n writes one by hand."
+    return "r lets the judge rate by the plain rules: a sample first, then you are asked."
+
+
+def key_words(line: BookLine | None) -> str:
+    """The keys: those of the rule under the cursor, then those of the book."""
+    return f"{_KEYS[line.kind if line is not None else '']}\n{_MORE_KEYS}"
+
+
+def column_words(width: int) -> str:
+    """The heads of the columns."""
+    return f"  {'rule':<{_NAME}} {'state':<{_STATE}} {'origin':<{_ORIGIN}} rated"[:width]
+
+
+def line_spans(line: BookLine, width: int) -> Line:
+    """One line of the list."""
+    if line.kind == "heading":
+        return [(fit(visible(line.words), width), "accent")]
+    ink = _INKS.get(line.state, "text")
+    return [
+        (f"{_MARKS.get(line.state, ' ')} ", ink),
+        (f"{fit(visible(line.name), _NAME)} ", "dim" if line.state == "off" else "text"),
+        (f"{line.state:<{_STATE}} ", ink),
+        (f"{fit(line.origin, _ORIGIN)} ", "dim"),
+        (line.ratings, "warn" if line.ratings == "not rated" else "text"),
+    ]
+
+
+def detail_lines(line: BookLine | None, width: int, room: int) -> list[Line]:
+    """The rule under the cursor in full."""
+    if line is None:
+        return [[("There is no rule here.", "dim")]]
+    text = list(wrapped(visible(line.words), width))
+    shown = [*text[: room - 1], fit(" ".join(text[room - 1 :]), width)] if len(text) > room else text
+    return [[(words, "text")] for words in shown]
