@@ -25,6 +25,11 @@ def where(applies: pl.Expr, score: pl.Expr, otherwise: float = 0.5) -> pl.Expr:
     return pl.when(applies).then(score).otherwise(pl.lit(otherwise))
 
 
+def only(applies: pl.Expr, text: pl.Expr) -> pl.Expr:
+    """The text where the rule applies, else null: patterns pass over what is null, which spares the time for rows that are neutral anyway."""
+    return pl.when(applies).then(text)
+
+
 def per_hundred_words(pattern: str) -> pl.Expr:
     """Matches in the lower-cased answer per hundred words of it."""
     return 100.0 * share(pl.col("answer_lower").str.count_matches(pattern), pl.col("answer_word_count"))

@@ -7,6 +7,8 @@ dataset, and a row's score does not depend on the other rows.
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import numpy.typing as npt
 import polars as pl
@@ -68,6 +70,42 @@ class _Occurrences:
         return _Occurrences(self.row[kept], self.word[kept], self.times[kept])
 
 
+class _KnownWords:
+    """Vectors and weights of the words met last: frequent words come again in every block of rows. Several threads may ask."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self._lock = most, threading.Lock()
+        self._place: dict[str, int] = {}
+        self._vectors, self._weights = np.empty((0, 0), np.float32), np.empty(0)
+
+    def of(self, words: list[str]) -> tuple[npt.NDArray[np.float32], Floats]:
+        """float32[m, d] and float64[m]."""
+        with self._lock:
+            unmet = [word for word in words if word not in self._place]
+            if len(self._place) + len(unmet) > self._most:
+                self._place, self._vectors, self._weights = {}, np.empty((0, 0), np.float32), np.empty(0)
+                unmet = words
+            vectors, weights = _measured_words(unmet)
+            self._place.update(zip(unmet, range(len(self._place), len(self._place) + len(unmet)), strict=True))
+            self._vectors = np.vstack([self._vectors, vectors]) if len(self._vectors) else vectors
+            self._weights = np.concatenate([self._weights, weights])
+            places = np.fromiter(map(self._place.__getitem__, words), np.int64, len(words))
+            found = self._vectors[places], self._weights[places]
+            if len(self._place) > self._most:
+                self._place.clear()
+                self._vectors, self._weights = np.empty((0, 0), np.float32), np.empty(0)
+            return found
+
+
+def _measured_words(words: list[str]) -> tuple[npt.NDArray[np.float32], Floats]:
+    vectors = static_encoder().sums(words)
+    lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64))
+    return vectors, np.where(lengths > 0, lengths, _UNKNOWN_WEIGHT)
+
+
+_KNOWN_WORDS = _KnownWords(32_768)
+
+
 class _Vocabulary:
     """Distinct words with what is known of each: whether it carries content or the topic, its stem, its vector and its weight."""
 
@@ -81,9 +119,7 @@ class _Vocabulary:
         self._words = frame.with_row_index("id")
         self.is_content, self.is_topic = known["content"].to_numpy(), known["topic"].to_numpy()
         self._stems: Ids = known["stem"].to_numpy()
-        self._vectors = static_encoder().sums(words.to_list())
-        lengths = np.sqrt(np.einsum("ij,ij->i", self._vectors, self._vectors, dtype=np.float64))
-        self.weights: Floats = np.where(lengths > 0, lengths, _UNKNOWN_WEIGHT)
+        self._vectors, self.weights = _KNOWN_WORDS.of(words.to_list())
 
     def distinct_content(self, words: pl.Series) -> _Occurrences:
         """The distinct content words of each text, in the order in which they first occur, at most `_MOST_WORDS`."""

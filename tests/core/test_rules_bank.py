@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
+import os
 import zlib
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -11,8 +15,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sde_core.dataset import open_dataset
+from sde_core.embedded import embedded_path
 from sde_core.rules import FAMILIES, RULES
 from sde_core.rules.measures import measured
+from sde_core.rules.rule import scored
 
 RULE = {rule.name: rule for rule in RULES}
 
@@ -25,7 +32,7 @@ def texts_of(*pairs: tuple[str, str]) -> pl.DataFrame:
 
 
 def all_scores(texts: pl.DataFrame) -> pl.DataFrame:
-    return measured(texts).lazy().select(rule.expression() for rule in RULES).collect()
+    return scored(measured(texts), RULES)
 
 
 WORDS = " ".join(f"w{chr(97 + i % 26)}{chr(97 + i // 26)}" for i in range(400)).split()
@@ -337,6 +344,29 @@ def test_hostile_texts_give_sound_scores() -> None:
 @given(st.lists(st.tuples(st.text(max_size=80), st.text(max_size=200)), max_size=25))
 def test_any_text_gives_sound_scores(pairs: list[tuple[str, str]]) -> None:
     assert_scores_are_sound(texts_of(*((p.encode("utf-8", "replace").decode(), a.encode("utf-8", "replace").decode()) for p, a in pairs)))
+
+
+def golden_scores() -> dict[str, str]:
+    """By rule: a hash of its scores of every hand-made pair, of hostile ones and of the sample dataset, in steps of a thousandth."""
+    pairs = [(prompt, answer) for _, prompt, answer, _ in HAND_VALUES] + [(prompt, answer) for prompt in HOSTILE for answer in HOSTILE]
+    sample = open_dataset(embedded_path("dataset")).texts().head(600)
+    scores = all_scores(pl.concat([texts_of(*pairs), sample.select("row", "prompt", "answer")]))
+    return {column.name: hashlib.sha256(np.rint(column.to_numpy() * 1e3).astype("<i4").tobytes()).hexdigest()[:16] for column in scores}
+
+
+def test_scores_are_those_of_before() -> None:
+    path = Path(__file__).parents[1] / "golden" / "rule_scores.json"
+    found = golden_scores()
+    if os.environ.get("SDE_UPDATE_GOLDEN"):
+        path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    expected = json.loads(path.read_text(encoding="utf-8"))
+    assert {name for name in found if found[name] != expected.get(name)} == set(), "a formula changed: say so, then run with SDE_UPDATE_GOLDEN=1"
+    assert set(expected) == set(found)
+
+
+def test_scoring_in_two_steps_gives_the_bits_of_the_expression() -> None:
+    texts = measured(texts_of(*((prompt, answer) for prompt in HOSTILE for answer in (*HOSTILE, CODE, DENSE))))
+    assert scored(texts, RULES).equals(texts.lazy().select(rule.expression() for rule in RULES).collect())
 
 
 def test_a_row_scores_the_same_in_any_company() -> None:

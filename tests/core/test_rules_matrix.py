@@ -133,3 +133,11 @@ def test_real_instructions_are_told_apart_by_more_than_length(shared_data: objec
     assert len(varied) >= 20
     assert sum(abs(summary.length_correlation) > 0.7 for summary in varied) <= 3
     assert sum(abs(summary.length_correlation) < 0.4 for summary in varied) >= 15
+
+
+def test_blocks_of_long_texts_have_fewer_rows() -> None:
+    short, long = texts_of(["word"] * 9000), texts_of(["word " * 20_000] * 10)
+    assert matrix_module.block_rows(short) == 8192
+    assert matrix_module.block_rows(long) == 256
+    assert matrix_module.block_rows(texts_of([])) >= 256
+    assert 256 < matrix_module.block_rows(texts_of(["word " * 1000] * 100)) < 8192

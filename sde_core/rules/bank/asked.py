@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import polars as pl
 
 from sde_core.rules.rule import Rule
-from sde_core.rules.shapes import ramp, share, where
+from sde_core.rules.shapes import only, ramp, share, where
 from sde_core.rules.words import FUNCTION_WORDS, REASONS, any_of
 
 _FAMILY = "instruction and answer"
@@ -24,18 +26,30 @@ _PERSON = r"\b(?:i|you|he|she|they|we|people|person|anyone|everyone|someone|auth
 _PLACE = r"\b(?:in|at|on|near|between|from|outside|inside|north|south|east|west|online)\b"
 _POLAR = r"\b(?:yes|no|not|n['’]t|is|are|was|were|does|do|did|can|could|should|will|would|has|have|true|false)\b"
 
-_KINDS: tuple[tuple[str, pl.Expr], ...] = (
-    (_START + r"who(?:se|m)?\b", _answer.str.contains(_NAME) | _answer_lower.str.contains(_PERSON)),
-    (_START + r"(?:when|(?:in )?(?:what|which) (?:year|date|day|month|century|time))\b", _answer_lower.str.contains(_TIME)),
-    (_START + r"where\b", _answer_lower.str.contains(_PLACE) | _answer.str.contains(_NAME)),
-    (_START + r"why\b", _answer_lower.str.contains(any_of(REASONS) + r"|\bto\b|\bfor\b|\bby\b")),
+
+def _has(pattern: str) -> Callable[[pl.Expr], pl.Expr]:
+    """Whether the lower-case answer matches, of the rows that ask."""
+    return lambda asks: only(asks, _answer_lower).str.contains(pattern)
+
+
+def _has_or(pattern: str, cased: str) -> Callable[[pl.Expr], pl.Expr]:
+    """The same, or whether the answer as it is written matches `cased`."""
+    return lambda asks: only(asks, _answer_lower).str.contains(pattern) | only(asks, _answer).str.contains(cased)
+
+
+_KINDS: tuple[tuple[str, Callable[[pl.Expr], pl.Expr]], ...] = (
+    (_START + r"who(?:se|m)?\b", _has_or(_PERSON, _NAME)),
+    (_START + r"(?:when|(?:in )?(?:what|which) (?:year|date|day|month|century|time))\b", _has(_TIME)),
+    (_START + r"where\b", _has_or(_PLACE, _NAME)),
+    (_START + r"why\b", _has(any_of(REASONS) + r"|\bto\b|\bfor\b|\bby\b")),
     (_START + r"(?:is|are|was|were|does|do|did|can|could|should|will|would|has|have)\s[^.!\n]*\?",
-     _answer_lower.str.slice(0, 200).str.contains(_POLAR)),
+     lambda asks: only(asks, _answer_lower).str.slice(0, 200).str.contains(_POLAR)),
     (r"\b(?:classify|categori[sz]e|choose|select|pick|decide|determine) (?:whether|which|if|between|the (?:best|correct|right|most))\b",
-     pl.col("answer_word_count") <= 100),
+     lambda asks: asks & (pl.col("answer_word_count") <= 100)),
 )  # fmt: skip
-_asked_kinds = pl.sum_horizontal(_prompt_lower.str.contains(asked).cast(pl.Int64) for asked, _ in _KINDS)
-_given_kinds = pl.sum_horizontal((_prompt_lower.str.contains(asked) & given).cast(pl.Int64) for asked, given in _KINDS)
+_asks = [_prompt_lower.str.contains(asked) for asked, _ in _KINDS]
+_asked_kinds = pl.sum_horizontal(asks.cast(pl.Int64) for asks in _asks)
+_given_kinds = pl.sum_horizontal(shows(asks).fill_null(False).cast(pl.Int64) for asks, (_, shows) in zip(_asks, _KINDS, strict=True))
 
 # ---- how long it was to be
 
@@ -50,7 +64,7 @@ _AT_MOST = (
 )
 _asked_length = _prompt_lower.str.extract(_LENGTH, 1).replace(list(_COUNTS), [*map(str, range(1, 11)), "1"]).cast(pl.Float64, strict=False)
 _unit = _prompt_lower.str.extract(_LENGTH, 2)
-_paragraphs = _answer.str.count_matches(r"\S\s*\n\s*\n\s*\S") + 1
+_paragraphs = only(_unit == "paragraph", _answer).str.count_matches(r"\S\s*\n\s*\n\s*\S") + 1
 _given_length = (
     pl.when(_unit == "word").then(pl.col("answer_word_count")).when(_unit == "sentence").then(pl.col("answer_sentence_count"))
     .when(_unit == "paragraph").then(_paragraphs).otherwise(pl.col("answer_line_count"))
@@ -68,7 +82,8 @@ _OTHER_LANGUAGE = (
     r"\b(?:translat\w+|convert|write|say|put|express|rewrite)\b[^.\n]*\b(?:into|to|in)\s+(?:the )?(?:spanish|french|german|italian|portuguese|dutch|"
     r"latin|polish|swedish|turkish|indonesian|vietnamese|russian|ukrainian|greek|chinese|mandarin|japanese|korean|arabic|hindi|hebrew|thai|bengali|finnish)\b"
 )
-_english_share = share(_answer_lower.str.count_matches(any_of(FUNCTION_WORDS)), pl.col("answer_word_count"))
+_other_language = _prompt_lower.str.contains(_OTHER_LANGUAGE)
+_english_share = share(only(_other_language, _answer_lower).str.count_matches(any_of(FUNCTION_WORDS)), pl.col("answer_word_count"))
 
 ASKED_RULES: tuple[Rule, ...] = (
     Rule(
@@ -95,7 +110,7 @@ ASKED_RULES: tuple[Rule, ...] = (
         "Where the prompt asks for another language than English: 1 minus the share of English function words, reaching 0 at 0.3; "
         "0.5 where it does not.",
         "the answer is in the language that was asked for",
-        where(_prompt_lower.str.contains(_OTHER_LANGUAGE), ramp(_english_share, 0.3, 0)),
+        where(_other_language, ramp(_english_share, 0.3, 0)),
         about="pair",
     ),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from sde_core.rules.rule import Rule
-from sde_core.rules.shapes import ramp, share, where
+from sde_core.rules.shapes import only, ramp, share, where
 
 _FAMILY = "code"
 CODE_LINE = (
@@ -26,10 +26,11 @@ _answer, _lower = pl.col("answer"), pl.col("answer_lower")
 _fences = _answer.str.count_matches("(?m)^[ \\t]*```")
 _code_lines = _answer.str.count_matches(CODE_LINE).cast(pl.Float64)
 _has_code = (_fences > 0) | (_code_lines >= 2)
-_bare_words = pl.col("answer_bare").str.replace_all(CODE_LINE + r"[^\n]*", "").str.count_matches(r"\b\p{L}{2,}\b")
-_long_lines = _answer.str.count_matches(r"(?m)^.{101,}$")
-_names = _answer.str.count_matches(r"\b[A-Za-z_]\w*[ \t]*=[^=]")
-_short_names = _answer.str.count_matches(r"\b[A-Za-z][ \t]*=[^=]")
+_coded, _coded_lower = only(_has_code, _answer), only(_has_code, _lower)
+_bare_words = only(_has_code, pl.col("answer_bare")).str.replace_all(CODE_LINE + r"[^\n]*", "").str.count_matches(r"\b\p{L}{2,}\b")
+_long_lines = _coded.str.count_matches(r"(?m)^.{101,}$")
+_names = _coded.str.count_matches(r"\b[A-Za-z_]\w*[ \t]*=[^=]")
+_short_names = _coded.str.count_matches(r"\b[A-Za-z][ \t]*=[^=]")
 
 CODE_RULES: tuple[Rule, ...] = (
     Rule(
@@ -44,14 +45,14 @@ CODE_RULES: tuple[Rule, ...] = (
         _FAMILY,
         "Share of opening code fences that name their language; 0.5 without a fence.",
         "the code says what language it is in",
-        where(_fences > 0, share(2.0 * _answer.str.count_matches(r"(?m)^[ \t]*```[ \t]*[A-Za-z]"), _fences).clip(0, 1)),
+        where(_fences > 0, share(2.0 * only(_fences > 0, _answer).str.count_matches(r"(?m)^[ \t]*```[ \t]*[A-Za-z]"), _fences).clip(0, 1)),
     ),
     Rule(
         "code-commented",
         _FAMILY,
         "Comments per line of code, reaching 1 at one in five; 0.5 without code.",
         "the code explains itself",
-        where(_has_code, ramp(share(_answer.str.count_matches(_COMMENT), _code_lines), 0, 0.2)),
+        where(_has_code, ramp(share(_coded.str.count_matches(_COMMENT), _code_lines), 0, 0.2)),
     ),
     Rule(
         "code-explained",
@@ -65,7 +66,7 @@ CODE_RULES: tuple[Rule, ...] = (
         _FAMILY,
         "1 without gaps in the code (pass alone, ..., TODO, your code here), 0.5 with one, 0 with two or more; 0.5 without code.",
         "nothing is left for the reader to write",
-        where(_has_code, ramp(_lower.str.count_matches(_UNFINISHED), 2, 0)),
+        where(_has_code, ramp(_coded_lower.str.count_matches(_UNFINISHED), 2, 0)),
     ),
     Rule(
         "code-narrow",
@@ -86,6 +87,6 @@ CODE_RULES: tuple[Rule, ...] = (
         _FAMILY,
         "Checks and handled errors (assert, raise, except, catch, is none, …) per line of code, reaching 1 at one in ten; 0.5 without code.",
         "the code minds what can go wrong",
-        where(_has_code, ramp(share(_lower.str.count_matches(_CASE_OR_CHECK), _code_lines), 0, 0.1)),
+        where(_has_code, ramp(share(_coded_lower.str.count_matches(_CASE_OR_CHECK), _code_lines), 0, 0.1)),
     ),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from sde_core.rules.rule import Rule
-from sde_core.rules.shapes import ramp, share, where
+from sde_core.rules.shapes import only, ramp, share, where
 
 _FAMILY = "mathematics"
 _NUMBER = r"\d+(?:[.,]\d+)*"
@@ -26,9 +26,10 @@ _UNIT = (
 
 _answer, _lower, _prompt_lower = pl.col("answer"), pl.col("answer_lower"), pl.col("prompt_lower")
 _prompt_numbers = _prompt_lower.str.extract_all(_NUMBER).list.unique()
-_answer_numbers = _lower.str.extract_all(_NUMBER).list.unique()
 _asks = _prompt_lower.str.contains(_ASKS) & (_prompt_numbers.list.len() > 0)
-_equations = _answer.str.count_matches(_EQUATION)
+_asked_answer = only(_asks, _lower)
+_answer_numbers = _asked_answer.str.extract_all(_NUMBER).list.unique()
+_equations = only(_asks, _answer).str.count_matches(_EQUATION)
 
 MATHEMATICS_RULES: tuple[Rule, ...] = (
     Rule(
@@ -63,7 +64,7 @@ MATHEMATICS_RULES: tuple[Rule, ...] = (
         where(
             _asks,
             0.5 * pl.col("answer_lines").list.last().str.contains(r"\d").cast(pl.Float64).fill_null(0.0)
-            + 0.5 * (_lower.str.contains(_RESULT) & pl.col("answer_lines").list.last().str.contains(r"\d").fill_null(False)).cast(pl.Float64),
+            + 0.5 * (_asked_answer.str.contains(_RESULT) & pl.col("answer_lines").list.last().str.contains(r"\d").fill_null(False)).cast(pl.Float64),
         ),
         about="pair",
     ),
@@ -72,7 +73,7 @@ MATHEMATICS_RULES: tuple[Rule, ...] = (
         _FAMILY,
         "Where the prompt asks for a quantity: numbers with a unit or currency over all numbers of the answer, reaching 1 at one half; else 0.5.",
         "numbers say what they count",
-        where(_asks, ramp(share(_lower.str.count_matches(_UNIT), _lower.str.count_matches(_NUMBER)), 0, 0.5)),
+        where(_asks, ramp(share(_asked_answer.str.count_matches(_UNIT), _asked_answer.str.count_matches(_NUMBER)), 0, 0.5)),
         about="pair",
     ),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from sde_core.rules.rule import Rule
-from sde_core.rules.shapes import ramp, share, where
+from sde_core.rules.shapes import only, ramp, share, where
 from sde_core.rules.words import any_of
 
 _FAMILY = "medical"
@@ -38,7 +38,7 @@ _is_medical = (_terms + _prompt_lower.str.count_matches(_TERMS)) >= _FEWEST_TERM
 
 
 def _each_sentence(words: tuple[str, ...], full_at: float) -> pl.Expr:
-    return where(_is_medical, ramp(share(_lower.str.count_matches(any_of(words)), _sentences), 0, full_at))
+    return where(_is_medical, ramp(share(only(_is_medical, _lower).str.count_matches(any_of(words)), _sentences), 0, full_at))
 
 
 MEDICAL_RULES: tuple[Rule, ...] = (
@@ -81,7 +81,7 @@ MEDICAL_RULES: tuple[Rule, ...] = (
         _FAMILY,
         "Where two medical terms occur: numbers with a unit of dose, measure or time per sentence, reaching 1 at one in three; else 0.5.",
         "doses and durations are given",
-        where(_is_medical, ramp(share(_lower.str.count_matches(_QUANTITY), _sentences), 0, 1 / 3)),
+        where(_is_medical, ramp(share(only(_is_medical, _lower).str.count_matches(_QUANTITY), _sentences), 0, 1 / 3)),
         about="pair",
     ),
 )

@@ -6,7 +6,7 @@ import polars as pl
 
 from sde_core.rules.measures import LIST_MARKER
 from sde_core.rules.rule import Rule
-from sde_core.rules.shapes import ramp, share, where
+from sde_core.rules.shapes import only, ramp, share, where
 from sde_core.rules.words import QUESTION_WORDS, TASK_VERBS
 
 _FAMILY = "instruction and answer"
@@ -46,7 +46,7 @@ _asked = (
     .cast(pl.Float64, strict=False)
 )
 _asked_for_several = _asked.fill_null(0.0) > 1
-_named = 1.0 + _answer_lower.str.count_matches(r"[,;]|\band\b|\n\s*\S")
+_named = 1.0 + only(_asked_for_several, _answer_lower).str.count_matches(r"[,;]|\band\b|\n\s*\S")
 _given = (
     pl.when(_list_items > 1)
     .then(pl.min_horizontal(_list_items, _asked) / pl.max_horizontal(_list_items, _asked))
@@ -68,7 +68,9 @@ _FORMS: tuple[tuple[str, str], ...] = (
     (r"\b(?:e-?mail|letter)\b", r"\b(?:dear|hello|hi|regards|sincerely|subject)\b"),
 )  # fmt: skip
 _asked_forms = pl.sum_horizontal(_prompt_lower.str.contains(asked).cast(pl.Int64) for asked, _ in _FORMS)
-_given_forms = pl.sum_horizontal((_prompt_lower.str.contains(asked) & _answer_lower.str.contains(given)).cast(pl.Int64) for asked, given in _FORMS)
+_given_forms = pl.sum_horizontal(
+    only(_prompt_lower.str.contains(asked), _answer_lower).str.contains(given).fill_null(False).cast(pl.Int64) for asked, given in _FORMS
+)
 
 # ---- the instruction by itself
 

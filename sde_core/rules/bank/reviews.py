@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from sde_core.rules.rule import Rule
-from sde_core.rules.shapes import per_sentence, ramp, share, where
+from sde_core.rules.shapes import only, per_sentence, ramp, share, where
 from sde_core.rules.words import any_of
 
 _FAMILY = "reviews and sentiment"
@@ -58,7 +58,7 @@ REVIEW_RULES: tuple[Rule, ...] = (
         where(
             _says_opinions,
             share(2.0 * pl.min_horizontal(_praise, _blame), _opinions)
-            * _lower.str.contains(r"\b(?:but|however|although|though|yet|while)\b").cast(pl.Float64),
+            * only(_says_opinions, _lower).str.contains(r"\b(?:but|however|although|though|yet|while)\b").cast(pl.Float64),
         ),
     ),
     Rule(
@@ -66,7 +66,7 @@ REVIEW_RULES: tuple[Rule, ...] = (
         _FAMILY,
         "Different things judged (price, service, battery, plot, …), reaching 1 at 4; 0.5 below two opinions.",
         "the text says what is good or bad",
-        where(_says_opinions, ramp(_lower.str.extract_all(any_of(_ASPECTS)).list.n_unique(), 0, 4)),
+        where(_says_opinions, ramp(only(_says_opinions, _lower).str.extract_all(any_of(_ASPECTS)).list.n_unique(), 0, 4)),
     ),
     Rule(
         "own-experience",
