@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -32,7 +33,7 @@ class Patience:
 
     Attributes:
         attempts: Times that a question is sent at most.
-        timeout_s: Seconds that one attempt may take in all, connecting included.
+        timeout_s: Seconds that a server may be silent; and that one attempt may take, looked at whenever something comes.
         first_backoff_s: Longest wait before the second attempt; it doubles from then on, up to a minute.
         seed: Of the jitter: each wait is a random half to whole of its longest.
     """
@@ -56,11 +57,40 @@ class _Again(Exception):
         self.why, self.wait_s = why, wait_s
 
 
+class Clients:
+    """HTTP clients with a connection each, kept open: one client with many would look at all that are idle for every question.
+
+    Args:
+        make: Makes one.
+    """
+
+    def __init__(self, make: Callable[[], AsyncClient]) -> None:
+        self._make = make
+        self._all: list[AsyncClient] = []
+        self._idle: list[AsyncClient] = []
+
+    def take(self) -> AsyncClient:
+        """One that nobody uses."""
+        if not self._idle:
+            self._all.append(self._make())
+            return self._all[-1]
+        return self._idle.pop()
+
+    def give_back(self, client: AsyncClient) -> None:
+        """Lets others use it."""
+        self._idle.append(client)
+
+    async def close(self) -> None:
+        """Closes all connections."""
+        for client in self._all:
+            await client.aclose()
+
+
 class Caller:
     """Sends questions to one server; shared by all calls that are under way, so that all wait when one is told to, and learn its dialect together."""
 
-    def __init__(self, client: AsyncClient, url: str, model: str, key: str, patience: Patience, hints: ServerHints) -> None:
-        self._client, self._url, self._model, self._key = client, url, model, key
+    def __init__(self, clients: Clients, url: str, model: str, key: str, patience: Patience, hints: ServerHints) -> None:
+        self._clients, self._url, self._model, self._key = clients, url, model, key
         self._patience, self._hints = patience, hints
         self._dialect = Dialect()
         self._random = random.Random(patience.seed)
@@ -87,10 +117,11 @@ class Caller:
     async def _attempt(self, question: Question) -> Answer:
         import httpx2
 
-        await asyncio.sleep(max(self._not_before - time.monotonic(), 0.0))
+        if (wait := self._not_before - time.monotonic()) > 0:
+            await asyncio.sleep(wait)
         try:
-            return await asyncio.wait_for(self._sent(question), self._patience.timeout_s)
-        except (asyncio.TimeoutError, httpx2.TimeoutException) as error:
+            return await self._sent(question)
+        except httpx2.TimeoutException as error:
             raise _Again(f"nothing came within {duration(self._patience.timeout_s)}") from error
         except httpx2.HTTPError as error:
             raise _Again(f"the connection failed ({self._shown(str(error)) or type(error).__name__})") from error
@@ -98,9 +129,7 @@ class Caller:
     async def _sent(self, question: Question) -> Answer:
         while True:
             dialect = self._dialect
-            async with self._client.stream("POST", self._url, content=dialect.body(self._model, question)) as response:
-                content = await _limited(response.aiter_raw())
-                status, headers = response.status_code, response.headers
+            status, headers, content = await self._exchanged(dialect.body(self._model, question))
             if status == 200:
                 return self._read(content, question)
             refusal = refusal_of(content)
@@ -111,6 +140,15 @@ class Caller:
             if is_too_long(status, refusal):
                 return Answer(problem=f"Too long for the judge: {self._shown(refusal)}")
             raise self._failure(status, refusal, headers.get("retry-after"), headers.get("location"))
+
+    async def _exchanged(self, body: bytes) -> tuple[int, Mapping[str, str], bytes]:
+        deadline = time.monotonic() + self._patience.timeout_s
+        client = self._clients.take()
+        try:
+            async with client.stream("POST", self._url, content=body) as response:
+                return response.status_code, response.headers, await _limited(response.aiter_raw(), deadline)
+        finally:
+            self._clients.give_back(client)
 
     def _read(self, content: bytes, question: Question) -> Answer:
         try:
@@ -169,11 +207,13 @@ class ServerHints:
         return ModelError(f"{self.address} refuses the question ({status}).{said}", "Look at its log; another --prompt or --model may do.")
 
 
-async def _limited(parts: object) -> bytes:
-    """What is sent, if it is not too much."""
+async def _limited(parts: AsyncIterator[bytes], deadline: float) -> bytes:
+    """What is sent, if it is not too much and does not take too long."""
     content = bytearray()
-    async for part in parts:  # type: ignore[attr-defined]
+    async for part in parts:
         content += part
         if len(content) > LARGEST_REPLY:
             raise _Again(f"it sent more than {size_of(LARGEST_REPLY)}")
+        if time.monotonic() > deadline:
+            raise _Again("its reply came too slowly")
     return bytes(content)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import ssl
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from sde_core.errors import JobError, ModelError, UsageError
 from sde_core.progress import Cancel, raise_if_cancelled
-from sde_core.rules.rating.calls import LARGEST_REPLY, Caller, Patience, ServerHints
+from sde_core.rules.rating.calls import LARGEST_REPLY, Caller, Clients, Patience, ServerHints
 from sde_core.rules.rating.credentials import scrubbed
 from sde_core.rules.rating.judge import Answer, Place, Question
 from sde_core.rules.rating.replies import read_models, refusal_of
@@ -66,19 +66,22 @@ class EndpointJudge:
     def answers(self, questions: Iterable[tuple[Place, Question]], *, cancel: Cancel) -> Iterator[tuple[Place, Answer]]:
         """See `Judge.answers`; runs an event loop of its own, so that it may be used in any thread without one."""
         loop = asyncio.new_event_loop()
-        client = self._client()
+        clients = Clients(self._client_maker())
         hints = ServerHints(self._address, self._model, tuple(model["id"] for model in self._models), bool(self._key))
-        caller = Caller(client, f"{self._address}/chat/completions", self._model, self._key, self._patience, hints)
+        caller = Caller(clients, f"{self._address}/chat/completions", self._model, self._key, self._patience, hints)
         under_way: dict[asyncio.Task[Answer], Place] = {}
+        finished = _Finished(loop)
         source, in_vain = iter(questions), 0
         try:
             while True:
                 raise_if_cancelled(cancel)
-                self._fill(loop, caller, source, under_way)
+                while len(under_way) < self._concurrency and (drawn := next(source, None)) is not None:
+                    task = loop.create_task(caller.answer(drawn[1]))
+                    task.add_done_callback(finished.add)
+                    under_way[task] = drawn[0]
                 if not under_way:
                     return
-                done, _ = loop.run_until_complete(asyncio.wait(under_way, timeout=_LOOK_S, return_when=asyncio.FIRST_COMPLETED))
-                failed = [task.exception() for task in done if task.exception() is not None]
+                done = finished.wait()
                 for task in done:
                     place = under_way.pop(task)
                     if task.exception() is None:
@@ -86,21 +89,12 @@ class EndpointJudge:
                         in_vain = in_vain + 1 if answer.problem.startswith("No reply") else 0
                         yield place, answer
                         self._give_up_after(in_vain, answer)
-                if failed:
-                    raise failed[0]  # type: ignore[misc]
+                for task in done:
+                    task.result()
         finally:
-            loop.run_until_complete(_end(client, list(under_way)))
+            loop.run_until_complete(_end(clients, list(under_way)))
             loop.run_until_complete(loop.shutdown_asyncgens())
             loop.close()
-
-    def _fill(
-        self, loop: asyncio.AbstractEventLoop, caller: Caller, source: Iterator[tuple[Place, Question]], under_way: dict[asyncio.Task[Answer], Place]
-    ) -> None:
-        while len(under_way) < self._concurrency:
-            found = next(source, None)
-            if found is None:
-                return
-            under_way[loop.create_task(caller.answer(found[1]))] = found[0]
 
     def _give_up_after(self, in_vain: int, answer: Answer) -> None:
         if in_vain >= self._concurrency + _MOST_IN_VAIN:
@@ -109,12 +103,12 @@ class EndpointJudge:
                 "Nothing is lost: when it answers again, the same command goes on from here.",
             )
 
-    def _client(self) -> AsyncClient:
+    def _client_maker(self) -> Callable[[], AsyncClient]:
         import httpx2
 
-        limits = httpx2.Limits(max_connections=self._concurrency, max_keepalive_connections=self._concurrency)
         timeout = httpx2.Timeout(self._patience.timeout_s, connect=min(_CONNECT_S, self._patience.timeout_s))
-        return httpx2.AsyncClient(limits=limits, timeout=timeout, **_client_options(self._address, self._key))
+        options = _client_options(self._address, self._key)
+        return lambda: httpx2.AsyncClient(timeout=timeout, **options)
 
 
 def connect(
@@ -193,7 +187,9 @@ def _beginning(parts: Iterable[bytes]) -> bytes:
 
 def _client_options(address: str, key: str) -> dict[str, Any]:
     """What both kinds of client need; without TLS no certificates are loaded, which takes a tenth of a second, and none is trusted."""
-    certificates = True if address.startswith("https:") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    import httpx2
+
+    certificates = httpx2.create_ssl_context() if address.startswith("https:") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     return {"headers": _headers(key), "trust_env": not _is_here(address), "verify": certificates}
 
 
@@ -211,12 +207,40 @@ def _is_here(address: str) -> bool:
         return False
 
 
-async def _end(client: AsyncClient, tasks: Sequence[asyncio.Task[Answer]]) -> None:
+class _Finished:
+    """Questions that were answered since one looked last; waiting for them costs the same however many are under way."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._tasks: list[asyncio.Task[Answer]] = []
+        self._woken: asyncio.Future[None] = loop.create_future()
+
+    def add(self, task: asyncio.Task[Answer]) -> None:
+        """To be called when a question is answered."""
+        self._tasks.append(task)
+        self._wake()
+
+    def wait(self) -> list[asyncio.Task[Answer]]:
+        """Those that were answered, none where nothing came for a moment."""
+        if not self._tasks:
+            self._woken = self._loop.create_future()
+            alarm = self._loop.call_later(_LOOK_S, self._wake)
+            self._loop.run_until_complete(self._woken)
+            alarm.cancel()
+        done, self._tasks = self._tasks, []
+        return done
+
+    def _wake(self) -> None:
+        if not self._woken.done():
+            self._woken.set_result(None)
+
+
+async def _end(clients: Clients, tasks: Sequence[asyncio.Task[Answer]]) -> None:
     """Drops what is under way and closes all connections."""
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    await client.aclose()
+    await clients.close()
 
 
 __all__ = ["DEFAULT_CONCURRENCY", "EndpointJudge", "ModelError", "base_address", "connect"]
