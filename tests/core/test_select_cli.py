@@ -99,7 +99,7 @@ def test_lists_picks_on_stdout_and_coverage_on_stderr_otherwise(sde):
     assert "random 0" in err
 
 
-@pytest.mark.parametrize("method", ["dpp", "random", "stratified", "topk", "kcenter"])
+@pytest.mark.parametrize("method", ["dpp", "random", "stratified", "topk", "gumbel", "softmax", "kcenter", "facility", "deita", "semdedup", "car"])
 def test_every_method_repeats_for_a_seed(sde, method):
     first = chosen_rows(sde, "-k", "12", "--method", method, "--seed", "5")
     assert first == chosen_rows(sde, "-k", "12", "--method", method, "--seed", "5")
@@ -110,6 +110,45 @@ def test_locked_rows_are_in_banned_rows_are_not(sde):
     rows = chosen_rows(sde, "-k", "12", "--lock", "3,50-52", "--lock", "9", "--ban", "0-2,60-89")
     assert {3, 9, 50, 51, 52} <= set(rows)
     assert not set(rows) & {0, 1, 2, *range(60, 90)}
+
+
+def labels_of(tickets: Path, rows: list[int]) -> list[str]:
+    lines = tickets.read_bytes().split(b"\n")
+    return [json.loads(lines[row])["label"] for row in rows]
+
+
+def test_quotas_budgets_and_temperatures_reach_the_selector(sde, tickets):
+    equal = chosen_rows(sde, "-k", "12", "--quota-by", "class", "--quota-split", "equal")
+    assert sorted(labels_of(tickets, equal)) == ["billing"] * 4 + ["cooking"] * 4 + ["travel"] * 4
+    by_hand = chosen_rows(sde, "-k", "12", "--quota", "billing=50%,travel=25%", "--quota", "cooking=25%", "--method", "random")
+    assert sorted(labels_of(tickets, by_hand)) == ["billing"] * 6 + ["cooking"] * 3 + ["travel"] * 3
+    code, out, _ = sde("--tokens", "0.4k", "--method", "gumbel", "--tau", "0.5", "--standardize", "--json")
+    found = orjson.loads(out)
+    assert code == 0
+    assert 300 < found["figures"]["tokens"] <= 400
+    assert found["params"]["tau"] == 0.5
+    assert found["params"]["standardized"] is True
+    assert found["token_source"] == "the tokenizer of base_model"
+    code, _, err = sde("--tokens", "400", "--estimate-tokens")
+    assert code == 0
+    assert "Tokens by 4 characters a token, estimated." in err
+    assert "of 400 tokens, taken in order of choice until one did not" in err
+
+
+def test_likes_count_as_often_as_they_are_named(sde):
+    code, out, _ = sde("-k", "5", "--like", "3,3,9", "--dislike", "12", "--json")
+    assert code == 0
+    params = orjson.loads(out)["params"]
+    assert (params["liked"], params["disliked"]) == ([3, 3, 9], [12])
+
+
+def test_remarks_and_figures_are_told(sde):
+    _, out, err = sde("-k", "6", "--method", "kcenter", "--json")
+    found = orjson.loads(out)
+    assert found["figures"]["covering_radius"] == pytest.approx(float(found["remarks"][0].split("than ")[1].split()[0]), abs=1e-3)
+    _, _, err = sde("-k", "6", "--method", "kcenter")
+    assert "the covering radius" in " ".join(err.split())
+    assert all(len(line) <= 80 for line in err.splitlines())
 
 
 def test_rejected_rows_are_never_chosen_and_accepted_ones_only_when_asked(sde, tickets):
@@ -190,7 +229,15 @@ def test_stratified_keeps_class_shares(sde, tickets):
         (("-k", "5", "--rules", "letter-share", "--quality", "none"), "two sources"),
         (("-k", "5", "--balance", "2"), "balance"),
         (("-k", "5", "--quality", "missing.parquet"), "cannot be read"),
-        ((), "-k"),
+        ((), "How many rows"),
+        (("--tokens", "lots"), "not a number of tokens"),
+        (("--tokens", "0"), "not a number of tokens"),
+        (("-k", "5", "--quota", "billing"), "not a quota"),
+        (("-k", "5", "--quota", "=1"), "no group"),
+        (("-k", "5", "--quota", "billing=much"), "not a quota"),
+        (("-k", "50", "--quota", "billing=1"), "only 30 can be chosen"),
+        (("-k", "5", "--quota-by", "source"), "need a source"),
+        (("-k", "5", "--like", "95"), "no row 95"),
     ],
 )
 def test_requests_that_cannot_be_met_exit_2_with_a_sentence(sde, arguments, said):
@@ -234,5 +281,5 @@ def test_alpaca_gives_five_hundred_rows_far_past_the_dimension(sde, shared_data,
     assert len(set(found["rows"])) == 500
     assert found["coverage"]["proposal"]["mean_quality"] > found["coverage"]["random"]["mean_quality"]
     assert found["coverage"]["proposal"]["spread"] > found["coverage"]["random"]["spread"]
-    assert found["coverage"]["proposal"]["covering_radius"] < found["coverage"]["random"]["covering_radius"]
+    assert found["coverage"]["proposal"]["vendi"] > found["coverage"]["random"]["vendi"]
     assert (tmp_path / "subset.jsonl").read_bytes().count(b"\n") == 500
