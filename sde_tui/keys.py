@@ -164,6 +164,7 @@ KEYS: tuple[Key, ...] = (
     Key("rules", "o", "pack", "Pack…", "Score by the general rules alone, or by those for code, maths, medical texts or reviews too."),
     Key("rules", "m", "method", "Method…", "Choose how to choose: greedy on correlations (default), or the paper's k-DPP sample."),
     Key("rules", "s", "sample", "Sample", "Draw another sample with the next seed, where the method draws."),
+    Key("rules", "t", "compare_rows", "Compare rows", "Say which of two rows is better, scores unseen; hold every rule against your answers."),
     Key("rules", "e", "rule_book", "Rule book", "Describe the task, write rules in plain language or let a model write them, and have it rate rows."),
     Key("rules", "right", "bar_right", "Next bar", "The next bar of the histogram, or column of the square."),
     Key("rules", "left", "bar_left", "Previous bar", "The bar before, or the column before."),

@@ -36,6 +36,7 @@ PARTS: tuple[tuple[str, str], ...] = (
     ("labels", "sde_tui.session_labels:LabelsPart"),
     ("formats", "sde_tui.session_formats:FormatsPart"),
     ("rules", "sde_tui.session_rules:RulesPart"),
+    ("comparisons", "sde_tui.session_comparisons:ComparisonsPart"),
     ("rating", "sde_tui.session_rating:RatingPart"),
     ("rule_book", "sde_tui.session_rule_book:RuleBookPart"),
     ("selection", "sde_tui.session_selection:SelectionPart"),

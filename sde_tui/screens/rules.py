@@ -266,6 +266,14 @@ class RulesScreen(SdeScreen):
             self.bar = None
             self._show_detail()
 
+    def why_not_compare_rows(self) -> str:
+        return self.session.part("comparisons").why_not_run()  # type: ignore[no-any-return]
+
+    def action_compare_rows(self) -> None:
+        from sde_tui.screens.compare_rows import open_comparing
+
+        open_comparing(self)
+
     def action_open_rows(self) -> None:
         name = self.rule
         bar = None if self._map else self.bar

@@ -96,7 +96,7 @@ def test_people_compare_elsewhere_and_their_answers_become_the_truth(run: Run, d
     told = json.loads(run("rules", "compare", data, "--pairs", questions, "--by", "reader", "--json")[1])
     assert (told["answers_taken_in"], told["not_answered"], told["answers"], told["groups"]) == (29, 1, 29, 1)
     assert json.loads(run("rules", "compare", data, "--pairs", questions, "--by", "reader", "--json")[1])["answers_taken_in"] == 0
-    assert "29 answers on 10 of 10 rows, intervals ± 0." in run("rules", "compare", data)[1]
+    assert "29 answers on 10 of 10 rows, ± 0." in run("rules", "compare", data)[1]
     run("rules", "compare", data, "--export", tmp_path / "all.jsonl")
     assert {json.loads(line)["by"] for line in (tmp_path / "all.jsonl").read_text().splitlines()} == {"reader"}
     truth = truth_by_people(open_dataset(str(data)))

@@ -15,6 +15,7 @@ from sde_core.rules.truth.bradley_terry import Strengths, fit_bradley_terry, gro
 from sde_core.rules.truth.comparisons import SKIP, Comparison, ComparisonJournal
 from sde_core.rules.truth.next_pair import DEFAULT_SAMPLE, Asked, NextPair, choose_next_pair, sample_rows, self_agreement
 from sde_core.rules.truth.pairs import JudgedPairs, judged_pairs
+from sde_core.wording import count_of
 
 FEWEST_ROWS = 2
 
@@ -176,13 +177,13 @@ class Comparing:
 
 
 def status_words(status: ComparingStatus) -> str:
-    """For people: "17 answers on 12 of 40 rows, intervals ± 0.14, same answer again 2 of 2"."""
+    """For people: "17 answers on 12 of 40 rows, ± 0.34, 2 groups, same again 1 of 1"."""
     if not status.answers:
-        return f"no answers yet, {status.sample:,} rows to compare"
-    words = [f"{status.answers:,} answer{'s' * (status.answers != 1)} on {status.compared:,} of {status.sample:,} rows"]
-    words += [f"intervals ± {status.half_width:.2f}"]
-    words += [f"{status.groups:,} groups not linked yet"] if status.groups > 1 else []
-    words += [f"same answer again {status.agreed:,} of {status.repeated:,}"] if status.repeated else []
+        return f"no answers yet, {count_of(status.sample, 'row')} to compare"
+    words = [f"{count_of(status.answers, 'answer')} on {status.compared:,} of {status.sample:,} rows"]
+    words += [f"± {status.half_width:.2f}"]
+    words += [f"{status.groups:,} groups"] if status.groups > 1 else []
+    words += [f"same again {status.agreed:,} of {status.repeated:,}"] if status.repeated else []
     return ", ".join(words)
 
 

@@ -90,7 +90,7 @@ def choose_next_pair(
 
 
 def _reason(links: bool, same_prompt: bool) -> str:
-    return ("links rows not yet compared" if links else "most telling") + (", same prompt" if same_prompt else "")
+    return ("links new rows" if links else "most telling pair") + (", same prompt" if same_prompt else "")
 
 
 def _repetition(asked: Sequence[Asked], rng: np.random.Generator) -> NextPair | None:
@@ -105,7 +105,7 @@ def _repetition(asked: Sequence[Asked], rng: np.random.Generator) -> NextPair | 
     if not earlier:
         return None
     one = earlier[int(rng.integers(len(earlier)))]
-    return NextPair(one.right, one.left, "asked again, sides turned", repeated=True)
+    return NextPair(one.right, one.left, "asked before, sides turned", repeated=True)
 
 
 def expected_gain(known: Strengths, first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -1,0 +1,289 @@
+"""Which of two rows is better: one key an answer, without seeing any score; then what the answers say of rows and rules."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Container, Vertical
+from textual.content import Content
+from textual.widgets import Static
+
+from sde_core.visible import visible
+from sde_core.wording import count_of
+from sde_tui.keys import keys_of
+from sde_tui.screens.base import SdeScreen
+from sde_tui.screens.compare_rows_drawing import prompt_lines, result_items, side_lines
+from sde_tui.screens.dialogs import Dialog, NoteScreen
+from sde_tui.session_comparisons import SAMPLE_STEP, ComparisonsPart
+from sde_tui.widgets.bindings import widget_bindings
+from sde_tui.widgets.lines import ItemList, LineList, LineView
+from sde_tui.widgets.spans import Line
+
+_WIDE = 100
+_QUESTION = "Which row is the better one to learn from?"
+_RESULTS = "What your answers say of rules and rows"
+_HINT = "← 1 better   → 2 better   = alike   s skip   u undo   tab other text   r results   esc"
+_HINT_NARROW = "←1 →2 better   = alike   s skip   u undo   tab text   r results   esc leave"
+_HINT_RESULTS = "r back to the pairs   enter rows   + more rows   ! command   esc leave"
+
+
+class TextPane(LineView, inherit_bindings=False):
+    """A text that scrolls up and down; left and right are answers."""
+
+    BINDINGS = widget_bindings(keys_of("record"))
+    SCOPE = "record"
+
+    def __init__(self, id: str) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._lines: Sequence[Line] = ()
+
+    def show_text(self, lines: Sequence[Line]) -> None:
+        """Shows another text from its beginning."""
+        self._lines = lines
+        self.scroll_to(y=0, animate=False, immediate=True)
+        self.lines_changed()
+
+    def line_count(self) -> int:
+        return len(self._lines)
+
+    def line_at(self, y: int, width: int) -> Line:
+        return self._lines[y]
+
+    @property
+    def more(self) -> int:
+        """Lines below the ones in sight."""
+        return max(self.line_count() - self.scroll_offset.y - self.scrollable_content_region.height, 0)
+
+    def action_scroll_lines(self, lines: int) -> None:
+        self.scroll_to(y=max(0, min(self.scroll_offset.y + lines, self.max_scroll_y)), animate=False, immediate=True)
+
+    def action_scroll_pages(self, pages: int) -> None:
+        self.action_scroll_lines(pages * max(self.scrollable_content_region.height - 1, 1))
+
+    def action_scroll_top(self) -> None:
+        self.action_scroll_lines(-self.line_count())
+
+    def action_scroll_bottom(self) -> None:
+        self.action_scroll_lines(self.line_count())
+
+
+class CompareScreen(Dialog[int]):
+    """Two rows and a question; left with a row where the compared rows are to be shown in Records."""
+
+    DEFAULT_CSS = """
+    CompareScreen > Vertical { height: 100%; max-height: 100%; width: 100%; max-width: 100%; }
+    CompareScreen Static { height: 1; }
+    CompareScreen #prompt { height: auto; max-height: 5; background: $panel; scrollbar-background: $panel; }
+    CompareScreen #sides { height: 1fr; layout: vertical; background: $panel; }
+    CompareScreen .side { height: 1fr; background: $panel; }
+    CompareScreen .side > Static { color: $accent; text-style: bold; }
+    CompareScreen .side > TextPane { height: 1fr; background: $panel; scrollbar-background: $panel; }
+    CompareScreen.-wide #sides { layout: horizontal; }
+    CompareScreen.-wide .side { width: 1fr; height: 100%; padding: 0 1; }
+    CompareScreen.-wide #side-2 { border-left: solid $accent 50%; }
+    CompareScreen #results { height: 1fr; max-height: 100%; display: none; background: $panel; scrollbar-background: $panel; }
+    CompareScreen.-results #results { display: block; }
+    CompareScreen.-results #sides { display: none; }
+    CompareScreen.-results #prompt { display: none; }
+    """
+    BINDINGS = [
+        Binding("left,1", "answer('a')", show=False),
+        Binding("right,2", "answer('b')", show=False),
+        Binding("equals_sign", "answer('tie')", show=False),
+        Binding("s", "answer('skip')", show=False),
+        Binding("u", "undo", show=False),
+        Binding("r", "results", show=False),
+        Binding("plus", "more_rows", show=False),
+        Binding("tab,shift+tab", "switch_pane", show=False),
+        Binding("enter", "rows", show=False),
+        Binding("exclamation_mark", "command", show=False),
+        Binding("q,backspace", "leave", show=False),
+    ]
+
+    def __init__(self, part: ComparisonsPart) -> None:
+        super().__init__()
+        self._part = part
+        self._said = ""
+
+    def compose(self) -> ComposeResult:
+        with Vertical():
+            yield Static(Content(_QUESTION), id="question")
+            yield Static(Content(""), classes="hint", id="progress")
+            yield TextPane("prompt")
+            with Container(id="sides"):
+                for number in ("1", "2"):
+                    with Container(id=f"side-{number}", classes="side"):
+                        yield Static(Content(""), id=f"title-{number}")
+                        yield TextPane(f"text-{number}")
+            yield ItemList(id="results")
+            yield Static(Content(""), classes="hint", id="keys")
+
+    def on_mount(self) -> None:
+        self.query_one("#prompt", TextPane).can_focus = False
+        self.set_focus(self.pane("1"))
+        self._part.advance(self.show_pair)
+        self.call_after_refresh(self.show_pair)
+
+    def on_unmount(self) -> None:
+        self._part.close()
+
+    def on_resize(self) -> None:
+        self.set_class(self.size.width >= _WIDE, "-wide")
+        self.call_after_refresh(self._show_all)
+
+    def pane(self, number: str) -> TextPane:
+        """The text of one side."""
+        return self.query_one(f"#text-{number}", TextPane)
+
+    @property
+    def showing_results(self) -> bool:
+        """Whether the results stand in place of the pair."""
+        return self.has_class("-results")
+
+    # ---- drawing
+
+    def _show_all(self) -> None:
+        if self.showing_results:
+            self._show_results()
+        else:
+            self.show_pair()
+
+    def show_pair(self) -> None:
+        """The pair to judge, or that there is none."""
+        if not self.is_attached:
+            return
+        self._show_frame()
+        sides = self._part.sides()
+        prompt = self.query_one("#prompt", TextPane)
+        if sides is None:
+            waiting = "Every pair of these rows was compared: + takes in more rows, r shows the results." if self._part.all_asked else ""
+            prompt.styles.height = 0
+            self.pane("1").show_text([[(waiting, "accent")]])
+            self.pane("2").show_text([])
+            self._show_titles()
+            return
+        same = sides[0].prompt == sides[1].prompt
+        lines = prompt_lines(sides[0].prompt, self._width(prompt)) if same and sides[0].prompt else []
+        prompt.styles.height = min(len(lines), 5)
+        prompt.show_text(lines)
+        for number, side in zip(("1", "2"), sides, strict=True):
+            pane = self.pane(number)
+            pane.show_text(side_lines(side, self._width(pane), with_prompt=not same))
+        self.set_focus(self.pane("1"))
+        self.call_after_refresh(self._show_titles)
+
+    def _width(self, pane: TextPane) -> int:
+        return max((pane.scrollable_content_region.width or 74) - 1, 10)
+
+    def _show_titles(self) -> None:
+        if not self.is_attached:
+            return
+        has_pair = self._part.pair is not None
+        for number, arrow in (("1", "←"), ("2", "→")):
+            pane = self.pane(number)
+            more = f"   ↓ {count_of(pane.more, 'more line')}" + (" (here)" if pane.has_focus else " (tab)") if pane.more else ""
+            self.query_one(f"#title-{number}", Static).update(Content(f"{number} {arrow}{more}" if has_pair else ""))
+
+    def _show_frame(self) -> None:
+        words = self._part.progress_words()
+        if self._part.read_only:
+            words = f"read-only, another sde compares or the folder cannot be written; {words}"
+        why = f" ({self._part.pair.reason})" if self._part.pair is not None and not self.showing_results else ""
+        self.query_one("#question", Static).update(Content(_RESULTS if self.showing_results else f"{_QUESTION}{why}"))
+        self.query_one("#progress", Static).update(Content(self._said or words))
+        keys = _HINT_RESULTS if self.showing_results else _HINT if self.size.width >= _WIDE else _HINT_NARROW
+        self.query_one("#keys", Static).update(Content(keys))
+
+    def on_descendant_focus(self) -> None:
+        self._show_titles()
+
+    def _say(self, words: str) -> None:
+        self._said = visible(words)
+        self._show_frame()
+        self._said = ""
+
+    # ---- answering
+
+    def action_answer(self, winner: str) -> None:
+        if self.showing_results or self._part.pair is None:
+            return
+        if not self._part.answer(winner, self.show_pair):
+            self._say("That answer could not be written: another sde has these comparisons open, or the folder is read-only.")
+
+    def action_undo(self) -> None:
+        if self.showing_results:
+            self.action_results()
+        if not self._part.undo(self._undone):
+            self._say("There is no answer to take back.")
+
+    def _undone(self) -> None:
+        self.show_pair()
+        self._say("Taken back; here is the pair again.")
+
+    def action_more_rows(self) -> None:
+        if self.showing_results:
+            self.action_results()
+        self._part.more_rows(self._more)
+
+    def _more(self) -> None:
+        self.show_pair()
+        status = self._part.status
+        self._say(f"{status.sample:,} rows to compare now, at most {SAMPLE_STEP} more." if status is not None else "")
+
+    def action_switch_pane(self) -> None:
+        if not self.showing_results:
+            self.set_focus(self.pane("2" if self.pane("1").has_focus else "1"))
+
+    # ---- results
+
+    def action_results(self) -> None:
+        if self.showing_results:
+            self.remove_class("-results")
+            self.set_focus(self.pane("1"))
+            self.call_after_refresh(self.show_pair)
+        elif not self._part.answered:
+            self._say("Nothing is compared yet: answer some pairs first.")
+        elif self._part.results is not None:
+            self._open_results()
+        else:
+            self._part.find_results(self._open_results)
+
+    def _open_results(self) -> None:
+        if self.is_attached:
+            self.add_class("-results")
+            self.set_focus(self.query_one("#results", ItemList))
+            self.call_after_refresh(self._show_results)
+
+    def _show_results(self) -> None:
+        results, listed = self._part.results, self.query_one("#results", ItemList)
+        if results is not None:
+            listed.set_items(result_items(results, self._part.row_text, listed.size.width or 76))
+            listed.scroll_to(y=0, animate=False, immediate=True)
+        self._show_frame()
+
+    def on_line_list_chosen(self, event: LineList.Chosen) -> None:
+        event.stop()
+        self.action_rows()
+
+    def action_rows(self) -> None:
+        value = self.query_one("#results", ItemList).value
+        if self.showing_results and value is not None:
+            self.dismiss(value[1])
+
+    def action_command(self) -> None:
+        command = self._part.command_line()
+        self.app.copy_to_clipboard(command)
+        self.app.push_screen(NoteScreen("Copied", visible(f"$ {command}")))
+
+
+def open_comparing(screen: SdeScreen) -> None:
+    """Opens the screen over another; a row chosen in it is shown in Records."""
+    part: ComparisonsPart = screen.session.part("comparisons")
+
+    def left(row: int | None) -> None:
+        if row is not None:
+            part.drill(row, screen=screen.NAME)
+
+    part.open(lambda: screen.app.push_screen(CompareScreen(part), left))

@@ -1,0 +1,175 @@
+"""Comparing rows by key: t on screen 6."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from sde_core.project import Project
+from sde_core.rules.truth import ComparisonJournal
+from sde_tui.screens.compare_rows import CompareScreen
+from sde_tui.screens.compare_rows_drawing import interval_bar
+
+HOSTILE = "\x1b]52;c;aGk=\x07[/INST] [red]Pear[/red]"
+
+
+def write(path, rows):
+    path.write_text("".join(json.dumps({"instruction": prompt, "output": answer}) + "\n" for prompt, answer in rows), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def data(tmp_path):
+    rows = [(f"Explain tide {number}.", f"Tide {number}: " + "The moon pulls the sea. " * (number + 1)) for number in range(6)]
+    return write(tmp_path / "rows.jsonl", rows)
+
+
+def journal_of(path):
+    return ComparisonJournal.open(Project.of(str(path)).comparisons_path, writing=False).comparisons
+
+
+async def opened(sde):
+    await sde.press("6", "t")
+    assert isinstance(sde.app.screen, CompareScreen)
+
+
+def shown_numbers(sde):
+    """The tides that stand left and right."""
+    sides = sde.session.part("comparisons").sides()
+    return [int(side.answer.split(":")[0].removeprefix("Tide ")) for side in sides]
+
+
+async def test_each_answer_is_one_key_and_on_the_disk(open_app, data):
+    async with open_app(data) as sde:
+        await opened(sde)
+        assert "Which row is the better one to learn from?" in sde.text
+        assert "no answers yet, 6 rows to compare" in sde.text
+        for key, winner in (("left", "a"), ("right", "b"), ("equals_sign", "tie"), ("s", "skip"), ("1", "a"), ("2", "b")):
+            before = shown_numbers(sde)
+            await sde.press(key)
+            one = journal_of(data)[-1]
+            assert one.winner == winner
+            assert [sde.session.dataset.row_of_key(one.a), sde.session.dataset.row_of_key(one.b)] == before
+            assert shown_numbers(sde) != before
+        assert "5 answers on" in sde.text
+
+
+async def test_undo_brings_the_same_pair_back(open_app, data):
+    async with open_app(data) as sde:
+        await opened(sde)
+        before = shown_numbers(sde)
+        await sde.press("1", "u")
+        assert not journal_of(data)
+        assert shown_numbers(sde) == before
+        assert "Taken back" in sde.text
+        await sde.press("u")
+        assert "There is no answer to take back." in sde.text
+
+
+async def test_no_score_is_shown_while_judging(open_app, data):
+    async with open_app(data) as sde:
+        await opened(sde)
+        await sde.press("1", "2")
+        assert "0." not in sde.text.replace("± 0.", "")
+        assert "quality" not in sde.text
+        sde.golden("compare_rows")
+
+
+async def test_the_results_rank_rows_and_hold_rules_against_the_answers(open_app, data):
+    async with open_app(data) as sde:
+        await opened(sde)
+        await sde.press("r")
+        assert "Nothing is compared yet" in sde.text
+        for _ in range(12):
+            left, right = shown_numbers(sde)
+            await sde.press("1" if left > right else "2")
+        await sde.press("r")
+        assert "What your answers say of rules and rows" in sde.text
+        longer = next(line for line in sde.lines if "longer is better" in line)
+        assert longer.split()[longer.split().index("better") + 1] == "1.00"
+        assert "▲" in longer
+        truth = sde.session.part("comparisons").results.truth
+        assert truth.rows[truth.values.argmax()] == 5
+        await sde.press("r")
+        assert "Which row is the better one" in sde.text
+        await sde.press("r", "enter")
+        assert sde.app.current_mode == "records"
+        assert list(sde.session.records.view.rows) == truth.rows[truth.values.argsort(kind="stable")[::-1]].tolist()
+
+
+async def test_a_prompt_that_both_answer_stands_once_above(open_app, tmp_path):
+    async with open_app(write(tmp_path / "two.jsonl", [("Name a fruit.", "Pear."), ("Name a fruit.", "Iron.")])) as sde:
+        await opened(sde)
+        assert sde.text.count("Name a fruit.") == 1
+        assert "same prompt" in sde.text
+        await sde.press("1")
+        assert "Every pair of these rows was compared" in sde.text
+        await sde.press("1", "s")
+        assert len(journal_of(tmp_path / "two.jsonl")) == 1
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
+async def test_long_and_hostile_texts_are_shown_safely_and_scroll(open_app, tmp_path, size):
+    rows = [
+        (f"Fruit? {HOSTILE}", f"{HOSTILE} " + "very long words " * 3000),
+        (f"Other {HOSTILE}", "\n".join(f"line {number}" for number in range(500))),
+    ]
+    async with open_app(write(tmp_path / "long.jsonl", rows), size=size) as sde:
+        await opened(sde)
+        assert "\x1b" not in sde.text
+        assert "[/INST] [red]Pear[/red]" in sde.text
+        assert "more lines (here)" in sde.text and "more lines (tab)" in sde.text
+        top = sde.text
+        await sde.press("j", "pagedown")
+        assert sde.text != top
+        await sde.press("g")
+        assert sde.text == top
+        await sde.press("tab", "G")
+        assert "line 499" in sde.text or "more characters are not shown here" in sde.text
+        assert max(map(len, sde.lines)) <= size[0]
+        assert "esc" in sde.lines[-2]
+
+
+async def test_a_sample_grows_by_key(open_app, tmp_path):
+    rows = [(f"Question {number}?", f"Answer {number}.") for number in range(60)]
+    async with open_app(write(tmp_path / "many.jsonl", rows)) as sde:
+        await opened(sde)
+        assert "40 rows to compare" in sde.text
+        await sde.press("plus")
+        assert "50 rows to compare now" in sde.text
+
+
+async def test_another_process_that_compares_is_told_of(open_app, data):
+    async with open_app(data) as sde:
+        other = ComparisonJournal.open(Project.of(str(data)).created().comparisons_path)
+        other.take_sample(sde.session.dataset.keys().tolist(), seed=0)
+        await opened(sde)
+        assert "read-only" in sde.text
+        await sde.press("1")
+        assert "could not be written" in sde.text
+        assert not journal_of(data)
+        other.close()
+
+
+async def test_leaving_gives_the_journal_back_and_coming_back_goes_on(open_app, data):
+    async with open_app(data) as sde:
+        await opened(sde)
+        await sde.press("1", "q")
+        assert sde.app.current_mode == "rules"
+        journal = ComparisonJournal.open(Project.of(str(data)).comparisons_path)
+        assert not journal.read_only
+        journal.close()
+        await sde.press("t")
+        assert "1 answer on 2 of 6 rows" in sde.text
+
+
+async def test_one_row_is_nothing_to_compare(open_app, tmp_path):
+    async with open_app(write(tmp_path / "one.jsonl", [("Only one.", "Row.")])) as sde:
+        await sde.press("6", "t")
+        assert "no two different rows" in sde.flashed
+
+
+@pytest.mark.parametrize(("interval", "bar"), [((0.5, 0.0, 1.0), "─────●────"), ((0.0, 0.0, 0.0), "●·········"), ((1.0, 0.8, 1.0), "········─●")])
+def test_intervals_as_bars(interval, bar):
+    assert interval_bar(*interval, cells=10) == bar
