@@ -26,17 +26,17 @@ class WithinBudget:
     """
 
     def __init__(self, inner: Selector) -> None:
-        self._inner = inner
+        self.inner = inner
 
     @property
     def name(self) -> str:
         """As `--method` takes it."""
-        return self._inner.name
+        return self.inner.name
 
     @property
     def definition(self) -> str:
         """What it chooses, in one sentence."""
-        return self._inner.definition
+        return self.inner.definition
 
     def choose(self, pool: Pool, params: SelectionParams, cancel: Cancel, progress: Progress) -> Choice:
         """Rows of the inner selector.
@@ -50,7 +50,7 @@ class WithinBudget:
 
     def _of_size(self, pool: Pool, params: SelectionParams, k: int, cancel: Cancel, progress: Progress) -> Choice:
         within = pool if pool.groups is None else replace(pool, quota=quota_for(pool, params, k))
-        return choose_within(self._inner, within, replace(params, k=k), cancel, progress)
+        return choose_within(self.inner, within, replace(params, k=k), cancel, progress)
 
     def _of_tokens(self, pool: Pool, params: SelectionParams, budget: int, cancel: Cancel, progress: Progress) -> Choice:
         tokens = _counted(pool)

@@ -28,6 +28,9 @@ QUALITY_SPREAD = 4
 SINGLE_PRECISION_ERROR = 4e-6
 """Error of q in single precision, relative to the q it was last computed from in full."""
 
+CHECKPOINTS = 8
+"""States kept on the way to a solution, so that a later one can go on from the middle: 96 bytes a row in all."""
+
 REBASE_RATIO = 64
 """q is computed in full again once it has fallen to this part of its base, before the error could hide it."""
 
@@ -66,17 +69,30 @@ class DppObjective:
         vectors: Of the rows it is about, float32[n, d] of unit norm.
         offsets: What quality adds to the gain of each, float64[n].
         chosen: The rows chosen so far, shared with the parts of this objective.
-        spread: The q of each row, float32[n]; None where nothing is chosen.
+        spread: The q of each row, float32[n]; None where nothing is chosen. Written to.
+        base: The q of each row when it was last computed in full; None for `spread`. Written to.
     """
 
     tie_tolerance = 1e-9
 
-    def __init__(self, vectors: Vectors, offsets: npt.NDArray[np.float64], chosen: ChosenRows, spread: Vectors | None = None) -> None:
+    def __init__(
+        self,
+        vectors: Vectors,
+        offsets: npt.NDArray[np.float64],
+        chosen: ChosenRows,
+        spread: Vectors | None = None,
+        base: Vectors | None = None,
+    ) -> None:
         self._vectors = vectors
         self._offsets = offsets
         self._chosen = chosen
         self._spread = _first_spread(vectors, chosen.volume.ridge) if spread is None else spread
-        self._base = self._spread.copy()
+        self._base = self._spread.copy() if base is None else base
+
+    @property
+    def spread_and_base(self) -> tuple[Vectors, Vectors]:
+        """What is known of each row: its q, and the q it was last computed in full, float32[n] each."""
+        return self._spread, self._base
 
     def chosen_count(self) -> int:
         """How many rows were added."""
@@ -113,9 +129,7 @@ class DppObjective:
 
     def part(self, places: Positions, vectors: Vectors) -> DppObjective:
         """The same objective for these rows alone."""
-        part = DppObjective(vectors, self._offsets[places], self._chosen, self._spread[places])
-        part._base = self._base[places]
-        return part
+        return DppObjective(vectors, self._offsets[places], self._chosen, self._spread[places], self._base[places])
 
     def take_back(self, places: Positions, part: Objective, within: Places = EVERY) -> None:
         """Keeps what a part knows of its rows `within`, which are `places` here."""
@@ -158,8 +172,13 @@ class ChosenRows:
 
     def add(self, vector: Vectors) -> None:
         """Adds a row of unit norm, float32[d]."""
-        self.vectors.append(vector)
+        self.vectors.extend(vector[None])
         self.volume.add(unit_rows(vector[None])[0])
+
+    def add_all(self, vectors: Vectors) -> None:
+        """Adds rows of unit norm, float32[m, d], one after the other."""
+        self.vectors.extend(vectors)
+        self.volume.add_all(unit_rows(vectors))
 
     def spread(self, block: Vectors) -> Vectors:
         """The q of each row of `block`, float32[b]."""
@@ -198,16 +217,108 @@ class QualityDiversityDpp:
 
         The locked rows too stand in the order of their gains, so that locking what was chosen changes nothing.
         """
-        if params.balance >= 1:
-            return _by_quality(pool, params)
-        offsets = quality_offsets(pool.quality, params.balance, pool.plain_quality)
-        objective = DppObjective(pool.vectors, offsets, ChosenRows(pool.vectors.shape[1], params.ridge))
+        return greedy_map(pool, params, cancel, progress)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What was known of all rows when some were chosen; 12 bytes a row.
+
+    Attributes:
+        count: How many rows were chosen.
+        seen: How many of them the q of each row takes into account, int32[n].
+        spread: q, float32[n].
+        base: q when it was last computed in full, float32[n].
+    """
+
+    count: int
+    seen: npt.NDArray[np.int32]
+    spread: Vectors
+    base: Vectors
+
+
+class Checkpoints:
+    """At most `CHECKPOINTS` checkpoints, spread over the course of a choice.
+
+    Args:
+        k: How many rows are to be chosen.
+        kept: Earlier ones of the same choice.
+    """
+
+    def __init__(self, k: int, kept: tuple[Checkpoint, ...] = ()) -> None:
+        self._apart = max(1, k // CHECKPOINTS)
+        self.kept = list(kept)
+
+    def keep(self, objective: DppObjective, seen: npt.NDArray[np.int32], *, last: bool = False) -> None:
+        """Keeps the present state where it is far enough from the last one kept, or is the last."""
+        count = objective.chosen_count()
+        since = count - (self.kept[-1].count if self.kept else 0)
+        if since >= self._apart or (last and since):
+            spread, base = objective.spread_and_base
+            self.kept.append(Checkpoint(count, seen.copy(), spread.copy(), base.copy()))
+        while len(self.kept) > CHECKPOINTS:
+            gaps = np.diff([0, *(checkpoint.count for checkpoint in self.kept)])
+            del self.kept[int(np.argmin(gaps[:-1]))]
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """The first picks of a choice that are known already.
+
+    Attributes:
+        positions: In order, the locked ones first and all of them among these, int64[m].
+        checkpoints: States on the way to them, the earliest first.
+        only_repeats_since: See `LazyGreedy`.
+    """
+
+    positions: Positions
+    checkpoints: tuple[Checkpoint, ...]
+    only_repeats_since: int | None
+
+
+def greedy_map(
+    pool: Pool, params: SelectionParams, cancel: Cancel, progress: Progress, begun: Begun | None = None, *, remember: bool = False
+) -> tuple[Choice, Begun | None]:
+    """The rows of `QualityDiversityDpp.choose`.
+
+    Args:
+        pool: What is chosen from.
+        params: What is asked.
+        cancel: Stops the work.
+        progress: In rows chosen.
+        begun: Picks to go on from, which must be the first picks of this very choice.
+        remember: Whether to keep checkpoints.
+
+    Returns:
+        The choice, and what to go on from another time; None where quality alone orders the rows.
+    """
+    if params.balance >= 1:
+        return _by_quality(pool, params), None
+    chosen_rows = ChosenRows(pool.vectors.shape[1], params.ridge)
+    offsets = quality_offsets(pool.quality, params.balance, pool.plain_quality)
+    state = begun.checkpoints[-1] if begun is not None and begun.checkpoints else None
+    known = (None, None) if state is None else (state.spread.copy(), state.base.copy())
+    objective = DppObjective(pool.vectors, offsets, chosen_rows, *known)
+    if begun is None:
         locked = LazyGreedy(pool.vectors, objective, pool.locked, pool.priority, cancel)
-        chosen = list(locked.choose(len(pool.locked), progress, params.k))
-        repeats = _repeats_chosen(objective, params.max_similarity)
-        greedy = LazyGreedy(pool.vectors, objective, pool.open_positions(), pool.priority, cancel, repeats)
-        chosen += filling(greedy.choose(params.k - len(chosen), progress, params.k), pool, greedy.close)
-        return Choice(np.asarray(chosen, dtype=np.int64), ("",) * len(chosen))
+        chosen, since = list(locked.choose(len(pool.locked), progress, params.k)), None
+    else:
+        chosen_rows.add_all(pool.vectors[begun.positions])
+        chosen, since = begun.positions.tolist(), begun.only_repeats_since
+    checkpoints = Checkpoints(params.k, () if begun is None else begun.checkpoints)
+    free = pool.open_positions()
+    greedy = LazyGreedy(
+        pool.vectors, objective, free if begun is None else free[~np.isin(free, begun.positions)], pool.priority, cancel,
+        _repeats_chosen(objective, params.max_similarity if since is None else 1.0),
+        seen=None if state is None else state.seen.copy(),
+        redrawn=(lambda seen: checkpoints.keep(objective, seen)) if remember else lambda _: None,
+    )  # fmt: skip
+    chosen += filling(greedy.choose(params.k - len(chosen), progress, params.k), pool, greedy.close)
+    if remember:
+        checkpoints.keep(objective, greedy.settled(), last=True)
+    positions = np.asarray(chosen, dtype=np.int64)
+    so_far = Begun(positions, tuple(checkpoints.kept), greedy.only_repeats_since if since is None else since)
+    return Choice(positions, ("",) * len(chosen)), so_far
 
 
 def _repeats_chosen(objective: DppObjective, max_similarity: float) -> Callable[[int], bool]:

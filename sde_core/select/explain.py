@@ -56,7 +56,7 @@ def figures_of(pool: Pool, chosen: Positions, params: SelectionParams, cancel: C
     exact = unit_rows(pool.vectors[chosen])
     volume = ChosenVolume(pool.vectors.shape[1], params.ridge)
     offsets = quality_offsets(pool.quality, params.balance, pool.plain_quality)[chosen]
-    gains = offsets + volume.add_all(exact)
+    gains = offsets + volume.add_all(exact)[0]
     nearest, similarity = nearest_before(pool.vectors[chosen], cancel)
     quality = given_quality(pool)
     ordered = np.sort(quality)

@@ -101,6 +101,9 @@ class _Hot:
 class LazyGreedy:
     """Chooses one position after the other.
 
+    Attributes:
+        only_repeats_since: How many rows were chosen when nothing but repeats was left; None while that is not so.
+
     Args:
         vectors: float32[n, d].
         objective: May already hold additions (the locked rows).
@@ -108,6 +111,8 @@ class LazyGreedy:
         priority: int64[n]; among equal gains the lowest goes first.
         cancel: Stops the work.
         repeats: Says which rows to pass over while any other is left.
+        seen: How many additions the gains of each position take into account, int32[n]; None for none. Written to.
+        redrawn: Called with `seen` whenever all gains known are the objective's.
     """
 
     def __init__(
@@ -118,6 +123,9 @@ class LazyGreedy:
         priority: Positions,
         cancel: Cancel,
         repeats: Callable[[int], bool] = lambda _: False,
+        *,
+        seen: npt.NDArray[np.int32] | None = None,
+        redrawn: Callable[[npt.NDArray[np.int32]], None] = lambda _: None,
     ) -> None:
         self._vectors = vectors
         self._objective = objective
@@ -125,7 +133,9 @@ class LazyGreedy:
         self._cancel = cancel
         self._repeats = repeats
         self._passed_over: list[int] = []
-        self._seen = np.zeros(len(vectors), dtype=np.int32)
+        self._redrawing = redrawn
+        self.only_repeats_since: int | None = None
+        self._seen = np.zeros(len(vectors), dtype=np.int32) if seen is None else seen
         self._bound = np.full(len(vectors), -np.inf)
         self._bound[open_positions] = objective.bounds(open_positions)[1]
         self._open = len(open_positions)
@@ -164,6 +174,7 @@ class LazyGreedy:
     def _reopened(self) -> bool:
         """Lets the rows passed over back in once nothing else is left."""
         again = np.asarray(self._passed_over, dtype=np.int64)
+        self.only_repeats_since = self._objective.chosen_count() if len(again) else None
         self._passed_over, self._repeats = [], lambda _: False
         self._bound[again] = self._objective.bounds(again)[1]
         self._open, self._hot = len(again), None
@@ -199,7 +210,7 @@ class LazyGreedy:
 
     def _redrawn(self) -> _Hot:
         """Draws the hot rows anew: afterwards they hold the highest present gains of all."""
-        self._cool()
+        self._redrawing(self.settled())
         size = min(HOT_ROWS, self._open)
         top = _highest(self._bound, min(2 * size, self._open))
         self._bring_up_to_date(top)
@@ -222,14 +233,14 @@ class LazyGreedy:
         self._hot = _Hot(positions, vectors, self._objective.part(positions, vectors), edge)
         return self._hot
 
-    def _cool(self) -> None:
-        """Keeps what is known of the hot rows that are still open."""
-        if self._hot is None:
-            return
-        hot, self._hot = self._hot, None
-        self._objective.take_back(hot.positions, hot.gains)
-        self._seen[hot.positions] = hot.since
-        self._bound[hot.positions] = np.minimum(hot.gains.bounds(EVERY)[1], self._bound[hot.positions])
+    def settled(self) -> npt.NDArray[np.int32]:
+        """Gives what is known of the hot rows back to the objective; returns how many additions each gain takes into account."""
+        if self._hot is not None:
+            hot, self._hot = self._hot, None
+            self._objective.take_back(hot.positions, hot.gains)
+            self._seen[hot.positions] = hot.since
+            self._bound[hot.positions] = np.minimum(hot.gains.bounds(EVERY)[1], self._bound[hot.positions])
+        return self._seen
 
     def _bring_up_to_date(self, positions: Positions) -> None:
         now = self._objective.chosen_count()

@@ -7,7 +7,7 @@ two of them in a row tell which rows came in and which left, with the gains then
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -15,7 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from sde_core.progress import Cancel, Progress
-from sde_core.select.dpp import quality_offsets
+from sde_core.select.budget import WithinBudget
+from sde_core.select.continued import ContinuedDpp, Course
+from sde_core.select.dpp import QualityDiversityDpp, quality_offsets
 from sde_core.select.protocol import Choice, Pool, Positions, Selection, SelectionParams, Selector, positions_of
 from sde_core.select.volume import log_volume_gains, square_root_of_precision, unit_rows
 
@@ -97,7 +99,8 @@ class Solution:
         pool: What they were chosen from.
         change: How the request differed from the one before; None for a first one.
         moves: Rows that came in, then rows that left, by rank.
-        kept: How many of the first picks were known to stay as they are.
+        kept: How many of the first picks were known to stay as they are, without choosing again.
+        course: What the next solution goes on from; None where that has to be solved afresh.
     """
 
     selection: Selection
@@ -105,6 +108,7 @@ class Solution:
     change: Change | None = None
     moves: tuple[RowMove, ...] = ()
     kept: int = 0
+    course: Course | None = None
 
     @cached_property
     def chosen(self) -> Positions:
@@ -162,16 +166,22 @@ class Solution:
 
 
 class RecordingSelector:
-    """A selector that keeps the pool it was given, so that the solution can be argued with afterwards.
+    """A selector that keeps the pool it was given, and goes on from an earlier course where it is the DPP.
+
+    Attributes:
+        pool: What was chosen from; None before anything was.
 
     Args:
         inner: The selector that chooses.
-        before: The solution to go on from.
+        course: The course to go on from.
     """
 
-    def __init__(self, inner: Selector, before: Solution | None) -> None:
+    def __init__(self, inner: Selector, course: Course | None) -> None:
         self._inner = inner
-        self._before = before
+        self._dpp: ContinuedDpp | None = None
+        if isinstance(inner, WithinBudget) and isinstance(inner.inner, QualityDiversityDpp):
+            self._dpp = ContinuedDpp(inner.inner, course)
+            self._inner = WithinBudget(self._dpp)
         self.pool: Pool | None = None
 
     @property
@@ -181,8 +191,18 @@ class RecordingSelector:
 
     @property
     def definition(self) -> str:
-        """What it maximises, in one sentence."""
+        """What it chooses, in one sentence."""
         return self._inner.definition
+
+    @property
+    def course(self) -> Course | None:
+        """The course to go on from another time; None where there is none."""
+        return None if self._dpp is None else self._dpp.course
+
+    @property
+    def kept(self) -> int:
+        """How many picks were known without choosing."""
+        return 0 if self._dpp is None else self._dpp.kept
 
     def choose(self, pool: Pool, params: SelectionParams, cancel: Cancel, progress: Progress) -> Choice:
         """What the inner selector chooses."""
@@ -193,11 +213,14 @@ class RecordingSelector:
 def resolve(propose: Callable[[Callable[[Selector], Selector]], Selection], before: Solution | None = None) -> Solution:
     """Solves a request, going on from the solution before it.
 
-    The rows are those of solving afresh, whatever was solved before.
+    The rows are those of solving afresh, whatever was solved before. Without quotas the DPP keeps the first picks that the change cannot have
+    touched: all of them for fewer rows, those before the first banned one, those before the first that a row let in or risen in quality beats. A
+    change of locked rows, of the balance, of the similarity or of the seed is solved afresh, as every other method is. A solution holds up to
+    96 bytes for each row of the pool besides the pool itself.
 
     Args:
         propose: Calls `sde_core.select.select` with what it is given as `through`.
-        before: The last solution of the same rows; None for a first one.
+        before: The last solution; None for a first one. It is left as it is, so that any earlier solution can be gone on from.
 
     Raises:
         UsageError: When the request cannot be met as it stands.
@@ -206,18 +229,18 @@ def resolve(propose: Callable[[Callable[[Selector], Selector]], Selection], befo
     recorders: list[RecordingSelector] = []
 
     def through(selector: Selector) -> Selector:
-        recorders.append(RecordingSelector(selector, before))
+        recorders.append(RecordingSelector(selector, None if before is None else before.course))
         return recorders[-1]
 
     selection = propose(through)
-    pool = recorders[-1].pool
-    if pool is None:
+    recorder = recorders[-1]
+    if recorder.pool is None:
         raise ValueError("propose did not choose through the selector it was given")
-    solution = Solution(selection, pool)
-    if before is None or not np.array_equal(before.pool.rows, pool.rows):
+    solution = Solution(selection, recorder.pool, kept=min(recorder.kept, len(selection.picks)), course=recorder.course)
+    if before is None or not np.array_equal(before.pool.rows, solution.pool.rows):
         return solution
     change = change_between(before, solution)
-    return Solution(selection, pool, change, moves_between(before, solution, change))
+    return replace(solution, change=change, moves=moves_between(before, solution, change))
 
 
 def change_between(before: Solution, now: Solution) -> Change:

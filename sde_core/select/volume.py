@@ -65,23 +65,26 @@ class ChosenVolume:
             self._flush()
         return float(self.log_novelty(spread))
 
-    def add_all(self, vectors: FloatMatrix) -> npt.NDArray[np.float64]:
-        """Adds unit vectors, float64[m, d], one after the other; returns what each added, float64[m].
+    def add_all(self, vectors: FloatMatrix) -> tuple[npt.NDArray[np.float64], FloatMatrix]:
+        """Adds unit vectors, float64[m, d], one after the other.
 
         Over a block the determinant lemma gives det(I + X_bPX_bᵀ), whose Cholesky factor has the factors 1 + q of its rows on its diagonal, squared.
+
+        Returns:
+            What each added, float64[m], and its v, float64[m, d].
         """
-        gains = np.empty(len(vectors))
+        gains, directions = np.empty(len(vectors)), np.empty_like(vectors)
         for start in range(0, len(vectors), FLUSH_EVERY):
             self._flush()
-            block = vectors[start : start + FLUSH_EVERY]
+            block, part = vectors[start : start + FLUSH_EVERY], slice(start, start + FLUSH_EVERY)
             image = self._precision @ block.T
             lower = np.linalg.cholesky(np.eye(len(block)) + block @ image)
-            gains[start : start + len(block)] = 2 * np.log(np.diag(lower)) + self.log_floor
-            half = np.linalg.solve(lower, image.T)
-            self._precision -= half.T @ half
+            gains[part] = 2 * np.log(np.diag(lower)) + self.log_floor
+            directions[part] = np.linalg.solve(lower, image.T)
+            self._precision -= directions[part].T @ directions[part]
             self.count += len(block)
-            self._recent += list(half.astype(np.float32))
-        return gains
+            self._recent += list(directions[part].astype(np.float32))
+        return gains, directions
 
     def directions(self, since: int) -> npt.NDArray[np.float32] | None:
         """The vectors v of the additions from number `since` on, float32[b, d]; None once d of them have passed, when `root` is cheaper."""
@@ -146,12 +149,13 @@ class GrowingMatrix:
         self._held = np.empty((64, dimension), dtype=np.float32)
         self._count = 0
 
-    def append(self, row: npt.NDArray[np.float32]) -> None:
-        """Adds one row."""
-        if self._count == len(self._held):
+    def extend(self, rows: npt.NDArray[np.float32]) -> None:
+        """Adds rows, float32[m, d]."""
+        count = self._count + len(rows)
+        while count > len(self._held):
             self._held = np.concatenate([self._held, np.empty_like(self._held)])
-        self._held[self._count] = row
-        self._count += 1
+        self._held[self._count : count] = rows
+        self._count = count
 
     def rows(self) -> npt.NDArray[np.float32]:
         """All rows, a view float32[n, d]."""

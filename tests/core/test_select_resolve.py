@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sde_core.proposal import proposed, resolved
-from sde_core.select import RowFeatures, SelectionParams
+from sde_core.select import RowFeatures, SelectionParams, lazy_greedy
 
 
 def features(n: int, d: int, seed: int = 0, copies: int = 0) -> RowFeatures:
@@ -135,15 +135,76 @@ def changed(kind: str, known: RowFeatures, params: SelectionParams, chosen: tupl
     return known, replace(params, locked=tuple(sorted(locked)), banned=tuple(sorted(banned)))
 
 
-@settings(max_examples=40)
-@given(kinds=st.lists(st.sampled_from(CHANGES), min_size=1, max_size=12), seed=st.integers(0, 999), copies=st.sampled_from([0, 30]))
-def test_any_sequence_of_changes_gives_the_rows_of_solving_afresh(kinds, seed, copies):
+@settings(max_examples=60)
+@given(
+    kinds=st.lists(st.sampled_from(CHANGES), min_size=1, max_size=12),
+    seed=st.integers(0, 999),
+    copies=st.sampled_from([0, 30]),
+    k=st.sampled_from([25, 115]),
+    hot_rows=st.sampled_from([8, 2048]),
+)
+def test_any_sequence_of_changes_gives_the_rows_of_solving_afresh(kinds, seed, copies, k, hot_rows):
     rng = np.random.default_rng(seed)
-    known, params = features(150, 6, seed, copies), SelectionParams(25)
-    solution = resolved(known, params)
-    for kind in kinds:
-        known, params = changed(kind, known, params, solution.selection.rows, rng)
-        solution = resolved(known, params, solution)
-        afresh = proposed(known, params)
-        assert solution.selection.rows == afresh.rows
-        assert [pick.gain for pick in solution.selection.picks] == pytest.approx([pick.gain for pick in afresh.picks], abs=1e-9)
+    known, params = features(150, 6, seed, copies), SelectionParams(k)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lazy_greedy, "HOT_ROWS", hot_rows)
+        solution = resolved(known, params)
+        for kind in kinds:
+            known, params = changed(kind, known, params, solution.selection.rows, rng)
+            solution = resolved(known, params, solution)
+            afresh = proposed(known, params)
+            assert solution.selection.rows == afresh.rows
+            assert [pick.gain for pick in solution.selection.picks] == pytest.approx([pick.gain for pick in afresh.picks], abs=1e-9)
+
+
+class TestWhatStays:
+    """How many picks are known without choosing again."""
+
+    known = features(600, 12, seed=5)
+    params = SelectionParams(200)
+    before = resolved(known, params)
+
+    def test_nothing_of_a_first_solution(self):
+        assert self.before.kept == 0
+
+    def test_all_where_nothing_changed_or_fewer_rows_are_wanted(self):
+        assert resolved(self.known, self.params, self.before).kept == 200
+        assert resolved(self.known, replace(self.params, k=80), self.before).kept == 80
+
+    def test_what_was_chosen_is_still_known_after_asking_for_fewer(self):
+        fewer = resolved(self.known, replace(self.params, k=80), self.before)
+        again = resolved(self.known, self.params, fewer)
+        assert again.kept == 200
+        assert again.selection.rows == self.before.selection.rows
+
+    def test_all_picks_where_more_are_wanted(self):
+        assert resolved(self.known, replace(self.params, k=300), self.before).kept == 200
+
+    @pytest.mark.parametrize("rank", [0, 1, 57, 199])
+    def test_those_before_the_first_banned_one(self, rank):
+        params = replace(self.params, banned=(self.before.selection.rows[rank],))
+        assert resolved(self.known, params, self.before).kept == rank
+
+    def test_all_where_a_row_is_banned_that_was_not_chosen(self):
+        row = next(row for row in self.known.rows.tolist() if row not in self.before.selection.rows)
+        assert resolved(self.known, replace(self.params, banned=(row,)), self.before).kept == 200
+
+    def test_those_before_the_rank_that_a_row_let_in_takes(self):
+        without = resolved(self.known, replace(self.params, banned=(self.before.selection.rows[150],)))
+        again = resolved(self.known, self.params, without)
+        assert again.kept == 150
+        assert again.selection.rows == self.before.selection.rows
+
+    def test_an_earlier_solution_can_be_gone_on_from_again(self):
+        banned = [resolved(self.known, replace(self.params, banned=(row,)), self.before) for row in self.before.selection.rows[60:62]]
+        assert [solution.kept for solution in banned] == [60, 61]
+        assert resolved(self.known, self.params, self.before).selection.rows == self.before.selection.rows
+
+    @pytest.mark.parametrize("change", [{"balance": 0.3}, {"seed": 4}, {"max_similarity": 0.5}, {"locked": (0, 3)}, {"method": "kcenter"}])
+    def test_none_where_everything_may_change(self, change):
+        assert resolved(self.known, replace(self.params, **change), self.before).kept == 0
+
+    def test_the_checkpoints_are_bounded(self):
+        course = resolved(self.known, self.params, self.before).course
+        held = sum(part.nbytes for state in course.begun.checkpoints for part in (state.seen, state.spread, state.base))
+        assert 0 < held <= 96 * len(self.known.rows)
