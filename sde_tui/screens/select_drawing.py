@@ -24,7 +24,8 @@ def summary_line(part: SelectionPart) -> tuple[Line, Line]:
     size = f"{len(selection.picks):,} of {selection.candidates:,} rows" if selection is not None else f"{part.k:,} rows"
     left: list[Span] = [(f" {size}", "strong"), (f": {part.note}" if part.note else "", "warn"), (f"  {wishes.method}  ", "text")]
     if wishes.method == "dpp":
-        ends = ("", "") if part.note else ("diversity ", " quality ")
+        crowded = part.note or wishes.quota_by or wishes.tokens is not None
+        ends = ("", "") if crowded else ("diversity ", " quality ")
         left += [(ends[0], "dim"), (slider(wishes.balance), "accent"), (ends[1], "dim"), (f" {wishes.balance:.2f}", "text")]
     if wishes.method in TEMPERED:
         left += [(f"τ {wishes.tau:g}", "accent"), ("  ← more by chance, → more by quality", "dim")]

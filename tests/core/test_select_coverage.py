@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sde_core.errors import CancelledError
 from sde_core.select import RowFeatures, SelectionParams, coverage, coverage_of, select
-from sde_core.select.coverage import LENGTH_EDGES, distances_to_nearest
+from sde_core.select.coverage import LENGTH_EDGES, Clusters, distances_to_nearest
+from sde_core.select.coverage_table import column_names, coverage_lines, share_lines
+from sde_core.select.vendi import vendi_score
 
 N = 300
 GENERATOR = np.random.default_rng(1)
@@ -109,3 +115,64 @@ def test_empty_rows_are_near_to_nothing_and_do_not_count():
     vectors[empty] = 0
     after = coverage_of(RowFeatures(ROWS, vectors, QUALITY, LABELS, LENGTHS), selection).proposal
     assert after.covering_radius <= before.covering_radius < 1
+
+
+# ---- clusters, tokens, Vendi, and the table
+
+
+CLUSTERS = Clusters(("big · ones", "small · ones"), np.where(np.arange(N) % 3 == 0, 1, 0) - 2 * (np.arange(N) == 7))
+TOKENS = GENERATOR.integers(1, 900, N)
+COUNTED = replace(FEATURES, tokens=TOKENS, token_source="4 characters a token")
+
+
+def test_clusters_tokens_and_vendi_are_those_of_the_rows():
+    selection = proposal()
+    chosen = np.asarray(selection.rows) // 2
+    found = coverage_of(COUNTED, selection, clusters=CLUSTERS)
+    assert dict(found.proposal.clusters) == {name: int((CLUSTERS.codes[chosen] == place).sum()) for place, name in enumerate(CLUSTERS.names)}
+    assert sum(count for _, count in found.full.clusters) == N - 1
+    assert found.proposal.tokens == TOKENS[chosen].sum()
+    assert found.full.token_quantiles == tuple(np.quantile(TOKENS, (0.1, 0.5, 0.9)))
+    assert sum(found.random.token_histogram) == 60
+    assert found.proposal.vendi == pytest.approx(vendi_score(VECTORS[chosen]), rel=1e-5)
+    assert 1 < found.random.vendi <= found.full.vendi * 1.2 <= 8 * 1.2
+    assert found.token_source == "4 characters a token"
+
+
+@pytest.mark.parametrize(("k", "seed"), [(60, 0), (60, 5), (70, 0)])
+def test_what_is_taken_from_an_earlier_coverage_is_what_would_be_measured(k, seed):
+    earlier = coverage_of(COUNTED, proposal(), clusters=CLUSTERS)
+    selection = proposal(k, seed=seed, balance=0.9)
+    assert coverage_of(COUNTED, selection, clusters=CLUSTERS, earlier=earlier) == coverage_of(COUNTED, selection, clusters=CLUSTERS)
+
+
+def test_the_table_says_every_figure_in_three_columns():
+    found = coverage_of(COUNTED, proposal(seed=4), clusters=CLUSTERS, sample=50)
+    lines = {line.name: line for line in coverage_lines(found, groups=2)}
+    assert column_names(found) == ("all", "proposal", "random 4")
+    assert lines["rows"].full == "300"
+    assert lines["tokens"].proposal == f"{found.proposal.tokens:,}"
+    assert "4 characters a token" in lines["tokens"].meaning
+    assert lines["Vendi score"].random == f"{found.random.vendi:,.1f}"
+    assert lines["covering radius"].full == "–"
+    assert lines["covering radius"].proposal == f"≥{found.proposal.covering_radius:.3f}"
+    assert lines["tokens, 50 %"].full == f"{np.median(TOKENS):,.0f}"
+    assert len(lines["characters ▁▃█"].full) == len(LENGTH_EDGES)
+    assert lines["a"].full == "66.7%"
+    assert lines["2 more classes"].full == "33.3%"
+    assert {"big · ones", "small · ones"} <= set(lines)
+
+
+def test_what_was_not_measured_has_no_line():
+    bare = RowFeatures(ROWS, VECTORS, None, None, LENGTHS)
+    names = {line.name for line in coverage_lines(coverage_of(bare, proposal()))}
+    assert "rows" in names
+    assert not names & {"tokens", "mean quality", "tokens, 50 %", "tokens ▁▃█"}
+
+
+@given(st.integers(0, 6))
+def test_the_shares_of_all_classes_add_up_however_few_lines_there_are(most):
+    lines = share_lines(coverage_of(FEATURES, proposal(10)), "classes", most)
+    assert len(lines) <= most
+    if most:
+        assert sum(float(line.full.rstrip("%")) for line in lines) == pytest.approx(100, abs=0.2)

@@ -84,9 +84,11 @@ async def test_likes_add_up_cancel_out_and_are_listed(open_app, essays, command_
         await sde.press("v", "v")
         assert sde.app.screen.table.row == row
         assert "more like this, 2 times" in sde.text
+        await sde.press("v", "v")
+        assert sde.app.screen.table.row == row
         await sde.press("less_than_sign", "less_than_sign", "less_than_sign")
         assert part.wishes.disliked == (row,)
-        assert "fewer like this" in sde.text
+        assert f"Fewer like {row}." in sde.flashed
         await sde.press("greater_than_sign")
         assert part.wishes.leanings == ()
         assert part.selection == before
