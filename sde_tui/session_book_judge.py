@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from sde_core.visible import visible
 from sde_core.wording import count_of, duration
@@ -43,7 +44,7 @@ class BookJudge:
     def words(self) -> str:
         """The judge in few words, "" where none is named."""
         judge = self.settings
-        return judge.model or Path(judge.folder).name or judge.url
+        return judge.model or Path(judge.folder).name or urlsplit(judge.url).netloc
 
     def take(self, **settings: Any) -> bool:
         """Keeps settings of the judge; another place forgets the model and the prices of the one before.
@@ -110,6 +111,9 @@ class BookJudge:
         """Why nothing can be rated now, "" where it can."""
         if not self.settings.named:
             return "No judge is named yet."
+        report = self._session.rating.sample_report
+        if report is not None and not report.calls_left and self._tells_of_all(report):
+            return "All rows are rated by these rules."
         return str(self._session.rating.why_not_start(self._part.book.rated_rules, self.settings))
 
     def rating_question(self) -> tuple[str, list[str], bool]:
@@ -140,6 +144,17 @@ class BookJudge:
         """Stops what the judge does; what is rated stays."""
         if not self._session.lanes.stop(GENERATION) and self._session.rating.running:
             self._session.rating.stop()
+
+    @property
+    def rating(self) -> bool:
+        """Whether a judge is at work."""
+        return bool(self._session.rating.running)
+
+    @property
+    def has_rated_sample(self) -> bool:
+        """Whether there is a sample that tells of the judge and the rules as they are now."""
+        report = self._session.rating.sample_report
+        return report is not None and self._tells_of_all(report)
 
     def _tells_of_all(self, report: RatingReport) -> bool:
         """Whether a sample is about the judge and the rules as they are now."""

@@ -87,6 +87,7 @@ class RuleBookScreen(Dialog[None]):
         super().__init__()
         self._part = part
         self._session = part.session
+        self._is_sampling = False
 
     def compose(self) -> ComposeResult:
         with Vertical():
@@ -98,8 +99,8 @@ class RuleBookScreen(Dialog[None]):
 
     def on_mount(self) -> None:
         self.set_focus(self.list)
-        for signal in (self._session.signals.rules, self._session.signals.jobs):
-            signal.subscribe(self, lambda how: self._show() if how != "moved" else self._say())
+        self._session.signals.rules.subscribe(self, self._rules_changed)
+        self._session.signals.jobs.subscribe(self, lambda _how: self._say())
         self._part.count_ratings()
         self.call_after_refresh(self._show)
 
@@ -108,6 +109,16 @@ class RuleBookScreen(Dialog[None]):
 
     def on_screen_resume(self) -> None:
         self.call_after_refresh(self._show)
+
+    def _rules_changed(self, how: str) -> None:
+        self._show()
+        judge = self._part.judge
+        if how == "generated" and self._part.book.proposed:
+            self.list.action_cursor_top()
+        if how == "counted" and self._is_sampling and not judge.rating:
+            self._is_sampling = False
+            if judge.has_rated_sample and not judge.why_not_rate() and self.app.screen is self:
+                self.action_rate()
 
     # ---- drawing
 
@@ -318,7 +329,11 @@ class RuleBookScreen(Dialog[None]):
             self._name_judge(self.action_rate)
         elif not self._refuse(judge.why_not_rate()):
             question, details, everything = judge.rating_question()
-            self._ask(question, lambda: judge.rate(everything=everything), details)
+            self._ask(question, lambda: self._rate(everything), details)
+
+    def _rate(self, everything: bool) -> None:
+        self._is_sampling = not everything
+        self._part.judge.rate(everything=everything)
 
     def action_stop(self) -> None:
         self._part.judge.stop()

@@ -14,7 +14,7 @@ _KEYS = {
     "": "esc back",
 }
 _MORE_KEYS = "t task  s suggest  n new  r rate  c judge  o pack  i import  w write  u undo"
-_STATE, _ORIGIN, _NAME = 9, 20, 28
+_STATE, _ORIGIN, _NAME = 9, 16, 26
 _INKS = {"pinned": "good", "banned": "bad", "off": "dim", "proposed": "warn"}
 _MARKS = {"pinned": "●", "banned": "✗", "off": "○", "proposed": "?"}
 
@@ -35,15 +35,15 @@ def _next_words(part: RuleBookPart) -> str:
     if part.problem:
         return part.problem
     if not book.task:
-        return "Then s asks a model for rules that fit it, or matches its words where there is no model."
+        return "s then asks a model for rules, or matches its words where there is none."
     if book.proposed:
-        return "Look at the proposed rules: a takes one into the book, x drops it, A takes all."
+        return "Look at what is proposed: a takes a rule, x drops it, A takes all."
     if packs and book.pack == "general":
         words = visible(", ".join(packs[0].words), 30)
-        return f"The task shares words with the pack {packs[0].name} ({words}): o takes it. A match of words, no judgement."
+        return f"By words alone ({words}) the pack {packs[0].name} fits: o takes it."
     if not book.rules:
         return "s asks a model for rules that fit the task; n writes one by hand."
-    return "r lets the judge rate by the plain rules: a sample first, then you are asked."
+    return "r lets the judge rate by them: a sample first, then you are asked."
 
 
 def key_words(line: BookLine | None) -> str:
@@ -64,7 +64,7 @@ def line_spans(line: BookLine, width: int) -> Line:
     return [
         (f"{_MARKS.get(line.state, ' ')} ", ink),
         (f"{fit(visible(line.name), _NAME)} ", "dim" if line.state == "off" else "text"),
-        (f"{line.state:<{_STATE}} ", ink),
+        (f"{line.state or 'on':<{_STATE}} ", ink if line.state else "dim"),
         (f"{fit(line.origin, _ORIGIN)} ", "dim"),
         (line.ratings, "warn" if line.ratings == "not rated" else "text"),
     ]
