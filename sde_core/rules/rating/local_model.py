@@ -22,6 +22,8 @@ _POOL = 256
 """Questions that are sorted by length together."""
 _BATCH_TOKENS = {"cpu": 2_048, "cuda": 32_768, "mps": 8_192}
 """Padded tokens of one forward pass; a processor gains nothing from larger ones."""
+_LONGEST_OPTION, _LONGEST_RAW = 2, 6
+"""Characters of a place on a scale, and of the vocabulary's own spelling of a token that may be one."""
 _SAMPLED_BLOCKS, _BLOCK_BYTES = 64, 1 << 16
 _HINT = "Name a folder with config.json, tokenizer files and *.safetensors, or the address of a server."
 
@@ -120,12 +122,14 @@ class LocalJudge:
 
     @cached_property
     def _option_ids(self) -> dict[str, list[int]]:
-        """By text without white space about it: the tokens that are it, for texts of up to two characters."""
+        """By text without white space about it: the tokens that are it, for texts of up to two characters, which places of a scale are."""
         found: dict[str, list[int]] = {}
         special = set(self._tokenizer.all_special_ids)
-        for token in range(len(self._tokenizer)):
-            text = self._tokenizer.decode([token]).strip() if token not in special else ""
-            if 0 < len(text) <= 2:
+        for token, raw in enumerate(self._tokenizer.convert_ids_to_tokens(list(range(len(self._tokenizer))))):
+            if len(raw or "") > _LONGEST_RAW or token in special:
+                continue
+            text = self._tokenizer.decode([token]).strip()
+            if 0 < len(text) <= _LONGEST_OPTION:
                 found.setdefault(text, []).append(token)
         return found
 
