@@ -54,6 +54,8 @@ class ComparisonsPart(WorkPart):
         self.pair: NextPair | None = None
         self.status: ComparingStatus | None = None
         self.results: ComparedResults | None = None
+        self.new_answers = 0
+        """How many answers were given, less those taken back, since the screen was opened."""
 
     # ---- opening and closing
 
@@ -63,7 +65,7 @@ class ComparisonsPart(WorkPart):
 
         def opened(comparing: Comparing) -> None:
             self.close()
-            self._comparing, self.results = comparing, None
+            self._comparing, self.results, self.new_answers = comparing, None, 0
             then()
 
         self._session.lanes.thread(self.lane, "drawing rows to compare", lambda _cancel, _progress: self._opened(quality), opened)
@@ -146,6 +148,7 @@ class ComparisonsPart(WorkPart):
         if self._session.attempt(self._comparing.answer, self.pair, winner) is None:
             return False
         self.results = None
+        self.new_answers += 1
         self.advance(then)
         return True
 
@@ -156,6 +159,7 @@ class ComparisonsPart(WorkPart):
         if comparing is None or undone is None:
             return False
         self.results, again = None, comparing.place_pair(undone)
+        self.new_answers -= 1
 
         def shown() -> None:
             self.pair = again or self.pair

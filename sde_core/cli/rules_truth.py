@@ -47,7 +47,11 @@ Examples:
 @click.option("--field", metavar="FIELD", help="The field that says how good a row is: numbers, or two classes.")
 @click.option("--positive", metavar="CLASS", help="The class of the field that is good; all others are bad.")
 @click.option("--lower-is-better", is_flag=True, help="Small numbers in the field are good.")
-@click.option("--source", type=click.Choice(["comparisons", "dataset"]), help="People's comparisons, or the dataset's chosen and rejected answers.")
+@click.option(
+    "--source",
+    type=click.Choice(["comparisons", "dataset", "judge"]),
+    help="People's comparisons, the dataset's chosen and rejected answers, or a model's comparisons.",
+)
 @click.option("--rules", "names", metavar="RULE,…", help="Only these rules.  [default: all that are on]")
 @click.option("--scores", type=click.Path(path_type=Path), help="Hold the columns of this Parquet file against the truth instead of rules.")
 @click.option("--bands", is_flag=True, help="Show the figure inside each band of answer length.")
@@ -195,6 +199,7 @@ Examples:
   sde rules compare data.jsonl --ask 20 -o ask.jsonl  pairs to answer elsewhere
   sde rules compare data.jsonl --pairs ask.jsonl      take the answers in
   sde rules compare data.jsonl --export all.jsonl     all answers so far
+  sde rules compare data.jsonl --judge http://127.0.0.1:8000/v1 --ask 100
 \b
 An answer is the line's "winner": a, b, tie or skip. In the app: t on screen 6.""",
 )
@@ -205,26 +210,33 @@ An answer is the line's "winner": a, b, tie or skip. In the app: t on screen 6."
 @click.option("--pairs", type=click.Path(path_type=Path), help="Take in the answers of this .jsonl file; none twice.")
 @click.option("--export", "export", type=click.Path(path_type=Path), help="Write all answers so far to this .jsonl file.")
 @click.option("--by", default="", metavar="NAME", help="With --pairs: who answered, where the lines do not say.")
+@click.option("--judge", metavar="URL|FOLDER", help="Let a model answer the N pairs of --ask; kept apart from people's answers.")
+@click.option("--model", metavar="NAME", help="One of the server's models; may be left out where it has one.")
+@click.option("--api-key-env", "key_variable", default="", metavar="VAR", help="The environment variable that holds the server's key.")
 @click.option("--seed", default=0, show_default=True, help="Of the sample and of the sides.")
 @json_option
 def compare_command(
-    dataset: Dataset, ask: int | None, output: Path | None, size: int | None, pairs: Path | None, export: Path | None, by: str, seed: int,
-    as_json: bool,
+    dataset: Dataset, ask: int | None, output: Path | None, size: int | None, pairs: Path | None, export: Path | None, by: str, judge: str | None,
+    model: str | None, key_variable: str, seed: int, as_json: bool,
 ) -> None:  # fmt: skip
     """Compare rows of DATA without the app: write pairs to be answered elsewhere, take the answers in, say how far it has come."""
     from sde_core.rules.truth.comparing import Comparing, status_words
 
-    if (ask is None) != (output is None):
+    if judge is None and (ask is None) != (output is None):
         raise UsageError("--ask and -o go together.", "For example: --ask 20 -o ask.jsonl.")
+    if judge is not None and (ask is None or output is not None or pairs is not None):
+        raise UsageError("A judge answers the pairs of --ask itself.", "For example: --judge http://127.0.0.1:8000/v1 --ask 100.")
     told: dict[str, Any] = {}
     with _journal(dataset, writing=ask is not None or pairs is not None or size is not None) as journal:
-        comparing = Comparing(dataset, journal, seed=seed)
+        comparing = Comparing(dataset, journal, seed=seed, by_machine=judge is not None)
         if pairs is not None:
             told |= _taken_in(comparing, pairs, by)
         if ask is not None or size is not None:
             _draw(comparing, size)
         if ask is not None and output is not None:
             told |= _ask(comparing, ask, output)
+        if ask is not None and judge is not None:
+            told |= _judged(comparing, ask, judge, model, key_variable)
         if export is not None:
             _write_lines([one.to_json() for one in journal.comparisons], export)
             told |= {"exported": len(journal.comparisons)}
@@ -268,6 +280,22 @@ def _ask(comparing: Comparing, count: int, output: Path) -> dict[str, int]:
         raise UsageError("Every pair of these rows was asked already.", "Compare more rows with --rows N.")
     _write_lines(questions(comparing, found, round(time.time(), 3)), output)
     return {"pairs_written": len(found)}
+
+
+def _judged(comparing: Comparing, count: int, judge: str, model: str | None, key_variable: str) -> dict[str, int]:
+    """Lets a model answer."""
+    from sde_core.cli.rules_rate import judge_settings
+    from sde_core.rules.judge_settings import JudgeSettings
+    from sde_core.rules.rating.opening import open_judge
+    from sde_core.rules.truth.comparing_judge import compare_by_judge
+
+    options = {"judge": judge, "model": model, "prompt": None, "api_key_env": key_variable or None, "price_in": None, "price_out": None}
+    opened = open_judge(judge_settings(JudgeSettings(), options))
+    with stderr_progress("comparing", "pairs") as progress:
+        found = compare_by_judge(comparing, opened, count, progress=progress)
+    if found.lost:
+        talk(f"{count_of(found.lost, 'pair')} found no answer. {visible(found.problem, 400)} The same command asks them again.")
+    return {"pairs_compared": found.pairs, "ties": found.ties, "not_a_letter": found.unreadable}
 
 
 def _taken_in(comparing: Comparing, path: Path, by: str) -> dict[str, int]:

@@ -24,7 +24,7 @@ from sde_tui.widgets.spans import Line
 _WIDE = 100
 _QUESTION = "Which row is the better one to learn from?"
 _RESULTS = "What your answers say of rules and rows"
-_HINT = "← 1 better   → 2 better   = alike   s skip   u undo   tab other text   r results   esc"
+_HINT = "← 1 better   → 2 better   = alike   s skip   u undo   tab other text   r results   esc leave"
 _HINT_NARROW = "←1 →2 better   = alike   s skip   u undo   tab text   r results   esc leave"
 _HINT_RESULTS = "r back to the pairs   enter rows   + more rows   ! command   esc leave"
 
@@ -285,5 +285,7 @@ def open_comparing(screen: SdeScreen) -> None:
     def left(row: int | None) -> None:
         if row is not None:
             part.drill(row, screen=screen.NAME)
+        elif part.new_answers:
+            screen.flash(f"{count_of(part.new_answers, 'new answer')}: r scores again and chooses rules that agree with them.")
 
     part.open(lambda: screen.app.push_screen(CompareScreen(part), left))

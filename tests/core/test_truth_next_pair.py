@@ -130,6 +130,12 @@ def test_the_sample_is_spread_over_the_quality_and_the_same_for_a_seed() -> None
     assert rows.tolist() != sample_rows(table, quality, 20, seed=4).tolist()
 
 
+@pytest.mark.parametrize(("rows", "size"), [(12, 8), (13, 12), (7, 7), (100, 30)])
+def test_a_sample_is_as_large_as_asked(rows: int, size: int) -> None:
+    table = texts([f"q{i}" for i in range(rows)], [f"a{i}" for i in range(rows)])
+    assert len(sample_rows(table, None, size)) == size
+
+
 def test_empty_and_repeated_rows_are_left_out_and_small_sets_taken_whole() -> None:
     table = texts(["q", "q", "r", "s", "t"], ["a", "a", " ", "b", "c"])
     assert sample_rows(table, None, 30).tolist() == [0, 3, 4]

@@ -157,6 +157,7 @@ async def test_leaving_gives_the_journal_back_and_coming_back_goes_on(open_app, 
         await opened(sde)
         await sde.press("1", "q")
         assert sde.app.current_mode == "rules"
+        assert sde.flashed.startswith("1 new answer: r scores again")
         journal = ComparisonJournal.open(Project.of(str(data)).comparisons_path)
         assert not journal.read_only
         journal.close()

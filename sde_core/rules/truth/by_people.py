@@ -20,10 +20,19 @@ def pairs_by_people(dataset: Dataset, project: Project | None = None) -> JudgedP
     Raises:
         InputError: When a line of the journal cannot be read.
     """
+    return _pairs(dataset, project, by_machine=False)
+
+
+def pairs_by_machine(dataset: Dataset, project: Project | None = None) -> JudgedPairs | None:
+    """The comparisons that models made; as `pairs_by_people`, and never mixed with those."""
+    return _pairs(dataset, project, by_machine=True)
+
+
+def _pairs(dataset: Dataset, project: Project | None, *, by_machine: bool) -> JudgedPairs | None:
     path = (project or Project.of(dataset.path)).comparisons_path
     if not path.exists():
         return None
-    pairs = judged_pairs(ComparisonJournal.open(path, writing=False).comparisons, dataset)
+    pairs = judged_pairs(ComparisonJournal.open(path, writing=False).comparisons, dataset, by_machine=by_machine)
     return pairs if len(pairs) else None
 
 

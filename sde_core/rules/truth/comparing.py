@@ -25,7 +25,7 @@ class ComparingStatus:
     """How far the comparing has come.
 
     Attributes:
-        answers: Comparisons of people that say something, ties included.
+        answers: Comparisons that say something, ties included.
         skipped: Pairs that were skipped.
         sample: Rows in the sample.
         compared: Rows that were compared.
@@ -57,12 +57,14 @@ class Comparing:
         dataset: Read to its end.
         journal: Its comparisons; closed by whoever opened it.
         seed: Of the sides and of the order among equals.
+        by_machine: Whether it is about the answers of models; those of people otherwise. The sample is one and the same.
     """
 
-    def __init__(self, dataset: Dataset, journal: ComparisonJournal, *, seed: int = 0) -> None:
+    def __init__(self, dataset: Dataset, journal: ComparisonJournal, *, seed: int = 0, by_machine: bool = False) -> None:
         self.dataset = dataset
         self.journal = journal
         self.seed = seed
+        self.by_machine = by_machine
         self._keys = dataset.keys()
         texts = dataset.texts()
         self._prompt_of = dict(zip(texts["row"].to_list(), texts["prompt"].to_list(), strict=True))
@@ -102,14 +104,19 @@ class Comparing:
 
     @property
     def pairs(self) -> JudgedPairs:
-        """The answers of people so far."""
-        return judged_pairs(self.journal.comparisons, self.dataset)
+        """The answers so far."""
+        return judged_pairs(self.journal.comparisons, self.dataset, by_machine=self.by_machine)
+
+    @property
+    def _answers(self) -> list[Comparison]:
+        """Theirs among all in the journal, skips included."""
+        return [one for one in self.journal.comparisons if bool(one.judge) == self.by_machine]
 
     @property
     def asked(self) -> list[Asked]:
-        """What people were asked about the sample, oldest first."""
+        """What they were asked about the sample, oldest first."""
         place = {row: number for number, row in enumerate(self.rows.tolist())}
-        found = [(self.dataset.row_of_key(one.a), self.dataset.row_of_key(one.b), one) for one in self.journal.comparisons if not one.judge]
+        found = [(self.dataset.row_of_key(one.a), self.dataset.row_of_key(one.b), one) for one in self._answers]
         return [Asked(place[a], place[b], one.winner == SKIP) for a, b, one in found if a is not None and b is not None and a in place and b in place]
 
     def next_pair(self) -> NextPair | None:
@@ -147,6 +154,21 @@ class Comparing:
         """The key of a row of the sample."""
         return int(self._keys[self.rows[place]])
 
+    def texts_of(self, place: int) -> tuple[str, str, str]:
+        """System, prompt and answer of a row of the sample."""
+        texts = self.dataset.texts()
+        at = int(texts["row"].search_sorted(int(self.rows[place])))
+        return texts["system"][at] or "", texts["prompt"][at] or "", texts["answer"][at] or ""
+
+    def refuse_people(self) -> None:
+        """Raises where this is about people's answers.
+
+        Raises:
+            UsageError: Then: a model never answers in the name of people.
+        """
+        if not self.by_machine:
+            raise UsageError("A model's answers are kept apart from those of people.")
+
     def place_pair(self, comparison: Comparison) -> NextPair | None:
         """An answer as a pair of places, to be shown again; None where one of its rows is not in the sample."""
         places = [np.flatnonzero(self.rows == self.dataset.row_of_key(key)) for key in (comparison.a, comparison.b)]
@@ -172,14 +194,14 @@ class Comparing:
             group = groups_of(np.searchsorted(compared, pairs.left), np.searchsorted(compared, pairs.right), len(compared))
             groups = len(np.unique(group))
         again = self_agreement(pairs)
-        skipped = sum(one.winner == SKIP and not one.judge for one in self.journal.comparisons)
+        skipped = sum(one.winner == SKIP for one in self._answers)
         return ComparingStatus(len(pairs), skipped, len(self.rows), len(compared), groups, half_width, again.agreed, again.repeated, pairs.missing)
 
 
 def status_words(status: ComparingStatus) -> str:
     """For people: "17 answers on 12 of 40 rows, ± 0.34, 2 groups, same again 1 of 1"."""
     if not status.answers:
-        return f"no answers yet, {count_of(status.sample, 'row')} to compare"
+        return f"no answers yet, {count_of(status.sample, 'row')} to compare" + (f", {status.skipped:,} skipped" if status.skipped else "")
     words = [f"{count_of(status.answers, 'answer')} on {status.compared:,} of {status.sample:,} rows"]
     words += [f"± {status.half_width:.2f}"]
     words += [f"{status.groups:,} groups"] if status.groups > 1 else []

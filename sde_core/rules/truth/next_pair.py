@@ -201,6 +201,6 @@ def _spread(table: pl.DataFrame, count: int, rng: np.random.Generator) -> pl.Dat
     count = min(count, len(table))
     if not count:
         return table.head(0)
-    edges = np.linspace(0, len(table), count + 1)
-    places = np.minimum((edges[:-1] + rng.random(count) * np.diff(edges)).astype(np.int64), len(table) - 1)
+    edges = np.linspace(0, len(table), count + 1).astype(np.int64)
+    places = rng.integers(edges[:-1], edges[1:])
     return table.sort("level", maintain_order=True).select(pl.all().gather(places))

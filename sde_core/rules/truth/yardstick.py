@@ -11,12 +11,13 @@ from sde_core.errors import UsageError
 from sde_core.progress import NEVER, Cancel, Progress, silent
 from sde_core.project import Project
 from sde_core.rules.truth.bradley_terry import fit_bradley_terry
-from sde_core.rules.truth.by_people import pairs_by_people
+from sde_core.rules.truth.by_people import pairs_by_machine, pairs_by_people
 from sde_core.rules.truth.judged_texts import texts_beside
 from sde_core.rules.truth.pairs import JudgedPairs, pairs_of_dataset
 from sde_core.rules.truth.row_truth import RowTruth, truth_from_field
 
-SOURCES = ("field", "comparisons", "dataset")
+SOURCES = ("comparisons", "dataset", "judge")
+"""Where pairs come from: people, the dataset's chosen and rejected answers, or a model."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def yardstick_of_pairs(
     Args:
         dataset: Read to its end.
         project: Where the comparisons lie; by default the dataset's own.
-        source: "comparisons" for those of people, "dataset" for chosen and rejected answers; by default the former where there are any.
+        source: One of `SOURCES`; by default people's comparisons where there are any, else the dataset's own. A model's only where asked for.
         cancel: Stops the work.
         progress: In records.
 
@@ -69,9 +70,13 @@ def yardstick_of_pairs(
         UsageError: When there are none of the kind.
         CancelledError: When stopped.
     """
-    pairs = pairs_by_people(dataset, project) if source != "dataset" else None
+    known = {"judge": pairs_by_machine, "dataset": lambda *_: None}.get(source, pairs_by_people)
+    pairs = known(dataset, project)
     if pairs is not None:
-        return Yardstick(dataset.texts(cancel=cancel, progress=progress), fit_bradley_terry(pairs).truth(pairs.source), pairs, pairs.source)
+        truth = fit_bradley_terry(pairs).truth(pairs.source, by_machine=pairs.by_machine)
+        return Yardstick(dataset.texts(cancel=cancel, progress=progress), truth, pairs, pairs.source)
+    if source == "judge":
+        raise UsageError("No model has compared rows of this dataset yet.", "`sde rules compare DATA --judge URL --ask 100` lets one compare.")
     if source == "comparisons" or (not source and dataset.layout.name != "preference"):
         raise UsageError(
             "Nobody has compared rows of this dataset yet.", "Press t on screen 6, use `sde rules compare`, or name a field with --field FIELD."
