@@ -169,7 +169,9 @@ def _listed_models(address: str, key: str) -> list[dict[str, Any]]:
             content, status, location = _beginning(response.iter_raw()), response.status_code, response.headers.get("location", "")
     except (httpx2.HTTPError, httpx2.InvalidURL) as error:
         said = visible(scrubbed(str(error), key), 120)
-        raise JobError(f"Nothing answers at {address}: {said or type(error).__name__}.", "Is the server running, and is this its address?") from error
+        is_untrusted = "CERTIFICATE" in said
+        hint = "SSL_CERT_FILE names the certificates that are trusted." if is_untrusted else "Is the server running, and is this its address?"
+        raise JobError(f"Nothing answers at {address}: {said or type(error).__name__}.", hint) from error
     if status in (401, 403) or 300 <= status < 400:
         said = f" It says: {visible(scrubbed(refusal_of(content), key), 200)}"
         raise ServerHints(address, "", (), bool(key)).refused(status, said, visible(location, 80))
