@@ -11,10 +11,11 @@ import click
 from sde_core.cli.common import data_options, emit_json, json_option, talk
 from sde_core.cli.rules_book import BOOK_COMMANDS
 from sde_core.cli.rules_choice import ChoiceRequest, ChosenRules, choice_options, chosen_rules
+from sde_core.cli.rules_compare import compare_command
 from sde_core.cli.rules_generate import generate_command
 from sde_core.cli.rules_rate import rate_command
 from sde_core.cli.rules_text import choice_lines
-from sde_core.cli.rules_truth import compare_command, truth_command
+from sde_core.cli.rules_truth import truth_command
 from sde_core.dataset import Dataset
 from sde_core.errors import UsageError
 from sde_core.rules import (
