@@ -122,6 +122,11 @@ class RuleBookPart:
             return "not rated"
         return count_of(rated, "row") + (f", {unread:,} unread" if unread else "")
 
+    @property
+    def counting(self) -> bool:
+        """Whether ratings are being counted now."""
+        return self._session.lanes.running(COUNTING) is not None
+
     def count_ratings(self) -> None:
         """Counts in a thread how many rows are rated by each rule."""
         book, folder = self.book, self._session.project.ratings_dir
@@ -131,8 +136,10 @@ class RuleBookPart:
             )
 
     def _counted(self, counts: Mapping[str, tuple[int, int]]) -> None:
+        is_news = counts != self._counts or not self.judge.rating
         self._counts = counts
-        self._session.signals.rules.publish("counted")
+        if is_news:
+            self._session.signals.rules.publish("counted")
 
     def _rules_changed(self, how: str) -> None:
         if how == "rated":

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sde_core.rules.book import RuleBook
 from sde_core.rules.packs import PACKS
@@ -16,6 +17,7 @@ from sde_core.rules.words import FUNCTION_WORDS
 NEARLY_THE_SAME = 0.7
 """Share of content words that two rules have in common from which on they say the same."""
 _STEM = 5
+_RARE = 0.1
 _WORD = re.compile(r"[^\W\d_]{3,}|\d+")
 
 
@@ -91,9 +93,15 @@ def packs_for(task: str) -> list[Fit]:
 
 
 def rules_for(task: str, bank: Sequence[Rule], count: int = 8) -> list[Fit]:
-    """The formula rules whose definition has most words in common with a task, in the order of the bank among equals."""
-    fits = [Fit(rule.name, _in_common(task, f"{rule.name} {rule.family} {rule.definition} {rule.higher_is}")) for rule in bank]
-    return sorted((fit for fit in fits if fit.words), key=lambda fit: -len(fit.words))[:count]
+    """The formula rules whose definition has most words in common with a task, in the order of the bank among equals.
+
+    Words of more than a tenth of all definitions count for nothing.
+    """
+    texts = [f"{rule.name} {rule.family} {rule.definition} {rule.higher_is}".replace("-", " ") for rule in bank]
+    everywhere = Counter(stem for text in texts for stem in stems(text))
+    fits = [Fit(rule.name, _in_common(task, text)) for rule, text in zip(bank, texts, strict=True)]
+    telling = [replace(fit, words=tuple(word for word in fit.words if everywhere[_stem(word)] <= _RARE * len(bank))) for fit in fits]
+    return sorted((fit for fit in telling if fit.words), key=lambda fit: -len(fit.words))[:count]
 
 
 def _in_common(task: str, text: str) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from textual.widgets import Static
 from sde_core.visible import visible
 from sde_core.wording import count_of
 from sde_tui.screens.dialogs import ChooseScreen, ConfirmScreen, Dialog, NoteScreen, PromptScreen
+from sde_tui.screens.request_text import RequestScreen
 from sde_tui.screens.rule_book_drawing import column_words, detail_lines, head_lines, key_words, line_spans
 from sde_tui.session_rule_book import BookLine, RuleBookPart
 from sde_tui.widgets.lines import Item, LineList, TextLines
@@ -100,7 +101,7 @@ class RuleBookScreen(Dialog[None]):
     def on_mount(self) -> None:
         self.set_focus(self.list)
         self._session.signals.rules.subscribe(self, self._rules_changed)
-        self._session.signals.jobs.subscribe(self, lambda _how: self._say())
+        self._session.signals.jobs.subscribe(self, self._jobs_changed)
         self._part.count_ratings()
         self.call_after_refresh(self._show)
 
@@ -109,6 +110,11 @@ class RuleBookScreen(Dialog[None]):
 
     def on_screen_resume(self) -> None:
         self.call_after_refresh(self._show)
+
+    def _jobs_changed(self, how: str) -> None:
+        self._say()
+        if how == "rating" and not self._part.counting:
+            self._part.count_ratings()
 
     def _rules_changed(self, how: str) -> None:
         self._show()
@@ -150,8 +156,8 @@ class RuleBookScreen(Dialog[None]):
     def _say(self) -> None:
         """What was said last, or how a judge gets on; else the keys."""
         flashed = getattr(self.app, "flashed", None)
-        words = flashed[0] if flashed else self._part.judge.progress
-        self.query_one("#said", Static).update(Content(words or key_words(self.line)))
+        words = flashed[0] if flashed else key_words(self.line, self._part.judge.progress)
+        self.query_one("#said", Static).update(Content(words))
 
     def on_key(self) -> None:
         self.call_after_refresh(self._say)
@@ -301,8 +307,9 @@ class RuleBookScreen(Dialog[None]):
     def _show_request(self, typed: str) -> None:
         request = self._part.judge.request(int(typed) if typed.strip().isdecimal() and len(typed) < 6 else 0)
         if request is not None:
-            details = [*(request.prompt.split("\n")), "", f"Three rows are in it. It goes to {self._part.judge.words}."]
-            self._ask("Send this?", lambda: self._part.judge.generate(request), [line or " " for line in details])
+            examples = f"{count_of(len(request.examples), 'example')} of the data in it"
+            title = f"Send this to {visible(self._part.judge.words, 30)}, with {examples}?"
+            self.app.push_screen(RequestScreen(title, request.prompt), lambda yes: self._part.judge.generate(request) if yes else None)
 
     def _suggest_by_words(self) -> None:
         """What fits the task without a judge: packs and formula rules that share words with it."""

@@ -38,7 +38,7 @@ def _next_words(part: RuleBookPart) -> str:
         return "s then asks a model for rules, or matches its words where there is none."
     if book.proposed:
         return "Look at what is proposed: a takes a rule, x drops it, A takes all."
-    if packs and book.pack == "general":
+    if packs and book.pack == "general" and not book.judge.named:
         words = visible(", ".join(packs[0].words), 30)
         return f"By words alone ({words}) the pack {packs[0].name} fits: o takes it."
     if not book.rules:
@@ -46,9 +46,9 @@ def _next_words(part: RuleBookPart) -> str:
     return "r lets the judge rate by them: a sample first, then you are asked."
 
 
-def key_words(line: BookLine | None) -> str:
-    """The keys: those of the rule under the cursor, then those of the book."""
-    return f"{_KEYS[line.kind if line is not None else '']}\n{_MORE_KEYS}"
+def key_words(line: BookLine | None, progress: str = "") -> str:
+    """How a judge gets on, or the keys of the rule under the cursor; then the keys of the book."""
+    return f"{fit(progress, 76).rstrip() if progress else _KEYS[line.kind if line is not None else '']}\n{_MORE_KEYS}"
 
 
 def column_words(width: int) -> str:

@@ -133,7 +133,13 @@ async def test_a_model_writes_rules_after_the_request_was_shown_and_a_person_loo
             await sde.press("enter", "enter", "enter", "s")
             await sde.type("3")
             await sde.press("enter")
-            assert "Send this?" in sde.text and "Answer customers of a shop." in sde.text and not server.requests
+            assert (
+                "Send this to" in sde.text
+                and "with 3 examples of the data in it?" in sde.text
+                and "y send" in sde.text
+                and "Answer customers of a shop." in sde.text
+                and not server.requests
+            )
             await sde.press("y")
             await sde.until(lambda: bool(book_of(chats).proposed))
             assert len(server.requests) == 1 and "3 rules of 3 asked for" in sde.text and "\x1b" not in sde.text
