@@ -117,7 +117,7 @@ def choose_by_book(
         matrix, r, method=method, seed=seed, pinned=pinned, banned=banned, random_subsets=random_subsets, known=scores.known,
         truth=scores.truth, gated=gated,
     )  # fmt: skip
-    unrated = tuple(DroppedRule(name, "banned" if name in book.banned else NOT_RATED, "not rated") for name in matrix.unrated)
+    unrated = tuple(DroppedRule(name, "banned" if name in book.banned else _why_unrated(matrix, name), "not rated") for name in matrix.unrated)
     return replace(choice, dropped=(*choice.dropped, *unrated))
 
 
@@ -203,3 +203,8 @@ def quality_by_mean(
     return ChosenQuality(
         matrix.rows, weighted_quality(matrix, rules, contrasts) if contrasts else quality(matrix, rules), tuple(rules), weights, partly
     )
+
+
+def _why_unrated(matrix: ScoreMatrix, name: str) -> str:
+    asked = matrix.ratings.get(name)
+    return NOT_RATED if asked is None else f"unparseable: no score in any of {asked.unparseable:,} answers of the judge"

@@ -66,9 +66,9 @@ class ScoreMatrix:
         rules: Names of the R rules.
         scores: float32[n, R] in [0, 1].
         answer_words: uint32[n], words of each answer: the length that a rule should not merely repeat.
-        ratings: Of each plain rule among the rules, how it was rated; a rule without an entry is a formula.
+        ratings: Of each plain rule that a judge was asked about, how it was rated; among the rules, one without an entry is a formula.
         rows_of_sample: Whether the rows are only those that every plain rule among the rules was rated on.
-        unrated: Plain rules that are on, but have no ratings to score by; they are not among the rules.
+        unrated: Plain rules that are on, but without any score, either not asked about or never answered by one; not among the rules.
     """
 
     rows: NDArray[np.uint32]

@@ -32,6 +32,7 @@ class _Rated:
         unparseable: bool[n].
         asked: bool[n], rows that were put to the judge.
         covers: Whether those are all rows in which there is something to judge.
+        has_scores: Whether any of the answers held a score.
         retest, retest_rows: As in `RatingSummary`.
     """
 
@@ -40,6 +41,7 @@ class _Rated:
     unparseable: NDArray[np.bool_]
     asked: NDArray[np.bool_]
     covers: bool
+    has_scores: bool
     retest: float | None
     retest_rows: int
 
@@ -82,7 +84,7 @@ def book_matrix(
     """Scores of the rules of a book that are on (arXiv 2410.04715, the score matrix of a batch: rate some rows, choose, then rate all).
 
     Where plain rules are rated on some rows only, the matrix has those rows that all of them are rated on, and `rows_of_sample` says so.
-    Plain rules that are not rated at all are `unrated` and left out.
+    Plain rules without any score are `unrated` and left out; `ratings` tells of those of which no answer held one.
 
     Args:
         texts: `Dataset.texts()`.
@@ -98,10 +100,12 @@ def book_matrix(
     """
     wanted = [rule for rule in book.rated_rules if rules is None or rule.name in rules]
     formulas = [rule for rule in book.formula_rules if rules is None or rule.name in rules]
-    rated = _rated_columns(wanted, texts, ratings)
+    asked = [_rated_column(rule, texts, ratings) for rule in wanted] if ratings is not None else []
+    rated = [column for column in asked if column.has_scores]
+    unread = {column.rule.name: _summary(column, column.asked) for column in asked if not column.has_scores and column.asked.any()}
     unrated = tuple(rule.name for rule in wanted if rule.name not in {column.rule.name for column in rated})
-    formula = cached_matrix(texts, formulas, cache_dir, cancel=cancel, progress=progress)
-    return replace(_joined(formula, rated), unrated=unrated)
+    joined = _joined(cached_matrix(texts, formulas, cache_dir, cancel=cancel, progress=progress), rated)
+    return replace(joined, unrated=unrated, ratings={**joined.ratings, **unread})
 
 
 def project_matrix(
@@ -118,22 +122,16 @@ def project_matrix(
     return book_matrix(texts, book, ratings=ratings, rules=rules, cache_dir=project.cache_dir, cancel=cancel, progress=progress)
 
 
-def _rated_columns(rules: Sequence[PlainRule], texts: pl.DataFrame, ratings: JudgeRatings | None) -> list[_Rated]:
-    """The rules by which at least one row got a score."""
-    if ratings is None or not rules:
-        return []
-    columns = (_rated_column(rule, texts, ratings) for rule in rules)
-    return [column for column in columns if bool((column.asked & np.isfinite(column.scores)).any())]
-
-
 def _rated_column(rule: PlainRule, texts: pl.DataFrame, ratings: JudgeRatings) -> _Rated:
     column = ratings.cache.column(rule, ratings.judge_id, ratings.prompt_version, texts)
     pairs = ratings.cache.retest_pairs(rule, ratings.judge_id, ratings.prompt_version)
     empty = _is_empty(texts, rule)
+    own = np.where(empty, np.float32(np.nan), column.scores)
+    scores = np.where(empty, np.float32(0), imputed(own, column.unparseable))
     agreement = rank_correlation(pairs.first, pairs.second) if len(pairs.first) > 1 else float("nan")
     return _Rated(
-        rule, imputed(column.scores, column.unparseable), column.unparseable, asked=column.rated & ~empty, covers=bool((column.rated | empty).all()),
-        retest=None if agreement != agreement else agreement, retest_rows=len(pairs.first),
+        rule, scores, column.unparseable, asked=column.rated & ~empty, covers=bool((column.rated | empty).all()),
+        has_scores=bool(np.isfinite(own).any()), retest=None if agreement != agreement else agreement, retest_rows=len(pairs.first),
     )  # fmt: skip
 
 

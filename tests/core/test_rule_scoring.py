@@ -190,6 +190,19 @@ def test_rows_without_text_do_not_stand_for_a_rating(tmp_path: Path) -> None:
     assert book_matrix(texts, RuleBook(rules=(BRIEF,)), ratings=rate(tmp_path, TONE, texts, {0: 0.5})).unrated == ("brief",)
 
 
+def test_a_rule_by_which_no_answer_held_a_score_leaves_all_rows_to_the_others(tmp_path: Path) -> None:
+    texts = TEXTS.head(9).with_columns(answer=pl.when(pl.col("row") == 7).then(pl.lit("")).otherwise(pl.col("answer")))
+    matrix = book_matrix(texts, RuleBook(rules=(BRIEF,)), ratings=rate(tmp_path, BRIEF, texts, dict.fromkeys(range(4))))
+    assert matrix.unrated == ("brief",) and "brief" not in matrix.rules and len(matrix.rows) == 9 and not matrix.rows_of_sample
+    assert matrix.ratings["brief"].rated == 0 and matrix.ratings["brief"].unparseable == 4 and matrix.ratings["brief"].unparseable_share == 1.0
+
+
+def test_rows_without_text_do_not_enter_the_mean_of_a_batch(tmp_path: Path) -> None:
+    texts = TEXTS.head(9).with_columns(answer=pl.when(pl.col("row") > 5).then(pl.lit("")).otherwise(pl.col("answer")))
+    matrix = book_matrix(texts, RuleBook(rules=(BRIEF,)), ratings=rate(tmp_path, BRIEF, texts, dict.fromkeys(range(6), 0.5) | {2: None}))
+    assert matrix.column("brief").tolist() == [0.5] * 6 + [0.0] * 3 and matrix.ratings["brief"].imputed == 1
+
+
 def test_a_second_rating_tells_how_far_the_judge_agrees_with_itself(tmp_path: Path) -> None:
     texts = TEXTS.head(12)
     rate(tmp_path, TONE, texts, {row: row / 12 for row in range(12)})
