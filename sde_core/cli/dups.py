@@ -139,10 +139,11 @@ class _Keeping:
 def _quality(dataset: Dataset, policy: KeepPolicy) -> npt.NDArray[np.float32] | None:
     if policy != "quality":
         return None
+    from sde_core.cli.rule_options import quality_options
     from sde_core.proposal import quality_by_rules
 
     with stderr_progress("scoring") as progress:
-        values = quality_by_rules(dataset.texts(), progress=progress).values
+        values = quality_by_rules(dataset.texts(), **quality_options(dataset), progress=progress).values
     return np.zeros(dataset.texts().height, np.float32) if values is None else values
 
 

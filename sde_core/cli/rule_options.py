@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from sde_core.cli.common import stderr_progress
+from sde_core.cli.common import CommandFunction, stderr_progress
 from sde_core.dataset import Dataset
 from sde_core.errors import UsageError
+from sde_core.rules.choose import DEFAULT_METHOD, method_named
 from sde_core.rules.packs import PACKS
 from sde_core.visible import visible
 
@@ -74,8 +76,42 @@ def row_truth(dataset: Dataset, field: str | None) -> RowTruth | None:
         return truth_from_field(dataset, field, progress=progress)
 
 
-def quality_options(dataset: Dataset, no_book: bool = False) -> dict[str, Any]:
-    """What `quality_by_rules` takes besides the texts and the names of rules, so that a command follows the rule book."""
-    from sde_core.project import Project
+@dataclass(frozen=True, slots=True)
+class RuleRequest:
+    """How a command that takes quality from rules is to choose them, as it was asked."""
 
-    return {"book": rule_book(dataset, no_book=no_book), "project": Project.of(dataset.path), "truth": row_truth(dataset, None)}
+    no_book: bool = False
+    rule_count: int | None = None
+    rule_method: str = DEFAULT_METHOD
+    rule_seed: int = 0
+
+
+def rule_request_options(function: CommandFunction) -> CommandFunction:
+    """Adds how the rules are chosen whose mean is the quality; the command gets `rule_request`."""
+
+    @functools.wraps(function)
+    def wrapped(*args: Any, **options: Any) -> Any:
+        request = RuleRequest(**{field.name: options.pop(field.name) for field in fields(RuleRequest)})
+        method_named(request.rule_method)
+        return function(*args, rule_request=request, **options)
+
+    decorated: Any = wrapped
+    for option in (
+        click.option("--rule-seed", default=0, show_default=True, help="Seed of a method that draws the rules."),
+        click.option("--rule-method", default=DEFAULT_METHOD, show_default=True, metavar="NAME", help="How rules are chosen, as in sde rules."),
+        click.option("--rule-count", type=int, metavar="N", help="How many rules are chosen.  [default: 10, fewer where fewer are independent]"),
+        book_option,
+    ):
+        decorated = option(decorated)
+    return decorated  # type: ignore[no-any-return]
+
+
+def quality_options(dataset: Dataset, request: RuleRequest | None = None) -> dict[str, Any]:
+    """What `quality_by_rules` takes besides the texts and the names of rules, so that a command follows the rule book and people's comparisons."""
+    from sde_core.project import Project
+    from sde_core.proposal import RuleWishes
+
+    request = request or RuleRequest()
+    wishes = RuleWishes(request.rule_count, request.rule_method, request.rule_seed)
+    book = rule_book(dataset, no_book=request.no_book)
+    return {"book": book, "project": Project.of(dataset.path), "truth": row_truth(dataset, None), "wishes": wishes}

@@ -11,7 +11,7 @@ import click
 import numpy as np
 
 from sde_core.cli.common import cache_folder, data_options, emit_json, journal_if_any, json_option, stderr_progress, talk
-from sde_core.cli.rule_options import book_option, quality_options
+from sde_core.cli.rule_options import RuleRequest, quality_options, rule_request_options
 from sde_core.cli.select_options import Request, params_of, request_options
 from sde_core.cli.select_text import METHODS, list_picks, talk_coverage, talk_selection
 from sde_core.dataset import Dataset
@@ -98,7 +98,7 @@ class _Proposal:
 @click.option("--quality", "quality_source", default=QUALITY_BY_RULES, show_default=True, metavar="rules|FILE.parquet|none",
               help="The mean of the rules chosen as most independent, or the columns row and quality of a file, or none.")  # fmt: skip
 @click.option("--rules", "rule_names", metavar="NAME,…", default="", help="Quality is the mean of just these rules.")
-@book_option
+@rule_request_options
 @click.option("--encoder", default="static", show_default=True, help="static, or a sentence-transformers model by name or folder.")
 @click.option("--embed", "part", type=click.Choice(PARTS), default="row", show_default=True, help="What is embedded.")
 @click.option("--model", default="", help="Whose losses of answers ifd and superfiltering use; as given to sde ifd.")
@@ -108,7 +108,7 @@ class _Proposal:
 @click.option("--accept", is_flag=True, help="Accept the rows as one decision that can be undone.")
 @json_option
 def command(
-    dataset: Dataset, quality_source: str, rule_names: str, no_book: bool, encoder: str, part: Part, model: str, source_field: str,
+    dataset: Dataset, quality_source: str, rule_names: str, rule_request: RuleRequest, encoder: str, part: Part, model: str, source_field: str,
     estimate_tokens: bool, output: Path | None, accept: bool, as_json: bool, **asked: Any,
 ) -> None:  # fmt: skip
     """Propose N rows of DATA that are good and unlike each other, and say why each.
@@ -118,7 +118,7 @@ def command(
     with stderr_progress("reading", "rows" if dataset.complete else "bytes") as progress:
         dataset.texts(progress=progress)
     with journal_if_any(dataset, writing=accept) as journal:
-        quality = _quality(dataset, quality_source, tuple(name for name in rule_names.split(",") if name), no_book)
+        quality = _quality(dataset, quality_source, tuple(name for name in rule_names.split(",") if name), rule_request)
         proposal = _propose(dataset, Request(**asked), _Sources(quality, encoder, part, model, source_field, estimate_tokens), journal)
         if output is not None:
             _export(dataset, proposal, output, journal)
@@ -156,7 +156,7 @@ def _propose(dataset: Dataset, request: Request, sources: _Sources, journal: Jou
     return _Proposal(selection, coverage, matrix.encoder, sources.quality, features.token_source, len(features.rows))
 
 
-def _quality(dataset: Dataset, source: str, rules: Sequence[str], no_book: bool) -> RowQuality:
+def _quality(dataset: Dataset, source: str, rules: Sequence[str], request: RuleRequest) -> RowQuality:
     texts = dataset.texts()
     rows = texts["row"].to_numpy().astype(np.int64)
     if rules and source != QUALITY_BY_RULES:
@@ -166,7 +166,7 @@ def _quality(dataset: Dataset, source: str, rules: Sequence[str], no_book: bool)
     if source != QUALITY_BY_RULES:
         return quality_from_file(Path(source), rows)
     with stderr_progress("scoring") as progress:
-        return quality_by_rules(texts, rules, **quality_options(dataset, no_book), progress=progress)
+        return quality_by_rules(texts, rules, **quality_options(dataset, request), progress=progress)
 
 
 def _export(dataset: Dataset, proposal: _Proposal, output: Path, journal: Journal | None) -> None:

@@ -242,7 +242,7 @@ def reliability_of(
         CancelledError: When stopped.
     """
     again: dict[str, Retest] = {
-        name: Retest(rating.retest, rating.rated, "rated twice") for name, rating in matrix.ratings.items() if rating.retest is not None
+        name: Retest(rating.retest, rating.retest_rows, "rated twice") for name, rating in matrix.ratings.items() if rating.retest is not None
     }
     contrasts: dict[str, RuleContrast] = {}
     if texts is not None:

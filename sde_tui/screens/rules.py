@@ -8,7 +8,7 @@ from textual.containers import Container
 from textual.widget import Widget
 
 from sde_tui.screens.base import SdeScreen
-from sde_tui.screens.rules_drawing import choice_lines, detail_lines, header_line, pair_line, rule_items, unscored_items
+from sde_tui.screens.rules_drawing import choice_lines, detail_lines, header_line, pair_line, rule_items, truth_line, unscored_items
 from sde_tui.session_rules import RulesPart
 from sde_tui.widgets.bindings import screen_bindings
 from sde_tui.widgets.chrome import OneLine
@@ -26,13 +26,15 @@ class RulesScreen(SdeScreen):
     NAME = "rules"
     BINDINGS = screen_bindings("rules")
     DEFAULT_CSS = f"""
+    RulesScreen #truth {{ display: none; }}
+    RulesScreen.-judged #truth {{ display: block; }}
     RulesScreen #panes {{ height: 1fr; layout: vertical; }}
     RulesScreen #list-pane {{ height: 1fr; }}
     RulesScreen #rules {{ height: 1fr; }}
     RulesScreen #detail {{ height: {_DETAIL_NARROW + 1}; padding: 0 1; border-top: solid $panel; }}
     RulesScreen.-tall #detail {{ height: 15; }}
     RulesScreen.-wide #panes {{ layout: horizontal; }}
-    RulesScreen.-wide #list-pane {{ width: 72; height: 100%; }}
+    RulesScreen.-wide #list-pane {{ width: 76; height: 100%; }}
     RulesScreen.-wide #detail {{ width: 1fr; height: 100%; border-top: none; border-left: solid $panel; }}
     RulesScreen #map {{ height: 1fr; display: none; }}
     RulesScreen #map-pair {{ display: none; }}
@@ -51,6 +53,7 @@ class RulesScreen(SdeScreen):
     def compose_content(self) -> Iterable[Widget]:
         yield OneLine(id="chosen")
         yield OneLine(id="overlap")
+        yield OneLine(id="truth")
         yield OneLine(id="columns")
         with Container(id="panes"):
             with Container(id="list-pane"):
@@ -102,9 +105,12 @@ class RulesScreen(SdeScreen):
         if rules.matrix is None or rules.choice is None:
             self._show_nothing_yet()
             return
-        first, second = choice_lines(rules, rules.choice)
+        first, second = choice_lines(rules, rules.choice, self.size.width or 80)
         self.query_one("#chosen", OneLine).show(first)
         self.query_one("#overlap", OneLine).show(second)
+        judged = truth_line(rules.choice, self.size.width or 80)
+        self.query_one("#truth", OneLine).show(judged or [])
+        self.set_class(judged is not None, "-judged")
         self.rule_list.set_items(rule_items(rules, self.rule_list.size.width or 79))
         if not self._scored:
             self._scored = True
@@ -131,7 +137,7 @@ class RulesScreen(SdeScreen):
         self.query_one("#columns", OneLine).show(line)
         pair = self.heat_map.pair if self._map else None
         if pair is not None:
-            self.query_one("#map-pair", OneLine).show(pair_line(*pair, self.rules.correlation(*pair)))
+            self.query_one("#map-pair", OneLine).show(pair_line(*pair, self.rules.correlation(*pair), self.size.width or 80))
 
     def _show_detail(self) -> None:
         name, detail = self.rule, self.query_one("#detail", ItemList)
@@ -172,7 +178,7 @@ class RulesScreen(SdeScreen):
 
     def copied(self) -> tuple[str, str]:
         name = self.rule
-        return super().copied() if name is None else (f"the definition of {name}", f"{name}: {self.rules.rule(name).definition}")
+        return super().copied() if name is None else (f"the definition of {name}", self.rules.said(name))
 
     # ---- keys
 
@@ -212,7 +218,7 @@ class RulesScreen(SdeScreen):
         return self.rules.why_not_run()
 
     def action_pack(self) -> None:
-        self.choose("Score by the rules of", self.rules.packs(), self.rules.take_pack, current=self.rules.wishes.pack)
+        self.choose("Score by the rules of", self.rules.packs(), self.rules.take_pack, current=self.rules.book.pack)
 
     def action_rule_book(self) -> None:
         from sde_tui.screens.rule_book import RuleBookScreen

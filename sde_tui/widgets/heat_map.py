@@ -93,8 +93,9 @@ class HeatMap(LineList):
         """The line above: the numbers of the columns that are shown."""
         spans: list[Span] = [(" " * _LABEL, "dim")]
         spans += [(f"{at + 1:>{CELL - 1}} ", "accent" if at == self.column else "dim") for at in self.shown_columns(width)]
-        hidden = len(self.names) - len(self.shown_columns(width))
-        return [*spans, (f"  {hidden} more →" if hidden and self.shown_columns(width)[-1] < len(self.names) - 1 else "", "dim")]
+        shown = self.shown_columns(width)
+        left, right = shown.start, len(self.names) - shown.stop
+        return [*spans, ((f" ←{left}" if left else "") + (f" {right}→" if right else ""), "dim")]
 
     def shown_columns(self, width: int) -> range:
         """The columns that fit, with the cursor's among them."""

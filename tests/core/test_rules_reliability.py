@@ -165,7 +165,7 @@ def test_a_score_that_varies_only_once_agrees_with_nothing() -> None:
 
 
 def rated(**wanted: float) -> RatingSummary:
-    return replace(RatingSummary("r0", rated=100, unparseable=0, imputed=0), **wanted)  # type: ignore[arg-type]
+    return replace(RatingSummary("r0", rated=100, unparseable=0, imputed=0, retest_rows=60), **wanted)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def rated(**wanted: float) -> RatingSummary:
         (rated(unparseable=11, rated=89), "unparseable"),
         (rated(retest=0.71), ""),
         (rated(retest=0.69), "retest"),
-        (rated(retest=0.1, rated=20), ""),
+        (rated(retest=0.1, retest_rows=20), ""),
         (rated(retest=-0.4, unparseable=50, rated=50), "unparseable"),
     ],
 )
@@ -194,7 +194,7 @@ def test_reasons_hold_the_figures() -> None:
         "r0": "unparseable: no score in 50 of 100 answers of the judge",
         "r1": "constant: every row scores 0.25",
         "r2": "barely varies: 97 % of the rows score the same",
-        "r3": "unstable: scores of 100 rows rated twice correlate +0.12 with the first",
+        "r3": "unstable: scores of 60 rows rated twice correlate +0.12 with the first",
     }
 
 

@@ -12,7 +12,13 @@ import sde_tui.session_rules as session_rules
 from sde_core.dataset import open_dataset
 from sde_core.errors import UsageError
 from sde_core.progress import raise_if_cancelled
-from sde_core.rules import choose_rules, quality, score_matrix
+from sde_core.project import Project
+from sde_core.proposal import RuleWishes, quality_by_rules
+from sde_core.rules import RuleBook, choose_by_book, plain_rule, quality_of_choice, rule_scores
+from sde_core.rules.rating.cache import FIRST, RETEST, RatingCache, row_keys
+from sde_core.rules.rating.judge import Answer
+from sde_core.rules.rating.prompts import Reading
+from sde_core.rules.truth import RowTruth
 
 TOPICS = ("tides", "glaciers", "printing", "chess", "honey", "bridges", "pianos", "comets")
 
@@ -40,9 +46,23 @@ def essays(tmp_path):
 
 
 @pytest.fixture
-def engine(essays):
+def scores(essays):
     """What the engine says about the same file."""
-    return score_matrix(open_dataset(str(essays)).texts())
+    return rule_scores(open_dataset(str(essays)).texts(), RuleBook())
+
+
+@pytest.fixture
+def engine(scores):
+    """Its scores."""
+    return scores.matrix
+
+
+def chosen(scores, r=None, **wishes):
+    return choose_by_book(scores, RuleBook(), r, **wishes)
+
+
+def quality(scores, choice):
+    return quality_of_choice(None, RuleBook(), None, scores, choice).values
 
 
 def chosen_on(sde):
@@ -56,14 +76,15 @@ async def move_to(sde, rule):
     assert sde.app.screen.rule == rule
 
 
-async def test_choice_is_the_engines_and_is_compared_with_random_sets(open_app, essays, engine):
-    choice = choose_rules(engine)
+async def test_choice_is_the_engines_and_is_compared_with_random_sets(open_app, essays, scores):
+    choice = chosen(scores)
     async with open_app(essays, size=(120, 40)) as sde:
         await sde.press("6")
         assert chosen_on(sde) == list(choice.chosen)
-        assert f"{len(choice.chosen)} chosen · greedy on correlation (default) · mean quality {quality(engine, choice.chosen).mean():.2f}" in sde.text
+        assert f"{len(choice.chosen)} chosen · greedy on correlation (default) · mean quality {quality(scores, choice).mean():.2f}" in sde.text
         random = choice.against_random
         assert f"ρ {choice.rho:.3f} · random sets: median {random.median_rho:.3f}, lowest {random.lowest_rho:.3f} · ✓ below" in sde.text
+        assert f"below {random.win.wins:,} of 1,000 (95 %: > 99 %)" in sde.text
 
 
 async def test_list_shows_mean_histogram_length_and_why_a_rule_is_no_candidate(open_app, essays, engine):
@@ -95,18 +116,18 @@ async def test_detail_states_definition_figures_and_the_most_and_least_alike(ope
         assert f"most alike {most} {correlations[most]:+.2f}".replace("0.", ".") in sde.text  # two decimals, no leading zero
 
 
-async def test_more_and_fewer_rules_until_there_are_no_more(open_app, essays, engine):
+async def test_more_and_fewer_rules_until_there_are_no_more(open_app, essays, engine, scores):
     async with open_app(essays, size=(120, 40)) as sde:
         await sde.press("6")
         before = chosen_on(sde)
         await sde.press("plus")
-        assert chosen_on(sde) == list(choose_rules(engine, len(before) + 1).chosen)
+        assert chosen_on(sde) == list(chosen(scores, len(before) + 1).chosen)
         await sde.press("minus", "minus", "minus")
-        assert chosen_on(sde) == list(choose_rules(engine, len(before) - 2).chosen)
+        assert chosen_on(sde) == list(chosen(scores, len(before) - 2).chosen)
         await sde.press(*["minus"] * len(before))
         assert len(chosen_on(sde)) == 1
         assert "0 rules cannot be chosen" in sde.flashed or len(chosen_on(sde)) == 1
-        candidates = len(engine.rules) - len(choose_rules(engine, 1).dropped)
+        candidates = len(engine.rules) - len(chosen(scores, 1).dropped)
         await sde.press(*["plus"] * (candidates + 2))
         count = len(chosen_on(sde))
         assert count <= candidates
@@ -126,11 +147,14 @@ async def test_pin_keeps_a_rule_in_and_ban_keeps_it_out(open_app, essays):
         assert "pinned" in sde.text
         await sde.press("b")
         assert outside not in chosen_on(sde)
-        assert sde.session.rules.wishes.pinned == ()
+        assert sde.session.rules.book.pinned == ()
+        await move_to(sde, outside)
         assert re.search(rf" ✗ {outside} .* banned", sde.text)
+        assert RuleBook.load(Project.of(essays).rule_book_path).banned == (outside,)
         assert sde.app.screen.rule == outside, "the cursor stays on the rule wherever it goes"
         await sde.press("b")
-        assert sde.session.rules.wishes.banned == ()
+        assert sde.session.rules.book.banned == ()
+        assert RuleBook.load(Project.of(essays).rule_book_path).banned == ()
 
 
 async def test_a_rule_that_never_varies_cannot_be_pinned(open_app, essays):
@@ -140,19 +164,20 @@ async def test_a_rule_that_never_varies_cannot_be_pinned(open_app, essays):
         await move_to(sde, constant)
         await sde.press("p")
         assert "is pinned but constant" in sde.flashed
-        assert sde.session.rules.wishes.pinned == ()
+        assert sde.session.rules.book.pinned == ()
+        assert not Project.of(essays).rule_book_path.exists(), "what no choice can be made with does not reach the book"
 
 
-async def test_paper_mode_draws_and_draws_again(open_app, essays, engine):
+async def test_paper_mode_draws_and_draws_again(open_app, essays, scores):
     async with open_app(essays, size=(120, 40)) as sde:
         await sde.press("6")
         await sde.press("s")
         assert "greedy choice has no chance in it" in sde.flashed
         await sde.press("m", "down", "enter")
         assert "k-DPP sample on raw Gram (paper mode)" in sde.text
-        assert chosen_on(sde) == list(choose_rules(engine, method="kdpp-gram", seed=0).chosen)
+        assert chosen_on(sde) == list(chosen(scores, method="kdpp-gram", seed=0).chosen)
         await sde.press("s")
-        assert chosen_on(sde) == list(choose_rules(engine, method="kdpp-gram", seed=1).chosen)
+        assert chosen_on(sde) == list(chosen(scores, method="kdpp-gram", seed=1).chosen)
         assert "· seed 1 ·" in sde.text
 
 
@@ -225,11 +250,12 @@ async def test_square_scrolls_sideways_with_its_cursor(open_app, essays):
         names = sde.app.screen.heat_map.names
         await sde.press(*["right"] * (len(names) - 1))
         assert sde.app.screen.heat_map.pair[1] == names[-1]
-        assert f"{len(names):>4} " in sde.lines[4] + " "
+        assert f"{len(names):>4} " in sde.lines[4]
+        assert re.search(r" ←\d+$", sde.lines[4].rstrip()), "what is hidden is to the left"
         assert all(len(line) <= 80 for line in sde.lines)
 
 
-async def test_quality_is_published_and_orders_records(open_app, essays, engine):
+async def test_quality_is_published_and_orders_records(open_app, essays, engine, scores):
     async with open_app(essays) as sde:
         assert sde.session.rules.quality() is None
         with pytest.raises(UsageError, match="not computed"):
@@ -237,7 +263,7 @@ async def test_quality_is_published_and_orders_records(open_app, essays, engine)
         await sde.press("6")
         rows, values = sde.session.rules.quality()
         np.testing.assert_array_equal(rows, engine.rows)
-        np.testing.assert_array_equal(values, quality(engine, choose_rules(engine).chosen))
+        np.testing.assert_array_equal(values, quality(scores, chosen(scores)))
         assert values.dtype == np.float32
         sde.session.records.show(order="poorest")
         await sde.settle()
@@ -250,44 +276,45 @@ async def test_quality_is_published_and_orders_records(open_app, essays, engine)
         assert not np.array_equal(sde.session.quality()[1], values)
 
 
-async def test_another_pack_is_scored_and_named_in_the_command(open_app, essays):
+async def test_another_pack_is_scored_and_stands_in_the_book(open_app, essays):
     async with open_app(essays) as sde:
         await sde.press("6")
         await sde.press("o", "down", "enter")
-        assert sde.session.rules.wishes.pack == "code"
+        assert sde.session.rules.book.pack == "code"
         assert "code-fenced" in sde.session.rules.matrix.rules
-        assert "--pack code" in sde.app.screen.command_line()
+        assert RuleBook.load(Project.of(essays).rule_book_path).pack == "code"
 
 
 async def test_pack_is_in_force_only_once_it_is_scored(open_app, essays, monkeypatch):
     begun = []
 
-    def endless(dataset, wishes, cancel, progress):
-        begun.append(wishes.pack)
+    def endless(dataset, project, book, cancel, progress):
+        begun.append(book.pack)
         cancel.wait()
         raise_if_cancelled(cancel)
 
     async with open_app(essays) as sde:
         await sde.press("6")
-        monkeypatch.setattr(session_rules, "_scores", endless)
+        monkeypatch.setattr(session_rules, "scores_of", endless)
         await sde.pilot.press("o", "down", "enter")
         while not begun:
             await sde.pilot.pause()
         await sde.press("ctrl+x")
         assert begun == ["code"]
-        assert "--pack" not in sde.app.screen.command_line(), "the scores shown are those of the general rules"
+        assert sde.session.rules.book.pack == "general", "the scores shown are those of the general rules"
+        assert not Project.of(essays).rule_book_path.exists()
 
 
 async def test_scoring_is_stopped_and_started_by_key(open_app, essays, monkeypatch):
-    real, begun = session_rules._scores, []
+    real, begun = session_rules.scores_of, []
 
-    def endless(dataset, wishes, cancel, progress):
+    def endless(dataset, project, book, cancel, progress):
         begun.append(dataset)
         progress(10, 60)
         cancel.wait()
         raise_if_cancelled(cancel)
 
-    monkeypatch.setattr(session_rules, "_scores", endless)
+    monkeypatch.setattr(session_rules, "scores_of", endless)
     async with open_app(essays) as sde:
         await sde.pilot.press("6")
         while not begun:
@@ -301,7 +328,7 @@ async def test_scoring_is_stopped_and_started_by_key(open_app, essays, monkeypat
         assert re.search(r"answer-length +1 for answers of 30 to 300 words", sde.text), "what the rules are is known before"
         await sde.press("p")
         assert "Nothing is scored yet" in sde.flashed
-        monkeypatch.setattr(session_rules, "_scores", real)
+        monkeypatch.setattr(session_rules, "scores_of", real)
         await sde.press("r")
         assert "Chosen" in sde.text
 
@@ -365,11 +392,110 @@ async def test_command_and_copy_say_what_the_screen_shows(open_app, essays):
     async with open_app(essays, size=(120, 40)) as sde:
         await sde.press("6")
         await sde.press("p", "m", "down", "enter", "s")
-        pinned = sde.session.rules.wishes.pinned[0]
+        assert len(sde.session.rules.book.pinned) == 1
         count = len(sde.session.rules.choice.chosen)
-        assert sde.app.screen.command_line() == f"sde rules choose {essays} -r {count} --method kdpp-gram --seed 1 --pin {pinned}"
+        assert sde.app.screen.command_line() == f"sde rules choose {essays} -r {count} --method kdpp-gram --seed 1"
+        assert sde.session.rules.select_options() == ["--rule-method kdpp-gram", "--rule-seed 1"]
         await sde.press("y")
         assert f"Copied the definition of {sde.app.screen.rule}" in sde.flashed
+
+
+async def test_what_the_app_pins_and_wishes_is_what_the_commands_use(open_app, essays):
+    async with open_app(essays, size=(120, 40)) as sde:
+        await sde.press("6")
+        outside = sde.session.rules.sections()[1][0]
+        await move_to(sde, outside)
+        await sde.press("p", "minus", "minus")
+        await sde.settle()
+        wishes, (rows, values) = sde.session.rules.wishes, sde.session.rules.quality()
+        count = len(sde.session.rules.choice.chosen)
+        assert sde.session.rules.select_options() == [f"--rule-count {count}"]
+    project = Project.of(essays)
+    book = RuleBook.load(project.rule_book_path)
+    found = quality_by_rules(open_dataset(str(essays)).texts(), book=book, project=project, wishes=RuleWishes(wishes.r, wishes.method, wishes.seed))
+    assert found.rules[0] == outside
+    np.testing.assert_array_equal(found.values, values)
+    np.testing.assert_array_equal(found.rows, rows)
+
+
+async def test_a_book_that_was_changed_elsewhere_is_followed(open_app, essays):
+    async with open_app(essays, size=(120, 40)) as sde:
+        await sde.press("6")
+        chosen_before = sde.session.rules.choice.chosen
+        RuleBook(banned=chosen_before[:1], disabled=chosen_before[1:2]).save(Project.of(essays).created().rule_book_path)
+        await sde.press("2", "6")
+        await sde.settle()
+        assert chosen_before[0] in {drop.rule for drop in sde.session.rules.choice.dropped}
+        assert chosen_before[1] not in sde.session.rules.matrix.rules
+
+
+def rate(essays, rule, count, scores, retest=()):
+    """Ratings of the first rows by a judge, None for an answer that holds no score; some of them twice."""
+    keys, _ = row_keys(rule, open_dataset(str(essays)).texts())
+    with RatingCache(Project.of(essays).created().ratings_dir).writer("a judge", "v1") as writer:
+        for place in range(count):
+            writer.add(rule, int(keys[place]), FIRST, Reading(scores[place]), Answer("0.5"))
+        for place, score in enumerate(retest):
+            writer.add(rule, int(keys[place]), RETEST, Reading(score), Answer("0.5"))
+
+
+LONG = "names-the-city-the-year-and-the-person-it-speaks-about"
+
+
+@pytest.fixture
+def rated(essays):
+    """A book with three plain rules: rated on 40 rows, rated by noise on all, not rated at all."""
+    rng = np.random.default_rng(0)
+    kind, noisy, unrated = (plain_rule(name, sentence) for name, sentence in (
+        (LONG, "Name the city, the year and the person that the answer speaks about, always."),
+        ("noisy", "Be noisy."),
+        ("waiting", "Wait."),
+    ))  # fmt: skip
+    first = rng.random(59)
+    rate(essays, kind, 40, [None if place in (3, 9) else float(first[place]) for place in range(59)])
+    rate(essays, noisy, 40, rng.random(59).tolist(), rng.random(35).tolist())
+    RuleBook((kind, noisy, unrated), pinned=(LONG,)).save(Project.of(essays).created().rule_book_path)
+    return essays
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_plain_rules_show_sentence_origin_ratings_and_why_they_are_held_back(open_app, rated, size):
+    async with open_app(rated, size=size) as sde:
+        await sde.press("6")
+        assert "sample of 40 rows" in sde.text
+        assert sde.app.screen.rule == LONG
+        assert f" ◆ {LONG[:17]}… " in sde.text
+        assert "plain rule, written by hand" in sde.text
+        assert "Name the city, the year and the person" in sde.text
+        assert "rated 38 rows, 2 unparseable" in sde.text
+        assert sde.session.rules.not_rated == (LONG,), "it cannot be in the quality of rows that nobody rated"
+        assert "partly rated" in sde.text
+        assert sde.session.rules.quality()[0].tolist() == [row for row in range(60) if row != 5]
+        await move_to(sde, "noisy")
+        assert sde.session.rules.gate("noisy") == "retest"
+        assert "unstable" in sde.text
+        await move_to(sde, "waiting")
+        assert "not rated yet" in sde.text
+        assert "Held back before choosing: " in "".join(item_words(sde))
+        await sde.press("p")
+        assert "not rated yet" in sde.text
+
+
+def item_words(sde):
+    return ["".join(span[0] for span in item.line) for item in sde.app.screen.rule_list.items]
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_comparisons_of_people_stand_on_screen(open_app, essays, size):
+    judged = RowTruth(np.arange(40), *[np.linspace(0, 1, 40)] * 3, "40 comparisons")
+    async with open_app(essays, size=size) as sde:
+        await sde.press("6")
+        assert "MSE" not in sde.text
+        sde.session.rules.scores = rule_scores(open_dataset(str(essays)).texts(), RuleBook(), truth=judged)
+        sde.session.rules.choose()
+        await sde.settle()
+        assert re.search(r"MSE 0\.\d{3}( to 39 judged rows)? · random sets: median 0\.\d{3} · [✓!] below [\d,]+ of 1,000 \(95 %: .+\)", sde.text)
+        assert re.search(r"right on \d+ % of judged pairs", sde.text)
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
