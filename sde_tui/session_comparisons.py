@@ -239,7 +239,7 @@ def _results(comparing: Comparing, matrix: Any, quality: tuple[np.ndarray, np.nd
     """In a thread."""
     import numpy as np
 
-    from sde_core.rules.truth import agreement
+    from sde_core.rules.truth import agreement_with
 
     pairs = comparing.pairs
     truth = comparing.strengths().truth(pairs.source)
@@ -251,6 +251,6 @@ def _results(comparing: Comparing, matrix: Any, quality: tuple[np.ndarray, np.nd
         columns[QUALITY_NOW] = np.array([known.get(row, np.nan) for row in matrix.rows.tolist()])
     columns |= {name: matrix.scores[:, at] for at, name in enumerate(matrix.rules)}
     try:
-        return ComparedResults(truth, agreement(columns, matrix.rows, matrix.answer_words, truth, pairs))
+        return ComparedResults(truth, agreement_with(columns, matrix.rows, matrix.answer_words, truth, pairs))
     except SdeError as refusal:
         return ComparedResults(truth, None, str(refusal))

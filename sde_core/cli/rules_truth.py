@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,13 +65,16 @@ def truth_command(
     length it is the same among answers that differ by at most 10 % in words: a rule that is length in disguise has 0.50 there.
     """
     from sde_core.cli.rules_truth_text import fit_lines, report_lines
-    from sde_core.rules.truth.agreement import agreement
+    from sde_core.rules.truth.agreement import MOST_ROWS, agreement_with
     from sde_core.rules.truth.fit import fit_rules
 
     _refuse_senseless(field, positive, lower_is_better, source, fit, nonnegative, weights)
-    yardstick = _yardstick(dataset, field, positive, lower_is_better, source)
+    whole = _yardstick(dataset, field, positive, lower_is_better, source)
+    yardstick = whole.sampled(MOST_ROWS, seed=seed)
     matrix, columns = _columns(dataset, yardstick, names, scores, pack, no_book)
-    report = agreement(columns, matrix.rows, matrix.answer_words, yardstick.truth, yardstick.pairs, seed=seed)
+    report = agreement_with(columns, matrix.rows, matrix.answer_words, yardstick.truth, yardstick.pairs, seed=seed)
+    if len(yardstick.texts) < len(whole.texts) and whole.truth is not None:
+        report = replace(report, known_rows=len(whole.truth))
     fitted: RuleFit | None = None
     if fit:
         fitted = fit_rules(

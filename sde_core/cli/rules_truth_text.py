@@ -19,7 +19,7 @@ _MOST_WEIGHTS = 15
 def report_lines(report: AgreementReport, note: str = "", bands: bool = False) -> list[str]:
     """A table of all scores: those that are no rule first, then the rules, best at equal length first."""
     who = " by a model" if report.by_machine else ""
-    lines = _wrapped(f"{report.measure} against {visible(report.source, 100)}{who}: {count_of(report.rows, 'row')}, {count_of(report.pairs, 'pair')}")
+    lines = _wrapped(f"{report.measure} against {visible(report.source, 100)}{who}: {_extent(report)}, {count_of(report.pairs, 'pair')}")
     lines += _wrapped(note) if note else []
     first, rest = _summaries(report), [one for one in report.agreements if one not in _summaries(report)]
     order = sorted(rest, key=lambda one: (-_number(one.equal_length.value), -_number(one.accuracy.value), one.name))
@@ -34,6 +34,12 @@ def report_lines(report: AgreementReport, note: str = "", bands: bool = False) -
     if bands:
         lines += _wrapped("pairs in each band: " + " · ".join(f"{name}: {count:,}" for name, count in report.bands))
     return lines
+
+
+def _extent(report: AgreementReport) -> str:
+    if report.known_rows > report.rows:
+        return f"a sample of {report.rows:,} of {report.known_rows:,} rows, seed {report.seed}"
+    return count_of(report.rows, "row")
 
 
 def _summaries(report: AgreementReport) -> list[Agreement]:

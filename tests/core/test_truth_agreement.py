@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sde_core.dataset import open_dataset
 from sde_core.errors import UsageError
 from sde_core.rules.truth import JudgedPairs, RowTruth
-from sde_core.rules.truth.agreement import LENGTH, agreement
+from sde_core.rules.truth.agreement import LENGTH, agreement_with
 from sde_core.rules.truth.judged_texts import texts_beside
 from tests.conftest import SHARED
 
@@ -32,7 +32,7 @@ def pairs_of(*judged: tuple[int, int, float]) -> JudgedPairs:
 def report(scores: dict[str, list[float]], truth: RowTruth | None, pairs: JudgedPairs | None = None, words: list[int] | None = None, **options):
     count = len(next(iter(scores.values())))
     table = {name: np.array(column, np.float32) for name, column in scores.items()}
-    return agreement(table, np.arange(count, dtype=np.uint32), np.array(words or [10] * count), truth, pairs, **options)
+    return agreement_with(table, np.arange(count, dtype=np.uint32), np.array(words or [10] * count), truth, pairs, **options)
 
 
 def test_figures_by_hand() -> None:
@@ -174,7 +174,7 @@ def test_length_on_expert_revisions() -> None:
 
     dataset = open_dataset(str(SHARED / "data/quality/expert_revised_train.csv"))
     matrix = score_matrix(texts_beside(dataset, "score")[0], [rule for rule in RULES if rule.name == "topic-covered"])
-    found = agreement({"topic-covered": matrix.scores[:, 0]}, matrix.rows, matrix.answer_words, truth_from_field(dataset, "score"))
+    found = agreement_with({"topic-covered": matrix.scores[:, 0]}, matrix.rows, matrix.answer_words, truth_from_field(dataset, "score"))
     assert found.of(LENGTH).accuracy.value == pytest.approx(0.67, abs=0.02)
     assert found.of(LENGTH).equal_length.value == pytest.approx(0.5, abs=0.02)
     assert found.of("topic-covered").equal_length.lower > 0.55

@@ -108,6 +108,15 @@ def test_people_compare_elsewhere_and_their_answers_become_the_truth(run: Run, d
     assert by_name["answer-length"]["spearman"]["value"] > 0.6
 
 
+def test_of_a_large_truth_a_sample_is_scored_and_said(run: Run, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sde_core.rules.truth.agreement.MOST_ROWS", 20)
+    arguments = ("rules", "truth", data, "--field", "stars", "--rules", "answer-length", "--seed", 3)
+    assert "a sample of 20 of 48 rows, seed 3" in " ".join(run(*arguments)[1].split())
+    told = json.loads(run(*arguments, "--json")[1])
+    assert (told["rows"], told["known_rows"]) == (20, 48)
+    assert told["scores"][-1]["accuracy"]["value"] == 1.0
+
+
 def test_looking_creates_nothing(run: Run, data: Path) -> None:
     assert run("rules", "compare", data)[:2] == (0, "no answers yet, 0 rows to compare.\n")
     assert not Project.of(str(data)).comparisons_path.exists()

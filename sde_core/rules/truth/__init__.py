@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sde_core.rules.truth.agreement import Agreement, AgreementReport, Figure, agreement
+from sde_core.rules.truth.agreement import Agreement, AgreementReport, Figure, agreement_with
 from sde_core.rules.truth.bradley_terry import Strengths, fit_bradley_terry
 from sde_core.rules.truth.by_people import pairs_by_people, truth_by_people
 from sde_core.rules.truth.comparisons import Comparison, ComparisonJournal
@@ -22,7 +22,7 @@ __all__ = [
     "NextPair",
     "RowTruth",
     "Strengths",
-    "agreement",
+    "agreement_with",
     "choose_next_pair",
     "fit_bradley_terry",
     "judged_pairs",

@@ -75,7 +75,8 @@ class AgreementReport:
     Attributes:
         source: Where the truth comes from.
         measure: What `accuracy` is here: "AUROC" or "pairwise accuracy".
-        rows: Rows with a truth and a score.
+        rows: Rows that were looked at.
+        known_rows: Rows with a truth and a score; more than `rows` where a sample was taken.
         pairs: Pairs of which one row is better.
         equal_length_pairs: Those of about equal answer length.
         bands: Name and number of pairs of each band.
@@ -88,6 +89,7 @@ class AgreementReport:
     source: str
     measure: str
     rows: int
+    known_rows: int
     pairs: int
     equal_length_pairs: int
     bands: tuple[tuple[str, int], ...]
@@ -108,13 +110,13 @@ class AgreementReport:
 
     def to_json(self) -> dict[str, Any]:
         """As the command line prints it."""
-        plain = {key: getattr(self, key) for key in ("source", "measure", "rows", "pairs", "equal_length_pairs", "ties", "tolerance", "resamples",
-                                                     "seed", "by_machine")}  # fmt: skip
+        names = ("source", "by_machine", "measure", "rows", "known_rows", "pairs", "equal_length_pairs", "ties", "tolerance", "resamples", "seed")
+        plain = {key: getattr(self, key) for key in names}
         bands = [{"band": name, "pairs": count} for name, count in self.bands]
         return {**plain, "bands": bands, "scores": [one.to_json() for one in self.agreements]}
 
 
-def agreement(
+def agreement_with(
     scores: Mapping[str, NDArray[Any]],
     rows: NDArray[Any],
     answer_words: NDArray[Any],
@@ -143,7 +145,7 @@ def agreement(
     if truth is None and pairs is None:
         raise UsageError("There is no truth to hold the scores against.", "Compare rows, or name a field that says which rows are good.")
     rng = np.random.default_rng(seed)
-    here, values = _met(rows, truth, pairs, rng)
+    here, values, known_rows = _met(rows, truth, pairs, rng)
     names = (*scores, LENGTH)
     words = answer_words[here].astype(np.float64)
     table = np.column_stack([*(_filled(column[here]) for column in scores.values()), words]).astype(np.float32)
@@ -163,9 +165,9 @@ def agreement(
     known = truth or pairs
     assert known is not None  # noqa: S101
     return AgreementReport(
-        pairs.source if pairs is not None else known.source, "AUROC" if two_class else "pairwise accuracy", len(here), sets[0].count, sets[1].count,
-        tuple((one.name, one.count) for one in sets[2:]), pairs.ties if pairs is not None else 0, tolerance, resamples, seed, agreements,
-        known.by_machine,
+        pairs.source if pairs is not None else known.source, "AUROC" if two_class else "pairwise accuracy", len(here), known_rows,
+        sets[0].count, sets[1].count, tuple((one.name, one.count) for one in sets[2:]), pairs.ties if pairs is not None else 0,
+        tolerance, resamples, seed, agreements, known.by_machine,
     )  # fmt: skip
 
 
@@ -174,21 +176,22 @@ _NOTHING = Figure(float("nan"), float("nan"), float("nan"))
 
 def _met(
     rows: NDArray[Any], truth: RowTruth | None, pairs: JudgedPairs | None, rng: np.random.Generator
-) -> tuple[NDArray[np.int64], NDArray[np.float64] | None]:
-    """Places of the rows that have a score and a truth, and their true values."""
+) -> tuple[NDArray[np.int64], NDArray[np.float64] | None, int]:
+    """Places of the rows to look at, their true values, and how many rows have a score and a truth."""
     if pairs is not None:
         here = np.flatnonzero(np.isin(rows, pairs.rows))
     else:
         assert truth is not None  # noqa: S101
         here = truth.places_in(rows)[0]
-    if len(here) > MOST_ROWS and pairs is None:
+    count = len(here)
+    if count > MOST_ROWS and pairs is None:
         here = np.sort(rng.choice(here, MOST_ROWS, replace=False))
     if truth is None:
-        return here, None
+        return here, None, count
     values = np.full(len(here), np.nan)
     there, places = truth.places_in(rows[here])
     values[there] = truth.values[places]
-    return here, values
+    return here, values, count
 
 
 def _filled(column: NDArray[Any]) -> NDArray[np.float64]:

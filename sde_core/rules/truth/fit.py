@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from sde_core.errors import UsageError
 from sde_core.progress import NEVER, Cancel, raise_if_cancelled
 from sde_core.rules.matrix import ScoreMatrix
-from sde_core.rules.truth.agreement import AgreementReport, agreement
+from sde_core.rules.truth.agreement import AgreementReport, agreement_with
 from sde_core.rules.truth.bradley_terry import groups_of, logistic
 from sde_core.rules.truth.pairs import JudgedPairs
 from sde_core.rules.truth.row_truth import RowTruth
@@ -151,7 +151,7 @@ def fit_rules(
     penalty = _best_penalty(problem, fold != 0, fold == 0, nonnegative)
     scaled = _weights(problem, np.ones(len(problem.here), bool), penalty, nonnegative)
     scores = {FITTED: out_of_fold, UNWEIGHTED: problem.raw.mean(axis=1)}
-    report = agreement(scores, matrix.rows[problem.here], matrix.answer_words[problem.here], truth, pairs, seed=seed)
+    report = agreement_with(scores, matrix.rows[problem.here], matrix.answer_words[problem.here], truth, pairs, seed=seed)
     return RuleFit(_on_raw_scores(problem, scaled, matrix.rules, report.source), report, out_of_fold, penalty, folds, nonnegative)
 
 

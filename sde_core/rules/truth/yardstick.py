@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
 import polars as pl
 
 from sde_core.dataset import Dataset
@@ -37,6 +38,18 @@ class Yardstick:
     pairs: JudgedPairs | None
     source: str
     note: str = ""
+
+    def sampled(self, most: int, *, seed: int = 0) -> Yardstick:
+        """The texts of the rows with a truth alone, or of a seeded sample of `most` of them: scoring more would tell little more.
+
+        Pairs stay whole.
+        """
+        if self.truth is None or self.pairs is not None:
+            return self
+        rows = self.truth.rows
+        if len(rows) > most:
+            rows = np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
+        return replace(self, texts=self.texts.filter(pl.col("row").is_in(rows.tolist())))
 
 
 def yardstick_of_field(
