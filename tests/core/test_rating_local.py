@@ -68,6 +68,28 @@ def test_probabilities_are_those_of_the_logits_in_any_batch(judge, model):
         assert (batched.tokens_out, batched.problem) == (1, "")
 
 
+def test_white_space_before_the_number_is_passed_over(folder, monkeypatch):
+    judge, asked = LocalJudge(folder), []
+    blank = next(token for token in range(len(judge._tokenizer)) if judge._tokenizer.decode([token]) == " ")
+    three, four = (judge._option_ids[option][0] for option in ("3", "4"))
+
+    def chances(batch):
+        asked.append([one.ids for one in batch])
+        table = torch.zeros(len(batch), len(judge._tokenizer))
+        for at, one in enumerate(batch):
+            weights = {three: 0.25, four: 0.75} if "space" not in one.question.text or one.ids[-1] == blank else {blank: 0.9, three: 0.1}
+            for token, weight in weights.items():
+                table[at, token] = weight
+        return table
+
+    monkeypatch.setattr(judge, "_next_chances", chances)
+    found = answers(judge, [Question("space", 3, ("3", "4")), Question("none", 3, ("3", "4"))])
+    assert [answer.probabilities for answer in found] == [{"3": 0.25, "4": 0.75}] * 2
+    assert [answer.tokens_out for answer in found] == [2, 1]
+    assert [answer.text.strip() for answer in found] == ["4", "4"]
+    assert len(asked) == 2 and len(asked[1]) == 1 and asked[1][0][-1] == blank
+
+
 def test_replies_are_greedy_and_counted(judge, model):
     tokenizer, network = model
     for text, answer in zip(TEXTS, answers(judge, [Question(text, 6) for text in TEXTS]), strict=True):

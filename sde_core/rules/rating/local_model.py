@@ -162,23 +162,35 @@ class LocalJudge:
         return ids, mask
 
     def _rated(self, batch: Sequence[_Encoded]) -> list[Answer]:
-        """The probabilities of the options as the next token, read off the logits; nothing is generated."""
+        """The probabilities of the options as the reply's first token with text, read off the logits.
+
+        Where white space is likeliest, as in vocabularies that part it from digits, it is taken, and the token behind it counts.
+        """
+        chances = self._next_chances(batch)
+        likeliest: list[int] = chances.argmax(-1).tolist()
+        blank = [at for at, token in enumerate(likeliest) if token not in self._end_ids and not self._tokenizer.decode([token]).strip()]
+        if blank:
+            longer = [_Encoded(batch[at].place, batch[at].question, [*batch[at].ids, likeliest[at]]) for at in blank]
+            chances[blank] = self._next_chances(longer)
+            likeliest = chances.argmax(-1).tolist()
+        return [
+            Answer(
+                self._tokenizer.decode([likeliest[at]]),
+                {option: float(chances[at, self._option_ids.get(option, [])].sum()) for option in one.question.options},
+                len(one.ids),
+                1 + (at in blank),
+            )
+            for at, one in enumerate(batch)
+        ]
+
+    def _next_chances(self, batch: Sequence[_Encoded]) -> Any:
+        """float32[b, vocabulary], the probabilities of the next token."""
         ids, mask = self._padded(batch)
         named = inspect.signature(self._model.forward).parameters
         extra: dict[str, Any] = {"logits_to_keep": 1} if "logits_to_keep" in named else {}
         if "position_ids" in named:
             extra["position_ids"] = (mask.cumsum(1) - 1).clamp(min=0)
-        chances = self._model(input_ids=ids, attention_mask=mask, use_cache=False, **extra).logits[:, -1].float().softmax(-1).cpu()
-        likeliest = chances.argmax(-1).tolist()
-        return [
-            Answer(
-                self._tokenizer.decode([token]),
-                {option: float(row[self._option_ids.get(option, [])].sum()) for option in one.question.options},
-                len(one.ids),
-                1,
-            )
-            for one, row, token in zip(batch, chances, likeliest, strict=True)
-        ]
+        return self._model(input_ids=ids, attention_mask=mask, use_cache=False, **extra).logits[:, -1].float().softmax(-1).cpu()
 
     def _written(self, batch: Sequence[_Encoded]) -> list[Answer]:
         import torch
