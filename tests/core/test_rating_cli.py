@@ -127,6 +127,10 @@ def test_without_judge_or_rules_the_way_out_is_named(run, data, write_jsonl, ser
 
 
 def test_help_has_examples_and_fits(run):
+    from sde_core.cli.rules_rate import FORM_NAMES
+    from sde_core.rules.rating import FORMS
+
+    assert tuple(FORMS) == FORM_NAMES
     code, out, _ = run("rules", "rate", "--help")
     assert code == 0 and "sde rules rate data.jsonl --judge http://127.0.0.1:8000/v1" in out
     assert max(map(len, out.splitlines())) <= 80

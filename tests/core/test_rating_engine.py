@@ -80,6 +80,13 @@ def test_equal_rows_are_asked_about_once_and_empty_ones_never(cache):
     assert scores[:3].tolist() == scores[3:6].tolist() and scores[6] == 0
 
 
+def test_two_names_of_one_sentence_are_asked_about_once(cache):
+    judge = FakeJudge()
+    report = rate(judge, rows(5), [ANSWERS_IT, replace(ANSWERS_IT, name="complete")], FORM, cache, ALL)
+    assert len(judge.asked) == 5
+    assert [(rule.rule, rule.rated) for rule in report.rules] == [("answers-it", 5), ("complete", 5)]
+
+
 def test_a_new_rule_asks_only_for_itself(cache):
     texts, judge = rows(5), FakeJudge()
     rate(judge, texts, [ANSWERS_IT], FORM, cache, ALL)

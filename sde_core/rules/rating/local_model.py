@@ -264,6 +264,7 @@ def _loaded(folder: Path, class_name: str, **options: Any) -> Any:
         raise MissingExtraError(
             "A judge from a folder needs torch and transformers.", "pip install 'sde[ml]', or name a server's address."
         ) from error
+    transformers.utils.logging.disable_progress_bar()
     try:
         return getattr(transformers, class_name).from_pretrained(str(folder), trust_remote_code=False, local_files_only=True, **options)
     except (OSError, ValueError, KeyError, TypeError, ImportError) as error:

@@ -137,7 +137,10 @@ def plan_of(texts: pl.DataFrame, rules: Sequence[PlainRule], judge_id: str, prom
     by_subject = {rule.about: row_keys(rule, texts) for rule in {rule.about: rule for rule in rules}.values()}
     retested = ceil(len(sampled) * params.retest_share)
     first, again = np.zeros((len(order), len(rules)), np.bool_), np.zeros((retested, len(rules)), np.bool_)
+    definitions = [rule.definition for rule in rules]
     for at, rule in enumerate(rules):
+        if rule.definition in definitions[:at]:
+            continue  # two names for one sentence share their ratings
         keys, empty = by_subject[rule.about]
         ordered, there = keys[order], ~empty[order]
         once = np.zeros(len(order), np.bool_)
