@@ -14,11 +14,15 @@ from sde_tui.session_work import WorkPart
 if TYPE_CHECKING:
     import numpy as np
 
+    from sde_core.dataset import Dataset
+    from sde_core.project import Project
     from sde_core.rules.truth import AgreementReport, NextPair, RowTruth
     from sde_core.rules.truth.comparing import Comparing, ComparingStatus
     from sde_tui.session import Session
 
 SAMPLE_STEP = 10
+MOST_TEXTS = 10_000
+"""Of a dataset's own chosen and rejected answers so many are scored."""
 QUALITY_NOW = "quality as chosen now"
 _TEXT = 20_000
 
@@ -35,9 +39,12 @@ class ShownSide:
 
 @dataclass(frozen=True)
 class ComparedResults:
-    """What the answers say: the rows ranked, and how scores agree with them; no report where nothing is scored or told apart."""
+    """What the answers say: the rows ranked, and how scores agree with them; no report where nothing is scored or told apart.
 
-    truth: RowTruth
+    Of a dataset's own chosen and rejected answers there is no ranking.
+    """
+
+    truth: RowTruth | None
     report: AgreementReport | None
     refusal: str = ""
 
@@ -120,7 +127,10 @@ class ComparisonsPart(WorkPart):
     @property
     def answered(self) -> int:
         """How many answers there are that say something."""
-        return self.status.answers if self.status is not None else 0
+        from sde_core.rules.truth.comparisons import SCORES
+
+        given = self._comparing.journal.comparisons if self._comparing is not None else ()
+        return sum(one.winner in SCORES and not one.judge for one in given)
 
     @property
     def all_asked(self) -> bool:
@@ -205,14 +215,21 @@ class ComparisonsPart(WorkPart):
         comparing, matrix, quality = self._comparing, self._session.rules.matrix, self._quality()
         if comparing is None:
             return
+        project, answered = self._session.project, self.answered
+
+        def work(cancel: Any, progress: Any) -> ComparedResults:
+            return _results(comparing, matrix, quality) if answered else _results_of_dataset(comparing.dataset, project, cancel, progress)
 
         def found(results: ComparedResults) -> None:
             self.results = results
             then()
 
-        self._session.lanes.thread(
-            "comparisons-results", "holding rules against comparisons", lambda _cancel, _progress: _results(comparing, matrix, quality), found
-        )
+        self._session.lanes.thread("comparisons-results", "holding rules against comparisons", work, found)
+
+    @property
+    def dataset_compares(self) -> bool:
+        """Whether the dataset holds comparisons of its own: chosen and rejected answers."""
+        return self._session.dataset.layout.name == "preference"
 
     def row_text(self, row: int) -> str:
         """A row's answer in one line, as it may be shown."""
@@ -224,8 +241,8 @@ class ComparisonsPart(WorkPart):
 
     def drill(self, row: int, *, screen: str) -> None:
         """Shows the compared rows in Records, best first, with the cursor on this one."""
-        if self.results is not None:
-            truth = self.results.truth
+        truth = self.results.truth if self.results is not None else None
+        if truth is not None:
             rows: list[int] = truth.rows[truth.values.argsort(kind="stable")[::-1]].tolist()
             self._session.records.drill(rows, "compared rows, best first", screen=screen)
             self._session.records.jump(row)
@@ -233,6 +250,19 @@ class ComparisonsPart(WorkPart):
     def command_line(self) -> str:
         """The command that holds the rules against the same answers."""
         return f"sde rules truth {self._session.command_data}"
+
+
+def _results_of_dataset(dataset: Dataset, project: Project, cancel: Any, progress: Any) -> ComparedResults:
+    """In a thread: the rules of the book against chosen and rejected answers."""
+    from sde_core.rules.book import RuleBook
+    from sde_core.rules.book_choice import scored_by_book
+    from sde_core.rules.truth import agreement_with
+    from sde_core.rules.truth.yardstick import yardstick_of_pairs
+
+    yardstick = yardstick_of_pairs(dataset, source="dataset", cancel=cancel).sampled(MOST_TEXTS)
+    matrix = scored_by_book(yardstick.texts, RuleBook.load(project.rule_book_path), None, cancel=cancel, progress=progress)
+    columns = {name: matrix.scores[:, at] for at, name in enumerate(matrix.rules)}
+    return ComparedResults(None, agreement_with(columns, matrix.rows, matrix.answer_words, None, yardstick.pairs))
 
 
 def _results(comparing: Comparing, matrix: Any, quality: tuple[np.ndarray, np.ndarray] | None) -> ComparedResults:

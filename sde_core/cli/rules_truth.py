@@ -73,8 +73,7 @@ def truth_command(
     yardstick = whole.sampled(MOST_ROWS, seed=seed)
     matrix, columns = _columns(dataset, yardstick, names, scores, pack, no_book)
     report = agreement_with(columns, matrix.rows, matrix.answer_words, yardstick.truth, yardstick.pairs, seed=seed)
-    if len(yardstick.texts) < len(whole.texts) and whole.truth is not None:
-        report = replace(report, known_rows=len(whole.truth))
+    report = replace(report, known_rows=max(report.known_rows, whole.known_rows if len(yardstick.texts) < len(whole.texts) else 0))
     fitted: RuleFit | None = None
     if fit:
         fitted = fit_rules(

@@ -24,6 +24,7 @@ from sde_tui.widgets.spans import Line
 _WIDE = 100
 _QUESTION = "Which row is the better one to learn from?"
 _RESULTS = "What your answers say of rules and rows"
+_RESULTS_OF_DATASET = "What the dataset's own chosen and rejected answers say of rules"
 _HINT = "← 1 better   → 2 better   = alike   s skip   u undo   tab other text   r results   esc leave"
 _HINT_NARROW = "←1 →2 better   = alike   s skip   u undo   tab text   r results   esc leave"
 _HINT_RESULTS = "r back to the pairs   enter rows   + more rows   ! command   esc leave"
@@ -191,7 +192,9 @@ class CompareScreen(Dialog[int]):
         if self._part.read_only:
             words = f"read-only, another sde compares or the folder cannot be written; {words}"
         why = f" ({self._part.pair.reason})" if self._part.pair is not None and not self.showing_results else ""
-        self.query_one("#question", Static).update(Content(_RESULTS if self.showing_results else f"{_QUESTION}{why}"))
+        own = self._part.results is not None and self._part.results.truth is None
+        results = _RESULTS_OF_DATASET if own else _RESULTS
+        self.query_one("#question", Static).update(Content(results if self.showing_results else f"{_QUESTION}{why}"))
         self.query_one("#progress", Static).update(Content(self._said or words))
         keys = _HINT_RESULTS if self.showing_results else _HINT if self.size.width >= _WIDE else _HINT_NARROW
         self.query_one("#keys", Static).update(Content(keys))
@@ -243,7 +246,7 @@ class CompareScreen(Dialog[int]):
             self.remove_class("-results")
             self.set_focus(self.pane("1"))
             self.call_after_refresh(self.show_pair)
-        elif not self._part.answered:
+        elif not self._part.answered and not self._part.dataset_compares:
             self._say("Nothing is compared yet: answer some pairs first.")
         elif self._part.results is not None:
             self._open_results()

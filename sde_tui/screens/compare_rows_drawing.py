@@ -13,7 +13,7 @@ from sde_tui.widgets.wrapping import wrapped
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sde_core.rules.truth import Agreement, Figure
+    from sde_core.rules.truth import Agreement, Figure, RowTruth
 
 _NAME, _BAR, _FEW = 25, 21, 8
 
@@ -37,14 +37,15 @@ def prompt_lines(prompt: str, width: int) -> list[Line]:
 
 def result_items(results: ComparedResults, text_of: Callable[[int], str], width: int) -> list[Item]:
     """Rules by how they agree, then the rows, best first."""
-    return [*_rule_items(results), Item([]), *_row_items(results, text_of, width)]
+    return [*_rule_items(results), *([Item([]), *_row_items(results.truth, text_of, width)] if results.truth is not None else [])]
 
 
 def _rule_items(results: ComparedResults) -> list[Item]:
     report = results.report
     if report is None:
         return [Item([(results.refusal, "warn")])]
-    head = f"{'how scores agree with you':<{_NAME + 1}}{'pairs right':<17}{'equal length':<14}{'Spearman':>9}{'MSE':>6}"
+    whom = "how scores agree with you" if results.truth is not None else "chosen over rejected"
+    head = f"{whom:<{_NAME + 1}}{'pairs right':<17}{'equal length':<14}{'Spearman':>9}{'MSE':>6}"
     first = [one for one in report.agreements if one.name in (QUALITY_NOW, "longer is better")]
     rest = sorted((one for one in report.agreements if one not in first), key=lambda one: (-one.accuracy.value, one.name))
     shown = [one for place, one in enumerate(rest) if place < _FEW or _verdict(one)]
@@ -70,8 +71,7 @@ def _rule_line(one: Agreement, summary: bool) -> Line:
     return [(mark, ink), (f"{fit(visible(one.name, _NAME), _NAME - 2)} ", "accent" if summary else "text"), (cells, "text")]
 
 
-def _row_items(results: ComparedResults, text_of: Callable[[int], str], width: int) -> list[Item]:
-    truth = results.truth
+def _row_items(truth: RowTruth, text_of: Callable[[int], str], width: int) -> list[Item]:
     head = f"{len(truth):,} rows, best first: chance to beat an average one of them, 95 % interval"
     items = [Item([(head, "strong")])]
     for place in truth.values.argsort(kind="stable")[::-1].tolist():

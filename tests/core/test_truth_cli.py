@@ -81,6 +81,15 @@ def test_chosen_and_rejected_answers_are_comparisons_for_free(run: Run, write_js
     assert told["scores"][0]["mse"]["value"] is None
 
 
+def test_of_many_pairs_a_sample_is_scored_whole_pair_by_whole_pair(
+    run: Run, write_jsonl: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sde_core.rules.truth.agreement.MOST_ROWS", 10)
+    rows = [{"prompt": f"Name {i} fruits.", "chosen": "Pear. " * (2 + i % 3), "rejected": "No."} for i in range(12)]
+    told = json.loads(run("rules", "truth", write_jsonl(rows), "--rules", "answer-length", "--json")[1])
+    assert (told["rows"], told["known_rows"], told["pairs"]) == (10, 24, 5)
+
+
 def test_people_compare_elsewhere_and_their_answers_become_the_truth(run: Run, data: Path, tmp_path: Path) -> None:
     questions = tmp_path / "ask.jsonl"
     code, out, err = run("rules", "compare", data, "--ask", 30, "-o", questions, "--rows", 10)

@@ -131,6 +131,21 @@ async def test_long_and_hostile_texts_are_shown_safely_and_scroll(open_app, tmp_
         assert "esc" in sde.lines[-2]
 
 
+async def test_a_preference_dataset_brings_comparisons_of_its_own(open_app, tmp_path):
+    path = tmp_path / "pairs.jsonl"
+    rows = [{"prompt": f"Name {number} fruits.", "chosen": "Pear. " * (2 + number % 3), "rejected": "No."} for number in range(12)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    async with open_app(path) as sde:
+        await opened(sde)
+        await sde.press("r")
+        assert "What the dataset's own chosen and rejected answers say of rules" in sde.text
+        assert next(line for line in sde.lines if "longer is better" in line).split()[5] == "1.00"
+        assert "best first" not in sde.text
+        await sde.press("r", "1", "r")
+        assert "What your answers say of rules and rows" in sde.text
+        assert sde.session.part("comparisons").results.truth is not None
+
+
 async def test_a_sample_grows_by_key(open_app, tmp_path):
     rows = [(f"Question {number}?", f"Answer {number}.") for number in range(60)]
     async with open_app(write(tmp_path / "many.jsonl", rows)) as sde:

@@ -39,17 +39,27 @@ class Yardstick:
     source: str
     note: str = ""
 
-    def sampled(self, most: int, *, seed: int = 0) -> Yardstick:
-        """The texts of the rows with a truth alone, or of a seeded sample of `most` of them: scoring more would tell little more.
+    @property
+    def known_rows(self) -> int:
+        """How many lines of the texts are judged."""
+        return len(self.truth) if self.truth is not None else len(self.texts)
 
-        Pairs stay whole.
+    def sampled(self, most: int, *, seed: int = 0) -> Yardstick:
+        """The judged texts alone, or a seeded sample of at most `most` of them: scoring more would tell little more.
+
+        People's comparisons stay whole.
         """
-        if self.truth is None or self.pairs is not None:
-            return self
-        rows = self.truth.rows
-        if len(rows) > most:
-            rows = np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
-        return replace(self, texts=self.texts.filter(pl.col("row").is_in(rows.tolist())))
+        rng = np.random.default_rng(seed)
+        if self.pairs is None and self.truth is not None:
+            rows = self.truth.rows
+            kept = rows if len(rows) <= most else np.sort(rng.choice(rows, most, replace=False))
+            return replace(self, texts=self.texts.filter(pl.col("row").is_in(kept.tolist())))
+        if self.truth is None and self.pairs is not None and len(self.texts) > most:
+            drawn = np.sort(rng.choice(len(self.pairs), most // 2, replace=False))
+            left, right = self.pairs.left[drawn], self.pairs.right[drawn]
+            pairs = replace(self.pairs, left=left, right=right, score=self.pairs.score[drawn])
+            return replace(self, texts=self.texts.filter(pl.col("row").is_in([*left.tolist(), *right.tolist()])), pairs=pairs)
+        return self
 
 
 def yardstick_of_field(
