@@ -37,13 +37,15 @@ class JudgeServer:
         headers: Their headers.
         most_at_once: Questions that were under way together at the most.
         models: What it lists.
+        models_answer: (status, headers, body) in place of that list.
+        pages: By path, other JSON that it has.
     """
 
     def __init__(self, answer, models=("judge-1",)):
         self.answer, self.models = answer, list(models)
         self.requests, self.headers, self.lock = [], [], threading.Lock()
         self.at_once = self.most_at_once = 0
-        self.models_answer = None
+        self.models_answer, self.pages = None, {}
         self._http = _listen(self._handle)
         self.url = f"http://127.0.0.1:{self._http.server_address[1]}/v1"
 
@@ -54,6 +56,8 @@ class JudgeServer:
 
     def _handle(self, handler):
         if handler.command == "GET":
+            if handler.path in self.pages:
+                return _send(handler, 200, {}, json.dumps(self.pages[handler.path]).encode())
             if self.models_answer is not None:
                 return _send(handler, *self.models_answer)
             listed = [model if isinstance(model, dict) else {"id": model, "object": "model"} for model in self.models]

@@ -273,7 +273,7 @@ def test_the_only_model_is_taken_and_one_of_several_must_be_chosen(server):
         connect(server.url)
     assert connect(server.url, "b").name == "b"
     server.models_answer = (500, {}, b"Internal Server Error")
-    with pytest.raises(UsageError, match=r"no models.*--model"):
+    with pytest.raises(UsageError, match=r"does not tell its models.*--model"):
         connect(server.url)
     assert connect(server.url, "any").name == "any"
 
@@ -283,6 +283,17 @@ def test_an_id_names_address_model_and_weights(server):
     assert connect(server.url, "m", key=KEY).id == f"{server.url} m root=org/m n_params=7 size=9"
     assert connect(server.url, "n").id == f"{server.url} n"
     assert KEY not in repr(connect(server.url, "m", key=KEY))
+
+
+def test_a_tag_that_is_moved_to_other_weights_is_another_judge(server):
+    server.models = [{"id": "llama3:latest", "owned_by": "library"}, {"id": "other:1b", "owned_by": "library"}]
+    server.pages["/api/tags"] = {
+        "models": [{"name": "llama3:latest", "digest": "365c0bd3c000a25d28ddbf732fe1c6add414de7275464c4e4d1c3b5fcb5d8ad1"}, 3]
+    }
+    assert connect(server.url, "llama3:latest").id == f"{server.url} llama3:latest digest=365c0bd3c000a25d"
+    assert connect(server.url, "other:1b").id == f"{server.url} other:1b"
+    server.pages["/api/tags"] = "none"
+    assert connect(server.url, "llama3:latest").id == f"{server.url} llama3:latest"
 
 
 def test_nobody_there_is_said_at_once():

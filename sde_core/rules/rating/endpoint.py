@@ -9,12 +9,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from sde_core.errors import JobError, ModelError, UsageError
+from sde_core.errors import JobError, UsageError
 from sde_core.progress import Cancel, raise_if_cancelled
-from sde_core.rules.rating.calls import LARGEST_REPLY, Caller, Clients, Patience, ServerHints
-from sde_core.rules.rating.credentials import scrubbed
+from sde_core.rules.rating.calls import Caller, Clients, Patience, ServerHints
 from sde_core.rules.rating.judge import Answer, Place, Question
-from sde_core.rules.rating.replies import read_models, refusal_of
+from sde_core.rules.rating.models import PATIENCE_S, listed_models
 from sde_core.visible import visible
 
 if TYPE_CHECKING:
@@ -25,7 +24,6 @@ MOST_CONCURRENCY = 256
 _LOOK_S = 0.2
 _MOST_IN_VAIN = 8
 """Questions in a row that find no reply, beyond those under way at once, before the judge counts as gone."""
-_CONNECT_S = 10.0
 
 
 class EndpointJudge:
@@ -56,7 +54,9 @@ class EndpointJudge:
         sizes = (
             [f"{name}={meta[name]}" for name in ("n_params", "size", "n_vocab") if isinstance(meta.get(name), int)] if isinstance(meta, dict) else []
         )
-        return " ".join([self._address, self._model, *([f"root={root}"] if isinstance(root, str) and root != self._model else []), *sizes])
+        told = [f"root={root}"] if isinstance(root, str) and root != self._model else []
+        told += [f"digest={listed['digest'][:16]}"] if isinstance(listed.get("digest"), str) else []
+        return " ".join([self._address, self._model, *told, *sizes])
 
     @property
     def name(self) -> str:
@@ -106,7 +106,7 @@ class EndpointJudge:
     def _client_maker(self) -> Callable[[], AsyncClient]:
         import httpx2
 
-        timeout = httpx2.Timeout(self._patience.timeout_s, connect=min(_CONNECT_S, self._patience.timeout_s))
+        timeout = httpx2.Timeout(self._patience.timeout_s, connect=min(PATIENCE_S, self._patience.timeout_s))
         options = _client_options(self._address, self._key)
         return lambda: httpx2.AsyncClient(timeout=timeout, **options)
 
@@ -131,13 +131,12 @@ def connect(
     address = base_address(url)
     if not 1 <= concurrency <= MOST_CONCURRENCY:
         raise UsageError(f"{concurrency} questions at once make no sense.", f"Choose 1 to {MOST_CONCURRENCY}.")
-    models = _listed_models(address, key)
+    models = listed_models(address, key, _client_options(address, key))
     names = [listed["id"] for listed in models]
     if not model and len(names) != 1:
         shown = ", ".join(visible(name, 60) for name in names[:12])
-        raise UsageError(
-            f"{address} has {len(names) or 'a list of no'} models.", f"Choose one with --model: {shown}." if names else "Name it with --model."
-        )
+        found = f"has {len(names)} models" if names else "does not tell its models"
+        raise UsageError(f"{address} {found}.", f"Choose one with --model: {shown}." if names else "Name it with --model.")
     return EndpointJudge(address, model or names[0], tuple(models), key, concurrency, patience or Patience())
 
 
@@ -156,35 +155,6 @@ def base_address(url: str) -> str:
         )
     path = parts.path.rstrip("/").removesuffix("/chat/completions").removesuffix("/models")
     return f"{parts.scheme}://{parts.netloc}{path or '/v1'}"
-
-
-def _listed_models(address: str, key: str) -> list[dict[str, Any]]:
-    import httpx2
-
-    try:
-        with (
-            httpx2.Client(timeout=_CONNECT_S, **_client_options(address, key)) as client,
-            client.stream("GET", f"{address}/models") as response,
-        ):
-            content, status, location = _beginning(response.iter_raw()), response.status_code, response.headers.get("location", "")
-    except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-        said = visible(scrubbed(str(error), key), 120)
-        is_untrusted = "CERTIFICATE" in said
-        hint = "SSL_CERT_FILE names the certificates that are trusted." if is_untrusted else "Is the server running, and is this its address?"
-        raise JobError(f"Nothing answers at {address}: {said or type(error).__name__}.", hint) from error
-    if status in (401, 403) or 300 <= status < 400:
-        said = f" It says: {visible(scrubbed(refusal_of(content), key), 200)}"
-        raise ServerHints(address, "", (), bool(key)).refused(status, said, visible(location, 80))
-    return read_models(content) if status == 200 else []
-
-
-def _beginning(parts: Iterable[bytes]) -> bytes:
-    content = bytearray()
-    for part in parts:
-        content += part
-        if len(content) > LARGEST_REPLY:
-            break
-    return bytes(content)
 
 
 def _client_options(address: str, key: str) -> dict[str, Any]:
@@ -243,6 +213,3 @@ async def _end(clients: Clients, tasks: Sequence[asyncio.Task[Answer]]) -> None:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     await clients.close()
-
-
-__all__ = ["DEFAULT_CONCURRENCY", "EndpointJudge", "ModelError", "base_address", "connect"]
