@@ -43,7 +43,9 @@ def progress_line(status: JobStatus, curve: RunCurve) -> str:
     """For example "step 12 of 300 · loss 2.310 · held-out 2.402 · 1,050 tokens/s · 4 min left"."""
     if status.unit != "steps":
         counted = f" {status.done:,} of {status.total:,} {status.unit}" if status.total else ""
-        return visible(f"{status.message}{counted}", 100)
+        rate = f" · {status.rate:,.{0 if status.rate >= 10 else 1}f} {status.unit}/s" if counted and status.rate else ""
+        left = f" · {duration(status.eta_s)} left" if rate and status.eta_s else ""
+        return visible(f"{status.message}{counted}{rate}{left}", 120)
     parts = [f"step {status.done:,} of {status.total:,}" if status.total else f"step {status.done:,}"]
     if curve.train.latest is not None:
         parts.append(f"loss {curve.train.latest:.3f}")

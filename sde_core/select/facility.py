@@ -22,7 +22,7 @@ from sde_core.select.quotas import filling
 EDGES = 8_000_000
 NEIGHBOURS_PER_SHARE = 3
 LEAST_NEIGHBOURS = 32
-COMPARED_IN_FULL = 600_000_000
+COMPARED_IN_FULL = 100_000_000
 """Up to so many pairs every row is compared with every other; beyond, with those of the nearest clusters alone."""
 COMPARED_PER_NEIGHBOUR = 4
 BLOCK_ROWS = 512

@@ -19,7 +19,8 @@ GRID = 4000
 ROUNDS = 50
 SETTLED_SHARE = 1e-3
 """Once no larger share of the rows changes its cluster, the rounds end."""
-FIT_ROWS_PER_CLUSTER = 128
+FIT_ROWS_PER_CLUSTER, START_ROWS_PER_CLUSTER = 64, 16
+LEAST_ROWS = 4096
 BLOCK_ROWS = 8192
 
 Grid = npt.NDArray[np.float32]
@@ -77,15 +78,15 @@ def k_means(
         seed: Draws the starting centres.
         cancel: Looked at between rounds.
 
-    Where there are more than `FIT_ROWS_PER_CLUSTER` rows a cluster, centres are fitted on so many, the first by priority, and then take in all rows.
+    Where there are more than `FIT_ROWS_PER_CLUSTER` rows a cluster, centres start and are fitted on the first rows by priority, and then take in all.
 
     Raises:
         CancelledError: When stopped.
     """
     grid, scale = on_grid(vectors)
     order = np.argsort(priority, kind="stable")
-    fitted = grid[order[: FIT_ROWS_PER_CLUSTER * clusters]]
-    centers = lloyd(fitted, starting_centers(fitted, clusters, seed, cancel), cancel)
+    start, fitted = (grid[order[: max(LEAST_ROWS, rows * clusters)]] for rows in (START_ROWS_PER_CLUSTER, FIT_ROWS_PER_CLUSTER))
+    centers = lloyd(fitted, starting_centers(start, clusters, seed, cancel), cancel)
     labels, squares = assigned(grid, centers, cancel)
     return _largest_first(labels, centers / np.float32(scale), np.sqrt(squares) / scale, priority)
 

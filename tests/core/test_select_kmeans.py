@@ -73,6 +73,7 @@ def test_zero_vectors_alone_are_one_cluster():
 
 def test_centres_fitted_on_a_sample_take_in_all_rows(monkeypatch):
     monkeypatch.setattr(kmeans, "FIT_ROWS_PER_CLUSTER", 20)
+    monkeypatch.setattr(kmeans, "LEAST_ROWS", 1)
     found = k_means(X, 9, PRIORITY)
     assert found.sizes.sum() == 600
     assert found.inertia < 1.25 * k_means(X, 9, PRIORITY, seed=4).inertia

@@ -145,6 +145,9 @@ def test_the_progress_line():
     curve = RunCurve()
     assert progress_line(JobStatus(state="running", message="Loading the model."), curve) == "Loading the model."
     assert progress_line(JobStatus(state="running", message="Reading.", done=5, total=1000, unit="rows"), curve) == "Reading. 5 of 1,000 rows"
+    rated = JobStatus(state="running", message="Measuring.", done=5, total=1000, unit="rows", rate=2.5, eta_s=398.0)
+    assert progress_line(rated, curve).startswith("Measuring. 5 of 1,000 rows · 2.5 rows/s · ")
+    assert progress_line(rated, curve).endswith(" left")
     curve.add([{"event": "step", "step": 12, "loss": 2.31, "tokens_s": 1050.2}, {"event": "eval", "step": 10, "loss": 2.5}])
     status = JobStatus(state="stopping", message="Training.", done=12, total=300, unit="steps", eta_s=260)
     assert progress_line(status, curve) == "step 12 of 300 · loss 2.310 · held-out 2.500 · 1,050 tokens/s · 4 min 20 s left · stopping"
