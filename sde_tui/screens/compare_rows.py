@@ -23,10 +23,11 @@ from sde_tui.widgets.spans import Line
 
 _WIDE = 100
 _QUESTION = "Which row is the better one to learn from?"
+_PROMPT_LINES, _ALL = 4, 1 << 30
 _RESULTS = "What your answers say of rules and rows"
 _RESULTS_OF_DATASET = "What the dataset's own chosen and rejected answers say of rules"
-_HINT = "← 1 better   → 2 better   = alike   s skip   u undo   tab other text   r results   esc leave"
-_HINT_NARROW = "←1 →2 better   = alike   s skip   u undo   tab text   r results   esc leave"
+_HINT = "← 1 better   → 2 better   = alike   s skip   u undo   tab other text   p prompts   r results   esc leave"
+_HINT_NARROW = "←1 →2 better  = alike  s skip  u undo  tab text  p prompt  r results  esc"
 _HINT_RESULTS = "r back to the pairs   enter rows   + more rows   ! command   esc leave"
 
 
@@ -76,7 +77,7 @@ class CompareScreen(Dialog[int]):
     DEFAULT_CSS = """
     CompareScreen > Vertical { height: 100%; max-height: 100%; width: 100%; max-width: 100%; }
     CompareScreen Static { height: 1; }
-    CompareScreen #prompt { height: auto; max-height: 5; background: $panel; scrollbar-background: $panel; }
+    CompareScreen #prompt { height: auto; background: $panel; scrollbar-background: $panel; }
     CompareScreen #sides { height: 1fr; layout: vertical; background: $panel; }
     CompareScreen .side { height: 1fr; background: $panel; }
     CompareScreen .side > Static { color: $accent; text-style: bold; }
@@ -96,6 +97,7 @@ class CompareScreen(Dialog[int]):
         Binding("s", "answer('skip')", show=False),
         Binding("u", "undo", show=False),
         Binding("r", "results", show=False),
+        Binding("p", "whole_prompts", show=False),
         Binding("plus", "more_rows", show=False),
         Binding("tab,shift+tab", "switch_pane", show=False),
         Binding("enter", "rows", show=False),
@@ -107,6 +109,7 @@ class CompareScreen(Dialog[int]):
         super().__init__()
         self._part = part
         self._said = ""
+        self._whole_prompts = False
 
     def compose(self) -> ComposeResult:
         with Vertical():
@@ -122,7 +125,6 @@ class CompareScreen(Dialog[int]):
             yield Static(Content(""), classes="hint", id="keys")
 
     def on_mount(self) -> None:
-        self.query_one("#prompt", TextPane).can_focus = False
         self.set_focus(self.pane("1"))
         self._part.advance(self.show_pair)
         self.call_after_refresh(self.show_pair)
@@ -166,12 +168,14 @@ class CompareScreen(Dialog[int]):
             self._show_titles()
             return
         same = sides[0].prompt == sides[1].prompt
-        lines = prompt_lines(sides[0].prompt, self._width(prompt)) if same and sides[0].prompt else []
-        prompt.styles.height = min(len(lines), 5)
+        room = _ALL if self._whole_prompts else _PROMPT_LINES
+        lines = prompt_lines(sides[0].prompt, self._width(prompt), room) if same and sides[0].prompt else []
+        prompt.styles.height = min(len(lines), max(self.size.height // 3, _PROMPT_LINES))
         prompt.show_text(lines)
         for number, side in zip(("1", "2"), sides, strict=True):
             pane = self.pane(number)
-            pane.show_text(side_lines(side, self._width(pane), with_prompt=not same))
+            room = _ALL if self._whole_prompts else max(pane.scrollable_content_region.height // 3, 2)
+            pane.show_text(side_lines(side, self._width(pane), with_prompt=not same, prompt_room=room))
         self.set_focus(self.pane("1"))
         self.call_after_refresh(self._show_titles)
 
@@ -235,9 +239,16 @@ class CompareScreen(Dialog[int]):
         status = self._part.status
         self._say(f"{status.sample:,} rows to compare now, at most {SAMPLE_STEP} more." if status is not None else "")
 
+    def action_whole_prompts(self) -> None:
+        if not self.showing_results:
+            self._whole_prompts = not self._whole_prompts
+            self.show_pair()
+
     def action_switch_pane(self) -> None:
         if not self.showing_results:
-            self.set_focus(self.pane("2" if self.pane("1").has_focus else "1"))
+            panes = [self.pane("1"), self.pane("2"), *([prompt] if (prompt := self.query_one("#prompt", TextPane)).more or prompt.has_focus else [])]
+            now = next((place for place, pane in enumerate(panes) if pane.has_focus), -1)
+            self.set_focus(panes[(now + 1) % len(panes)])
 
     # ---- results
 

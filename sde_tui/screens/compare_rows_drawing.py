@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sde_core.visible import visible
+from sde_core.wording import count_of
 from sde_tui.session_comparisons import QUALITY_NOW, ComparedResults, ShownSide
 from sde_tui.widgets.lines import Item
 from sde_tui.widgets.spans import Line, fit
@@ -18,11 +19,18 @@ if TYPE_CHECKING:
 _NAME, _BAR, _FEW = 25, 21, 8
 
 
-def side_lines(side: ShownSide, width: int, *, with_prompt: bool) -> list[Line]:
-    """One row: its prompt where that is not shown above both, then its answer."""
+def side_lines(side: ShownSide, width: int, *, with_prompt: bool, prompt_room: int) -> list[Line]:
+    """One row: its prompt where that is not shown above both, then its answer.
+
+    Args:
+        side: The row.
+        width: Cells of a line.
+        with_prompt: Whether the prompt belongs here.
+        prompt_room: Lines of the prompt; of a longer one the rest is left out, so that the answer is in sight.
+    """
     lines: list[Line] = []
     if with_prompt and side.prompt:
-        lines += [[("  ", "text"), (line, "user")] for line in wrapped(side.prompt, width - 2)]
+        lines += [[("  ", "text"), *line] for line in prompt_lines(side.prompt, width - 2, prompt_room)]
         lines.append([("─" * min(width, 20), "dim")])
     lines += [[(line, "text")] for line in wrapped(side.answer, width)] if side.answer.strip() else [[("(empty)", "warn")]]
     if side.cut:
@@ -30,9 +38,13 @@ def side_lines(side: ShownSide, width: int, *, with_prompt: bool) -> list[Line]:
     return lines
 
 
-def prompt_lines(prompt: str, width: int) -> list[Line]:
-    """The prompt that both rows answer."""
-    return [[(line, "user")] for line in wrapped(prompt, width)]
+def prompt_lines(prompt: str, width: int, room: int) -> list[Line]:
+    """A prompt in at most so many lines; its last ones say what is left out."""
+    lines: list[Line] = [[(line, "user")] for line in wrapped(prompt, width)]
+    if len(lines) <= room:
+        return lines
+    kept = max(room - 1, 1)
+    return [*lines[:kept], [(f"… {count_of(len(lines) - kept, 'more line')} of the prompt: p shows all", "accent")]]
 
 
 def result_items(results: ComparedResults, text_of: Callable[[int], str], width: int) -> list[Item]:

@@ -131,6 +131,23 @@ async def test_long_and_hostile_texts_are_shown_safely_and_scroll(open_app, tmp_
         assert "esc" in sde.lines[-2]
 
 
+@pytest.mark.parametrize("prompts", [("Fruit? ", "Tool? "), ("Fruit? ", "Fruit? ")])
+async def test_a_long_prompt_leaves_the_answers_in_sight_and_is_shown_whole_by_key(open_app, tmp_path, prompts):
+    rows = [(prompts[0] * 200 + "FINIS", "Pear."), (prompts[1] * 200 + "FINIS", "Hammer.")]
+    async with open_app(write(tmp_path / "prompts.jsonl", rows)) as sde:
+        await opened(sde)
+        assert "Pear." in sde.text and "Hammer." in sde.text
+        assert "of the prompt: p shows all" in sde.text
+        assert "FINIS" not in sde.text
+        await sde.press("p")
+        for key in ("tab", "tab", "G") if prompts[0] == prompts[1] else ("G",):
+            await sde.press(key)
+        assert "FINIS" in sde.text
+        assert "Pear." in sde.text or "Hammer." in sde.text
+        await sde.press("p", "1")
+        assert len(journal_of(tmp_path / "prompts.jsonl")) == 1
+
+
 async def test_a_preference_dataset_brings_comparisons_of_its_own(open_app, tmp_path):
     path = tmp_path / "pairs.jsonl"
     rows = [{"prompt": f"Name {number} fruits.", "chosen": "Pear. " * (2 + number % 3), "rejected": "No."} for number in range(12)]
