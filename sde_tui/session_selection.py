@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from sde_core.errors import ReadOnlyError, UsageError
+from sde_core.errors import ReadOnlyError, SdeError
+from sde_tui import session_selection_work as work
 from sde_tui.session_selection_card import CardPart
 from sde_tui.session_selection_command import select_command
 from sde_tui.session_selection_map import MapPart
@@ -14,6 +15,7 @@ from sde_tui.session_selection_wishes import SelectionWishes, WishHistory
 
 if TYPE_CHECKING:
     from sde_core.dataset import Dataset
+    from sde_core.evaluate.token_counts import TokenCounts
     from sde_core.select import Coverage, Pick, RowFeatures, Selection, SelectionParams
     from sde_core.select.alternatives import Candidate
     from sde_core.select.coverage import Clusters
@@ -72,6 +74,7 @@ class SelectionPart:
         self._asked: tuple[Any, ...] | None = None
         self._params: SelectionParams | None = None
         self._ranks: dict[int, int] = {}
+        self._tokens: TokenCounts | None = None
         self._loaded = False
         self.card = CardPart(session, self)
         self.map = MapPart(session, self)
@@ -121,20 +124,24 @@ class SelectionPart:
         if self._embedded is not dataset and self._session.lanes.running("selection-rows") is None:
             cache_dir = self._session.project.cache_dir
             self._session.lanes.thread(
-                "selection-rows", "embedding rows", lambda cancel, progress: _features(dataset, cache_dir, cancel, progress),
-                lambda features: self._rows_embedded(dataset, features), ended=self._publish,
+                "selection-rows", "embedding rows", lambda cancel, progress: work.embedded(dataset, cache_dir, cancel, progress),
+                lambda found: self._rows_embedded(dataset, *found), ended=self._publish,
             )  # fmt: skip
         self.follow()
         self._publish()
 
-    def _rows_embedded(self, dataset: Dataset, features: RowFeatures) -> None:
-        self.features, self._embedded, self.clusters = features, dataset, None
+    def _rows_embedded(self, dataset: Dataset, features: RowFeatures, tokens: TokenCounts) -> None:
+        self.features, self._embedded, self.clusters, self._tokens = features, dataset, None, tokens
         self.map.forget()
         if dataset is not self._session.dataset:
             self.run()
         else:
             self._session.lanes.thread(
-                "selection-clusters", "finding topics", lambda cancel, _progress: _clusters(dataset, features, cancel), self._clustered, quiet=True
+                "selection-clusters",
+                "finding topics",
+                lambda cancel, _progress: work.clustered(dataset, features, cancel),
+                self._clustered,
+                quiet=True,
             )
         self.follow()
 
@@ -241,19 +248,18 @@ class SelectionPart:
             self._publish()
             return
         complete = replace(features, quality=None if known is None else known[1])
-        before = self.solution
+        before, dataset, project = self.solution, self._session.dataset, self._session.project
         self._session.lanes.stop("selection-coverage")
         self._session.lanes.thread(
-            "selection", "choosing rows", lambda cancel, progress: _solved(complete, params, before, cancel, progress),
-            lambda found: self._solved(found, complete), ended=self._publish,
+            "selection", "choosing rows", lambda cancel, progress: work.solved(dataset, project, complete, params, before, cancel, progress),
+            self._solved, ended=self._publish,
         )  # fmt: skip
 
-    def _solved(self, found: tuple[Solution, dict[int, str]] | UsageError, features: RowFeatures) -> None:
-        if isinstance(found, UsageError):
+    def _solved(self, found: tuple[Solution, dict[int, str], RowFeatures] | SdeError) -> None:
+        if isinstance(found, SdeError):
             self._refused(found)
             return
-        solution, reasons = found
-        self.features = features
+        solution, reasons, self.features = found
         if self._ranks and self.solution is not None:
             self.moves = tuple(Move(move.row, move.way, move.rank, self._asked_for(move.row) or reasons[move.row]) for move in solution.moves)
         self._ranks = {row: rank for rank, row in enumerate(solution.selection.rows, start=1)}
@@ -264,7 +270,7 @@ class SelectionPart:
         self.map.follow()
         self._publish()
 
-    def _refused(self, error: UsageError) -> None:
+    def _refused(self, error: SdeError) -> None:
         """A wish that cannot be met is said and taken back, where it was the last one."""
         self._session.failed(error)
         if self.solution is not None and self.history.undo():
@@ -280,12 +286,12 @@ class SelectionPart:
         return f"you {status} it" if status else ""
 
     def _cover(self, earlier: Coverage | None) -> None:
-        features, selection, clusters = self.features, self.selection, self.clusters
+        features, selection, clusters, tokens = self.features, self.selection, self.clusters, self._tokens
         if features is None or selection is None:
             return
         self._session.lanes.thread(
             "selection-coverage", "measuring coverage",
-            lambda cancel, _progress: _coverage(features, selection, clusters, earlier, cancel), self._covered, quiet=True,
+            lambda cancel, _progress: work.covered(features, tokens, selection, clusters, earlier, cancel), self._covered, quiet=True,
         )  # fmt: skip
 
     def _covered(self, coverage: Coverage) -> None:
@@ -353,39 +359,3 @@ class SelectionPart:
     def command_line(self) -> str:
         """The command that proposes the same rows."""
         return select_command(self._session, self)
-
-
-def _features(dataset: Dataset, cache_dir: Any, cancel: Any, progress: Any) -> RowFeatures:
-    """In a thread: embeddings, classes and lengths of all readable rows, without quality."""
-    from sde_core.features.embedding import embed_rows
-    from sde_core.proposal import row_features
-
-    matrix = embed_rows(dataset, cache_dir=cache_dir, cancel=cancel, progress=progress)
-    return row_features(dataset, matrix.vectors, None)
-
-
-def _clusters(dataset: Dataset, features: RowFeatures, cancel: Any) -> Clusters:
-    from sde_core.select.clusters import clusters_of
-
-    return clusters_of(features.vectors, dataset.texts()["prompt"], cancel=cancel)
-
-
-def _solved(
-    features: RowFeatures, params: SelectionParams, before: Solution | None, cancel: Any, progress: Any
-) -> tuple[Solution, dict[int, str]] | UsageError:
-    """In a thread: the proposal with why each row moved, or why it cannot be made."""
-    from sde_core.proposal import resolved
-    from sde_core.select.move_words import reasons_of
-
-    try:
-        solution = resolved(features, params, before, cancel, progress)
-    except UsageError as error:
-        return error
-    return solution, reasons_of(solution)
-
-
-def _coverage(features: RowFeatures, selection: Selection, clusters: Clusters | None, earlier: Coverage | None, cancel: Any) -> Coverage:
-    from sde_core.proposal import COVERAGE_SAMPLE
-    from sde_core.select import coverage_of
-
-    return coverage_of(features, selection, sample=COVERAGE_SAMPLE, clusters=clusters, earlier=earlier, cancel=cancel)

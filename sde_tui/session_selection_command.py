@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sde_tui.session_selection_wishes import DEFAULT_METHOD, SelectionWishes
@@ -21,7 +20,7 @@ def select_command(session: Session, part: SelectionPart) -> str:
     words += [f"--method {wishes.method}"] if wishes.method != DEFAULT_METHOD else []
     words += [f"--balance {wishes.balance:g} --seed {wishes.seed}"]
     words += _steering(wishes)
-    words += [f"--rules {','.join(names)}"] if (names := _own_rules(session)) else []
+    words += session.rules.select_options()
     words += ["--lock-accepted"] if accepted else []
     words += [f"--lock {row_words(wishes.locked)}"] if wishes.locked else []
     words += [f"--ban {row_words(wishes.banned)}"] if wishes.banned else []
@@ -37,14 +36,6 @@ def _steering(wishes: SelectionWishes) -> list[str]:
     words += [f"--tokens {wishes.tokens}"] if wishes.tokens is not None else []
     words += [f"--quota-by {wishes.quota_by}"] if wishes.quota_by else []
     return words + ([f"--quota-split {wishes.quota_split}"] if wishes.quota_by and wishes.quota_split != plain.quota_split else [])
-
-
-def _own_rules(session: Session) -> tuple[str, ...]:
-    """The rules in force where they are not those that the command takes by itself."""
-    from sde_tui.session_rules import RuleWishes
-
-    rules = session.rules
-    return rules.choice.chosen if rules.choice is not None and replace(rules.wishes, seed=0) != RuleWishes() else ()
 
 
 def _repeated(rows: Iterable[int]) -> str:

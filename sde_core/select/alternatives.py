@@ -10,7 +10,7 @@ from sde_core.select.explain import given_quality
 from sde_core.select.leaning import similarities
 from sde_core.select.protocol import Pool, Positions, positions_of
 
-QUALITY_TOLERANCE = 0.25
+QUALITY_TOLERANCE = 0.5
 """Standard deviations by which an alternative may be worse and still counts as of similar quality."""
 
 

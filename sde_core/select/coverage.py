@@ -147,6 +147,8 @@ def coverage_of(
     def profile(subset: Positions) -> SubsetProfile:
         return _profile(features, subset, clusters, sample, order, cancel)
 
+    if earlier is not None and earlier.token_source != features.token_source:
+        earlier = None
     whole = profile(everyone) if earlier is None else earlier.full
     same_random = earlier is not None and (earlier.seed, earlier.random.rows) == (seed, len(chosen))
     random = earlier.random if earlier is not None and same_random else profile(order[: len(chosen)])

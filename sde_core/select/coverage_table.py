@@ -52,7 +52,7 @@ def figure_lines(coverage: Coverage) -> list[CoverageLine]:
     away = "distance, 1 − cosine similarity, of a row left out to the nearest chosen one"
     lines = [
         _line(coverage, "rows", lambda at: f"{at.rows:,}"),
-        _line(coverage, "tokens", lambda at: _count(at.tokens), f"counted by {coverage.token_source}" if coverage.token_source else ""),
+        _line(coverage, _token_name(coverage), lambda at: _count(at.tokens), coverage.token_source),
         _line(coverage, "mean quality", lambda at: _decimal(at.mean_quality)),
         _line(coverage, "Vendi score", lambda at: f"{at.vendi:,.1f}", "rows with nothing in common that the rows are worth"),
         _line(coverage, "mean distance", lambda at: _decimal(at.mean_distance), f"mean {away}", whole=NOTHING),
@@ -98,6 +98,10 @@ def _decimal(value: float | None) -> str:
     return NOTHING if value is None else f"{value:.3f}"
 
 
+def _token_name(coverage: Coverage) -> str:
+    return "tokens, estimated" if "estimate" in coverage.token_source else "tokens"
+
+
 def _count(value: int | None) -> str:
     return NOTHING if value is None else f"{value:,}"
 
@@ -112,5 +116,5 @@ def _length_lines(coverage: Coverage, name: str, attribute: str, meaning: str) -
     return [
         _line(coverage, f"{name}, 50 %", lambda at: quantile(at, 1), f"{meaning} in the middle"),
         _line(coverage, f"{name}, 90 %", lambda at: quantile(at, 2), f"{meaning} that is longer than 90 % of them"),
-        _line(coverage, f"{name} ▁▃█", lambda at: sparkline(getattr(at, f"{attribute}_histogram")), "rows with 0, 10, 20, 50, 100, 200, 500, … of them"),
+        _line(coverage, f"{name} ▁▃█", lambda at: sparkline(getattr(at, f"{attribute}_histogram")), "rows from 0, 10, 20, 50, 100, 200, 500, …"),
     ]

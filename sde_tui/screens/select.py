@@ -31,6 +31,8 @@ WHAT_IT_IS = (
     "Accept, reject, lock, ban, swap or like rows, and it is solved again at once around what you said."
 )
 LISTS = {"proposal": "proposal", "moved": "what moved", "wishes": "your wishes", "asked": "rows asked about"}
+_ANY_WIDTH = 200
+"""The line cuts its own text, and knows its room when it is drawn."""
 _NOTHING = {
     "moved": "Nothing moved: change something, and what came in and what left is listed here with the reason. v goes on.",
     "wishes": "No row is locked, banned, liked or disliked: l, b, > and < do that. v goes on.",
@@ -154,7 +156,7 @@ class SelectScreen(RowVerbs, WholeVerbs, SdeScreen):
         table = self.table
         table.show_rows(self._rows(), highest=len(self.session.dataset), empty=self._empty_lines())
         plain = not table.rows or self._list_shown in ("moved", "wishes")
-        title = [(f" {LISTS[self._list_shown]}", "header")] if plain else table.header(table.size.width or 80)
+        title = [(f" {LISTS[self._list_shown]}", "header")] if plain else [(text.rstrip(), ink) for text, ink in table.header(_ANY_WIDTH)]
         self.query_one("#columns", OneLine).show(title)
 
     def _rows(self) -> list[int]:

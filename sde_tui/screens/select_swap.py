@@ -21,16 +21,16 @@ if TYPE_CHECKING:
     from sde_core.select.alternatives import Candidate
     from sde_tui.widgets.record_table import RowCells
 
-TEXT_LINES = 4
+TEXT_LINES = 3
 
 
 class SwapScreen(Dialog[int]):
     """Left with the row that takes the place, or with None."""
 
     DEFAULT_CSS = """
-    SwapScreen > Vertical { width: 100%; max-width: 130; height: auto; }
+    SwapScreen > Vertical { width: 100%; max-width: 130; height: auto; max-height: 96%; }
     SwapScreen #candidates { height: auto; max-height: 6; }
-    SwapScreen #both { height: 11; border-top: solid $accent 50%; }
+    SwapScreen #both { height: 10; border-top: solid $accent 50%; }
     """
     BINDINGS = [Binding("enter", "swap", show=False), Binding("q,backspace", "leave", show=False)]
 
@@ -41,10 +41,10 @@ class SwapScreen(Dialog[int]):
     def compose(self) -> ComposeResult:
         quality = "" if self._pick is None or self._pick.quality is None else f", quality {self._pick.quality:.2f}"
         with Vertical():
-            yield Static(Content(f"Swap row {self._row:,}{quality}, for the most similar row of at least similar quality:"))
+            yield Static(Content(f"Swap row {self._row:,}{quality}, for one like it of at least similar quality:"))
             yield ItemList([Item(self._line(candidate), candidate.row) for candidate in self._candidates], id="candidates")
             yield TextLines(id="both")
-            yield Static(Content("enter swaps: this row is banned, the other locked   ↑ ↓ other rows   esc leaves"), classes="hint")
+            yield Static(Content("enter swap: this one is banned, the other locked   ↑ ↓ others   esc leave"), classes="hint")
 
     def _line(self, candidate: Candidate) -> Line:
         cells = self._cells_of(candidate.row)

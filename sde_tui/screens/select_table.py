@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from sde_core.select.coverage_table import CoverageLine
 
 NAME_CELLS = 18
+LEAST_SHARES = 3
+"""Lines of classes, and of clusters, that there is room for at least."""
+SPARED = ("tokens, 90 %", "tokens ▁▃█", "characters, 90 %", "tokens, 50 %", "characters ▁▃█", "spread")
+"""Figures that make way, the first first."""
 _MEASURING: Line = [(" measuring…", "dim")]
 
 
@@ -27,7 +31,7 @@ def digest_line(coverage: Coverage | None) -> Line:
     line: list[tuple[str, str]] = [(" ", "text")]
     for name, own, other in parts:
         line += [(f"{name} ", "dim"), (own, "strong"), (f" (random {other})  ", "dim")]
-    return [*line, ("i", "accent"), (" all figures", "dim")]
+    return line
 
 
 def table_lines(coverage: Coverage | None, width: int, height: int) -> list[Line]:
@@ -38,14 +42,23 @@ def table_lines(coverage: Coverage | None, width: int, height: int) -> list[Line
 
     cells = max(min((width - NAME_CELLS) // 3, 16), 8)
     names = width - 3 * cells
-    figures = figure_lines(coverage)
-    lines = [_head("", column_names(coverage), names, cells), *(_line(line, names, cells) for line in figures)]
     kinds = [kind for kind in ("classes", "clusters") if getattr(coverage.full, kind)]
+    figures = _that_fit(figure_lines(coverage), height - 1 - LEAST_SHARES * len(kinds))
+    lines = [_head("", column_names(coverage), names, cells), *(_line(line, names, cells) for line in figures)]
     for place, kind in enumerate(kinds):
         room = (height - len(lines)) // (len(kinds) - place)
         shares = share_lines(coverage, kind, room)
         lines += [_line(line, names, cells) for line in shares]
     return [*lines, *_meanings(coverage, figures, width, height - len(lines))]
+
+
+def _that_fit(figures: list[CoverageLine], room: int) -> list[CoverageLine]:
+    """The figures without those that can be done without, as far as there is no room for them."""
+    for name in SPARED:
+        if len(figures) <= room:
+            break
+        figures = [line for line in figures if line.name != name]
+    return figures
 
 
 def _head(title: str, columns: Sequence[str], names: int, cells: int) -> Line:

@@ -24,7 +24,7 @@ _BITS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 _THRESHOLDS = ((0, 4), (6, 2), (1, 5), (7, 3))
 """An ordered pattern of halftones: dots that are lit one after the other as a place gets denser, spread over the cell."""
 _FULL_QUANTILE = 0.98
-LEGEND = "⠂ ⢕ ⣿ few to many rows   ● one chosen, 2–9 so many, # ten or more"
+LEGEND = "⠂ ⢕ ⣿ rows, few to many  ● chosen, 2–9 so many, # more"
 
 
 def chosen_sign(count: int) -> str:

@@ -10,6 +10,7 @@ import pytest
 from select_essays import BAD_ROW, HOSTILE_ROW, TOPICS, chosen, part_of, rows_by_command, write_essays
 
 import sde_tui.session_selection as session_selection
+import sde_tui.session_selection_work as session_selection_work
 from sde_core.cli.main import main
 from sde_core.dataset import Edit, open_dataset
 from sde_core.progress import raise_if_cancelled
@@ -103,11 +104,11 @@ async def test_other_rules_mean_another_quality_and_the_command_names_them(open_
     async with open_app(essays) as sde:
         await sde.press("7")
         before = part_of(sde).selection
-        assert "--rules" not in part_of(sde).command_line()
+        assert "--rule" not in part_of(sde).command_line()
         await sde.press("6", "minus", "minus", "minus", "7")
         after = part_of(sde).selection
         assert [pick.quality for pick in after.picks] != [pick.quality for pick in before.picks]
-        assert f"--rules {','.join(sde.session.rules.choice.chosen)}" in part_of(sde).command_line()
+        assert f"--rule-count {len(sde.session.rules.choice.chosen)}" in part_of(sde).command_line()
         command, rows = part_of(sde).command_line(), chosen(sde)
     assert command_rows(command) == rows
 
@@ -312,7 +313,7 @@ async def test_a_big_file_waits_for_the_key(open_app, essays, monkeypatch):
 
 
 async def test_stopped_work_starts_again_by_key(open_app, essays, monkeypatch):
-    compute, blocked = session_selection._features, []
+    compute, blocked = session_selection_work.embedded, []
 
     def waits(dataset, cache_dir, cancel, progress):
         if not blocked:
@@ -322,7 +323,7 @@ async def test_stopped_work_starts_again_by_key(open_app, essays, monkeypatch):
             raise_if_cancelled(cancel)
         return compute(dataset, cache_dir, cancel, progress)
 
-    monkeypatch.setattr(session_selection, "_features", waits)
+    monkeypatch.setattr(session_selection_work, "embedded", waits)
     async with open_app(essays) as sde:
         await sde.pilot.press("7")
         while not blocked:
