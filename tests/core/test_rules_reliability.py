@@ -18,6 +18,7 @@ from sde_core.dataset import open_dataset
 from sde_core.rules import GATES, PAPER_METHOD, RULES, RatingSummary, Rule, RuleEvidence, ScoreMatrix, choose_rules, reliability_of, score_matrix
 from sde_core.rules.choose import FAVOURS
 from sde_core.rules.ranks import rank_correlation
+from sde_core.rules.reliability import BARELY_VARIES, LEAST_SELF_AGREEMENT
 from sde_core.rules.retest import RETEST_ROWS, retests
 from sde_core.rules.rewording import reworded
 from sde_core.rules.truth import RowTruth
@@ -134,9 +135,12 @@ def untold(evidence: Sequence[RuleEvidence]) -> tuple[RuleEvidence, ...]:
 def test_no_rule_of_the_bank_fails_its_retest_on_real_rows(path: str) -> None:
     if not (SHARED / "data" / path).exists():
         pytest.skip("needs the shared real data")
-    texts = open_dataset(str(SHARED / "data" / path)).texts().head(1500)
+    texts = open_dataset(str(SHARED / "data" / path)).texts().head(800)
     matrix = score_matrix(texts, RULES)
-    assert [drop for drop in reliability_of(matrix, texts, RULES).gated() if drop.gate == "retest"] == []
+    varied = {summary.rule for summary in matrix.summaries if summary.most_common_share < BARELY_VARIES}
+    again = retests(texts, matrix, [rule for rule in RULES if rule.name in varied])
+    assert len(again) > 15
+    assert {name: retest.agreement for name, retest in again.items() if retest.agreement < LEAST_SELF_AGREEMENT} == {}
 
 
 def test_retests_look_at_the_rows_of_the_matrix_alone(support: pl.DataFrame) -> None:
@@ -174,9 +178,11 @@ def rated(**wanted: float) -> RatingSummary:
         (rated(), ""),
         (rated(unparseable=10, rated=90), ""),
         (rated(unparseable=11, rated=89), "unparseable"),
-        (rated(retest=0.71), ""),
-        (rated(retest=0.69), "retest"),
-        (rated(retest=0.1, retest_rows=20), ""),
+        (rated(retest=0.6), ""),
+        (rated(retest=0.5), "retest"),
+        (rated(retest=0.5, retest_rows=20), ""),
+        (rated(retest=0.1, retest_rows=20), "retest"),
+        (rated(retest=0.1, retest_rows=9), ""),
         (rated(retest=-0.4, unparseable=50, rated=50), "unparseable"),
     ],
 )
@@ -194,7 +200,7 @@ def test_reasons_hold_the_figures() -> None:
         "r0": "unparseable: no score in 50 of 100 answers of the judge",
         "r1": "constant: every row scores 0.25",
         "r2": "barely varies: 97 % of the rows score the same",
-        "r3": "unstable: scores of 60 rows rated twice correlate +0.12 with the first",
+        "r3": "unstable: scores of 60 rows rated twice correlate +0.12 with the first, at most +0.37",
     }
 
 
