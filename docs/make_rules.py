@@ -26,8 +26,9 @@ A row in which a text that the rule reads is empty scores 0. Where a rule has no
 
 1. Rules that cannot be relied on are held back: those that score all or nearly all rows alike, or disagree with themselves on reworded rows.
 2. Every rule is tried on copies of up to 500 rows that have the answer of another row: of the one with the most similar prompt among those whose
-   answer is about as long. What a rule *tells* is how far it wins more than half of these pairs, from 0 (no more than half, for certain) to 1 (all).
-   Both answers are as long and as well written, so that a rule that only likes length or layout tells nothing. Nobody's labels are needed.
+   answer is about as long. What a rule *tells* is how far it wins more than half of these pairs, from 0 (not certainly more) to 1 (all).
+   Both answers are as long and as well written, so that a rule that only likes length or layout tells nothing; what it tells is further multiplied
+   by the square of 1 minus its correlation with length. Nobody's labels are needed.
 3. Ten rules are chosen that overlap little, those that tell more being favoured; the mean of the chosen ones, each weighed by what it tells, is the
    row's quality.
 

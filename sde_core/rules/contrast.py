@@ -6,7 +6,8 @@ long and equally well written, a rule that only likes long or well laid-out answ
 pairs, as does noise.
 
 The default quality follows from it. Rules that tell more are likelier to be chosen (`favouring`: a DPP's kernel as quality times similarity, Kulesza
-and Taskar 2012, section 3.1) and weigh more in the mean of the chosen ones (`rule_weights`). Nothing in it looks at length or at labels.
+and Taskar 2012, section 3.1) and weigh more in the mean of the chosen ones (`rule_weights`). Nothing in it looks at labels, and what goes with
+length counts less.
 """
 
 from __future__ import annotations
@@ -54,6 +55,7 @@ class RuleContrast:
         pairs: Rows that were compared with a copy.
         wins: Share of the pairs in which the row scores higher, ties counted half; 0.5 where there are no pairs.
         lower, upper: Its 95 % interval.
+        length_correlation: Spearman's correlation of the scores of the compared rows with the words of their answers; 0 where there is none.
     """
 
     rule: str
@@ -61,11 +63,16 @@ class RuleContrast:
     wins: float
     lower: float
     upper: float
+    length_correlation: float = 0.0
 
     @property
     def telling(self) -> float:
-        """0 for a rule that does not certainly win more than half of the pairs, up to 1 for one that wins all."""
-        return max(0.0, 2.0 * self.wins - 1.0) if self.lower > 0.5 else 0.0
+        """0 for a rule that does not certainly win more than half of the pairs, up to 1 for one that wins all and does not go with length.
+
+        The pairs are equally long, rows at large are not: there, what goes with length follows length. The square of what is left of the scale
+        makes a choice that has to keep its overlap low take the rule that reads the matter rather than its twin that also reads length.
+        """
+        return max(0.0, 2.0 * self.wins - 1.0) * (1.0 - abs(self.length_correlation)) ** 2 if self.lower > 0.5 else 0.0
 
     def to_json(self) -> dict[str, Any]:
         """As the command line prints it."""
@@ -142,15 +149,16 @@ def contrasts_of(matrix: ScoreMatrix, pairs: int) -> tuple[RuleContrast, ...]:
     """The contrasts of a matrix whose first `pairs` rows are true, and whose other rows are their copies in the same order."""
     difference = matrix.scores[:pairs] - matrix.scores[pairs:]
     points = np.where(np.abs(difference) <= _TIE, 0.5, difference > 0).astype(np.float64)
-    return tuple(_contrast(name, points[:, at]) for at, name in enumerate(matrix.rules))
+    true = ScoreMatrix(matrix.rows[:pairs], matrix.rules, matrix.scores[:pairs], matrix.answer_words[:pairs])
+    return tuple(_contrast(summary.rule, points[:, at], summary.length_correlation) for at, summary in enumerate(true.summaries))
 
 
-def _contrast(rule: str, points: npt.NDArray[np.float64]) -> RuleContrast:
+def _contrast(rule: str, points: npt.NDArray[np.float64], with_length: float) -> RuleContrast:
     if not len(points):
         return RuleContrast(rule, 0, 0.5, 0.0, 1.0)
     wins = float(points.mean())
     half = _Z * float(np.sqrt((points.var() + 0.25 / len(points)) / len(points)))
-    return RuleContrast(rule, len(points), wins, max(wins - half, 0.0), min(wins + half, 1.0))
+    return RuleContrast(rule, len(points), wins, max(wins - half, 0.0), min(wins + half, 1.0), with_length if np.isfinite(with_length) else 0.0)
 
 
 def spoilt_copies(texts: pl.DataFrame, *, seed: int = 0, cancel: Cancel = NEVER) -> tuple[pl.DataFrame, pl.DataFrame]:

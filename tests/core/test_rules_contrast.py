@@ -109,6 +109,14 @@ def test_weights_and_kernel_worked_out_by_hand() -> None:
     assert kernel == pytest.approx(np.array([[np.exp(2 * FAVOUR), 0.3 * np.exp(1.5 * FAVOUR)], [0.3 * np.exp(1.5 * FAVOUR), np.exp(FAVOUR)]]))
 
 
+def test_what_goes_with_length_tells_less() -> None:
+    free, half, whole = (RuleContrast("rule", 100, 1.0, 0.9, 1.0, correlation) for correlation in (0.0, -0.5, 1.0))
+    assert (free.telling, half.telling, whole.telling) == (1.0, 0.25, 0.0)
+    scores = np.array([[0.2, 0.9], [0.4, 0.9], [0.6, 0.9], [0.1, 0.1], [0.3, 0.1], [0.5, 0.1]], dtype=np.float32)
+    matrix = ScoreMatrix(np.arange(6, dtype=np.uint32), ("long", "flat"), scores, np.array([10, 20, 30, 1, 9, 5], np.uint32))
+    assert [known.length_correlation for known in contrasts_of(matrix, 3)] == pytest.approx([1.0, 0.0]), "of the true rows, 0 where all score alike"
+
+
 def test_favoured_rules_are_chosen_first_and_lead_the_quality() -> None:
     texts = rows()
     matrix = score_matrix(texts, GENERAL_RULES)
