@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
+import threading
 
 import polars as pl
 import pytest
@@ -155,15 +155,18 @@ def test_a_job_rates_a_sample_then_all_and_leaves_both_reports(data, server):
 
 
 def test_a_job_is_stopped_and_resumed_and_asks_nothing_twice(data, server):
-    def slow_after_12(body):
-        if len(server.requests) > 12 and job and not (job[0].folder / "STOP").exists() and job[0].status().attempt == 1:
+    def held_after_12(body):
+        launched.wait(PATIENCE)
+        if len(server.requests) > 12 and job[0].status().attempt == 1:
             job[0].stop()
-            time.sleep(0.3)
+            while job[0].status().active and not never.wait(0.02):
+                pass
         return scored(body)
 
-    job = []
-    server.answer = slow_after_12
+    job, launched, never = [], threading.Event(), threading.Event()
+    server.answer = held_after_12
     job.append(start(data, JudgeSettings(url=server.url), RatingParams(5, everything=True, retest_share=0)))
+    launched.set()
     assert job[0].wait(PATIENCE).state == "stopped"
     calls = RatingCache(Project.of(data).ratings_dir).usage(f"{server.url} judge-1", "expected-1").calls
     assert 0 < calls < 60

@@ -325,8 +325,14 @@ def test_what_is_no_key_is_refused_without_being_shown(tmp_path, monkeypatch, co
         read_key(file=file)
     assert "holds no key" in str(raised.value)
     assert not content or content not in str(raised.value)
-    with pytest.raises(UsageError, match="no environment variable"):
-        read_key(KEY.replace("-", "_"))
+
+
+def test_a_key_in_place_of_its_variables_name_is_not_repeated():
+    with pytest.raises(UsageError, match="no environment variable of the given name") as raised:
+        read_key(KEY)
+    assert KEY[:8] not in str(raised.value)
+    with pytest.raises(UsageError, match="no environment variable 'SDE_NO_SUCH_VARIABLE'"):
+        read_key("SDE_NO_SUCH_VARIABLE")
 
 
 def test_no_log_holds_the_key(server, cache, caplog):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from sde_core.errors import UsageError
 from sde_core.visible import visible
 
 _LONGEST = 4096
+_USUAL_NAME = re.compile(r"[A-Z_][A-Z0-9_]{0,60}")
 
 
 def read_key(variable: str = "", file: Path | None = None) -> str:
@@ -26,8 +28,9 @@ def read_key(variable: str = "", file: Path | None = None) -> str:
     if not variable:
         return ""
     if variable not in os.environ:
+        shown = f"variable {variable!r}" if _USUAL_NAME.fullmatch(variable) else "variable of the given name"  # which may be the key itself
         raise UsageError(
-            f"There is no environment variable {visible(variable, 40)!r}.",
+            f"There is no environment {shown}.",
             "Give the variable's name, not the key itself, and set it: export NAME=… (a job takes it from where it is started).",
         )
     return _checked(os.environ[variable], f"The environment variable {variable}")
