@@ -172,3 +172,17 @@ def test_seeded_order_is_a_fixed_function_of_row_and_seed():
     assert (whole >= 0).all()
     assert not (whole == seeded_priority(np.arange(1000), 8)).any()
     assert abs(np.corrcoef(np.arange(1000), whole)[0, 1]) < 0.1
+
+
+def test_no_method_depends_on_the_number_of_threads():
+    threads = pytest.importorskip("threadpoolctl")
+    draw = np.random.default_rng(2)
+    vectors = draw.standard_normal((2500, 48)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    facts = RowFacts(scores={"ifd_loss_ratio": draw.uniform(0.3, 1.2, 2500), "perplexity_ratio": draw.uniform(0.3, 1.2, 2500)}, labels=["a", "b"] * 1250)
+    quality = draw.random(2500)
+    for selector in SELECTORS:
+        params = SelectionParams(150, method=selector.name, max_similarity=0.5)
+        many = select(np.arange(2500), vectors, quality, params, facts=facts).rows
+        with threads.threadpool_limits(1):
+            assert select(np.arange(2500), vectors, quality, params, facts=facts).rows == many, selector.name
