@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sde_core.dataset import open_dataset
@@ -47,6 +47,7 @@ def test_figures_by_hand() -> None:
     json.dumps(found.to_json(), allow_nan=False)
 
 
+@settings(max_examples=30)
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 6)), min_size=4, max_size=60).filter(lambda rows: len({good for good, _ in rows}) == 2))
 def test_two_classes_give_auroc(rows: list[tuple[bool, int]]) -> None:
     good = np.array([one for one, _ in rows])
@@ -123,12 +124,12 @@ def test_a_missing_score_counts_as_the_mean_and_a_seed_gives_the_same_again() ->
 
 def test_intervals_of_a_useless_score_hold_one_half_about_as_often_as_they_say() -> None:
     held = []
-    for seed in range(60):
+    for seed in range(40):
         rng = np.random.default_rng(seed)
-        good = rng.permutation(np.repeat([0.0, 1.0], 60))
-        found = report({"noise": rng.random(120).tolist()}, truth_of(good.tolist()), seed=seed).agreements[0].accuracy
+        good = rng.permutation(np.repeat([0.0, 1.0], 40))
+        found = report({"noise": rng.random(80).tolist()}, truth_of(good.tolist()), seed=seed).agreements[0].accuracy
         held.append(found.lower <= 0.5 <= found.upper)
-    assert np.mean(held) >= 0.88
+    assert np.mean(held) >= 0.85
 
 
 def test_no_truth_is_refused() -> None:

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sde_core.dataset import open_dataset
@@ -48,6 +48,7 @@ def test_undo_appends_and_the_line_is_on_the_disk_at_once(path: Path) -> None:
     assert [one.winner for one in journal.comparisons] == ["b"]
 
 
+@settings(max_examples=30)
 @given(st.lists(st.sampled_from(["a", "b", "tie", "skip", "undo"]), max_size=30))
 def test_reading_again_gives_what_was_there(tmp_path_factory: pytest.TempPathFactory, actions: list[str]) -> None:
     path = tmp_path_factory.mktemp("journal") / "comparisons.jsonl"

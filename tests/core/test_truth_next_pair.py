@@ -97,15 +97,15 @@ def test_expected_gain_is_the_mutual_information_of_a_sampled_posterior() -> Non
 
 
 def test_chosen_pairs_rank_better_than_as_many_random_ones() -> None:
-    """The margin grows with the answers: at 5 a row, random pairs need about a quarter more (benchmarks/active_pairs.py)."""
+    """The margin grows with the answers: at 5 a row, random pairs need some 20 to 30 % more (benchmarks/active_pairs.py)."""
     by_way = {}
     for active in (True, False):
         found = []
-        for seed in range(10):
-            true, pairs, _, _ = run(20, 100, seed, active=active)
-            found.append(spearman(fit_bradley_terry(pairs, rows=np.arange(20)).log_strength, true))
+        for seed in range(8):
+            true, pairs, _, _ = run(14, 70, seed, active=active)
+            found.append(spearman(fit_bradley_terry(pairs, rows=np.arange(14)).log_strength, true))
         by_way[active] = np.mean(found)
-    assert by_way[True] > by_way[False] + 0.01
+    assert by_way[True] > by_way[False] + 0.03
 
 
 def test_self_agreement_looks_at_pairs_answered_twice_whichever_way_they_stood() -> None:
