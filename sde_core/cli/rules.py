@@ -168,7 +168,7 @@ def choose_command(dataset: Dataset, asked: ChoiceRequest, as_json: bool) -> Non
     if as_json:
         emit_json(found.told())
         return
-    for line in choice_lines(found.scores, found.choice, found.book):
+    for line in choice_lines(found):
         click.echo(line)
     if found.quality.not_rated:
         _talk_quality(found.quality)

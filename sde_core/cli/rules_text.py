@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from sde_core.rules import MOSTLY_LENGTH, RULES, DroppedRule, RuleBook, RuleChoice, RuleEvidence, RuleScores, TruthComparison, WinRate, method_named
+from sde_core.rules import MOSTLY_LENGTH, RULES, DroppedRule, RuleChoice, RuleScores, TruthComparison, WinRate, method_named
 from sde_core.visible import visible
+
+if TYPE_CHECKING:
+    from sde_core.cli.rules_choice import ChosenRules
 
 _WIDTH = 80
 _NAME = 18
+_MEANING = 120
+"""A plain rule's sentence is cut after so many characters; `sde rules book` shows it whole."""
+
 _JOINT = "\u00a0"
-_ABOUT = ("gain: what the rule adds to log det of the kernel · length: Spearman correlation with the words of the answer",)
+_ABOUT = (
+    "length: Spearman correlation with the words of the answer · tells: chance that a row scores above the same prompt with another row's answer of "
+    "about that length · weight: in the mean of the rules that is a row's quality",
+)
+_ABOUT_GAIN = "gain: what the rule adds to log det of the kernel"
 _ABOUT_TRUTH = ("true: chance that the better of two rows scores higher, 0.50 by chance · alike: the same for rows of about one length",)
 
 
-def choice_lines(scores: RuleScores, choice: RuleChoice, book: RuleBook) -> list[str]:
+def choice_lines(found: ChosenRules) -> list[str]:
     """The chosen rules, how much they overlap against random sets, and the rules that were no candidates."""
-    return [*_title(scores, choice), "", *_table(scores, choice, book), "", *_overlap(choice), *_closeness(choice), *_dropped(choice)]
+    return [*_title(found.scores, found.choice), "", *_table(found), "", *_overlap(found.choice), *_closeness(found.choice), *_dropped(found.choice)]
 
 
 def _title(scores: RuleScores, choice: RuleChoice) -> list[str]:
@@ -30,34 +40,42 @@ def _title(scores: RuleScores, choice: RuleChoice) -> list[str]:
     return lines
 
 
-def _table(scores: RuleScores, choice: RuleChoice, book: RuleBook) -> list[str]:
-    truth, name_width = scores.truth is not None, max(map(len, (*choice.chosen, "rule" + " " * (_NAME - 4))))
-    shown = min(name_width, 30)
-    head = f"    {'rule':<{shown}} {'gain':>7} {'mean':>5} {'sd':>5} {'length':>6} " + (f"{'true':>5} {'alike':>5} " if truth else "")
-    lines, meanings = [head + " high score means"], _meanings(book)
-    for place, (name, gain) in enumerate(zip(choice.chosen, choice.gains, strict=True), start=1):
-        known, summary = scores.known.of(name), scores.matrix.summaries[scores.matrix.index(name)]
-        front = f"{place:>3} {visible(name, shown):<{shown}} {round(gain, 3) + 0.0:>7.3f} {summary.mean:>5.2f} {summary.sd:>5.2f} "
-        front += f"{_signed(summary.length_correlation):>6} " + (_truth_cells(known) if truth else "")
-        mark = ["pinned"] * (name in choice.pinned) + ["mostly length"] * (abs(summary.length_correlation) > MOSTLY_LENGTH)
-        note = visible(meanings.get(name, ""), 300) + (f" ({', '.join(mark)})" if mark else "")
-        lines += _beside(front, note)
+def _table(found: ChosenRules) -> list[str]:
+    """One rule a line, with its meaning wrapped beside the figures; gains make room for what people said."""
+    truth = found.scores.truth is not None
+    figures = f"{'mean':>5} {'length':>6} {'tells':>5} {'weight':>6}" + (f" {'true':>5} {'alike':>5}" if truth else "")
+    lines = [f"    {'rule':<{_NAME}} {'' if truth else '   gain '}{figures}  high score means"]
+    meanings = {rule.name: rule.higher_is for rule in RULES} | {rule.name: rule.sentence for rule in found.book.rules}
+    weights = dict(zip(found.quality.rules, found.quality.weights, strict=True))
+    for place, (name, gain) in enumerate(zip(found.choice.chosen, found.choice.gains, strict=True), start=1):
+        front = f"{place:>3} {visible(name, _NAME):<{_NAME}} {'' if truth else f'{round(gain, 3) + 0.0:>7.3f} '}"
+        front += _figures(found, name, weights.get(name), truth)
+        mark = ["pinned"] * (name in found.choice.pinned) + ["mostly length"] * (abs(_length(found, name)) > MOSTLY_LENGTH)
+        whole = f"{visible(name)}: " if len(name) > _NAME else ""
+        lines += _beside(front, whole + visible(meanings.get(name, ""), _MEANING) + (f" ({', '.join(mark)})" if mark else ""))
     return lines
+
+
+def _figures(found: ChosenRules, name: str, weight: float | None, truth: bool) -> str:
+    known, matrix = found.scores.known.of(name), found.scores.matrix
+    contrast, agreement = (known.contrast, known.truth) if known is not None else (None, None)
+    tells = _plain(contrast.wins) if contrast is not None and contrast.pairs else "n/a"
+    share = "n/a" if weight is None else f"{100 * weight:.1f} %"
+    cells = f"{matrix.summaries[matrix.index(name)].mean:>5.2f} {_signed(_length(found, name)):>6} {tells:>5} {share:>6}"
+    if not truth:
+        return cells
+    return cells + (f"{'':>12}" if agreement is None else f" {_plain(agreement.auroc):>5} {_plain(agreement.auroc_within_length):>5}")
+
+
+def _length(found: ChosenRules, name: str) -> float:
+    matrix = found.scores.matrix
+    return matrix.summaries[matrix.index(name)].length_correlation
 
 
 def _beside(front: str, note: str) -> list[str]:
     """A line of figures with a text that wraps beside them."""
     parts = textwrap.wrap(note, max(_WIDTH - len(front) - 1, 14)) or [""]
     return [f"{front} {parts[0]}".rstrip(), *(" " * (len(front) + 1) + part for part in parts[1:])]
-
-
-def _meanings(book: RuleBook) -> Mapping[str, str]:
-    return {rule.name: rule.higher_is for rule in RULES} | {rule.name: rule.sentence for rule in book.rules}
-
-
-def _truth_cells(known: RuleEvidence | None) -> str:
-    truth = None if known is None else known.truth
-    return f"{'':>12}" if truth is None else f"{_plain(truth.auroc):>5} {_plain(truth.auroc_within_length):>5} "
 
 
 def _plain(value: float) -> str:
@@ -77,7 +95,8 @@ def _overlap(choice: RuleChoice) -> list[str]:
             f"{random.subsets:,} random sets of as many candidates (seed {random.seed}): rho {random.mean_rho:.3f} on average, "
             f"median {random.median_rho:.3f}, lowest {random.lowest_rho:.3f}; this choice overlaps less than {_win_words(random.win)}"
         )
-    return [line for text in (*lines, *_ABOUT) for line in _wrapped(text)]
+    about = _ABOUT if random is not None and random.truth is not None else (f"{_ABOUT_GAIN} · {_ABOUT[0]}",)
+    return [line for text in (*lines, "", *about) for line in _wrapped(text) or [""]]
 
 
 def _win_words(win: WinRate) -> str:
@@ -118,7 +137,7 @@ def _dropped(choice: RuleChoice) -> list[str]:
 
 
 def _reasons(drops: list[DroppedRule]) -> list[str]:
-    return [line for drop in drops for line in _beside(f"  {visible(drop.rule, 30):<{_NAME}}", drop.reason)]
+    return [line for drop in drops for line in _beside(f"  {visible(drop.rule):<{_NAME}}", drop.reason)]
 
 
 def _wrapped(text: str) -> list[str]:

@@ -23,11 +23,15 @@ from sde_core.rules import (
     choose_by_book,
     choose_rules,
     pack_rules,
+    plain_rule,
     quality,
     rule_scores,
     score_matrix,
 )
 from sde_core.rules.contrast import weighted_quality
+from sde_core.rules.rating.cache import FIRST, RatingCache, row_keys
+from sde_core.rules.rating.judge import Answer
+from sde_core.rules.rating.prompts import Reading
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -152,6 +156,27 @@ def test_the_rule_book_beside_the_data_is_followed_unless_told_otherwise(run: Ru
     assert "reasons-given" in ahead["banned"]
     assert ahead["pack"] == "general"
     assert RuleBook.load(Project.of(data).rule_book_path) == book, "options write nothing"
+
+
+def test_long_names_of_plain_rules_stay_within_80_columns(run: Run, data: Path) -> None:
+    rule = plain_rule("names-the-city-the-year-and-the-person-it-speaks-about", "Name the city, the year and the person. " * 6)
+    project = Project.of(data).created()
+    keys, _ = row_keys(rule, open_dataset(str(data)).texts())
+    with RatingCache(project.ratings_dir).writer("judge", "v1") as writer:
+        for place in range(40):
+            writer.add(rule, int(keys[place]), FIRST, Reading(place / 40), Answer("x"))
+    RuleBook((rule,), pinned=(rule.name,)).save(project.rule_book_path)
+    code, out, err = run("rules", "choose", data)
+    assert code == 0
+    assert "over 40 rows, a sample: a judge has rated no others" in " ".join(out.split())
+    assert max(map(len, out.splitlines())) <= 80
+    assert "  1 names-the-city-th…" in out
+    assert f"Chosen, but not in the mean, since a judge has not rated all rows by them: {rule.name}." in err
+    assert run("rules", "score", data, "-o", data.parent / "scores.parquet")[0] == 0
+    frame = pl.read_parquet(data.parent / "scores.parquet")
+    assert len(frame) == 60
+    assert frame[rule.name].null_count() == 20
+    assert frame["quality"].null_count() == frame["answer-length"].null_count() == 0
 
 
 def test_select_follows_the_rule_book(run: Run, data: Path) -> None:
