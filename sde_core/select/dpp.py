@@ -9,6 +9,7 @@ The gain of a row is its log d²:
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ import numpy.typing as npt
 
 from sde_core.progress import Cancel, Progress
 from sde_core.select.lazy_greedy import EVERY, LazyGreedy, Objective, Places, Vectors
+from sde_core.select.processors import ForEach, all_processors
 from sde_core.select.protocol import Choice, Pool, Positions, SelectionParams
 from sde_core.select.quotas import filling
 from sde_core.select.ranking import by_quality, within_quota
@@ -168,7 +170,8 @@ class ChosenRows:
         self.volume = ChosenVolume(dimension, ridge)
         self.vectors = GrowingMatrix(dimension)
         self._root: tuple[int, Vectors] | None = None
-        self._products = np.empty(0, dtype=np.float32)
+        self._lock = threading.Lock()
+        self._scratch = threading.local()
 
     def add(self, vector: Vectors) -> None:
         """Adds a row of unit norm, float32[d]."""
@@ -182,8 +185,9 @@ class ChosenRows:
 
     def spread(self, block: Vectors) -> Vectors:
         """The q of each row of `block`, float32[b]."""
-        if self._root is None or self._root[0] != self.volume.count:
-            self._root = (self.volume.count, np.ascontiguousarray(self.volume.root().T))
+        with self._lock:
+            if self._root is None or self._root[0] != self.volume.count:
+                self._root = (self.volume.count, np.ascontiguousarray(self.volume.root().T))
         return np.asarray(self.square_sums(block, self._root[1]))
 
     def square_sums(self, block: Vectors, directions: Vectors) -> Vectors:
@@ -192,9 +196,9 @@ class ChosenRows:
             along = block @ directions[0]
             return np.asarray(np.multiply(along, along, out=along))
         size = len(block) * len(directions)
-        if len(self._products) < size:
-            self._products = np.empty(size, dtype=np.float32)
-        along = np.matmul(block, directions.T, out=self._products[:size].reshape(len(block), len(directions)))
+        if getattr(self._scratch, "size", 0) < size:
+            self._scratch.products, self._scratch.size = np.empty(size, dtype=np.float32), size
+        along = np.matmul(block, directions.T, out=self._scratch.products[:size].reshape(len(block), len(directions)))
         return np.asarray(np.einsum("ij,ij->i", along, along))
 
 
@@ -294,31 +298,53 @@ def greedy_map(
     """
     if params.balance >= 1:
         return _by_quality(pool, params), None
-    chosen_rows = ChosenRows(pool.vectors.shape[1], params.ridge)
-    offsets = quality_offsets(pool.quality, params.balance, pool.plain_quality)
-    state = begun.checkpoints[-1] if begun is not None and begun.checkpoints else None
-    known = (None, None) if state is None else (state.spread.copy(), state.base.copy())
-    objective = DppObjective(pool.vectors, offsets, chosen_rows, *known)
-    if begun is None:
-        locked = LazyGreedy(pool.vectors, objective, pool.locked, pool.priority, cancel)
-        chosen, since = list(locked.choose(len(pool.locked), progress, params.k)), None
-    else:
-        chosen_rows.add_all(pool.vectors[begun.positions])
-        chosen, since = begun.positions.tolist(), begun.only_repeats_since
-    checkpoints = Checkpoints(params.k, () if begun is None else begun.checkpoints)
-    free = pool.open_positions()
-    greedy = LazyGreedy(
-        pool.vectors, objective, free if begun is None else free[~np.isin(free, begun.positions)], pool.priority, cancel,
-        _repeats_chosen(objective, params.max_similarity if since is None else 1.0),
-        seen=None if state is None else state.seen.copy(),
-        redrawn=(lambda seen: checkpoints.keep(objective, seen)) if remember else lambda _: None,
-    )  # fmt: skip
-    chosen += filling(greedy.choose(params.k - len(chosen), progress, params.k), pool, greedy.close)
-    if remember:
-        checkpoints.keep(objective, greedy.settled(), last=True)
+    with all_processors() as for_each:
+        run = _Run(pool, params, begun, cancel, for_each)
+        choose_locked = iter(()) if begun is not None else run.greedy(pool.locked).choose(len(pool.locked), progress, params.k)
+        chosen = [*(() if begun is None else begun.positions.tolist()), *choose_locked]
+        greedy = run.greedy(_left(pool, chosen), from_state=True, remember=remember)
+        chosen += filling(greedy.choose(params.k - len(chosen), progress, params.k), pool, greedy.close)
+        if remember:
+            run.checkpoints.keep(run.objective, greedy.settled(), last=True)
     positions = np.asarray(chosen, dtype=np.int64)
-    so_far = Begun(positions, tuple(checkpoints.kept), greedy.only_repeats_since if since is None else since)
-    return Choice(positions, ("",) * len(chosen)), so_far
+    since = run.only_repeats_since if run.only_repeats_since is not None else greedy.only_repeats_since
+    return Choice(positions, ("",) * len(chosen)), Begun(positions, tuple(run.checkpoints.kept), since)
+
+
+class _Run:
+    """One choice from its start, or from the last state on the way of one begun."""
+
+    def __init__(self, pool: Pool, params: SelectionParams, begun: Begun | None, cancel: Cancel, for_each: ForEach) -> None:
+        self._pool, self._cancel, self._for_each = pool, cancel, for_each
+        self._state = begun.checkpoints[-1] if begun is not None and begun.checkpoints else None
+        self.only_repeats_since = None if begun is None else begun.only_repeats_since
+        self._max_similarity = params.max_similarity if self.only_repeats_since is None else 1.0
+        self.checkpoints = Checkpoints(params.k, () if begun is None else begun.checkpoints)
+        chosen = ChosenRows(pool.vectors.shape[1], params.ridge)
+        if begun is not None:
+            chosen.add_all(pool.vectors[begun.positions])
+        known = (None, None) if self._state is None else (self._state.spread.copy(), self._state.base.copy())
+        offsets = quality_offsets(pool.quality, params.balance, pool.plain_quality)
+        self.objective = DppObjective(pool.vectors, offsets, chosen, *known)
+
+    def greedy(self, positions: Positions, *, from_state: bool = False, remember: bool = False) -> LazyGreedy:
+        """Chooses among these positions; only `from_state` are repeats passed over."""
+        repeats = _repeats_chosen(self.objective, self._max_similarity if from_state else 1.0)
+        return LazyGreedy(
+            self._pool.vectors, self.objective, positions, self._pool.priority, self._cancel, repeats,
+            seen=self._state.seen.copy() if from_state and self._state is not None else None,
+            redrawn=self._keep if remember else lambda _: None,
+            for_each=self._for_each,
+        )  # fmt: skip
+
+    def _keep(self, seen: npt.NDArray[np.int32]) -> None:
+        self.checkpoints.keep(self.objective, seen)
+
+
+def _left(pool: Pool, chosen: list[int]) -> Positions:
+    left = pool.allowed.copy()
+    left[pool.locked] = left[chosen] = False
+    return np.flatnonzero(left)
 
 
 def _repeats_chosen(objective: DppObjective, max_similarity: float) -> Callable[[int], bool]:

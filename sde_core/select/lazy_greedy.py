@@ -8,6 +8,7 @@ hot set is drawn anew. The choices are those of plain greedy; only the order of 
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
@@ -15,10 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from sde_core.progress import Cancel, Progress, raise_if_cancelled
+from sde_core.select.processors import ForEach, one_by_one
 from sde_core.select.protocol import Positions
 
 HOT_ROWS = 2048
-BLOCK_ROWS = 4096
+BLOCK_ROWS = 2048
 """Rows in one matrix product: with their products they fit the cache of a core."""
 EXACT_ROWS = 2048
 """Most rows that are compared in double precision for one choice; more than that are copies of one another."""
@@ -113,6 +115,7 @@ class LazyGreedy:
         repeats: Says which rows to pass over while any other is left.
         seen: How many additions the gains of each position take into account, int32[n]; None for none. Written to.
         redrawn: Called with `seen` whenever all gains known are the objective's.
+        for_each: How blocks of rows are worked on.
     """
 
     def __init__(
@@ -126,6 +129,7 @@ class LazyGreedy:
         *,
         seen: npt.NDArray[np.int32] | None = None,
         redrawn: Callable[[npt.NDArray[np.int32]], None] = lambda _: None,
+        for_each: ForEach = one_by_one,
     ) -> None:
         self._vectors = vectors
         self._objective = objective
@@ -134,13 +138,14 @@ class LazyGreedy:
         self._repeats = repeats
         self._passed_over: list[int] = []
         self._redrawing = redrawn
+        self._for_each = for_each
         self.only_repeats_since: int | None = None
         self._seen = np.zeros(len(vectors), dtype=np.int32) if seen is None else seen
         self._bound = np.full(len(vectors), -np.inf)
         self._bound[open_positions] = objective.bounds(open_positions)[1]
         self._open = len(open_positions)
         self._hot: _Hot | None = None
-        self._gathered = np.empty((min(BLOCK_ROWS, len(vectors)), vectors.shape[1]), dtype=np.float32)
+        self._scratch = threading.local()
 
     def choose(self, n: int, progress: Progress, total: int) -> Iterator[int]:
         """The next `n` positions, fewer where there are no more."""
@@ -246,21 +251,24 @@ class LazyGreedy:
         now = self._objective.chosen_count()
         stale = positions[self._seen[positions] < now]
         seen = self._seen[stale]
-        for since in np.flatnonzero(np.bincount(seen)):
-            group = np.sort(stale[seen == since])
-            for start in range(0, len(group), BLOCK_ROWS):
-                raise_if_cancelled(self._cancel)
-                part = group[start : start + BLOCK_ROWS]
-                self._objective.refresh(part, *self._block(part), int(since))
-                self._bound[part] = self._objective.bounds(part)[1]
+        groups = [np.sort(stale[seen == since]) for since in np.flatnonzero(np.bincount(seen))]
+        self._for_each(self._refresh, [group[start : start + BLOCK_ROWS] for group in groups for start in range(0, len(group), BLOCK_ROWS)])
         self._seen[stale] = now
+
+    def _refresh(self, positions: Positions) -> None:
+        """Brings positions that were seen at the same time up to date."""
+        raise_if_cancelled(self._cancel)
+        self._objective.refresh(positions, *self._block(positions), int(self._seen[positions[0]]))
+        self._bound[positions] = self._objective.bounds(positions)[1]
 
     def _block(self, positions: Positions) -> tuple[Vectors, Places]:
         """The vectors of sorted positions: a view with gaps where they are few, since a gather costs as much as the product."""
         first, last = int(positions[0]), int(positions[-1])
         if last - first < 1.5 * len(positions):
             return self._vectors[first : last + 1], EVERY if last - first + 1 == len(positions) else positions - first
-        block = self._gathered[: len(positions)]
+        if not hasattr(self._scratch, "gathered"):
+            self._scratch.gathered = np.empty((BLOCK_ROWS, self._vectors.shape[1]), dtype=np.float32)
+        block: Vectors = self._scratch.gathered[: len(positions)]
         np.take(self._vectors, positions, axis=0, out=block, mode="clip")
         return block, EVERY
 
