@@ -31,6 +31,7 @@ from sde_core.proposal import (
     selection_reason,
 )
 from sde_core.select import Coverage, Selection, coverage_of
+from sde_core.select.clusters import clusters_of
 from sde_core.visible import visible
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ class _Sources:
     model: str
     source_field: str
     estimate_tokens: bool
+    with_topics: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +106,13 @@ class _Proposal:
 @click.option("--model", default="", help="Whose losses of answers ifd and superfiltering use; as given to sde ifd.")
 @click.option("--source-field", default="", metavar="FIELD", help="The field that quotas by source go by; else files, splits, or a field so named.")
 @click.option("--estimate-tokens", is_flag=True, help="Take 4 characters for a token rather than the tokenizer of the recipe's model.")
+@click.option("--coverage", "with_topics", is_flag=True, help="Tell the shares of topics too, which are found first.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the rows here in file order, beside a manifest.")
 @click.option("--accept", is_flag=True, help="Accept the rows as one decision that can be undone.")
 @json_option
 def command(
     dataset: Dataset, quality_source: str, rule_names: str, rule_request: RuleRequest, encoder: str, part: Part, model: str, source_field: str,
-    estimate_tokens: bool, output: Path | None, accept: bool, as_json: bool, **asked: Any,
+    estimate_tokens: bool, with_topics: bool, output: Path | None, accept: bool, as_json: bool, **asked: Any,
 ) -> None:  # fmt: skip
     """Propose N rows of DATA that are good and unlike each other, and say why each.
 
@@ -119,7 +122,7 @@ def command(
         dataset.texts(progress=progress)
     with journal_if_any(dataset, writing=accept) as journal:
         quality = _quality(dataset, quality_source, tuple(name for name in rule_names.split(",") if name), rule_request)
-        proposal = _propose(dataset, Request(**asked), _Sources(quality, encoder, part, model, source_field, estimate_tokens), journal)
+        proposal = _propose(dataset, Request(**asked), _Sources(quality, encoder, part, model, source_field, estimate_tokens, with_topics), journal)
         if output is not None:
             _export(dataset, proposal, output, journal)
         if accept and journal is not None:
@@ -152,7 +155,8 @@ def _propose(dataset: Dataset, request: Request, sources: _Sources, journal: Jou
         )  # fmt: skip
     with stderr_progress("choosing") as progress:
         selection = proposed(features, params, progress=progress)
-    coverage = coverage_of(features, selection, sample=COVERAGE_SAMPLE)
+    clusters = clusters_of(features.vectors, dataset.texts()["prompt"]) if sources.with_topics else None
+    coverage = coverage_of(features, selection, sample=COVERAGE_SAMPLE, clusters=clusters)
     return _Proposal(selection, coverage, matrix.encoder, sources.quality, features.token_source, len(features.rows))
 
 

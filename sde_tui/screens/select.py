@@ -203,10 +203,11 @@ class SelectScreen(RowVerbs, WholeVerbs, SdeScreen):
     def _show_side(self) -> None:
         self._show_card()
         found, table, coverage = self.part.coverage, self.query_one("#table", TextLines), self.query_one("#coverage", TextLines)
+        remarks = self.part.selection.remarks if self.part.selection is not None else ()
         for pane in (table, coverage):
             if pane.display:
                 region = pane.scrollable_content_region
-                pane.set_items([Item(line) for line in table_lines(found, max(region.width, 40), region.height)])
+                pane.set_items([Item(line) for line in table_lines(found, max(region.width, 40), region.height, remarks)])
         self.query_one("#digest", OneLine).show(digest_line(found))
 
     def _show_card(self) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from sde_core.visible import visible
 from sde_tui.widgets.spans import Line, fit
+from sde_tui.widgets.wrapping import wrapped
 
 if TYPE_CHECKING:
     from sde_core.select import Coverage
@@ -34,8 +36,8 @@ def digest_line(coverage: Coverage | None) -> Line:
     return line
 
 
-def table_lines(coverage: Coverage | None, width: int, height: int) -> list[Line]:
-    """Every figure, then as many classes and clusters as there is room for."""
+def table_lines(coverage: Coverage | None, width: int, height: int, remarks: Sequence[str] = ()) -> list[Line]:
+    """Every figure, then as many classes and clusters as there is room for; what the method remarks stands above."""
     if coverage is None:
         return [_MEASURING]
     from sde_core.select.coverage_table import column_names, figure_lines, share_lines
@@ -43,8 +45,9 @@ def table_lines(coverage: Coverage | None, width: int, height: int) -> list[Line
     cells = max(min((width - NAME_CELLS) // 3, 16), 8)
     names = width - 3 * cells
     kinds = [kind for kind in ("classes", "clusters") if getattr(coverage.full, kind)]
-    figures = _that_fit(figure_lines(coverage), height - 1 - LEAST_SHARES * len(kinds))
-    lines = [_head("", column_names(coverage), names, cells), *(_line(line, names, cells) for line in figures)]
+    remarked: list[Line] = [[(words, "warn")] for remark in remarks for words in wrapped(visible(remark, 300), width)]
+    figures = _that_fit(figure_lines(coverage), height - 1 - len(remarked) - LEAST_SHARES * len(kinds))
+    lines = [*remarked, _head("", column_names(coverage), names, cells), *(_line(line, names, cells) for line in figures)]
     for place, kind in enumerate(kinds):
         room = (height - len(lines)) // (len(kinds) - place)
         shares = share_lines(coverage, kind, room)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sde_core.cli.main import main
 from sde_core.errors import CancelledError
 from sde_core.select import RowFeatures, SelectionParams, coverage, coverage_of, select
 from sde_core.select.coverage import LENGTH_EDGES, Clusters, distances_to_nearest
@@ -176,3 +177,16 @@ def test_the_shares_of_all_classes_add_up_however_few_lines_there_are(most):
     assert len(lines) <= most
     if most:
         assert sum(float(line.full.rstrip("%")) for line in lines) == pytest.approx(100, abs=0.2)
+
+
+def test_the_command_tells_the_shares_of_topics_when_asked(tmp_path, capsys):
+    path = tmp_path / "rows.jsonl"
+    kinds = ("bake the bread with flour", "tune the piano strings", "plant tomato seeds outside", "fix the bicycle chain")
+    rows = [{"instruction": f"How do I {kinds[i % 4]} number {i}?", "output": f"Take care of {kinds[i % 4]}, step {i}."} for i in range(60)]
+    path.write_text("".join(f"{orjson.dumps(row).decode()}\n" for row in rows))
+    shares = []
+    for asked in ([], ["--coverage"]):
+        assert main(["select", str(path), "-k", "12", "--quality", "none", "--json", *asked]) == 0
+        shares.append(orjson.loads(capsys.readouterr().out)["coverage"]["proposal"]["clusters"])
+    assert shares[0] == []
+    assert sum(count for _, count in shares[1]) == 12
