@@ -53,7 +53,7 @@ def command(ctx: click.Context, dataset: Dataset, model: str, output: Path | Non
     """
     from sde_core.cli.following import follow, job_json, say_outcome
     from sde_core.evaluate.answer_loss import cached_answer_losses
-    from sde_core.evaluate.loss_job import launch_answer_losses, write_losses
+    from sde_core.evaluate.loss_job import launch_answer_losses, running_answer_losses, write_losses
     from sde_core.project import Project
 
     if attach is False and compare is not None:
@@ -61,9 +61,8 @@ def command(ctx: click.Context, dataset: Dataset, model: str, output: Path | Non
     project = Project.of(dataset.path)
     dataset.texts()
     losses = cached_answer_losses(dataset, model, cache_dir=project.cache_dir)
-    job = None
     if losses is None or not losses.known.all():
-        job = launch_answer_losses(dataset, project, model=model, output=output)
+        job = running_answer_losses(project, model) or launch_answer_losses(dataset, project, model=model, output=output if attach is False else None)
         talk(f"{visible(job.title)}: {job.id}")
         if attach is False:
             talk(f"Follow it with: sde jobs attach {job.id[-4:]}")
@@ -75,12 +74,10 @@ def command(ctx: click.Context, dataset: Dataset, model: str, output: Path | Non
             say_outcome(job, status)
             ctx.exit(3 if status.state in ("failed", "lost") else 0)
         losses = cached_answer_losses(dataset, model, cache_dir=project.cache_dir)
-    elif output is not None:
-        write_losses(losses, output)
     if losses is None:
-        raise UsageError(
-            "The losses could not be kept, since the dataset's state folder cannot be written.", "Set XDG_STATE_HOME to a folder that can."
-        )
+        raise UsageError("No losses were kept: the dataset's state folder cannot be written.", "Set XDG_STATE_HOME to a folder that can.")
+    if output is not None:
+        write_losses(losses, output)
     _tell(losses, _correlation(dataset, losses, compare, project), compare, output, as_json)
 
 

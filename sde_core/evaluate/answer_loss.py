@@ -8,6 +8,7 @@ arXiv 2402.00530, section 3).
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -41,8 +42,9 @@ STATES = (
 """What became of a row; the first two have ratios."""
 
 FORM_VERSION = 1
-SAVED_EVERY = 512
-"""Rows between two parts of the cache; within one, rows are computed in order of length."""
+SAVED_EVERY_SECONDS = 20.0
+FIRST_ROWS, MOST_ROWS = 32, 512
+"""Results are kept about so often, so many rows at a time; within these, rows are computed in order of length."""
 _COLUMNS = 4
 _PROBE = 1 << 20
 Floats = npt.NDArray[np.float64]
@@ -181,12 +183,27 @@ def measure_answer_losses(
         say("Loading the model.")
         computer = CausalLoss(model, encoder.tokenizer.pad_id, cancel)
         say(f"Measuring answers on {computer.device_words}.")
-        for start in range(0, len(missing), SAVED_EVERY):
+        done, total = len(measured.known) - len(missing), len(measured.known)
+        for part in _parts(missing):
             raise_if_cancelled(cancel)
-            part = missing[start : start + SAVED_EVERY]
-            measured.keep(part, _losses_of(measured.turns(part), encoder, computer))
-            progress(len(measured.known) - len(missing) + start + len(part), len(measured.known))
+            measured.keep(part, _losses_of(measured.turns(part), encoder, computer, _counted_from(done, total, progress)))
+            done += len(part)
+            progress(done, total)
     return measured.losses()
+
+
+def _parts(missing: npt.NDArray[np.int64]) -> Iterator[npt.NDArray[np.int64]]:
+    """Parts that take about `SAVED_EVERY_SECONDS` each, as far as the part before tells."""
+    start, size = 0, FIRST_ROWS
+    while start < len(missing):
+        began = time.monotonic()
+        yield missing[start : start + size]
+        start += size
+        size = int(np.clip(size * SAVED_EVERY_SECONDS / max(time.monotonic() - began, 1e-3), FIRST_ROWS, MOST_ROWS))
+
+
+def _counted_from(before: int, total: int, progress: Progress) -> Callable[[int], None]:
+    return lambda rows: progress(before + rows, total)
 
 
 class _Measured:
@@ -255,14 +272,15 @@ def form_hash(encoder: Encoder) -> str:
     return xxhash.xxh3_64_hexdigest("\0".join(parts).encode())
 
 
-def _losses_of(batch: list[Turns], encoder: Encoder, computer: CausalLoss) -> npt.NDArray[np.float32]:
+def _losses_of(batch: list[Turns], encoder: Encoder, computer: CausalLoss, tick: Callable[[int], None]) -> npt.NDArray[np.float32]:
     """(L(y|x), L(y), answer tokens, state) of each row, float32[n, 4]."""
     given = encoder.encode_all(batch)
     alone = _encoded_alone(batch, encoder)
     states = [_state(turns, whole, part) for turns, whole, part in zip(batch, given, alone, strict=True)]
     measured = [place for place, state in enumerate(states) if state in (MEASURED, CUT)]
     sequences = [encoded[place] for place in measured for encoded in (given, alone)]
-    token_losses = iter(computer.token_losses([(encoded.ids, encoded.full_trained[encoded.kept]) for encoded in sequences]))
+    wanted = [(encoded.ids, encoded.full_trained[encoded.kept]) for encoded in sequences]
+    token_losses = iter(computer.token_losses(wanted, lambda done: tick(done // 2)))
     values = np.zeros((len(batch), _COLUMNS), dtype=np.float32)
     values[:, :2], values[:, 3] = np.nan, states
     for place, (with_prompt, without) in zip(measured, _pairs(token_losses), strict=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -55,15 +55,18 @@ class CausalLoss:
         """The device and the precision in words."""
         return f"{self._plan.name}, {self._plan.precision}"
 
-    def token_losses(self, sequences: Sequence[TokenSequence]) -> list[npt.NDArray[np.float64]]:
-        """Negative log-likelihoods of the wanted tokens of each sequence, in order, in nats."""
+    def token_losses(self, sequences: Sequence[TokenSequence], tick: Callable[[int], None] = lambda _: None) -> list[npt.NDArray[np.float64]]:
+        """Negative log-likelihoods of the wanted tokens of each sequence, in order, in nats; `tick` is told how many sequences are done."""
         if self._bf16_wanted and len(sequences) >= PROBED:
             self._try_bf16(sequences[:PROBED])
         found: list[npt.NDArray[np.float64]] = [np.empty(0)] * len(sequences)
+        done = 0
         for batch in batches_by_length([len(ids) for ids, _ in sequences], self._tokens_per_batch()):
             raise_if_cancelled(self._cancel)
             for place, losses in zip(batch, self._of_batch([sequences[place] for place in batch]), strict=True):
                 found[place] = losses
+            done += len(batch)
+            tick(done)
         return found
 
     def _of_batch(self, batch: Sequence[TokenSequence]) -> list[npt.NDArray[np.float64]]:

@@ -94,7 +94,8 @@ def test_batches_and_order_do_not_matter(model, data, monkeypatch):
 
     together = measure_answer_losses(data, model)
     monkeypatch.setattr(causal_loss, "TOKENS_PER_BATCH", 1)
-    monkeypatch.setattr(answer_loss, "SAVED_EVERY", 2)
+    monkeypatch.setattr(answer_loss, "FIRST_ROWS", 2)
+    monkeypatch.setattr(answer_loss, "MOST_ROWS", 2)
     alone = measure_answer_losses(data, model)
     assert together.given_prompt == pytest.approx(alone.given_prompt, abs=1e-5, nan_ok=True)
     assert together.alone == pytest.approx(alone.alone, abs=1e-5, nan_ok=True)
@@ -110,7 +111,8 @@ def test_batches_are_of_like_length_and_within_their_size():
 
 
 def test_is_kept_by_content_and_goes_on_where_it_was_stopped(model, data, tmp_path, monkeypatch, write_jsonl):
-    monkeypatch.setattr(answer_loss, "SAVED_EVERY", 2)
+    monkeypatch.setattr(answer_loss, "FIRST_ROWS", 2)
+    monkeypatch.setattr(answer_loss, "MOST_ROWS", 2)
     steps = []
 
     class AfterTwo:
@@ -134,6 +136,26 @@ def test_is_kept_by_content_and_goes_on_where_it_was_stopped(model, data, tmp_pa
     again = measure_answer_losses(grown, model, cache_dir=tmp_path)
     assert len(computed) == 1
     assert again.given_prompt[:7] == pytest.approx(whole.given_prompt[::-1], nan_ok=True)
+
+
+def test_progress_counts_every_batch_up_to_the_distinct_rows(model, data, monkeypatch):
+    from sde_core.evaluate import causal_loss
+
+    monkeypatch.setattr(causal_loss, "TOKENS_PER_BATCH", 1)
+    seen = []
+    measure_answer_losses(data, model, progress=lambda done, total: seen.append((done, total)))
+    assert seen[0] == (0, 6)
+    assert seen[-1] == (6, 6)
+    assert len(set(seen)) > 3
+    assert [done for done, _ in seen] == sorted(done for done, _ in seen)
+
+
+def test_parts_grow_until_they_take_their_time(monkeypatch):
+    clock = iter(range(0, 10_000, 5))
+    monkeypatch.setattr(answer_loss.time, "monotonic", lambda: next(clock))
+    sizes = [len(part) for part in answer_loss._parts(np.arange(2000))]
+    assert sizes[:4] == [32, 128, 512, 512]
+    assert sum(sizes) == 2000
 
 
 def test_another_model_or_form_shares_nothing(model, data, tmp_path, tmp_path_factory):
