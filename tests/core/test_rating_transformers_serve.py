@@ -16,6 +16,8 @@ import pytest
 from sde_core.embedded import embedded_path
 from sde_core.errors import ModelError, UsageError
 from sde_core.progress import NEVER
+from sde_core.rules import RuleBook
+from sde_core.rules.generate import GenerationRequest, generate_rules
 from sde_core.rules.rating import Question, RatingCache, RatingParams, prompt_form, rate
 from sde_core.rules.rating.calls import Patience
 from sde_core.rules.rating.endpoint import connect
@@ -74,6 +76,7 @@ def test_rating_by_a_real_server_through_faults(server, tmp_path):
     it_tells_no_probabilities_and_is_asked_for_numbers_through_faults(server, RatingCache(tmp_path / "ratings"))
     the_papers_prompt_is_rated_too(server, RatingCache(tmp_path / "ratings"))
     an_unknown_model_is_refused(server)
+    rules_are_asked_for_and_none_can_be_read_from_what_the_small_model_says(server)
 
 
 def replies_are_those_of_the_model(server):
@@ -118,3 +121,10 @@ def an_unknown_model_is_refused(server):
         list(connect(server, "nonesuch").answers([(0, Question("Hello", 2))], cancel=NEVER))
     with pytest.raises(UsageError, match="Name it with --model"):
         connect(server)
+
+
+def rules_are_asked_for_and_none_can_be_read_from_what_the_small_model_says(server):
+    request = GenerationRequest("Answer customers of a shop.", count=1)
+    with pytest.raises(ModelError, match="No rule could be read from the answer of") as refusal:
+        generate_rules(connect(server, MODEL), request, RuleBook())
+    assert "It begins: " in refusal.value.message and "by hand" in refusal.value.hint
