@@ -152,6 +152,7 @@ def test_a_job_rates_a_sample_then_all_and_leaves_both_reports(data, server):
     assert (sample_report(job).calls_left, latest_report(job).calls_left) == (50, 0)
     assert job.title == "2 rules rated by judge-1 on all rows of data.jsonl"
     assert [event["event"] for event in job.events()[0]] == ["start", "report", "report", "end"]
+    assert not (job.folder / "texts.parquet").exists()
 
 
 def test_a_job_is_stopped_and_resumed_and_asks_nothing_twice(data, server):

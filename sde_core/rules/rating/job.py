@@ -27,6 +27,7 @@ from sde_core.wording import count_of
 
 SAMPLE_REPORT, FULL_REPORT = "sample.json", "report.json"
 """Files in a job's result folder: what the sample said, and how it stood at the end."""
+_TEXTS = "texts.parquet"
 _COLUMNS = ("row", "system", "prompt", "answer")
 
 
@@ -67,7 +68,7 @@ def launch_rating(
         "ratings": str(ratings_dir.absolute()),
     }
     try:
-        texts.select(column for column in _COLUMNS if column in texts.columns).write_parquet(folder / "texts.parquet")
+        texts.select(column for column in _COLUMNS if column in texts.columns).write_parquet(folder / _TEXTS)
         title = f"{count_of(len(rules), 'rule')} rated by {judge.name} on {'all' if params.everything else 'a sample of'} rows of {name}"
         return launch(jobs_dir, "rate", spec, title=title, folder=folder)
     except (SdeError, OSError) as error:
@@ -83,7 +84,7 @@ def run_rating(context: JobContext) -> None:
         CancelledError: When it was asked to stop; it can be resumed.
     """
     spec = context.spec
-    texts = pl.read_parquet(context.folder / "texts.parquet")
+    texts = pl.read_parquet(context.folder / _TEXTS)
     rules = [PlainRule(rule["name"], rule["sentence"], about=rule["about"]) for rule in spec["rules"]]
     params = _known(RatingParams, spec["params"])
     context.say("Reaching the judge.", unit="calls")
@@ -101,6 +102,7 @@ def run_rating(context: JobContext) -> None:
         raise JobError(
             f"{count_of(report.run.lost, 'question')} found no answer. {report.run.problem}", "The rest is rated; resume asks these again."
         )
+    (context.folder / _TEXTS).unlink(missing_ok=True)  # a job that is done is never resumed
     context.say(_last_words(report))
 
 
