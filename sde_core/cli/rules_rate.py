@@ -60,6 +60,7 @@ was stopped and asks nothing twice. The key itself is never an argument.""",
 @click.option("--concurrency", default=0, metavar="N", help="Questions under way at once at a server.  [default: 8]")
 @click.option("--timeout", default=120.0, show_default=True, metavar="SECONDS", help="Longest wait for one reply.")
 @click.option("--max-chars", default=0, metavar="N", help="Longer texts of a row lose their middle.  [default: 6000]")
+@click.option("--unread-again", is_flag=True, help="Ask again where a reply was no rating.")
 @click.option("--price-in", type=float, metavar="PRICE", help="Price of a million tokens that the judge reads.")
 @click.option("--price-out", type=float, metavar="PRICE", help="Price of a million tokens that it writes.")
 @click.option("--max-cost", type=float, metavar="PRICE", help="Stop before this much is spent.")
@@ -84,7 +85,8 @@ def rate_command(ctx: click.Context, /, dataset: Dataset, rule_names: str | None
     settings = judge_settings(book.judge, options)
     rules = _named_rules(book.plain_by_name, book.rated_rules, rule_names)
     params = RatingParams(
-        options["sample"], False, options["retest"], options["seed"], settings.input_price, settings.output_price, options["max_cost"]
+        options["sample"], False, options["retest"], options["seed"], options["unread_again"], settings.input_price, settings.output_price,
+        options["max_cost"],
     )  # fmt: skip
     key_file = options["api_key_file"] or ""
     handling = Handling(options["concurrency"], options["timeout"], key_file=str(Path(key_file).absolute()) if key_file else "")

@@ -117,6 +117,16 @@ def test_unparseable_replies_are_counted_and_not_asked_again(cache):
     assert rate(FakeJudge(), rows(6), [ANSWERS_IT], PAPER, cache, ALL).run.calls == 0
 
 
+def test_unread_replies_are_asked_again_where_that_is_asked_for(cache):
+    replies = iter(["0.5", "I cannot", "1", "nan", "0.25", "never"])
+    judge = FakeJudge(lambda _: Answer(next(replies), None, 10, 1))
+    rate(judge, rows(4), [ANSWERS_IT], PAPER, cache, ALL)
+    report = rate(judge, rows(4), [ANSWERS_IT], PAPER, cache, replace(ALL, unread_again=True))
+    assert (report.run.calls, report.rules[0].rated, report.rules[0].unparseable) == (2, 3, 1)
+    assert len(set(judge.asked)) == 4
+    assert np.nanmin(cache.column(ANSWERS_IT, "fake", "paper-1", rows(4)).scores) == 0.25
+
+
 def test_the_report_says_how_far_a_judge_agrees_with_itself(cache):
     shifted = FakeJudge(lambda q: Answer("", sharp(place_of(q.text) if q.text.startswith("Between") else max(place_of(q.text) - 1, 1)), 10, 1))
     report = rate(shifted, rows(40), [ANSWERS_IT], FORM, cache, RatingParams(sample=40, retest_share=1.0))

@@ -118,7 +118,7 @@ class RatingCache:
         return RatedColumn(rule, scores, found & np.isnan(scores))
 
     def ratings(self, rule: PlainRule, judge_id: str, prompt_version: str, slot: int = FIRST) -> NDArray[np.void]:
-        """Records of one rule, each row once (the first that was written), sorted by row key.
+        """Records of one rule, each row once (the first rating that was written, a reply that was none only without one), sorted by row key.
 
         The fields are `row` (its key), `score` (NaN where the reply was no rating) and `mass` (of 255).
         """
@@ -126,6 +126,7 @@ class RatingCache:
         read = [_read_records(path) for path in paths]
         records = np.concatenate(read) if read else np.empty(0, _RECORD)
         records = records[records["slot"] == slot]
+        records = records[np.argsort(np.isnan(records["score"]), kind="stable")]
         once: NDArray[np.void] = records[np.unique(records["row"], return_index=True)[1]]
         return once
 

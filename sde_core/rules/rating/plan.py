@@ -29,6 +29,7 @@ class RatingParams:
         everything: Rate all other rows too, in file order.
         retest_share: Share of the sample's rows that are rated twice.
         seed: Of the sample.
+        unread_again: Ask again about rows whose reply was no rating.
         input_price, output_price: Per million tokens, in any currency.
         max_cost: Stop before this is spent, in the same currency; None for no bound. Needs a price.
         run: Names the run in the records of what was spent, so that a resumed one keeps its bound; empty counts this process alone.
@@ -38,6 +39,7 @@ class RatingParams:
     everything: bool = False
     retest_share: float = DEFAULT_RETEST_SHARE
     seed: int = 0
+    unread_again: bool = False
     input_price: float = 0.0
     output_price: float = 0.0
     max_cost: float | None = None
@@ -145,10 +147,15 @@ def plan_of(texts: pl.DataFrame, rules: Sequence[PlainRule], judge_id: str, prom
         ordered, there = keys[order], ~empty[order]
         once = np.zeros(len(order), np.bool_)
         once[np.unique(ordered, return_index=True)[1]] = True
-        known, known_again = (cache.ratings(rule, judge_id, prompt_version, slot)["row"] for slot in (FIRST, RETEST))
+        known, known_again = (_known_rows(cache.ratings(rule, judge_id, prompt_version, slot), params) for slot in (FIRST, RETEST))
         first[:, at] = there & once & ~np.isin(ordered, known)
         again[:, at] = (there & once & ~np.isin(ordered, known_again))[:retested]
     return Plan(order, len(sampled), first, again, tuple(by_subject[rule.about][0] for rule in rules))
+
+
+def _known_rows(records: NDArray[np.void], params: RatingParams) -> NDArray[np.uint64]:
+    known: NDArray[np.uint64] = records["row"]
+    return known[~np.isnan(records["score"])] if params.unread_again else known
 
 
 def sample_rows(rows: int, size: int, seed: int) -> NDArray[np.int64]:
