@@ -65,8 +65,8 @@ class DifficultyRanking:
         if not np.isfinite(ratio):
             return f"Fills up without a {self.score}, since its answer is empty or cut off, or it has no instruction"
         if ratio >= UNHELPFUL:
-            return f"Fills up, though its {self.score} of {ratio:.3f} is not below 1 and the instruction does not help"
-        return f"Number {rank:,} of {usable:,} by {self.score} {self.formula} = {ratio:.3f}, below 1"
+            return f"Fills up, though its {self.score} of {ratio:.4f} is not below 1 and the instruction does not help"
+        return f"Number {rank:,} of {usable:,} by {self.score} {self.formula} = {ratio:.4f}, below 1"
 
     def _remarks(self, filling_up: int, good: int, unhelpful: int, unknown: int) -> tuple[str, ...]:
         counted = (

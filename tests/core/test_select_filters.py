@@ -151,7 +151,7 @@ def test_difficulty_ranks_by_the_named_ratio_below_one(selector, score):
     choice = choose(selector, unit_vectors(7, 3), k=7, facts=facts)
     assert choice.positions.tolist() == [6, 1, 4, 0, 2, 5, 3]
     assert f"Number 2 of 4 by {score} " in choice.notes[1]
-    assert f"its {score} of 1.400 is not below 1" in choice.notes[5]
+    assert f"its {score} of 1.4000 is not below 1" in choice.notes[5]
     assert f"without a {score}" in choice.notes[6]
     assert "4 rows are below 1; 2 are not, since the instruction does not help; 1 have no ratio" in choice.remarks[0]
     assert "3 of those not below 1 fill up" in choice.remarks[1]

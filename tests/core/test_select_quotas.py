@@ -96,6 +96,16 @@ def test_dpp_within_quotas_is_greedy_over_all_groups_at_once():
         chosen.append(position)
 
 
+@pytest.mark.parametrize("method", ["dpp", "deita", "semdedup", "kcenter", "facility"])
+def test_groups_of_copies_still_fill_up(method):
+    copies = np.repeat(unit_vectors(6, 9, 4), 20, axis=0)
+    labels = ["few"] * 40 + ["many"] * 80
+    params = SelectionParams(60, method=method, quota_by="class", quota_split="equal", max_similarity=0.9)
+    selection = select(np.arange(120), copies, np.linspace(0, 1, 120), params, labels=labels)
+    assert Counter(labels[row] for row in selection.rows) == {"few": 30, "many": 30}
+    assert len(set(selection.rows)) == 60
+
+
 def test_quality_alone_keeps_quotas_too():
     selection = chosen_by("dpp", balance=1.0, quota_by="class")
     assert Counter(LABEL_OF[row] for row in selection.rows) == {"rare": 2, "common": 30, None: 8}
