@@ -5,6 +5,7 @@ The encoder "static" comes with sde and needs no torch; any other name is a sent
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ from sde_core.progress import NEVER, Cancel, Progress, raise_if_cancelled, silen
 
 Part = Literal["row", "prompt", "answer"]
 PARTS: tuple[Part, ...] = ("row", "prompt", "answer")
+SAVED_SECONDS = 2.0
+"""A killed run loses at most what it did in this time."""
 CHARACTERS_EMBEDDED = 4000
 """Of a prompt and of an answer so many characters are embedded; what comes later hardly moves a mean and costs time."""
 
@@ -45,11 +48,10 @@ class Encoder(Protocol):
 
     id: str
     dimensions: int
-    batch: int
     saved_every: int
 
-    def encode(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """float32[n, dimensions] of unit length."""
+    def batches(self, texts: Sequence[str]) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]]:
+        """Vectors of unit length, float32[b, dimensions], and where their texts stand, int64[b]; batch by batch, each text once."""
         ...
 
 
@@ -84,9 +86,11 @@ def embed_texts(texts: Sequence[str], encoder: str = "static", *, cancel: Cancel
     """
     loaded = load_encoder(encoder)
     vectors = np.zeros((len(texts), loaded.dimensions), np.float32)
-    for start, encoded in _encoded_batches(loaded, texts, cancel):
-        vectors[start : start + len(encoded)] = encoded
-        progress(start + len(encoded), len(texts))
+    done = 0
+    for places, encoded in _encoded_batches(loaded, texts, cancel):
+        vectors[places] = encoded
+        done += len(places)
+        progress(done, len(texts))
     return vectors
 
 
@@ -116,17 +120,28 @@ def embed_rows(
         MissingExtraError, ModelError: When the encoder cannot be loaded.
         CancelledError: When the user stopped it.
     """
+    return embed_table(dataset.texts(cancel=cancel), load_encoder(encoder), part=part, cache_dir=cache_dir, cancel=cancel, progress=progress)
+
+
+def embed_table(
+    table: pl.DataFrame,
+    encoder: Encoder,
+    *,
+    part: Part = "row",
+    cache_dir: Path | None = None,
+    cancel: Cancel = NEVER,
+    progress: Progress = silent,
+) -> EmbeddingMatrix:
+    """`embed_rows` over `Dataset.texts()` with a loaded encoder."""
     if part not in PARTS:
         raise UsageError(f"There is no part {part!r} of a row to embed.", f"Use one of {', '.join(PARTS)}.")
-    loaded = load_encoder(encoder)
-    table = dataset.texts(cancel=cancel)
     texts = table.select(_part_text(part)).to_series()
     keys = text_keys(texts)
     distinct, first = np.unique(keys, return_index=True)
     inverse = np.searchsorted(distinct, keys)
-    vectors = _distinct_vectors(loaded, _Distinct(texts, distinct, first), _cache(cache_dir, loaded), cancel, progress)
+    vectors = _distinct_vectors(encoder, _Distinct(texts, distinct, first), _cache(cache_dir, encoder), cancel, progress)
     rows = table["row"].to_numpy().astype(np.uint32, copy=False)
-    return EmbeddingMatrix(rows, vectors[inverse], loaded.id)
+    return EmbeddingMatrix(rows, vectors[inverse], encoder.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,23 +174,53 @@ def _distinct_vectors(
     progress(done, len(keys))
     for begin in range(0, len(missing), encoder.saved_every):
         part = missing[begin : begin + encoder.saved_every]
-        texts = distinct.texts.gather(distinct.first[part]).to_list()
-        encoded_to = 0
+        saving = _Saving(cache, keys, vectors)
         try:
-            for start, encoded in _encoded_batches(encoder, texts, cancel):
-                vectors[part[start : start + len(encoded)]] = encoded
-                encoded_to = start + len(encoded)
-                progress(done + begin + encoded_to, len(keys))
+            for places, encoded in _encoded_batches(encoder, distinct.texts.gather(distinct.first[part]).to_list(), cancel):
+                vectors[part[places]] = encoded
+                done += len(places)
+                saving.finished(part[places])
+                progress(done, len(keys))
         finally:
-            if cache:
-                cache.add(keys[part[:encoded_to]], vectors[part[:encoded_to]])
+            saving.close()
     return vectors
 
 
-def _encoded_batches(encoder: Encoder, texts: Sequence[str], cancel: Cancel) -> Iterator[tuple[int, npt.NDArray[np.float32]]]:
-    for start in range(0, len(texts), encoder.batch):
+class _Saving:
+    """Saves vectors soon after they are there, and in one file in the end."""
+
+    def __init__(self, cache: VectorCache | None, keys: npt.NDArray[np.uint64], vectors: npt.NDArray[np.float32]) -> None:
+        self._cache, self._keys, self._vectors = cache, keys, vectors
+        self._places: list[npt.NDArray[np.int64]] = []
+        self._unsaved: list[npt.NDArray[np.int64]] = []
+        self._files: list[Path] = []
+        self._saved_at = time.monotonic()
+
+    def finished(self, places: npt.NDArray[np.int64]) -> None:
+        """Takes note of vectors that are there now."""
+        self._places.append(places)
+        self._unsaved.append(places)
+        if time.monotonic() - self._saved_at >= SAVED_SECONDS:
+            self._save()
+
+    def close(self) -> None:
+        """Saves the rest, and joins what was saved piece by piece."""
+        self._save()
+        if self._cache is not None and len(self._files) > 1:
+            places = np.concatenate(self._places)
+            self._cache.join(self._files, self._keys[places], self._vectors[places])
+
+    def _save(self) -> None:
+        if self._cache is not None and self._unsaved:
+            places = np.concatenate(self._unsaved)
+            file = self._cache.add(self._keys[places], self._vectors[places])
+            self._files += [file] if file is not None else []
+        self._unsaved, self._saved_at = [], time.monotonic()
+
+
+def _encoded_batches(encoder: Encoder, texts: Sequence[str], cancel: Cancel) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]]:
+    raise_if_cancelled(cancel)
+    for places, encoded in encoder.batches(texts):
+        encoded[[i for i, place in enumerate(places) if not texts[place].strip()]] = 0
+        yield places, encoded
         raise_if_cancelled(cancel)
-        batch = texts[start : start + encoder.batch]
-        encoded = encoder.encode(batch)
-        encoded[[i for i, text in enumerate(batch) if not text.strip()]] = 0
-        yield start, encoded

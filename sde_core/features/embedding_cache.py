@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -57,10 +57,10 @@ class VectorCache:
             found[at[wanted]] = True
         return found
 
-    def add(self, keys: TextKeys, vectors: Vectors) -> None:
-        """Stores one file of vectors; whole or not at all."""
+    def add(self, keys: TextKeys, vectors: Vectors) -> Path | None:
+        """Stores one file of vectors; whole or not at all. Returns it."""
         if not self.writable or not len(keys):
-            return
+            return None
         path = self.folder / f"{xxhash.xxh3_64_hexdigest(keys.tobytes())}.npz"
         partial = path.with_suffix(f".{os.getpid()}.partial")
         try:
@@ -71,6 +71,15 @@ class VectorCache:
         except OSError:
             self.writable = False
             _remove(partial)
+            return None
+        return path
+
+    def join(self, parts: Sequence[Path], keys: TextKeys, vectors: Vectors) -> None:
+        """Puts one file in the place of several that hold the same vectors."""
+        whole = self.add(keys, vectors) if len(parts) > 1 else None
+        if whole is not None:
+            for part in set(parts) - {whole}:
+                _remove(part)
 
 
 def _read(path: Path, dimensions: int) -> tuple[TextKeys, Vectors] | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -74,6 +74,12 @@ class StaticEncoder:
         flat = np.fromiter(itertools.chain.from_iterable(ids), np.int64, int(lengths.sum()))
         flat, lengths = self._without_unknown(flat, lengths)
         return _segment_sums(self._table, flat, lengths)
+
+    def batches(self, texts: Sequence[str]) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]]:
+        """The vectors of some of the texts and where those stand, batch by batch."""
+        for start in range(0, len(texts), self.batch):
+            part = texts[start : start + self.batch]
+            yield np.arange(start, start + len(part)), self.encode(part)
 
     def _without_unknown(self, flat: npt.NDArray[np.int64], lengths: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         known = self._known[flat]

@@ -138,6 +138,11 @@ class CountingEncoder:
         self.asked: list[str] = []
         self.before_batch = lambda: None
 
+    def batches(self, texts):
+        for start in range(0, len(texts), self.batch):
+            part = texts[start : start + self.batch]
+            yield np.arange(start, start + len(part)), self.encode(part)
+
     def encode(self, texts):
         self.before_batch()
         self.asked += texts
