@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 
+import numpy as np
 import orjson
 import pytest
 from select_essays import BAD_ROW, HOSTILE_ROW, TOPICS, chosen, part_of, rows_by_command, write_essays
@@ -15,6 +16,8 @@ from sde_core.cli.main import main
 from sde_core.dataset import Edit, open_dataset
 from sde_core.progress import raise_if_cancelled
 from sde_core.project import Project
+from sde_tui.session_rules import RulesPart
+from sde_tui.session_selection_card import CardPart, RuleMark
 from sde_tui.session_selection_command import row_words
 
 
@@ -28,13 +31,23 @@ def command_rows(tmp_path, capfdbinary):
     return lambda command: rows_by_command(command, tmp_path / "by_command.jsonl", capfdbinary)
 
 
+@pytest.fixture
+def fixed_quality(monkeypatch):
+    """Quality that no change of a rule changes, for the pictures."""
+    values = np.asarray([(37 * row % 79) / 100 for row in range(80) if row != BAD_ROW], dtype=np.float32)
+    rows = np.asarray([row for row in range(80) if row != BAD_ROW], dtype=np.uint32)
+    marks = [RuleMark("one-rule", 0.9, 0.4), RuleMark("another-rule", 0.25, 0.5)]
+    monkeypatch.setattr(RulesPart, "quality", lambda part: (rows, values) if part.matrix is not None else None)
+    monkeypatch.setattr(CardPart, "rule_marks", lambda part, row: marks)
+
+
 async def go_to(sde, row):
     """Puts the cursor on a row of the list."""
     await sde.press("home", *["down"] * list(sde.app.screen.table.rows).index(row))
     assert sde.app.screen.table.row == row
 
 
-async def test_first_sight(open_app, essays):
+async def test_first_sight(open_app, essays, fixed_quality):
     async with open_app(essays) as sde:
         await sde.press("7")
         sde.golden("select", hide={sde.lines[1]: " (tabs)"})
@@ -42,7 +55,7 @@ async def test_first_sight(open_app, essays):
         assert BAD_ROW not in chosen(sde)
 
 
-async def test_wide_shows_classes_and_the_card_beside_the_list(open_app, essays):
+async def test_wide_shows_classes_and_the_card_beside_the_list(open_app, essays, fixed_quality):
     async with open_app(essays, size=(120, 40)) as sde:
         await sde.press("7")
         sde.golden("select_wide", hide={sde.lines[1]: " (tabs)"})
