@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from textual.containers import Container
 from textual.widget import Widget
 
+from sde_core.wording import count_of
 from sde_tui.screens.base import SdeScreen
 from sde_tui.screens.rules_drawing import choice_lines, detail_lines, header_line, pair_line, rule_items, truth_line, unscored_items
 from sde_tui.session_rules import RulesPart
@@ -167,6 +168,9 @@ class RulesScreen(SdeScreen):
             return [("r scores the rows" if not self.rules.why_not_run() and not self.rules.refusal else "", "dim")]
         if self.rules.stale:
             return [("Texts were edited since: ", "warn"), ("r", "accent"), (" scores the rows again", "warn")]
+        if self.rules.not_rated and not self._map:
+            left = count_of(len(self.rules.not_rated), "chosen rule")
+            return [(f"{left} rated on a sample only, so not in the quality: ", "warn"), ("e", "accent"), (" rates all rows", "warn")]
         if self._map:
             return [("←→", "accent"), (" another column; enter the rule's lowest rows; ", "dim"), ("v", "accent"), (" back to the list", "dim")]
         bars = [(" a bar, ", "dim"), ("enter", "accent"), (" its rows; " if self.bar is not None else " lowest rows; ", "dim")]

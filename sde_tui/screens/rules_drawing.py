@@ -198,7 +198,7 @@ def detail_lines(rules: RulesPart, name: str, bin_: int | None, width: int, heig
         return [*lines, *tail][:height]
     lines += _histogram(rules, name, bin_, width, 8)
     lines += [[], *([(line, ink)] for words, ink in known for line in wrapped(words, width - 1))]
-    return [*lines, *_alike_lines(rules, name, height - len(lines))][:height]
+    return [*lines, *_alike_lines(rules, name, width, height - len(lines))][:height]
 
 
 def _in_one_line(known: list[Span], width: int) -> Line:
@@ -311,13 +311,13 @@ def _short(value: float) -> str:
     return f"{round(value, 2) + 0.0:+.2f}".replace("0.", ".")
 
 
-def _alike_lines(rules: RulesPart, name: str, room: int) -> list[Line]:
+def _alike_lines(rules: RulesPart, name: str, width: int, room: int) -> list[Line]:
     neighbours = rules.neighbours(name)
     if not neighbours:
-        return [[], _alike_line(rules, name, 80)]
+        return [[], _alike_line(rules, name, width)]
     lines: list[Line] = [[], [("Most alike", "header"), ("  correlation", "dim")]]
     for other in neighbours[: max(room - 7, 3)]:
-        bar = "█" * round(abs(other.correlation) * 20)
+        bar = "█" * round(abs(other.correlation) * min(20, max(width - NAME - 8, 4)))
         lines.append([(f"{other.correlation:+.2f} ", "text"), (f"{_name(other.rule)} ", "text"), (bar or "▏", "accent")])
     lines += [[], [("Least alike", "header")]]
     return lines + [[(f"{other.correlation:+.2f} {visible(other.rule, 60)}", "text")] for other in neighbours[:-4:-1]]

@@ -14,7 +14,7 @@ from sde_core.errors import UsageError
 from sde_core.progress import raise_if_cancelled
 from sde_core.project import Project
 from sde_core.proposal import RuleWishes, quality_by_rules
-from sde_core.rules import RuleBook, choose_by_book, plain_rule, quality_of_choice, rule_scores
+from sde_core.rules import RULES, RuleBook, choose_by_book, plain_rule, quality_of_choice, rule_scores
 from sde_core.rules.rating.cache import FIRST, RETEST, RatingCache, row_keys
 from sde_core.rules.rating.judge import Answer
 from sde_core.rules.rating.prompts import Reading
@@ -470,6 +470,7 @@ async def test_plain_rules_show_sentence_origin_ratings_and_why_they_are_held_ba
         assert "rated 38 rows, 2 unparseable" in sde.text
         assert sde.session.rules.not_rated == (LONG,), "it cannot be in the quality of rows that nobody rated"
         assert "partly rated" in sde.text
+        assert "1 chosen rule rated on a sample only, so not in the quality: e rates all rows" in sde.text
         assert sde.session.rules.quality()[0].tolist() == [row for row in range(60) if row != 5]
         await move_to(sde, "noisy")
         assert sde.session.rules.gate("noisy") == "retest"
@@ -508,7 +509,15 @@ async def test_nothing_is_wider_than_the_screen_and_no_escape_code_is_left(open_
             assert "\x1b" not in sde.text
 
 
+GOLDEN_RULES = (
+    "answer-length", "letter-share", "sentence-variety", "varied-openings", "long-words", "reasons-given", "distinct-lines", "laid-out-lines",
+    "reading-ease", "numbers", "calm-tone", "no-residue", "opening-on-topic", "prompt-taken-up",
+)  # fmt: skip
+
+
 async def test_golden_screens(open_app, essays):
+    others = tuple(rule.name for rule in RULES if rule.name not in GOLDEN_RULES)
+    RuleBook(disabled=others, banned=("numbers",)).save(Project.of(essays).created().rule_book_path)
     async with open_app(essays) as sde:
         await sde.press("6")
         await sde.press("down", "right")
