@@ -142,8 +142,10 @@ HAND_VALUES: list[tuple[str, str, str, float]] = [
     ("stays-on-topic", "Describe volcanoes.", "Volcanoes, a volcano.", 1.0),
     ("stays-on-topic", "Describe volcanoes.", "Rivers and lakes.", 0.0),
     ("stays-on-topic", "Describe volcanoes.", "So it was.", 0.5),
-    ("givens-taken-up", "When did Ann Smith leave Rome in 1995?", "Smith went in 1995.", 0.5),
+    ("givens-taken-up", "When did Ann Smith leave Rome in 1995?", "Smith went in 1995.", 1 / 3),
     ("givens-taken-up", "When did Ann Smith leave Rome in 1995?", "Ann Smith left Rome in 1995.", 1.0),
+    ("givens-taken-up", "He has 3, 5 and 7.", "5 and 7", 2 / 3),
+    ("givens-taken-up", "List 5 fruits in 20 words.", "Figs.", 0.5),
     ("givens-taken-up", "Describe the moon.", "It is round.", 0.5),
     ("asked-kind", "Who wrote it?", "Jane Austen", 1.0),
     ("asked-kind", "Who wrote it?", "about ten", 0.0),
@@ -154,6 +156,8 @@ HAND_VALUES: list[tuple[str, str, str, float]] = [
     ("asked-kind", "Why is it so?", "Never mind.", 0.0),
     ("asked-kind", "Is it so?", "Yes", 1.0),
     ("asked-kind", "Is it so?", "Hm", 0.0),
+    ("asked-kind", "Is it heavy or light?", "Heavy", 0.5),
+    ("asked-kind", "When buying fish, look at it.", "So be it", 0.5),
     ("asked-kind", "Classify whether it is a cat", words(101), 0.0),
     ("asked-kind", "Describe the moon.", "Round", 0.5),
     ("asked-length", "Write two sentences.", "One. Two.", 1.0),
@@ -166,6 +170,7 @@ HAND_VALUES: list[tuple[str, str, str, float]] = [
     ("asked-length", "Describe the moon.", "Round.", 0.5),
     ("asked-language", "Translate it into French.", "le chat noir dort", 1.0),
     ("asked-language", "Translate it into French.", "it is the cat", 0.0),
+    ("asked-language", "Provide the translation of a sentence in French.", "I want it", 0.5),
     ("asked-language", "Describe the moon.", "Round.", 0.5),
     ("clear-task", "Describe the moon.", "a", 1.0),
     ("clear-task", "Here is a text. Please summarize it.", "a", 1.0),
@@ -347,8 +352,8 @@ def test_any_text_gives_sound_scores(pairs: list[tuple[str, str]]) -> None:
 
 
 def golden_scores() -> dict[str, str]:
-    """By rule: a hash of its scores of every hand-made pair, of hostile ones and of the sample dataset, in steps of a thousandth."""
-    pairs = [(prompt, answer) for _, prompt, answer, _ in HAND_VALUES] + [(prompt, answer) for prompt in HOSTILE for answer in HOSTILE]
+    """By rule: a hash of its scores of hostile pairs and of the sample dataset, in steps of a thousandth."""
+    pairs = [(prompt, answer) for prompt in HOSTILE for answer in (*HOSTILE, CODE, FENCED, DENSE)]
     sample = open_dataset(embedded_path("dataset")).texts().head(600)
     scores = all_scores(pl.concat([texts_of(*pairs), sample.select("row", "prompt", "answer")]))
     return {column.name: hashlib.sha256(np.rint(column.to_numpy() * 1e3).astype("<i4").tobytes()).hexdigest()[:16] for column in scores}

@@ -24,6 +24,7 @@ _TIME = (
 )
 _PERSON = r"\b(?:i|you|he|she|they|we|people|person|anyone|everyone|someone|author|king|queen|president|scientist|man|woman)\b"
 _PLACE = r"\b(?:in|at|on|near|between|from|outside|inside|north|south|east|west|online)\b"
+_REASON_WORDS = 8
 _POLAR = r"\b(?:yes|no|not|n['’]t|is|are|was|were|does|do|did|can|could|should|will|would|has|have|true|false)\b"
 
 
@@ -37,19 +38,39 @@ def _has_or(pattern: str, cased: str) -> Callable[[pl.Expr], pl.Expr]:
     return lambda asks: only(asks, _answer_lower).str.contains(pattern) | only(asks, _answer).str.contains(cased)
 
 
-_KINDS: tuple[tuple[str, Callable[[pl.Expr], pl.Expr]], ...] = (
-    (_START + r"who(?:se|m)?\b", _has_or(_PERSON, _NAME)),
-    (_START + r"(?:when|(?:in )?(?:what|which) (?:year|date|day|month|century|time))\b", _has(_TIME)),
-    (_START + r"where\b", _has_or(_PLACE, _NAME)),
-    (_START + r"why\b", _has(any_of(REASONS) + r"|\bto\b|\bfor\b|\bby\b")),
-    (_START + r"(?:is|are|was|were|does|do|did|can|could|should|will|would|has|have)\s[^.!\n]*\?",
-     lambda asks: only(asks, _answer_lower).str.slice(0, 200).str.contains(_POLAR)),
-    (r"\b(?:classify|categori[sz]e|choose|select|pick|decide|determine) (?:whether|which|if|between|the (?:best|correct|right|most))\b",
-     lambda asks: asks & (pl.col("answer_word_count") <= 100)),
-)  # fmt: skip
-_asks = [_prompt_lower.str.contains(asked) for asked, _ in _KINDS]
-_asked_kinds = pl.sum_horizontal(asks.cast(pl.Int64) for asks in _asks)
-_given_kinds = pl.sum_horizontal(shows(asks).fill_null(False).cast(pl.Int64) for asks, (_, shows) in zip(_asks, _KINDS, strict=True))
+def _reasoned(asks: pl.Expr) -> pl.Expr:
+    """Whether the answer joins a claim to its ground or is long enough to be the ground itself."""
+    return only(asks, _answer_lower).str.contains(any_of(REASONS) + r"|\bto\b|\bfor\b|\bby\b") | (
+        asks & (pl.col("answer_word_count") >= _REASON_WORDS)
+    )
+
+
+def _starts(pattern: str) -> pl.Expr:
+    """Whether a sentence or clause of the prompt begins so."""
+    return _prompt_lower.str.contains(_START + pattern)
+
+
+_KINDS: tuple[tuple[pl.Expr, Callable[[pl.Expr], pl.Expr]], ...] = (
+    (_starts(r"who(?:se|m)?\b"), _has_or(_PERSON, _NAME)),
+    (
+        _starts(r"(?:when (?:is|was|are|were|did|do|does|will|has|had)|(?:in )?(?:what|which) (?:year|date|day|month|century|time))\b"),
+        _has(_TIME),
+    ),
+    (_starts(r"where\b"), _has_or(_PLACE, _NAME)),
+    (_starts(r"why\b"), _reasoned),
+    (
+        _starts(r"(?:is|are|was|were|does|do|did|should|will|has|have)\s[^.!?\n]*\?") & ~_prompt_lower.str.contains(r"\bor\b[^.!?\n]*\?"),
+        lambda asks: only(asks, _answer_lower).str.slice(0, 200).str.contains(_POLAR),
+    ),
+    (
+        _prompt_lower.str.contains(
+            r"\b(?:classify|categori[sz]e|choose|select|pick|decide|determine) (?:whether|which|if|between|the (?:best|correct|right|most))\b"
+        ),
+        lambda asks: asks & (pl.col("answer_word_count") <= 100),
+    ),
+)
+_asked_kinds = pl.sum_horizontal(asks.cast(pl.Int64) for asks, _ in _KINDS)
+_given_kinds = pl.sum_horizontal(shows(asks).fill_null(False).cast(pl.Int64) for asks, shows in _KINDS)
 
 # ---- how long it was to be
 
@@ -78,9 +99,13 @@ _kept_length = (
 
 # ---- which language
 
+_LANGUAGES = (
+    "spanish|french|german|italian|portuguese|dutch|latin|polish|swedish|turkish|indonesian|vietnamese|russian|ukrainian|greek|chinese|mandarin|"
+    "japanese|korean|arabic|hindi|hebrew|thai|bengali|finnish"
+)
 _OTHER_LANGUAGE = (
-    r"\b(?:translat\w+|convert|write|say|put|express|rewrite)\b[^.\n]*\b(?:into|to|in)\s+(?:the )?(?:spanish|french|german|italian|portuguese|dutch|"
-    r"latin|polish|swedish|turkish|indonesian|vietnamese|russian|ukrainian|greek|chinese|mandarin|japanese|korean|arabic|hindi|hebrew|thai|bengali|finnish)\b"
+    rf"\btranslat\w+\b[^.\n]{{0,80}}\b(?:into|to)\s+(?:the )?(?:{_LANGUAGES})\b"
+    rf"|\b(?:write|say|answer|respond|reply|express)\b[^.\n]{{0,40}}\bin (?:{_LANGUAGES})\b"
 )
 _other_language = _prompt_lower.str.contains(_OTHER_LANGUAGE)
 _english_share = share(only(_other_language, _answer_lower).str.count_matches(any_of(FUNCTION_WORDS)), pl.col("answer_word_count"))
@@ -89,8 +114,8 @@ ASKED_RULES: tuple[Rule, ...] = (
     Rule(
         "asked-kind",
         _FAMILY,
-        "Share of the kinds of answer that English question words ask for (who, when, where, why, yes or no, which of these) that the answer shows: "
-        "a name, a time, a place, a reason, a verdict in the first 200 characters, at most 100 words; 0.5 where none is asked for.",
+        "Share of the kinds of answer that English question words ask for (who, when, where, why, is it, which of these) that the answer shows: "
+        "a name, a time, a place, a reason or 8 words, a verdict in the first 200 characters, at most 100 words; 0.5 where none is asked for.",
         "a question for a time gets a time",
         where(_asked_kinds > 0, share(_given_kinds, _asked_kinds)),
         about="pair",

@@ -11,10 +11,13 @@ _FAMILY = "instruction and answer"
 _SENTENCE_START = r"(?:\A|[.!?:\n])\W*\p{Lu}[\p{L}\p{N}]*"
 _CAPITALISED = r"\b\p{Lu}[\p{L}\p{N}]+"
 _NUMBER = r"^\p{N}"
+_FEWEST_NUMBERS = 3
+"""One or two numbers in a prompt mostly say how many things are wanted."""
 
 _covered, _share, _cosine = pl.col("topic_covered"), pl.col("topic_share"), pl.col("topic_cosine")
 _names = pl.col("prompt").str.replace_all(_SENTENCE_START, " ").str.extract_all(_CAPITALISED).list.eval(pl.element().str.to_lowercase())
-_numbers = pl.col("prompt_words").list.eval(pl.element().filter(pl.element().str.contains(_NUMBER)))
+_all_numbers = pl.col("prompt_words").list.eval(pl.element().filter(pl.element().str.contains(_NUMBER))).list.unique()
+_numbers = pl.when(_all_numbers.list.len() >= _FEWEST_NUMBERS).then(_all_numbers).otherwise(pl.lit([], pl.List(pl.String)))
 _givens = pl.concat_list(_names, _numbers).list.unique()
 _givens_taken_up = _givens.list.set_intersection(pl.col("answer_words")).list.len()
 
@@ -50,8 +53,8 @@ TOPIC_RULES: tuple[Rule, ...] = (
     Rule(
         "givens-taken-up",
         _FAMILY,
-        "Share of the prompt's names (capitalised words of two letters or more, but for those that begin a sentence) and numbers that occur in the "
-        "answer; 0.5 without any.",
+        "Share of the prompt's names (capitalised words of two letters or more, but for those that begin a sentence) and, where it has at least 3, "
+        "numbers that occur in the answer; 0.5 without any.",
         "names and numbers of the prompt are dealt with",
         where(_givens.list.len() > 0, share(_givens_taken_up, _givens.list.len())),
         about="pair",
