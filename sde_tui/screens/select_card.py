@@ -66,9 +66,7 @@ def _fact_lines(standing: Standing, part: SelectionPart, width: int, *, apart: b
     lines = _led("adds" if standing.rank else "would add", _gain_words(standing, part), width)
     if standing.neighbours:
         lines += _led("near", "   ".join(f"row {other.row:,} {other.similarity:.2f}" for other in standing.neighbours), width)
-    shares = [_share_words(kind, share) for kind, share in (("class", standing.label), ("about", standing.cluster)) if share is not None]
-    together = ", ".join(shares)
-    for place, words in enumerate(shares if apart or len(together) > width - _LEAD else [together] * bool(together)):
+    for place, words in enumerate(_shares(standing, width - _LEAD, apart=apart)):
         lines += _led("share" if place == 0 else "", words, width)
     return lines + (_led("wish", standing.leaning, width) if standing.leaning and not standing.rank else [])
 
@@ -95,8 +93,17 @@ def _gain_words(standing: Standing, part: SelectionPart) -> str:
     return f"{standing.gain:+.2f}; the last row taken {standing.last_gain:+.2f}; {way}"
 
 
-def _share_words(kind: str, share: GroupShare) -> str:
-    return f"{kind} {visible(share.name, 30) or '(none)'}: {share.whole:.1%} → {share.selected:.1%}"
+def _shares(standing: Standing, room: int, *, apart: bool) -> list[str]:
+    """How much of all rows and of the proposal its class and its cluster are: a line each, or in one line, with names cut to fit."""
+    groups = [(kind, share) for kind, share in (("class", standing.label), ("about", standing.cluster)) if share is not None]
+    if apart or not groups:
+        return [_share_words(kind, share, 30) for kind, share in groups]
+    tried = (", ".join(_share_words(kind, share, longest) for kind, share in groups) for longest in (30, 22, 16, 12, 8))
+    return [next((words for words in tried if len(words) <= room), _share_words(*groups[0], 30))]
+
+
+def _share_words(kind: str, share: GroupShare, longest: int) -> str:
+    return f"{kind} {visible(share.name, longest) or '(none)'}: {share.whole:.1%} → {share.selected:.1%}"
 
 
 # ---- its quality, rule by rule
