@@ -154,7 +154,7 @@ def _note(rules: RulesPart, name: str, room: int) -> Span:
     share = "partly rated" if weight is None else f"{100 * weight:.0f} %"
     words = f"pinned, {share}" if name in choice.pinned else share
     words = words if len(words) < room else share
-    return f" {words}" + (f", {length}" if length and len(words) + len(length) + 3 <= room else ""), "warn" if length else "dim"
+    return f" {words}" + (f" {length}" if length and len(words) + len(length) + 3 <= room else ""), "warn" if length else "dim"
 
 
 def _tells(rules: RulesPart, name: str) -> str:

@@ -511,7 +511,8 @@ async def test_nothing_is_wider_than_the_screen_and_no_escape_code_is_left(open_
 
 GOLDEN_RULES = (
     "answer-length", "letter-share", "sentence-variety", "varied-openings", "long-words", "reasons-given", "distinct-lines", "laid-out-lines",
-    "reading-ease", "numbers", "calm-tone", "no-residue", "opening-on-topic", "prompt-taken-up",
+    "reading-ease", "numbers", "calm-tone", "no-residue", "opening-on-topic", "prompt-taken-up", "varied-words", "incompressible",
+    "distinct-triples", "proper-names", "function-words",
 )  # fmt: skip
 
 
