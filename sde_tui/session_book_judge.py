@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,8 +19,8 @@ if TYPE_CHECKING:
     from sde_tui.session import Session
     from sde_tui.session_rule_book import RuleBookPart
 
-GENERATION = "rule-generation"
-"""Lane."""
+GENERATION, REQUEST = "rule-generation", "rule-request"
+"""Lanes."""
 SAMPLE_ROWS = 200
 
 
@@ -59,6 +61,25 @@ class BookJudge:
                 return False
         return self._part.change("name the judge", lambda book: replace(book, judge=replace(known, **settings)))
 
+    @property
+    def price_words(self) -> str:
+        """The prices as they are typed, "" where there are none."""
+        judge = self.settings
+        return f"{judge.input_price:g} {judge.output_price:g}" if judge.input_price or judge.output_price else ""
+
+    def take_prices(self, typed: str) -> bool:
+        """Keeps prices as they are typed: one for both, or two; an answer that is none is flashed."""
+        words = typed.replace(";", " ").split()
+        try:
+            prices = [float(word) for word in words]
+        except ValueError:
+            prices = [math.nan]
+        if len(prices) > 2 or not all(0 <= price < math.inf for price in prices):
+            self._session.flash(f"{visible(typed, 40)!r} is no price: two numbers per million tokens, such as 0.15 0.60.", "warn")
+            return False
+        given = [*prices, *prices, 0.0, 0.0]
+        return self.take(input_price=given[0], output_price=given[1])
+
     # ---- writing rules
 
     @property
@@ -72,12 +93,17 @@ class BookJudge:
             return "The model is writing rules already; ctrl+x stops."
         return self._session.still_reading("writing rules needs")
 
-    def request(self, count: int) -> GenerationRequest | None:
-        """What a model would be sent; None, and a message, where it makes no sense."""
-        from sde_core.rules.generate import GenerationRequest, example_texts
+    def prepare(self, count: int, then: Callable[[GenerationRequest], None]) -> None:
+        """Makes up in a thread what a model would be sent, with examples of the data; what makes no sense is flashed."""
+        book, dataset = self._part.book, self._session.dataset
 
-        book, texts = self._part.book, self._session.dataset.texts()
-        return self._session.attempt(lambda: GenerationRequest(book.task, book.data_description, count, example_texts(texts)))
+        def work(cancel: Any, progress: Any) -> GenerationRequest:
+            from sde_core.rules.generate import GenerationRequest, example_texts
+
+            examples = example_texts(dataset.texts(cancel=cancel, progress=progress))
+            return GenerationRequest(book.task, book.data_description, count, examples)
+
+        self._session.lanes.thread(REQUEST, "reading examples", work, then)
 
     def generate(self, request: GenerationRequest) -> None:
         """Asks the judge for rules in a thread; they wait in the book to be looked at."""

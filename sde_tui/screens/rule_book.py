@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from textual.app import ComposeResult
 from textual.binding import Binding
@@ -19,6 +19,9 @@ from sde_tui.screens.rule_book_drawing import column_words, detail_lines, head_l
 from sde_tui.session_rule_book import BookLine, RuleBookPart
 from sde_tui.widgets.lines import Item, LineList, TextLines
 from sde_tui.widgets.spans import Line
+
+if TYPE_CHECKING:
+    from sde_core.rules.generate import GenerationRequest
 
 _DETAIL = 5
 _DEFAULT_COUNT = 20
@@ -274,9 +277,14 @@ class RuleBookScreen(Dialog[None]):
         """Asks for address or folder, then for what a server needs; `then` where there is a judge."""
         judge = self._part.judge
 
+        def priced(prices: str) -> None:
+            if judge.take_prices(prices):
+                then()
+
         def key_named(variable: str) -> None:
             if judge.take(key_variable=variable.strip()):
-                then()
+                details = ["Two numbers per million tokens, read and written, such as 0.15 0.60. Empty where it costs nothing."]
+                self._prompt("What does the server charge?", priced, value=judge.price_words, details=details)
 
         def model_named(model: str) -> None:
             judge.take(model=model.strip())
@@ -302,14 +310,17 @@ class RuleBookScreen(Dialog[None]):
         elif not self._part.judge.settings.named:
             self._suggest_by_words()
         else:
-            self._prompt("How many rules should the model write?", self._show_request, value=str(_DEFAULT_COUNT))
+            self._prompt("How many rules should the model write?", self._prepare_request, value=str(_DEFAULT_COUNT))
 
-    def _show_request(self, typed: str) -> None:
-        request = self._part.judge.request(int(typed) if typed.strip().isdecimal() and len(typed) < 6 else 0)
-        if request is not None:
-            examples = f"{count_of(len(request.examples), 'example')} of the data in it"
-            title = f"Send this to {visible(self._part.judge.words, 30)}, with {examples}?"
-            self.app.push_screen(RequestScreen(title, request.prompt), lambda yes: self._part.judge.generate(request) if yes else None)
+    def _prepare_request(self, typed: str) -> None:
+        self._part.judge.prepare(int(typed) if typed.strip().isdecimal() and len(typed) < 6 else 0, self._show_request)
+
+    def _show_request(self, request: GenerationRequest) -> None:
+        if self.app.screen is not self:  # left meanwhile
+            return
+        examples = f"{count_of(len(request.examples), 'example')} of the data in it"
+        title = f"Send this to {visible(self._part.judge.words, 30)}, with {examples}?"
+        self.app.push_screen(RequestScreen(title, request.prompt), lambda yes: self._part.judge.generate(request) if yes else None)
 
     def _suggest_by_words(self) -> None:
         """What fits the task without a judge: packs and formula rules that share words with it."""

@@ -130,7 +130,7 @@ async def test_a_model_writes_rules_after_the_request_was_shown_and_a_person_loo
             await sde.type("Answer customers of a shop.")
             await sde.press("enter", "enter", "c")
             await sde.type(server.url)
-            await sde.press("enter", "enter", "enter", "s")
+            await sde.press("enter", "enter", "enter", "enter", "s")
             await sde.type("3")
             await sde.press("enter")
             assert (
@@ -161,7 +161,8 @@ async def test_nonsense_of_a_model_is_said_and_changes_nothing(open_app, chats):
             await opened(sde)
             await sde.press("c")
             await sde.type(server.url)
-            await sde.press("enter", "enter", "enter", "s", "enter", "y")
+            await sde.press("enter", "enter", "enter", "enter", "s", "enter")
+            await sde.press("y")
             await sde.until(lambda: bool(server.requests) and not sde.session.rule_book.judge.generating)
             assert "No rule could be read from the answer of judge-1" in sde.text and "\x1b" not in sde.text
             assert not book_of(chats).proposed
@@ -216,6 +217,12 @@ async def test_rating_begins_with_a_sample_and_asks_again_with_time_and_agreemen
             assert "Which model is the judge?" in sde.text
             await sde.type(server.url)
             await sde.press("enter", "enter", "enter")
+            await sde.type("cheap")
+            await sde.press("enter")
+            assert "is no price" in sde.text
+            await sde.press("c", "enter", "enter", "enter")
+            await sde.type("1000 0")
+            await sde.press("enter", "r")
             assert "no plain rule to rate by" in sde.text
             await sde.press("n")
             await sde.type("Name the price.")
@@ -223,7 +230,7 @@ async def test_rating_begins_with_a_sample_and_asks_again_with_time_and_agreemen
             assert "Rate a sample of 200 rows by 1 rule with" in sde.text and "200 calls" in sde.text and not server.requests
             await sde.press_only("y")
             await sde.until(lambda: "Rate all 210 rows by 1 rule" in sde.text)
-            assert len(server.requests) == 250 and "10 more calls" in sde.text and "price not known" in sde.text
+            assert len(server.requests) == 250 and "10 more calls" in sde.text and "1.00 at your prices" in sde.text
             assert "name-price: 200 rated, 0 unread, agrees with itself +1.00 over 50 rows" in sde.text, sde.text
             await sde.press_only("y")
             await sde.until(lambda: rated_words(sde) == "210 rows")
