@@ -28,6 +28,7 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("templates", "sde_core.cli.templates", "The template that each prompt was made from, mined from the prompts."),
     ("rules", "sde_core.cli.rules", "Score rows by rules; choose the most independent rules."),
     ("ifd", "sde_core.cli.ifd", "How much each instruction helps a model with its answer."),
+    ("embed", "sde_core.cli.embed", "Embed all rows by a model, as a job."),
     ("select", "sde_core.cli.select", "Propose a subset, and say why each row is in it."),
     ("decide", "sde_core.cli.decide", "Accept or reject rows; every drop carries a reason."),
     ("undo", "sde_core.cli.undo", "Take the last decision back."),

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 JOB_KINDS: dict[str, str] = {
     "train": "sde_core.train.job:run_training",
     "answer-loss": "sde_core.evaluate.loss_job:run_answer_losses",
+    "embed": "sde_core.features.embedding_job:run_embedding",
     "rate": "sde_core.rules.rating.job:run_rating",
 }
 """Kind -> "module:function"; the function takes a `JobContext`. The module is imported in the job's own process only."""
