@@ -91,14 +91,15 @@ def rate_command(ctx: click.Context, /, dataset: Dataset, rule_names: str | None
     key_file = options["api_key_file"] or ""
     handling = Handling(options["concurrency"], options["timeout"], key_file=str(Path(key_file).absolute()) if key_file else "")
     work = _Work(dataset, project, rules, settings, handling, options["max_chars"])
+    report = None
     if detach:
         work.detached(replace(params, everything=yes), as_json)
     else:
         report = work.rated(params, yes, as_json)
-        if report.run.lost:
-            talk(f"{count_of(report.run.lost, 'question')} found no answer. {visible(report.run.problem, 400)} The same command asks them again.")
-            ctx.exit(3)
     store.change(f"rate by {visible(settings.model or settings.folder or settings.url, 60)}", lambda known: replace(known, judge=settings))
+    if report is not None and report.run.lost:
+        talk(f"{count_of(report.run.lost, 'question')} found no answer. {visible(report.run.problem, 400)} The same command asks them again.")
+        ctx.exit(3)
 
 
 class _Work:

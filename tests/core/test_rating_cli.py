@@ -91,6 +91,7 @@ def test_questions_without_answer_end_in_a_3_that_says_so(run, data, server):
     code, _, err = run("rules", "rate", data, "--judge", server.url, "--yes", "--retest", 0)
     assert code == 3
     assert "2 questions found no answer. Too long for the judge: payload too large" in err
+    assert RuleBook.load(Project.of(data).rule_book_path).judge.url == server.url
 
 
 def test_the_bound_on_the_cost_covers_sample_and_rest(run, data, server):
