@@ -178,6 +178,9 @@ class SelectionPart:
     def take(self, wishes: SelectionWishes, words: str) -> bool:
         """Asks for all of this; False where it is asked for already."""
         self._load()
+        if not self._loaded:
+            self._session.flash(self.why_not_run() or "Wishes can be made once decisions are open.", "warn")
+            return False
         if not self.history.wish(wishes, words):
             return False
         self._wished()
@@ -344,7 +347,7 @@ class SelectionPart:
         """Methods: (name, what it is)."""
         from sde_core.select import SELECTORS
 
-        return [(selector.name, f"{selector.name:<14}{selector.definition}") for selector in SELECTORS]
+        return [(selector.name, f"{selector.name:<15}{selector.definition}") for selector in SELECTORS]
 
     def new_rows(self) -> int:
         """How many rows of the proposal are not accepted yet."""

@@ -46,10 +46,22 @@ The kernel of dpp is L = Diag(e^(αr))·S·Diag(e^(αr)) with
 S = (XXᵀ + λI)/(1 + λ), λ = 0.01, X the unit-norm embeddings, r the quality
 less its mean over 4 standard deviations, and α = θ/(2(1 − θ)), θ the balance.
 S has full rank, so N may exceed the embedding's dimension. The gain of a pick
-is the difference that it makes to log det L. Every method gives the same rows
-for a seed, on any number of threads. Rejected rows and rows that cannot be
-read are never chosen. Where a method finds too few rows by its own rule, the
-next best fill up and say so.
+is the difference that it makes to log det L.
+
+\b
+kcenter also tells the covering radius. facility raises Σ_i max_j s_ij over
+the chosen j, s the cosine similarity. deita takes rows by falling quality,
+each only if no row taken is more similar than S. semdedup drops a row that is
+more similar than S = 1 − ε to one before it in its cluster; of the others it
+takes the best. car makes ⌊√(n/2)⌋ clusters (k-means on the principal
+components of 95 % of the variance), but no more than rows are wanted. L(y|x)
+and L(y) are the losses of an answer with and without its instruction, as
+measured by sde ifd.
+
+\b
+Every method gives the same rows for a seed, on any number of threads.
+Rejected rows and rows that cannot be read are never chosen. Where a method
+finds too few rows by its own rule, the next best fill up and say so.
 
 \b
 Examples:

@@ -56,7 +56,7 @@ class StratifiedSample:
     """A random sample with the class shares of the whole."""
 
     name: str = "stratified"
-    definition: str = "a seeded random sample in which every class keeps its share of the rows"
+    definition: str = "a random sample in which classes keep their shares"
 
     def choose(self, pool: Pool, params: SelectionParams, cancel: Cancel, progress: Progress) -> Choice:
         """Rows of each class in the seed's order, class sizes by largest remainder.

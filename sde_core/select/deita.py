@@ -22,7 +22,7 @@ class DeitaFilter:
     """Best first, nothing twice."""
 
     name: str = "deita"
-    definition: str = "DEITA filter: rows by falling quality, each only if no accepted one is more similar than the limit"
+    definition: str = "DEITA: the best rows, none above the similarity limit"
     keeps_quota: bool = True
 
     def choose(self, pool: Pool, params: SelectionParams, cancel: Cancel, progress: Progress) -> Choice:

@@ -213,7 +213,7 @@ class QualityDiversityDpp:
     """The default selector."""
 
     name: str = "dpp"
-    definition: str = "good rows that are unlike each other: greedy MAP of a determinantal point process"
+    definition: str = "good rows unlike each other: greedy MAP of a DPP"
     keeps_quota: bool = True
 
     def choose(self, pool: Pool, params: SelectionParams, cancel: Cancel, progress: Progress) -> Choice:

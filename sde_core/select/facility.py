@@ -52,7 +52,7 @@ class FacilityLocation:
     """Rows that stand for all others."""
 
     name: str = "facility"
-    definition: str = "facility location: rows that stand for all others, each near to the ones that it stands for"
+    definition: str = "facility location: rows that stand for all the others"
     keeps_quota: bool = True
 
     def choose(self, pool: Pool, params: SelectionParams, cancel: Cancel, progress: Progress) -> Choice:

@@ -77,10 +77,10 @@ class DifficultyRanking:
 
 
 IFD = DifficultyRanking(
-    "ifd", "IFD: rows whose instruction helps a model least with the answer, but helps: the highest L(y|x)/L(y) below 1",
+    "ifd", "IFD: the highest ratio of losses L(y|x)/L(y) below 1",
     IFD_LOSS_RATIO, "L(y|x)/L(y)",
 )  # fmt: skip
 SUPERFILTERING = DifficultyRanking(
-    "superfiltering", "Superfiltering: the same by the ratio of perplexities exp(L(y|x))/exp(L(y)), from a small model",
+    "superfiltering", "Superfiltering: highest exp(L(y|x))/exp(L(y)) below 1",
     PERPLEXITY_RATIO, "exp(L(y|x))/exp(L(y))",
 )  # fmt: skip

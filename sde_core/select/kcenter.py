@@ -15,7 +15,6 @@ from sde_core.select.lazy_greedy import EVERY, LazyGreedy, Objective, Places
 from sde_core.select.protocol import Choice, Pool, Positions, SelectionParams
 from sde_core.select.quotas import filling
 from sde_core.select.ranking import within_quota
-from sde_core.select.ranking import within_quota
 
 CHOSEN_PER_PRODUCT = 1024
 
@@ -75,7 +74,7 @@ class KCenterGreedy:
     """Covers the whole embedding space, outliers first."""
 
     name: str = "kcenter"
-    definition: str = "k-center greedy: always the row farthest from the chosen ones, whatever its quality; tells the covering radius"
+    definition: str = "k-center: always the row farthest from those chosen"
     keeps_quota: bool = True
 
     def choose(self, pool: Pool, params: SelectionParams, cancel: Cancel, progress: Progress) -> Choice:

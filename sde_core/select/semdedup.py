@@ -27,7 +27,7 @@ class SemDeDup:
     """What is left when semantic duplicates are dropped."""
 
     name: str = "semdedup"
-    definition: str = "SemDeDup: of rows of a cluster more similar than 1 − ε one is kept; the size is then met by quality"
+    definition: str = "SemDeDup: no near-copies in a cluster, best rows first"
     keeps_quota: bool = True
 
     def choose(self, pool: Pool, params: SelectionParams, cancel: Cancel, progress: Progress) -> Choice:

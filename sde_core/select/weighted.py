@@ -29,7 +29,7 @@ class GumbelTopK:
     """Rows in the order of quality/τ + Gumbel noise."""
 
     name: str = "gumbel"
-    definition: str = "Gumbel top-k: drawn one by one, a row's chance in proportion to e^(quality/τ)"
+    definition: str = "Gumbel top-k: one by one, chances as e^(quality/τ)"
     keeps_quota: bool = True
 
     def choose(self, pool: Pool, params: SelectionParams, cancel: Cancel, progress: Progress) -> Choice:
@@ -50,7 +50,7 @@ class SoftmaxSample:
     """Rows drawn systematically, with chances that are known."""
 
     name: str = "softmax"
-    definition: str = "softmax sampling: each row's chance is min(1, c·e^(quality/τ)), and is told"
+    definition: str = "softmax sampling: chances min(1, c·e^(quality/τ))"
     keeps_quota: bool = True
 
     def choose(self, pool: Pool, params: SelectionParams, cancel: Cancel, progress: Progress) -> Choice:
