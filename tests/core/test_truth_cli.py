@@ -34,6 +34,7 @@ def test_every_rule_is_held_against_a_field(run: Run, data: Path) -> None:
     code, out, _ = run("rules", "truth", data, "--field", "stars")
     assert code == 0
     assert "pairwise accuracy against field stars: 48 rows, 864 pairs" in out
+    assert "Rules read instruction as the prompt and output as the answer" in " ".join(out.split())
     assert max(map(len, out.splitlines())) <= 80
     told = json.loads(run("rules", "truth", data, "--field", "stars", "--json")[1])
     by_name = {one["name"]: one for one in told["scores"]}

@@ -16,6 +16,7 @@ from sde_core.rules.truth.by_people import pairs_by_machine, pairs_by_people
 from sde_core.rules.truth.judged_texts import texts_beside
 from sde_core.rules.truth.pairs import JudgedPairs, pairs_of_dataset
 from sde_core.rules.truth.row_truth import RowTruth, truth_from_field
+from sde_core.visible import visible
 
 SOURCES = ("comparisons", "dataset", "judge")
 """Where pairs come from: people, the dataset's chosen and rejected answers, or a model."""
@@ -74,7 +75,9 @@ def yardstick_of_field(
     """A field of the records; see `truth_from_field`."""
     truth = truth_from_field(dataset, field, higher_is_better=higher_is_better, positive=positive, cancel=cancel, progress=progress)
     texts, note = texts_beside(dataset, field, cancel=cancel, progress=progress)
-    return Yardstick(texts, truth, None, truth.source, note)
+    roles = {role: dataset.layout.roles[role] for role in ("prompt", "answer") if role in dataset.layout.roles}
+    read = " and ".join(f"{visible(name, 40)} as the {role}" for role, name in roles.items())
+    return Yardstick(texts, truth, None, truth.source, note or (f"Rules read {read}; --map answer=FIELD changes that." if read else ""))
 
 
 def yardstick_of_pairs(
