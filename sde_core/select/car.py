@@ -20,7 +20,7 @@ class ClusterAndRank:
     """Quality, with every cluster present."""
 
     name: str = "car"
-    definition: str = "CaR: the best row of each cluster, then the best of all"
+    definition: str = "CaR: the best row of each cluster, then the best rows"
 
     def choose(self, pool: Pool, params: SelectionParams, cancel: Cancel, progress: Progress) -> Choice:
         """Locked rows, the best row of each cluster by falling quality, then the best of the rest. There are never more clusters than rows wanted.
