@@ -43,7 +43,7 @@ ADDED = (
 )  # fmt: skip
 """General rules that came with the weighing of rules; the old default is measured without them."""
 
-Values = npt.NDArray[np.float64]
+Values, Indices = npt.NDArray[np.float64], npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,13 @@ def auroc(better: Values, worse: Values) -> float:
     ordered = np.sort(worse)
     below, upto = np.searchsorted(ordered, better, "left"), np.searchsorted(ordered, better, "right")
     return float((below + upto).mean() / 2 / max(len(worse), 1))
+
+
+def auroc_interval(values: Values, samples: int = 200) -> str:
+    """Its 95 % interval, over samples of the pairs."""
+    n, generator = len(values) // 2, np.random.default_rng(0)
+    drawn = (generator.integers(0, n, n) for _ in range(samples))
+    return interval(np.array([auroc(values[:n][rows], values[n:][rows]) for rows in drawn]))
 
 
 def auroc_at_equal_length(values: Values, words: Values) -> float:
@@ -145,11 +152,16 @@ TITLES = {
 }
 
 
-def random_sets(scored: Scored) -> Values:
-    """Pair accuracies of the plain means of random sets of rules that vary."""
+def drawn_sets(scored: Scored) -> list[Indices]:
+    """Random sets of rules that vary."""
     varying = np.flatnonzero(scored.matrix.scores.max(axis=0) > scored.matrix.scores.min(axis=0))
     generator = np.random.default_rng(0)
-    drawn = (generator.choice(varying, min(RULES_IN_A_SET, len(varying)), replace=False) for _ in range(RANDOM_SETS))
+    return [generator.choice(varying, min(RULES_IN_A_SET, len(varying)), replace=False) for _ in range(RANDOM_SETS)]
+
+
+def random_sets(scored: Scored) -> Values:
+    """Pair accuracies of the plain means of `drawn_sets`."""
+    drawn = drawn_sets(scored)
     return np.array([points(scored.matrix.scores[:, chosen].mean(axis=1, dtype=np.float64)).mean() for chosen in drawn])
 
 
@@ -193,18 +205,28 @@ def print_groups(found: dict[str, dict[str, Values]]) -> None:
 def print_rules(scored: Scored, adversarial: Scored) -> None:
     """Each rule on the experts' pairs and on the neighbours' revisions."""
     n, words = scored.n, scored.matrix.answer_words.astype(np.float64)
-    print(f"\n{'':<20}{'AUROC':>8}{'at equal length':>17}{'pairs':>8}{'adversarial':>13}{'with length':>13}   on {scored.pairs.name}")
+    print(f"\n{'':<20}{'AUROC':>8}{'95 %':>14}{'at equal length':>17}{'pairs':>8}{'adversarial':>13}{'with length':>13}   on {scored.pairs.name}")
     entries = {name: scored.matrix.column(name).astype(np.float64) for name in scored.matrix.rules}
     against = {name: adversarial.matrix.column(name).astype(np.float64) for name in scored.matrix.rules}
     for name in ("length", "all-mean", "old-dpp", "default"):
         entries[f"({name})"], against[f"({name})"] = QUALITIES[name](scored), QUALITIES[name](adversarial)
     lengths = {summary.rule: summary.length_correlation for summary in scored.matrix.summaries}
     lines = [
-        (auroc(values[:n], values[n:]), auroc_at_equal_length(values, words), points(values).mean(), points(against[name]).mean(), name)
+        (
+            auroc(values[:n], values[n:]),
+            auroc_at_equal_length(values, words),
+            points(values).mean(),
+            points(against[name]).mean(),
+            name,
+            auroc_interval(values),
+        )
         for name, values in entries.items()
     ]
-    for overall, equal, pairs, adverse, name in sorted(lines, key=lambda line: -(line[2] + line[3])):
-        print(f"{name:<20}{overall:8.3f}{equal:17.3f}{pairs:8.3f}{adverse:13.3f}{lengths.get(name, float('nan')):13.2f}")
+    for overall, equal, pairs, adverse, name, around in sorted(lines, key=lambda line: -(line[2] + line[3])):
+        print(f"{name:<20}{overall:8.3f}{around:>14}{equal:17.3f}{pairs:8.3f}{adverse:13.3f}{lengths.get(name, float('nan')):13.2f}")
+    means = [scored.matrix.scores[:, chosen].mean(axis=1, dtype=np.float64) for chosen in drawn_sets(scored)]
+    random = np.array([auroc(mean[:n], mean[n:]) for mean in means])
+    print(f"{'(10 random rules)':<20}{random.mean():8.3f}{interval(random):>14}   over {RANDOM_SETS} sets")
 
 
 def main() -> None:
