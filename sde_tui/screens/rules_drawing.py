@@ -193,7 +193,9 @@ def detail_lines(rules: RulesPart, name: str, bin_: int | None, width: int, heig
         known = [(f"no candidate: {reason}", "warn"), *known] if reason else known
         tail: list[Line] = [_in_one_line(known, width)] if known else []
         tail.append(_alike_line(rules, name, width))
-        lines = lines[: max(height - len(tail) - 3, 2)]
+        room = max(height - len(tail) - 3, 2)
+        if len(lines) > room:
+            lines = [*lines[: room - 1], [(fit(f"{lines[room - 1][0][0]} …", width - 1), "text")]]
         lines += _histogram(rules, name, bin_, width, max(min(height - len(lines) - len(tail) - 1, 8), 1))
         return [*lines, *tail][:height]
     lines += _histogram(rules, name, bin_, width, 8)
@@ -245,8 +247,8 @@ def _heading(rules: RulesPart, name: str, width: int, short: bool) -> list[Line]
     if short:
         beside = next((part for part in (" · ".join(about), about[-1]) if len(shown) + len(part) + 3 < width), "")
         brief: list[Line] = [[(shown, "strong"), (f" · {beside}" if beside else "", "dim")]]
-        words = definition if beside else f"{about[-1]}. {definition}"
-        return brief + [[(line, "text")] for line in list(wrapped(words, width - 1))[:3]]
+        words = definition if beside or high else f"{family}. {definition}"
+        return brief + [[(line, "text")] for line in wrapped(words, width - 1)]
     lines: list[Line] = [[(line, "strong")] for line in textwrap.wrap(shown, width - 1)]
     lines += [[(line, "dim")] for part in about for line in wrapped(part, width - 1)]
     why_out: list[Line] = [[(line, "warn")] for line in wrapped(f"No candidate: {reason}.", width - 1)] if reason else []
