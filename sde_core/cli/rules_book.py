@@ -27,7 +27,7 @@ SUBJECT_NAMES = ("answer", "prompt", "pair")
 STATES = {
     "on": ("enabled", "scored again"),
     "off": ("disabled", "not scored"),
-    "pin": ("pinned", "always chosen"),
+    "pin": ("pinned", "always chosen; a plain rule once it is rated"),
     "unpin": ("unpinned", "chosen where it earns it"),
     "ban": ("banned", "never chosen"),
     "unban": ("unbanned", "chosen where it earns it"),

@@ -102,7 +102,7 @@ class _Reader:
         if is_list(root):
             return RuleBook(rules=self._rules(root))
         top = entries(root, "a rule book")
-        texts: dict[str, Any] = {field: scalar(top[key], key) for key, field in _TEXTS.items() if key in top}
+        texts: dict[str, Any] = {field: one_line(scalar(top[key], key)) for key, field in _TEXTS.items() if key in top}
         if texts.get("pack", "general") not in PACKS:
             raise ReadingError(top["pack"], f"there is no pack of rules called {visible(texts['pack'], 40)!r}.", f"There are: {', '.join(PACKS)}.")
         rules = self._rules(top["rules"]) if "rules" in top else ()
@@ -188,7 +188,7 @@ def _judge(node: Node) -> JudgeSettings:
     said = entries(node, "judge")
     for setting in fields(JudgeSettings):
         if setting.name in said:
-            text = scalar(said[setting.name], setting.name)
+            text = one_line(scalar(said[setting.name], setting.name))
             values[setting.name] = _price(text, said[setting.name]) if isinstance(setting.default, float) else text
     return JudgeSettings(**values)
 

@@ -119,6 +119,11 @@ def test_hostile_text_in_an_error_is_shown_harmless() -> None:
     assert "\x1b" not in str(refusal.value) and "␛" in str(refusal.value)
 
 
+def test_texts_of_a_book_are_one_line_of_seen_characters() -> None:
+    book = parsed_book(b'task: "a\\e]52;c;AA\\a\\nb"\ndata: "\\u202ex"\njudge: {model: "m\\e[2J"}\n', "rules.yaml")
+    assert (book.task, book.data_description, book.judge.model) == ("a ]52;c;AA b", "x", "m [2J")
+
+
 @pytest.mark.parametrize(
     "content",
     [
