@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 DEFAULT_METHOD = "dpp"
 DEFAULT_TAU = 0.1
-KEPT_STEPS = 100
+KEPT_STEPS, KEPT_ROWS = 100, 200_000
+"""Wishes that can be taken back, and the rows that all of them name together: older ones are forgotten."""
 FORMAT = 1
 
 _ROW_FIELDS = ("locked", "banned")
@@ -59,6 +60,11 @@ class SelectionWishes:
     def disliked(self) -> tuple[int, ...]:
         """Each disliked row as often as it was disliked."""
         return tuple(row for row, weight in self.leanings for _ in range(-weight))
+
+    @property
+    def held(self) -> int:
+        """How many rows are named."""
+        return len(self.locked) + len(self.banned) + len(self.leanings)
 
     def weight_of(self, row: int) -> int:
         """How often a row was liked less how often it was disliked."""
@@ -122,6 +128,8 @@ class WishHistory:
         if wishes == self.wishes:
             return False
         self.steps = [*self.steps[: self.place + 1], Step(words, wishes, self._clock())][-KEPT_STEPS:]
+        while len(self.steps) > 2 and sum(step.wishes.held for step in self.steps) > KEPT_ROWS:
+            del self.steps[0]
         self.place = len(self.steps) - 1
         return True
 

@@ -256,7 +256,9 @@ class SelectScreen(RowVerbs, WholeVerbs, SdeScreen):
             return [(part.why_not_run() or part.stage or "r proposes a subset", "dim")]
         if part.stage:
             return [(f"{part.stage}…", "accent")]
-        if self.focused is self.map:
+        if self._list_shown == "wishes" and self.table.row is not None and self.focused is self.table:
+            hints = [("l b", "lift a lock or a ban"), ("> <", "change a leaning"), ("u", "undo"), ("v", f"list: {LISTS[self._list_shown]}")]
+        elif self.focused is self.map:
             hints = [("← → ↑ ↓", "cell"), ("enter", "its rows"), ("z Z", "zoom"), ("p" if self._face == "map" else "tab", "list")]
         else:
             steer = [("← →", "balance" if part.wishes.method == "dpp" else "τ")] if not self.why_not_quality() else []

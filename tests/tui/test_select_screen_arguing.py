@@ -7,6 +7,7 @@ import pytest
 from select_essays import BAD_ROW, chosen, part_of, rows_by_command, write_essays
 
 from sde_core.select.alternatives import nearest_alternatives
+from sde_tui import session_selection_wishes
 from sde_tui.session_selection_wishes import SelectionWishes, WishHistory
 
 
@@ -214,6 +215,17 @@ def test_a_wish_that_changes_nothing_is_none_and_a_new_one_ends_redoing(tmp_path
     held["steps"][0]["wishes"]["of_another_version"] = 1
     (tmp_path / "selection.json").write_bytes(orjson.dumps(held))
     assert WishHistory().load(tmp_path / "selection.json", keys[:1]) == 0
+
+
+def test_wishes_that_name_very_many_rows_forget_the_oldest(monkeypatch):
+    monkeypatch.setattr(session_selection_wishes, "KEPT_ROWS", 50)
+    history = WishHistory()
+    for step in range(1, 12):
+        assert history.wish(SelectionWishes(locked=frozenset(range(step))), f"{step} rows")
+    assert sum(step.wishes.held for step in history.steps) <= 50
+    assert history.wishes.held == 11
+    assert history.undo() == "11 rows"
+    assert history.wishes.held == 10
 
 
 # ---- steering
