@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from itertools import combinations, pairwise
 from math import comb, log, sqrt
 
@@ -243,6 +244,26 @@ def test_choice_reports_rho_and_gains_of_its_set() -> None:
     correlation = np.corrcoef(scores[:, columns].T.astype(np.float64))
     assert choice.rho == pytest.approx(np.linalg.norm(correlation - np.eye(4)) / 4)
     assert sum(choice.gains) == pytest.approx(np.linalg.slogdet(correlation)[1], abs=1e-6)
+
+
+@pytest.mark.parametrize(("method", "kernel_of"), [("map-correlation", correlation_kernel), ("map-cosine", cosine_kernel)])
+@pytest.mark.parametrize("seed", range(4))
+def test_greedy_methods_take_what_brute_force_takes(method: str, kernel_of: Callable[[NDArray[np.float32]], Array], seed: int) -> None:
+    matrix = matrix_of(random_scores(seed=seed))
+    choice = choose_rules(matrix, 6, method=method, random_subsets=0)
+    columns = [matrix.index(name) for name in choice.chosen]
+    kernel = kernel_of(matrix.scores)
+    assert columns == brute_force_greedy(kernel, 6, (columns[0],))
+    others = (kernel**2).sum(axis=1)
+    assert columns[0] == int(np.argmin(others)), "all begin alike, and the one most unlike all others comes first"
+
+
+def test_sampling_on_the_cosine_kernel_follows_its_determinants() -> None:
+    matrix = matrix_of(random_scores(n=40, width=6, seed=9))
+    draws = [
+        [matrix.index(name) for name in choose_rules(matrix, 2, method="kdpp-cosine", seed=seed, random_subsets=0).chosen] for seed in range(1500)
+    ]
+    assert chi_square_p(cosine_kernel(matrix.scores), 2, draws) > 0.001
 
 
 @pytest.mark.parametrize("method", [method.name for method in METHODS])
