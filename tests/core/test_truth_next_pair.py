@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from sde_core.rules.truth import Asked, JudgedPairs, choose_next_pair, fit_bradley_terry, sample_rows, self_agreement
+from sde_core.rules.truth import Asked, Comparison, JudgedPairs, choose_next_pair, fit_bradley_terry, sample_rows, self_agreement
 from sde_core.rules.truth.bradley_terry import groups_of, logistic
 from sde_core.rules.truth.next_pair import expected_gain
 
@@ -108,10 +108,11 @@ def test_chosen_pairs_rank_better_than_as_many_random_ones() -> None:
     assert by_way[True] > by_way[False] + 0.03
 
 
-def test_self_agreement_looks_at_pairs_answered_twice_whichever_way_they_stood() -> None:
-    found = self_agreement(judged((0, 1, 1.0), (2, 1, 0.5), (1, 0, 0.0), (1, 2, 1.0), (4, 5, 1.0)))
+def test_self_agreement_looks_at_pairs_answered_twice_by_one_person_whichever_way_they_stood() -> None:
+    answers = [(0, 1, "a", "x"), (2, 1, "tie", "x"), (1, 0, "b", "x"), (1, 2, "a", "x"), (4, 5, "a", "x"), (4, 5, "b", "y"), (4, 5, "skip", "x")]
+    found = self_agreement(Comparison(a, b, winner, by, float(at)) for at, (a, b, winner, by) in enumerate(answers))
     assert (found.agreed, found.repeated, found.share) == (1, 2, 0.5)
-    assert np.isnan(self_agreement(judged((0, 1, 1.0))).share)
+    assert np.isnan(self_agreement([]).share)
 
 
 # ---- the sample

@@ -193,7 +193,7 @@ class Comparing:
             half_width = float((truth.upper - truth.lower).mean() / 2)
             group = groups_of(np.searchsorted(compared, pairs.left), np.searchsorted(compared, pairs.right), len(compared))
             groups = len(np.unique(group))
-        again = self_agreement(pairs)
+        again = self_agreement(self._answers)
         skipped = sum(one.winner == SKIP for one in self._answers)
         return ComparingStatus(len(pairs), skipped, len(self.rows), len(compared), groups, half_width, again.agreed, again.repeated, pairs.missing)
 

@@ -10,6 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from sde_core.rules.truth.bradley_terry import Strengths, fit_bradley_terry, groups_of, logistic
+from sde_core.rules.truth.comparisons import SCORES, Comparison
 from sde_core.rules.truth.pairs import JudgedPairs
 
 DEFAULT_SAMPLE = 40
@@ -149,16 +150,19 @@ class SelfAgreement:
         return self.agreed / self.repeated if self.repeated else float("nan")
 
 
-def self_agreement(pairs: JudgedPairs) -> SelfAgreement:
-    """Whether each answer repeats the one before it about the same two rows, whichever way they stood."""
-    last: dict[tuple[int, int], float] = {}
+def self_agreement(comparisons: Iterable[Comparison]) -> SelfAgreement:
+    """Whether each answer repeats the one before it by the same person about the same two rows, whichever way they stood; skips say nothing."""
+    last: dict[tuple[str, int, int], float] = {}
     agreed = repeated = 0
-    for left, right, score in zip(pairs.left.tolist(), pairs.right.tolist(), pairs.score.tolist(), strict=True):
-        pair, said = ((left, right), score) if left < right else ((right, left), 1.0 - score)
+    for one in comparisons:
+        if one.winner not in SCORES:
+            continue
+        score = SCORES[one.winner] if one.a < one.b else 1.0 - SCORES[one.winner]
+        pair = one.by, min(one.a, one.b), max(one.a, one.b)
         if pair in last:
             repeated += 1
-            agreed += last[pair] == said
-        last[pair] = said
+            agreed += last[pair] == score
+        last[pair] = score
     return SelfAgreement(agreed, repeated)
 
 
