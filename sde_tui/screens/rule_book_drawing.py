@@ -39,8 +39,8 @@ def _next_words(part: RuleBookPart) -> str:
     if book.proposed:
         return "Look at what is proposed: a takes a rule, x drops it, A takes all."
     if packs and book.pack == "general" and not book.judge.named:
-        words = visible(", ".join(packs[0].words), 30)
-        return f"By words alone ({words}) the pack {packs[0].name} fits: o takes it."
+        words = visible(", ".join(packs[0].words), 20)
+        return f"o takes the pack {packs[0].name}, which fits by words alone ({words})."
     if not book.rules:
         return "s asks a model for rules that fit the task; n writes one by hand."
     return "r lets the judge rate by them: a sample first, then you are asked."

@@ -115,7 +115,7 @@ async def test_without_a_judge_the_task_is_matched_by_its_words_and_says_so(open
         await sde.press("t")
         await sde.type("Fix bugs in Python code")
         await sde.press("enter", "enter")
-        assert "By words alone (python, code) the pack code fits" in sde.text
+        assert "o takes the pack code, which fits by words alone (python, code)." in sde.text
         await sde.press("s")
         assert "By shared words" in sde.text and "take the pack code" in sde.text
         await sde.press("down", "enter")
