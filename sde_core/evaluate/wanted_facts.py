@@ -5,6 +5,7 @@ The command line and the app both complete their features here, so that the same
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 
 import numpy as np
@@ -69,11 +70,11 @@ def with_wanted_facts(
 
 def _ratios(dataset: Dataset, project: Project, model: str, cancel: Cancel) -> dict[str, np.ndarray]:
     losses = cached_answer_losses(dataset, model, cache_dir=project.cache_dir, cancel=cancel)
-    named = f" --model {model}" if model else ""
+    command = shlex.join(["sde", "ifd", dataset.path, *(["--model", model] if model else [])])
     if losses is None or not losses.known.all():
         lacking = len(dataset.texts()) if losses is None else int((~losses.known).sum())
         raise UsageError(
             f"The losses of the answers of {lacking:,} rows under {model or 'the base model that comes with sde'} are not computed yet.",
-            f"Compute them first, as a job that can be stopped and resumed: sde ifd DATA{named}",
+            f"Compute them first, as a job that can be stopped and resumed: {command}",
         )
     return losses.scores

@@ -235,7 +235,7 @@ def test_the_command_measures_as_a_job_and_select_uses_it(sde, model, write_json
     refused = sde("select", path, "-k", "2", "--method", "ifd", "--model", model)
     assert refused[0] == 2
     assert "are not computed yet" in refused[2]
-    assert f"sde ifd DATA --model {model}" in refused[2]
+    assert f"sde ifd {path} --model {model}" in refused[2]
     code, out, err = sde("ifd", path, "--model", model, "-o", str(tmp_path / "scores.parquet"), "--json")
     assert code == 0, err
     told = json.loads(out)

@@ -179,7 +179,9 @@ def test_no_method_depends_on_the_number_of_threads():
     draw = np.random.default_rng(2)
     vectors = draw.standard_normal((2500, 48)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    facts = RowFacts(scores={"ifd_loss_ratio": draw.uniform(0.3, 1.2, 2500), "perplexity_ratio": draw.uniform(0.3, 1.2, 2500)}, labels=["a", "b"] * 1250)
+    facts = RowFacts(
+        scores={"ifd_loss_ratio": draw.uniform(0.3, 1.2, 2500), "perplexity_ratio": draw.uniform(0.3, 1.2, 2500)}, labels=["a", "b"] * 1250
+    )
     quality = draw.random(2500)
     for selector in SELECTORS:
         params = SelectionParams(150, method=selector.name, max_similarity=0.5)
