@@ -70,7 +70,7 @@ class _Occurrences:
         return _Occurrences(self.row[kept], self.word[kept], self.times[kept])
 
 
-class _KnownWords:
+class KnownWords:
     """Vectors and weights of the words met last: frequent words come again in every block of rows. Several threads may ask."""
 
     def __init__(self, most: int) -> None:
@@ -79,22 +79,18 @@ class _KnownWords:
         self._vectors, self._weights = np.empty((0, 0), np.float32), np.empty(0)
 
     def of(self, words: list[str]) -> tuple[npt.NDArray[np.float32], Floats]:
-        """float32[m, d] and float64[m]."""
+        """float32[m, d] and float64[m]; where a call would remember too many words, what was remembered before is forgotten."""
         with self._lock:
             unmet = [word for word in words if word not in self._place]
-            if len(self._place) + len(unmet) > self._most:
-                self._place, self._vectors, self._weights = {}, np.empty((0, 0), np.float32), np.empty(0)
-                unmet = words
+            if self._place and len(self._place) + len(unmet) > self._most:
+                self._place, unmet = {}, words
             vectors, weights = _measured_words(unmet)
-            self._place.update(zip(unmet, range(len(self._place), len(self._place) + len(unmet)), strict=True))
-            self._vectors = np.vstack([self._vectors, vectors]) if len(self._vectors) else vectors
-            self._weights = np.concatenate([self._weights, weights])
+            if self._place:
+                vectors, weights = np.vstack([self._vectors, vectors]), np.concatenate([self._weights, weights])
+            self._place.update(zip(unmet, range(len(self._place), len(vectors)), strict=True))
+            self._vectors, self._weights = vectors, weights
             places = np.fromiter(map(self._place.__getitem__, words), np.int64, len(words))
-            found = self._vectors[places], self._weights[places]
-            if len(self._place) > self._most:
-                self._place.clear()
-                self._vectors, self._weights = np.empty((0, 0), np.float32), np.empty(0)
-            return found
+            return vectors[places], weights[places]
 
 
 def _measured_words(words: list[str]) -> tuple[npt.NDArray[np.float32], Floats]:
@@ -103,7 +99,7 @@ def _measured_words(words: list[str]) -> tuple[npt.NDArray[np.float32], Floats]:
     return vectors, np.where(lengths > 0, lengths, _UNKNOWN_WEIGHT)
 
 
-_KNOWN_WORDS = _KnownWords(32_768)
+_KNOWN_WORDS = KnownWords(32_768)
 
 
 class _Vocabulary:

@@ -25,7 +25,7 @@ from sde_core.rules.contrast import (
 )  # fmt: skip
 from sde_core.rules.dpp import greedy_map
 from sde_core.rules.measures import measured
-from sde_core.rules.topic import topic_measures
+from sde_core.rules.topic import KnownWords, topic_measures
 
 TOPICS = (
     "volcano", "glacier", "piano", "chess", "bread", "football", "telescope", "bridge", "vaccine", "taxes", "poetry", "gardens", "violin", "robots",
@@ -171,3 +171,23 @@ def test_rows_without_words_have_no_topic() -> None:
     found = topic_measures(empty, pl.Series([["moon"], []]))
     assert found.null_count().row(0) == (2, 1, 2)
     assert topic_measures(empty.clear(), empty.clear()).height == 0
+
+
+def test_remembered_words_have_the_vectors_of_new_ones_whatever_was_forgotten() -> None:
+    words = ["volcano", "house", "river", "moon", "chess", "qwxyz"]
+    expected = static_encoder().sums(words)
+    known = KnownWords(4)
+    for asked in (words[:2], words[1:4], words, words[:1], words[2:5]):
+        vectors, weights = known.of(asked)
+        at = [words.index(word) for word in asked]
+        np.testing.assert_array_equal(vectors, expected[at])
+        assert weights == pytest.approx(np.maximum(np.linalg.norm(expected[at].astype(np.float64), axis=1), 1e-9), rel=1e-6)
+    assert known.of([])[0].shape == (0, expected.shape[1])
+
+
+def test_blocks_scored_at_once_give_the_bits_of_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = rows(200)
+    whole = score_matrix(texts, RULES)
+    monkeypatch.setattr("sde_core.rules.matrix._BLOCK_ROWS", 13)
+    monkeypatch.setattr("sde_core.rules.matrix._BLOCKS_AT_ONCE", 4)
+    np.testing.assert_array_equal(score_matrix(texts, RULES).scores, whole.scores)
