@@ -42,12 +42,12 @@ def simulated(rows: int, answers: int, seed: int, *, active: bool, checkpoints: 
 
 
 def _pair(rows: int, pairs: JudgedPairs, seed: int, rng: np.random.Generator, active: bool) -> tuple[int, int]:
-    if not active:
-        a, b = rng.choice(rows, 2, replace=False).tolist()
-        return a, b
-    pair = choose_next_pair(np.arange(rows), pairs, [Asked(a, b) for a, b in zip(pairs.left.tolist(), pairs.right.tolist(), strict=True)], seed=seed)
-    assert pair is not None
-    return pair.left, pair.right
+    asked = [Asked(a, b) for a, b in zip(pairs.left.tolist(), pairs.right.tolist(), strict=True)]
+    pair = choose_next_pair(np.arange(rows), pairs, asked, seed=seed) if active else None
+    if pair is not None:
+        return pair.left, pair.right
+    a, b = rng.choice(rows, 2, replace=False).tolist()
+    return a, b
 
 
 def main() -> None:
