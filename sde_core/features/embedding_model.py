@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import importlib.util
 import json
@@ -110,12 +111,12 @@ class SentenceEncoder:
 
         if self._model.device.type != "cpu" or not _computes_in_bfloat16():
             return False
-        full = self.encode(PROBES)
+        full, whole = self.encode(PROBES), copy.deepcopy(self._model[0])
         self._model[0].to(torch.bfloat16)
         half = self.encode(PROBES)
         agrees = bool(np.isfinite(half).all()) and float((full * half).sum(axis=1).min()) >= LEAST_AGREEMENT
         if not agrees:
-            self._model[0].to(torch.float32)
+            self._model[0] = whole
         return agrees
 
 

@@ -389,6 +389,38 @@ class TestSentenceEncoder:
         assert matrix.encoder.startswith("tiny-")
         assert [path.name for path in (tmp_path / "cache" / "embeddings").iterdir()] == [matrix.encoder]
 
+    def test_batches_are_of_like_length_and_the_vectors_the_librarys(self, tmp_path, monkeypatch):
+        sentence_transformers = pytest.importorskip("sentence_transformers")
+        folder = tiny_sentence_model(tmp_path / "tiny", sentence_transformers)
+        monkeypatch.setattr(embedding_model, "TOKENS_TOGETHER", 40)
+        monkeypatch.setattr(embedding_model, "_computes_in_bfloat16", lambda: False)
+        encoder = embedding_model.SentenceEncoder(str(folder))
+        texts = [" ".join(["red", "green", "apple", "pear"][i % 4] for i in range(length)) for length in (1, 30, 2, 9, 1, 12, 0, 3)]
+        places = [batch.tolist() for batch, _ in encoder.batches(texts)]
+        assert places[0] == [1]
+        assert sorted(place for batch in places for place in batch) == list(range(8))
+        assert all(len(batch) * (max(len(texts[place].split()) for place in batch) + 2) <= 40 for batch in places)
+        library = sentence_transformers.SentenceTransformer(str(folder), device="cpu").encode(texts, normalize_embeddings=True)
+        np.testing.assert_allclose(encoder.encode(texts), library, atol=1e-5)
+        assert list(encoder.batches([])) == []
+
+    def test_half_precision_is_used_only_where_the_vectors_agree(self, tmp_path, monkeypatch):
+        sentence_transformers = pytest.importorskip("sentence_transformers")
+        folder = tiny_sentence_model(tmp_path / "tiny", sentence_transformers)
+        monkeypatch.setattr(embedding_model, "_computes_in_bfloat16", lambda: False)
+        single = embedding_model.SentenceEncoder(str(folder))
+        monkeypatch.setattr(embedding_model, "_computes_in_bfloat16", lambda: True)
+        half = embedding_model.SentenceEncoder(str(folder))
+        monkeypatch.setattr(embedding_model, "LEAST_AGREEMENT", 1.1)
+        refused = embedding_model.SentenceEncoder(str(folder))
+        assert half.id == single.id + "-bf16"
+        assert refused.id == single.id
+        texts = ["red apple", "green pear pear"]
+        np.testing.assert_array_equal(refused.encode(texts), single.encode(texts))
+        agreement = (half.encode(texts) * single.encode(texts)).sum(axis=1)
+        assert (agreement >= 0.9995).all()
+        assert not np.array_equal(half.encode(texts), single.encode(texts))
+
 
 def tiny_sentence_model(folder: Path, sentence_transformers) -> Path:
     from transformers import BertConfig, BertModel, BertTokenizerFast

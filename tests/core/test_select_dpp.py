@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from dense_dpp import dense_kernel, log_det, plain_greedy, unit_vectors
@@ -9,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sde_core.errors import CancelledError, UsageError
-from sde_core.select import DEFAULT_RIDGE, SelectionParams, lazy_greedy, select
+from sde_core.select import DEFAULT_RIDGE, SelectionParams, lazy_greedy, processors, select
 from sde_core.select.dpp import quality_offsets
 from sde_core.select.volume import ChosenVolume, unit_rows
 
@@ -106,6 +110,49 @@ def test_same_seed_same_rows_on_any_number_of_threads(locked_or_banned):
         with threadpoolctl.threadpool_limits(threads):
             chosen.append(select(np.arange(1200), vectors, quality, params).rows)
     assert chosen[0] == chosen[1]
+
+
+IN_ANOTHER_PROCESS = """
+import numpy as np
+from sde_core.select import SelectionParams, lazy_greedy, processors, select
+lazy_greedy.HOT_ROWS, lazy_greedy.BLOCK_ROWS = 200, 256
+vectors = np.random.default_rng(6).standard_normal((6000, 48)).astype(np.float32)
+vectors[3000:] = vectors[:3000]
+quality = np.tile(np.random.default_rng(1).random(3000), 2)
+print(select(np.arange(6000), vectors, quality, SelectionParams(300, seed=3)).rows)
+"""
+
+
+def test_same_rows_where_the_environment_gives_another_number_of_threads():
+    told = []
+    for threads in ("1", "2"):
+        environment = {**os.environ, "OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}
+        done = subprocess.run([sys.executable, "-c", IN_ANOTHER_PROCESS], env=environment, capture_output=True, text=True, check=True)
+        told.append(done.stdout)
+    assert told[0] == told[1]
+    assert told[0].count(",") == 299
+
+
+def test_the_blas_has_one_thread_meanwhile_and_its_own_number_afterwards():
+    threadpoolctl = pytest.importorskip("threadpoolctl")
+
+    def threads() -> list[int]:
+        return [library["num_threads"] for library in threadpoolctl.threadpool_info() if library["user_api"] == "blas"]
+
+    with threadpoolctl.threadpool_limits(2):
+        before = threads()
+        with processors.all_processors() as outer, processors.all_processors():
+            assert set(threads()) == {1}
+            with pytest.raises(ZeroDivisionError):
+                outer(lambda block: 1 // block, [1, 2, 0])
+        assert threads() == before
+
+
+def test_every_block_is_worked_on_once():
+    done: list[int] = []
+    with processors.all_processors() as each:
+        each(done.append, range(50))
+    assert sorted(done) == list(range(50))
 
 
 def test_the_seed_breaks_ties_only():
