@@ -110,7 +110,7 @@ class DppObjective:
 
     def refresh(self, places: Places, block: Vectors, within: Places, since: int) -> None:
         """Takes into account, in the q of `places`, the additions from number `since` on."""
-        directions = self._chosen.volume.directions(since)
+        directions = self._chosen.directions(since)
         if directions is None:
             self._rebase(places, self._chosen.spread(block)[within])
             return
@@ -189,6 +189,11 @@ class ChosenRows:
             if self._root is None or self._root[0] != self.volume.count:
                 self._root = (self.volume.count, np.ascontiguousarray(self.volume.root().T))
         return np.asarray(self.square_sums(block, self._root[1]))
+
+    def directions(self, since: int) -> Vectors | None:
+        """`ChosenVolume.directions`, which must not be asked while `spread` brings the volume up to date."""
+        with self._lock:
+            return self.volume.directions(since)
 
     def square_sums(self, block: Vectors, directions: Vectors) -> Vectors:
         """The squared length of each row of `block` along `directions`, float32[m, d]."""
