@@ -26,6 +26,7 @@ sys.path.insert(0, str(ROOT))
 from sde_core.dataset import open_dataset  # noqa: E402
 from sde_core.rules import RULES, score_matrix  # noqa: E402
 from sde_core.rules.measures import measured  # noqa: E402
+from sde_core.rules.rule import scored  # noqa: E402
 
 DATA = Path(os.environ.get("SDE_SHARED", ROOT.parent / "shared")) / "data/instruct/alpaca_5000.json"
 REPLACED = 0.05
@@ -55,7 +56,7 @@ def each_alone(texts: pl.DataFrame) -> None:
     block = measured(texts)
     _, spent = seconds(lambda: measured(texts))
     print(f"\n{'measures of all rules':<24}{1e6 * spent / len(texts):8.1f} µs a row")
-    alone = {rule.name: seconds(lambda rule=rule: block.lazy().select(rule.expression()).collect())[1] for rule in RULES}
+    alone = {rule.name: seconds(lambda rule=rule: scored(block, [rule]))[1] for rule in RULES}
     for name, spent in sorted(alone.items(), key=lambda item: -item[1]):
         print(f"{name:<24}{1e6 * spent / len(texts):8.1f}")
 
