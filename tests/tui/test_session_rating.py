@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from sde_core.jobs import Job
 from sde_core.project import Project
 from sde_core.rules.judge_settings import JudgeSettings
 from sde_core.rules.rating import RatingCache, RatingParams
@@ -48,7 +49,7 @@ async def test_it_is_stopped_and_goes_on_where_it_was(open_app, dataset_file, se
 
     def held(body):
         if len(server.requests) > 4 and not stopped:
-            while not (job_folder() / "STOP").exists() and not never.wait(0.01):
+            while Job(job_folder()).status().active and not never.wait(0.02):
                 pass
         return scored(body)
 
