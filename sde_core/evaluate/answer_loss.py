@@ -23,6 +23,7 @@ from sde_core.dataset import Dataset, Turns
 from sde_core.dataset.turns import ASSISTANT, USER, Turn
 from sde_core.features.embedding_cache import VectorCache, text_keys
 from sde_core.progress import NEVER, Cancel, Progress, raise_if_cancelled, silent
+from sde_core.rules.ranks import rank_correlation
 from sde_core.train.encode import Encoded, Encoder
 from sde_core.train.recipe import Recipe
 from sde_core.train.tokenizer import load_tokenizer, model_location
@@ -117,8 +118,7 @@ def spearman(a: Floats, b: Floats) -> tuple[float, int]:
     both = np.isfinite(a) & np.isfinite(b)
     if both.sum() < 2:
         return float("nan"), int(both.sum())
-    ranks = pl.DataFrame({"a": a[both], "b": b[both]}).select(pl.all().rank("average"))
-    return float(np.corrcoef(ranks["a"].to_numpy(), ranks["b"].to_numpy())[0, 1]), int(both.sum())
+    return rank_correlation(a[both], b[both]), int(both.sum())
 
 
 def answer_encoder(model: str = "") -> Encoder:

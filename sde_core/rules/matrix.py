@@ -16,6 +16,7 @@ from sde_core.errors import UsageError
 from sde_core.progress import NEVER, Cancel, Progress, raise_if_cancelled, silent
 from sde_core.rules.measures import measured
 from sde_core.rules.packs import GENERAL_RULES
+from sde_core.rules.ranks import average_ranks, pearson
 from sde_core.rules.rule import Rule, scored
 
 BINS = 20
@@ -105,7 +106,7 @@ class ScoreMatrix:
     @cached_property
     def summaries(self) -> tuple[RuleSummary, ...]:
         """One summary a rule, in column order."""
-        length_ranks = _ranks(self.answer_words)
+        length_ranks = average_ranks(self.answer_words)
         return tuple(_summary(name, self.scores[:, i], length_ranks) for i, name in enumerate(self.rules))
 
     def rows_in_bin(self, rule: str, bin_: int) -> NDArray[np.uint32]:
@@ -216,16 +217,5 @@ def _summary(name: str, column: NDArray[np.float32], length_ranks: NDArray[np.fl
     commonest = np.unique(column, return_counts=True)[1].max()
     return RuleSummary(
         name, float(wide.mean()), float(wide.std()), float((column == 0).mean()), float((column == 1).mean()), float(commonest / len(column)),
-        _correlation(_ranks(column), length_ranks),
+        pearson(average_ranks(column), length_ranks),
     )  # fmt: skip
-
-
-def _ranks(values: NDArray[Any]) -> NDArray[np.float64]:
-    ranks: NDArray[np.float64] = pl.Series(values).rank("average").cast(pl.Float64).to_numpy()
-    return ranks
-
-
-def _correlation(left: NDArray[np.float64], right: NDArray[np.float64]) -> float:
-    left, right = left - left.mean(), right - right.mean()
-    norm = float(np.sqrt((left @ left) * (right @ right)))
-    return float(left @ right) / norm if norm > 0 else float("nan")
