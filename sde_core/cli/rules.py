@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import textwrap
 from pathlib import Path
 
@@ -16,8 +15,8 @@ from sde_core.cli.rules_generate import generate_command
 from sde_core.cli.rules_rate import rate_command
 from sde_core.cli.rules_text import choice_lines
 from sde_core.cli.rules_truth import truth_command
+from sde_core.cli.tables import refuse_other_suffix, write_table
 from sde_core.dataset import Dataset
-from sde_core.errors import UsageError
 from sde_core.rules import (
     FAMILIES,
     METHODS,
@@ -93,16 +92,17 @@ Examples:
   sde rules score data.json -o scores.parquet --method kdpp-gram --seed 7""",
 )
 @data_options
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="A new .parquet or .csv file.")
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="A new .parquet, .jsonl or .csv file.")
 @choice_options
 @json_option
 def score_command(dataset: Dataset, output: Path, asked: ChoiceRequest, as_json: bool) -> None:
-    """Score every readable row of DATA by every rule of a pack, and by the plain rules of its rule book that a judge has rated it by.
+    """Score every row by every rule, and write the table.
+
+    Every readable row of DATA, by the formula rules of a pack and by the plain rules of its rule book that a judge has rated it by.
 
     The file has the columns row, quality (mean of the chosen rules), and one a rule; a row that no judge has rated by a rule has no score there.
     """
-    if output.suffix not in (".parquet", ".csv"):
-        raise UsageError(f"{visible(str(output))} is neither .parquet nor .csv.", "Name the output scores.parquet or scores.csv.")
+    refuse_other_suffix(output)
     found = chosen_rules(dataset, asked)
     _write_scores(dataset, found, output)
     if as_json:
@@ -121,8 +121,6 @@ def _talk_quality(quality: ChosenQuality) -> None:
 def _write_scores(dataset: Dataset, found: ChosenRules, output: Path) -> None:
     import polars as pl
 
-    from sde_core.files import atomic_write
-
     frame = pl.DataFrame({"row": found.quality.rows, "quality": found.quality.values})
     matrix = found.scores.matrix
     if matrix.rows_of_sample:
@@ -130,12 +128,7 @@ def _write_scores(dataset: Dataset, found: ChosenRules, output: Path) -> None:
         frame = frame.with_columns(pl.Series(name, whole.scores[:, at]) for at, name in enumerate(whole.rules))
     rest = [name for name in matrix.rules if name not in frame.columns]
     sample = pl.DataFrame({"row": matrix.rows} | {name: matrix.column(name) for name in rest})
-    frame, written = frame.join(sample, on="row", how="left", maintain_order="left"), io.BytesIO()
-    if output.suffix == ".csv":
-        frame.write_csv(written)
-    else:
-        frame.write_parquet(written)
-    atomic_write(output, [written.getvalue()])
+    write_table(frame.join(sample, on="row", how="left", maintain_order="left"), output)
 
 
 # ---- choose
@@ -160,7 +153,9 @@ Examples:
 @choice_options
 @json_option
 def choose_command(dataset: Dataset, asked: ChoiceRequest, as_json: bool) -> None:
-    """Choose the rules that overlap least on DATA, of those that can be relied on.
+    """Choose the most independent rules that can be relied on.
+
+    The rules that overlap least on DATA, of those that are not held back.
 
     rho is the Frobenius norm of (correlation of the chosen rules - identity) over r: 0 for rules that say unrelated things.
     """

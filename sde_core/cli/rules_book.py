@@ -258,7 +258,10 @@ def _change(dataset: Dataset, verb: str, names: Sequence[str], edit: Callable[[R
 @data_options
 @click.option("--redo", is_flag=True, help="Make the change again that was taken back last.")
 def undo_command(dataset: Dataset, redo: bool) -> None:
-    """Take back the last change of the rule book, in whichever way it was made."""
+    """Take back the last change of the rule book.
+
+    In whichever way it was made, here or in the app.
+    """
     store = store_of(dataset)
     what = store.redo() if redo else store.undo()
     talk(f"{'Made again' if redo else 'Taken back'}: {visible(what, 120)}.")

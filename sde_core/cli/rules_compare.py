@@ -52,7 +52,10 @@ def compare_command(
     dataset: Dataset, ask: int | None, output: Path | None, size: int | None, pairs: Path | None, export: Path | None, by: str, judge: str | None,
     model: str | None, key_variable: str, seed: int, as_json: bool,
 ) -> None:  # fmt: skip
-    """Compare rows of DATA without the app: write pairs to be answered elsewhere, take the answers in, say how far it has come."""
+    """Say which of two rows is better, without the app.
+
+    Write pairs of rows of DATA to be answered elsewhere, take the answers in, or say how far it has come.
+    """
     from sde_core.rules.truth.comparing import Comparing, status_words
 
     if judge is None and (ask is None) != (output is None):

@@ -94,6 +94,20 @@ def test_score_tells_in_json_what_quality_is(run: Run, data: Path, tmp_path: Pat
     assert frame["quality"].mean() == pytest.approx(told["mean_quality"], abs=1e-5)
 
 
+def test_every_command_says_what_it_does_in_a_line_of_80_columns(run: Run) -> None:
+    _, out, _ = run("rules", "--help")
+    lines = out.split("Commands:")[1].split("Examples:")[0].splitlines()
+    assert len(lines) > 15 and not [line for line in lines if "..." in line or len(line) > 80]
+
+
+def test_scores_are_written_as_lines_of_json_too(run: Run, data: Path, tmp_path: Path) -> None:
+    for name in ("scores.jsonl", "scores.parquet"):
+        assert run("rules", "score", data, "-o", tmp_path / name)[0] == 0
+    np.testing.assert_allclose(
+        pl.read_ndjson(tmp_path / "scores.jsonl")["quality"].to_numpy(), pl.read_parquet(tmp_path / "scores.parquet")["quality"].to_numpy(), atol=1e-6
+    )
+
+
 def test_choose_prints_the_set_its_overlap_and_what_was_no_candidate(run: Run, data: Path) -> None:
     code, out, err = run("rules", "choose", data, "-r", 5, "--pin", "reasons-given", "--ban", "long-words")
     assert (code, err) == (0, "")
@@ -227,7 +241,7 @@ def test_choose_in_json_is_the_engines_choice(run: Run, data: Path) -> None:
         (["choose", "-r", "41"], "41 rules were asked for but only"),
         (["choose", "--method", "best"], "no way to choose rules called 'best'"),
         (["choose", "--pin", "wisdom"], "There is no rule 'wisdom'"),
-        (["score", "-o", "scores.txt"], "neither .parquet nor .csv"),
+        (["score", "-o", "scores.txt"], "none of .parquet, .jsonl, .csv"),
         (["score"], "Missing option '-o'"),
     ],
 )
