@@ -64,7 +64,7 @@ def _figures(found: ChosenRules, name: str, weight: float | None, truth: bool) -
     cells = f"{matrix.summaries[matrix.index(name)].mean:>5.2f} {_signed(_length(found, name)):>6} {tells:>5} {share:>6}"
     if not truth:
         return cells
-    return cells + (f"{'':>12}" if agreement is None else f" {_plain(agreement.auroc):>5} {_plain(agreement.auroc_within_length):>5}")
+    return cells + (f"{'':>12}" if agreement is None else f" {_plain(agreement.auroc):>5} {_plain(agreement.auroc_at_equal_length):>5}")
 
 
 def _length(found: ChosenRules, name: str) -> float:

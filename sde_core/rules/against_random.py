@@ -14,7 +14,7 @@ from sde_core.rules.kernel import Kernel
 from sde_core.rules.matrix import ScoreMatrix
 from sde_core.rules.ranks import rank_correlation
 from sde_core.rules.truth import RowTruth
-from sde_core.rules.truth_agreement import correlation_interval
+from sde_core.rules.truth.rule_agreement import correlation_interval
 
 RANDOM_SUBSETS = 1000
 

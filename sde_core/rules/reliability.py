@@ -22,7 +22,7 @@ from sde_core.rules.matrix import RatingSummary, RuleSummary, ScoreMatrix
 from sde_core.rules.retest import Retest, retests
 from sde_core.rules.rule import Rule
 from sde_core.rules.truth import RowTruth
-from sde_core.rules.truth_agreement import TruthAgreement, correlation_interval, truth_agreements
+from sde_core.rules.truth.rule_agreement import RuleAgreement, correlation_interval, rule_agreements
 
 BARELY_VARIES = 0.9
 MOST_UNPARSEABLE = 0.1
@@ -61,7 +61,7 @@ class RuleEvidence:
     rows: int
     rating: RatingSummary | None = None
     retest: Retest | None = None
-    truth: TruthAgreement | None = None
+    truth: RuleAgreement | None = None
     contrast: RuleContrast | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -255,7 +255,7 @@ def reliability_of(
         again |= retests(texts, matrix, rules, seed=seed, cancel=cancel, progress=progress)
         told = rule_contrasts(texts, [rule for rule in rules if rule.name in matrix.rules], seed=seed, cancel=cancel, progress=progress)
         contrasts = {contrast.rule: contrast for contrast in told}
-    agreements: Mapping[str, TruthAgreement] = truth_agreements(matrix, truth) if truth is not None else {}
+    agreements: Mapping[str, RuleAgreement] = rule_agreements(matrix, truth) if truth is not None else {}
     evidence = (_scores_evidence(summary, matrix.scores[:, at]) for at, summary in enumerate(matrix.summaries))
     return Reliability(
         tuple(

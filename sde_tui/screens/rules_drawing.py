@@ -226,7 +226,7 @@ def reliance_lines(rules: RulesPart, name: str) -> list[Span]:
         unread = f", {known.rating.unparseable:,} unparseable" if known.rating.unparseable else ""
         lines.append((f"rated {count_of(known.rating.rated, 'row')}{unread}", "warn" if unread else "text"))
     if known.truth is not None:
-        lines.append((f"right on {_share(known.truth.auroc)} of judged pairs, {_share(known.truth.auroc_within_length)} at equal length", "text"))
+        lines.append((f"right on {_share(known.truth.auroc)} of judged pairs, {_share(known.truth.auroc_at_equal_length)} at equal length", "text"))
     if known.contrast is not None and known.contrast.pairs:
         wins = f"{known.contrast.wins:.2f} ({known.contrast.lower:.2f}–{known.contrast.upper:.2f})"
         lines.append((f"tells a row from one with another's answer: {wins}", "text"))

@@ -22,7 +22,7 @@ from sde_core.rules.reliability import BARELY_VARIES, LEAST_SELF_AGREEMENT
 from sde_core.rules.retest import RETEST_ROWS, retests
 from sde_core.rules.rewording import reworded
 from sde_core.rules.truth import RowTruth
-from sde_core.rules.truth_agreement import correlation_interval, length_bands, truth_agreements
+from sde_core.rules.truth.rule_agreement import correlation_interval, rule_agreements
 from tests.conftest import ROOT, SHARED
 
 SUPPORT = ROOT / "sample_data" / "support.jsonl"
@@ -265,7 +265,7 @@ def test_many_judged_rows_show_that_noise_says_nothing() -> None:
 
 def test_a_rule_that_is_right_at_equal_length_is_kept_although_it_is_wrong_overall() -> None:
     matrix, truth = people()
-    told = truth_agreements(matrix, truth)["r3"]
+    told = rule_agreements(matrix, truth)["r3"]
     assert told.upper < 0.05 < told.correlation_within_length
     assert "r3" not in gates_of(matrix, truth=truth)
 
@@ -274,16 +274,15 @@ def test_agreement_figures_against_scipy_and_a_plain_loop() -> None:
     matrix, _ = people(n=80)
     rng = np.random.default_rng(5)
     truth = truth_of((rng.random(80) > 0.5).astype(float))
-    told = truth_agreements(matrix, truth)
-    bands = length_bands(matrix.answer_words)
-    assert np.bincount(bands).tolist() == pytest.approx([16] * 5, abs=1)
+    told = rule_agreements(matrix, truth)
+    words = matrix.answer_words.astype(int)
     for name in matrix.rules:
         column = matrix.column(name)
         good, bad = np.flatnonzero(truth.values == 1), np.flatnonzero(truth.values == 0)
         won = {(i, j): 1.0 if column[i] > column[j] else 0.5 if column[i] == column[j] else 0.0 for i in good for j in bad}
-        within = [value for (i, j), value in won.items() if bands[i] == bands[j]]
+        within = [value for (i, j), value in won.items() if 10 * max(words[i], words[j]) <= 11 * min(words[i], words[j])]
         assert told[name].auroc == pytest.approx(np.mean(list(won.values())))
-        assert told[name].auroc_within_length == pytest.approx(np.mean(within))
+        assert told[name].auroc_at_equal_length == pytest.approx(np.mean(within))
         assert told[name].correlation == pytest.approx(spearmanr(column, truth.values).statistic)
         assert told[name].lower <= told[name].correlation <= told[name].upper
 
@@ -291,14 +290,14 @@ def test_agreement_figures_against_scipy_and_a_plain_loop() -> None:
 def test_agreement_needs_rows_of_different_truth() -> None:
     matrix, truth = people(n=50)
     nowhere = RowTruth(np.array([900, 901]), np.array([0.0, 1.0]), np.array([0.0, 1.0]), np.array([0.0, 1.0]), "elsewhere")
-    assert truth_agreements(matrix, nowhere) == {}
-    assert truth_agreements(matrix, truth_of(np.full(50, 0.5))) == {}
-    assert len(truth_agreements(matrix, truth)) == 4
+    assert rule_agreements(matrix, nowhere) == {}
+    assert rule_agreements(matrix, truth_of(np.full(50, 0.5))) == {}
+    assert len(rule_agreements(matrix, truth)) == 4
 
 
 def test_pairs_of_many_rows_are_sampled_by_seed() -> None:
     matrix, truth = people(n=2000)
-    first, again, other = (truth_agreements(matrix, truth, seed=seed)["r0"].auroc for seed in (1, 1, 2))
+    first, again, other = (rule_agreements(matrix, truth, seed=seed)["r0"].auroc for seed in (1, 1, 2))
     assert first == again
     assert first == pytest.approx(other, abs=0.03)
 

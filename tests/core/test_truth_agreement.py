@@ -16,6 +16,7 @@ from sde_core.errors import UsageError
 from sde_core.rules.truth import JudgedPairs, RowTruth
 from sde_core.rules.truth.agreement import LENGTH, agreement_with
 from sde_core.rules.truth.judged_texts import texts_beside
+from sde_core.rules.truth.pair_sets import length_bands
 from tests.conftest import SHARED
 
 
@@ -103,6 +104,12 @@ def test_equal_length_is_a_share_of_the_shorter_answer() -> None:
     found = report({"s": [1, 0, 1, 0]}, truth_of([1, 0, 1, 0]), words=[100, 110, 1000, 1101], tolerance=0.1)
     assert found.equal_length_pairs == 1
     assert report({"s": [1, 0, 1, 0]}, truth_of([1, 0, 1, 0]), words=[100, 110, 1000, 1100], tolerance=0.1).equal_length_pairs == 2
+
+
+def test_bands_are_quarters_and_rows_of_one_length_share_one() -> None:
+    assert np.bincount(length_bands(np.arange(80.0))).tolist() == [21, 20, 20, 19]
+    assert set(length_bands(np.full(9, 7.0)).tolist()) == {0}
+    assert len(length_bands(np.empty(0))) == 0
 
 
 def test_judged_pairs_ties_and_rows_without_a_score() -> None:

@@ -154,7 +154,7 @@ def agreement_with(
     if not len(sets[0].better):
         raise UsageError("No two rows with a score are told apart by the truth.", "Compare more rows.")
     two_class = pairs is None and truth is not None and truth.two_class
-    exact = _aurocs(table, values) if two_class and values is not None else None
+    exact = aurocs(table, values) if two_class and values is not None else None
     shares = [_shares(table, sets[0], exact), *(_shares(table, one) for one in sets[1:])]
     spearman, mse = _against_values(table, values, row_weights)
     agreements = tuple(
@@ -224,8 +224,16 @@ def _found(rows: NDArray[Any], order: NDArray[np.int64], wanted: NDArray[np.int6
     return np.where(rows[at] == wanted, at, -1)
 
 
-def _aurocs(table: NDArray[np.float32], values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """float64[R]: the share over all pairs, not the sampled ones, from the ranks of the good rows (Mann and Whitney 1947)."""
+def aurocs(table: NDArray[np.float32], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How often each score puts the better of two rows first, over all pairs and not a sample, from ranks (Mann and Whitney 1947).
+
+    Args:
+        table: float32[n, R], scores.
+        values: float64[n], 1 for the good rows, 0 for the others, both occurring.
+
+    Returns:
+        float64[R] in [0, 1].
+    """
     good = values == 1.0
     count = int(good.sum())
     ranks = np.array([average_ranks(table[:, i])[good].sum() for i in range(table.shape[1])])

@@ -92,14 +92,26 @@ def pair_sets_of_judgements(
     return tuple(sets)
 
 
+def length_bands(words: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Which quarter of the answer lengths each row is in, the shortest first.
+
+    Args:
+        words: float64[n], words of each answer.
+
+    Returns:
+        int64[n] from 0; rows of one length are in one band, so that there may be fewer than four.
+    """
+    edges = np.unique(np.ceil(np.quantile(words, (0.25, 0.5, 0.75)))) if len(words) else np.empty(0)
+    return np.searchsorted(edges, words, side="left").astype(np.int64)
+
+
 def _kinds(words: NDArray[np.float64], tolerance: float) -> Iterator[tuple[str, NDArray[np.int64], NDArray[np.float64], float]]:
     """Name of each set, the rows that are in it, what must be alike, and by which share it may differ."""
     everywhere = np.arange(len(words))
     alike = np.ones(len(words))
     yield "all", everywhere, alike, 0.0
     yield "equal length", everywhere, np.maximum(words, 1.0), tolerance
-    edges = np.unique(np.ceil(np.quantile(words, (0.25, 0.5, 0.75)))) if len(words) else np.empty(0)
-    band = np.searchsorted(edges, words, side="left")
+    band = length_bands(words)
     for number in np.unique(band).tolist():
         rows = np.flatnonzero(band == number)
         yield f"{words[rows].min():,.0f}-{words[rows].max():,.0f} words", rows, alike, 0.0
