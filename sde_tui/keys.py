@@ -188,6 +188,7 @@ KEYS: tuple[Key, ...] = (
     Key("select", "t", "budget", "Tokens…", "Type how many tokens the proposal may have in all; nothing for no such budget."),
     Key("select", "o", "quotas", "Quotas…", "Keep the shares of classes, sources or clusters as they are in all rows, or make them equal."),
     Key("select", "m", "method", "Method…", "Choose how to choose: the DPP (default), at random, by class, the best, k-center and others."),
+    Key("select", "e", "encoder", "Encoder…", "Name what embeds: static, or a sentence-transformers model, by a job; again stops it."),
     Key("select", "s", "sample", "Sample", "Draw again with the next seed, where the method draws."),
     Key("select", "v", "list", "List", "The proposal, what moved when it was last solved and why, your wishes, or the rows that you asked about."),
     Key("select", "p", "map", "Map", "The map of the embedding space in place of the list, and back."),

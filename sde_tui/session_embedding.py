@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from sde_core.errors import MissingExtraError, SdeError
+from sde_core.visible import visible
+from sde_core.wording import duration
+from sde_tui.session_selection_wishes import STATIC
 
 if TYPE_CHECKING:
     from sde_core.dataset import Dataset
@@ -11,11 +17,13 @@ if TYPE_CHECKING:
     from sde_tui.session import Session
     from sde_tui.session_jobs import JobLine
 
-STATIC = "static"
+LANE = "embedding-job"
 
 
 class EmbeddingPart:
-    """Chooses an encoder and sees to its vectors being in the cache; `embed_rows` finds them there.
+    """Sees to the vectors of an encoder being in the cache, where `embed_rows` finds them.
+
+    `signals.jobs` says "embedded" when they are there, and when it is known that they will not be.
 
     Attributes:
         encoder: "static", which needs no job, or a sentence-transformers model by name or folder.
@@ -26,36 +34,71 @@ class EmbeddingPart:
         self.encoder = STATIC
         self._job: Job | None = None
         self._ended = ""
+        self._refusal = ""
         session.signals.jobs.subscribe(session.app, self._jobs_moved)
 
-    def choose(self, encoder: str) -> None:
+    @staticmethod
+    def named(text: str) -> str:
+        """The encoder that a person names: folders by their absolute path, since a job works elsewhere."""
+        from sde_core.features.embedding_job import absolute_encoder
+
+        name = text.strip() or STATIC
+        return name if name == STATIC else absolute_encoder(name)
+
+    def follow(self, encoder: str) -> None:
         """Embeds by another encoder: at once where that is "static", else by a job that is started, or followed where it runs already."""
-        self.encoder, self._job, self._ended = encoder.strip() or STATIC, None, ""
-        if self.encoder == STATIC:
+        if encoder == self.encoder:
+            return
+        self.forget()
+        self.encoder = encoder
+        if encoder == STATIC:
             self._session.signals.jobs.publish("embedded")
             return
-        dataset, project, name = self._session.dataset, self._session.project, self.encoder
-        self._session.lanes.thread("embedding-job", "starting the embedding", lambda *_: _started(dataset, name, project), self._follow)
+        dataset, project = self._session.dataset, self._session.project
+        self._session.lanes.thread(LANE, "starting the embedding", lambda *_: _started(dataset, encoder, project), self._follow)
+
+    def forget(self) -> None:
+        """The texts are other ones: whatever was embedded, is to be embedded again. A job goes on."""
+        self._session.lanes.stop(LANE)
+        self.encoder, self._job, self._ended, self._refusal = STATIC, None, "", ""
+
+    # ---- how it stands
 
     @property
     def ready(self) -> bool:
         """Whether all vectors of the encoder are in the cache, as far as this session knows."""
         return self.encoder == STATIC or self._ended == "done"
 
+    @property
+    def active(self) -> bool:
+        """Whether a job embeds now, or is about to."""
+        return self.encoder != STATIC and not self._ended
+
     def why_not_ready(self) -> str:
-        """What is still to be waited for, or what went wrong; "" where nothing is."""
-        if self.ready:
+        """What went wrong, in words; "" where nothing did."""
+        if self.ready or self.active:
             return ""
-        if self._job is None:
-            return "Starting the embedding."
+        if self._refusal or self._job is None:
+            return self._refusal
         status = self._job.status()
-        return f"{status.message} {status.hint}".strip()
+        return visible(f"{status.message} {status.hint}".strip() if status.state != "stopped" else "The embedding was stopped.", 600)
 
     @property
-    def line(self) -> JobLine | None:
-        """The job as the job list shows it, with its progress; None where there is none."""
+    def words(self) -> str:
+        """How far it is: "Embedding by all-MiniLM-L6-v2: 812 of 3,000 texts, 4 min left"; "" where no job is at work."""
+        if not self.active:
+            return ""
+        line, name = self._line, visible(Path(self.encoder).name, 30)
+        counted = f": {line.done:,} of {line.total:,} texts" if line is not None and line.total else ""
+        left = f", {duration(line.eta_s, units=1)} left" if line is not None and line.eta_s is not None else ""
+        return f"Embedding by {name}{counted}{left}"
+
+    @property
+    def _line(self) -> JobLine | None:
         wanted = self._job.id if self._job is not None else ""
         return next((line for line in self._session.jobs.lines if line.id == wanted), None)
+
+    # ---- the job
 
     def stop(self) -> None:
         """Stops the job; what it has embedded stays."""
@@ -63,15 +106,12 @@ class EmbeddingPart:
             self._session.attempt(self._job.stop)
             self._session.jobs.watch()
 
-    def resume(self) -> None:
-        """Goes on with a job that was stopped or died."""
-        if self._job is not None:
-            self._ended = ""
-            self._session.attempt(self._job.resume)
-            self._session.jobs.watch()
-
-    def _follow(self, job: Job) -> None:
-        self._job = job
+    def _follow(self, found: Job | SdeError) -> None:
+        if isinstance(found, SdeError):
+            self._refusal, self._ended = f"{found.message} {found.hint}".strip(), "failed"
+            self._session.signals.jobs.publish("embedded")
+            return
+        self._job = found
         self._session.jobs.watch()
         self._jobs_moved("moved")
 
@@ -84,9 +124,17 @@ class EmbeddingPart:
             self._session.signals.jobs.publish("embedded")
 
 
-def _started(dataset: Dataset, encoder: str, project: Project) -> Job:
-    from sde_core.features.embedding_job import launch_embedding, running_embedding
+def _started(dataset: Dataset, encoder: str, project: Project) -> Job | SdeError:
+    """In a thread: the job that embeds these texts or has embedded them, or why there is none."""
+    from importlib.util import find_spec
 
-    made = project.created()
-    running = running_embedding(made.jobs_dir, encoder)
-    return running or launch_embedding(dataset.name, dataset.texts(), encoder, jobs_dir=made.jobs_dir, cache_dir=made.cache_dir)
+    from sde_core.features.embedding_job import finished_embedding, launch_embedding, running_embedding
+
+    try:
+        if find_spec("sentence_transformers") is None:
+            raise MissingExtraError(f"The encoder {visible(encoder, 100)} needs sentence-transformers.", "pip install 'sde[ml]', or name static.")
+        made, texts = project.created(), dataset.texts()
+        known = running_embedding(made.jobs_dir, encoder) or finished_embedding(made.jobs_dir, texts, encoder)
+        return known or launch_embedding(dataset.name, texts, encoder, jobs_dir=made.jobs_dir, cache_dir=made.cache_dir)
+    except SdeError as error:
+        return error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,7 +12,7 @@ from sde_tui.session_selection_card import CardPart
 from sde_tui.session_selection_command import select_command
 from sde_tui.session_selection_map import MapPart
 from sde_tui.session_selection_request import default_size, request_of
-from sde_tui.session_selection_wishes import SelectionWishes, WishHistory
+from sde_tui.session_selection_wishes import STATIC, SelectionWishes, WishHistory
 
 if TYPE_CHECKING:
     from sde_core.dataset import Dataset
@@ -57,6 +58,7 @@ class SelectionPart:
         clusters: What the rows are about; None while it is found out.
         moves: What came in and what left when it was last solved.
         note: What had to be changed about the size that was asked for.
+        encoder: What embedded the rows of the proposal; another one that is wished for may still be at work.
         card: Where the row under the cursor stands.
         map: Where all rows lie.
     """
@@ -70,6 +72,7 @@ class SelectionPart:
         self.moves: tuple[Move, ...] = ()
         self.note = ""
         self.features: RowFeatures | None = None
+        self.encoder = self._solved_by = STATIC
         self._embedded: Dataset | None = None
         self._asked: tuple[Any, ...] | None = None
         self._params: SelectionParams | None = None
@@ -81,6 +84,7 @@ class SelectionPart:
         session.signals.dataset.subscribe(session.app, self._dataset_changed)
         session.signals.decisions.subscribe(session.app, lambda _how: self.follow())
         session.signals.rules.subscribe(session.app, lambda _how: self.follow())
+        session.signals.jobs.subscribe(session.app, self._jobs_changed)
 
     @property
     def wishes(self) -> SelectionWishes:
@@ -101,7 +105,8 @@ class SelectionPart:
             task = self._session.lanes.running(purpose)
             if task is not None:
                 return task.shown()
-        return "choosing rules" if self._session.rules.choosing else ""
+        waits = self._session.embedding.words if self.features is None and self.wishes.encoder != STATIC else ""
+        return "choosing rules" if self._session.rules.choosing else waits
 
     def why_not_run(self) -> str:
         """Why nothing can be proposed now, "" where it can."""
@@ -118,22 +123,26 @@ class SelectionPart:
         """Embeds and scores what is not embedded and scored yet, then solves."""
         if self.why_not_run():
             return
-        rules, dataset = self._session.rules, self._session.dataset
+        self._load()
+        rules, dataset, encoder, embedding = self._session.rules, self._session.dataset, self.wishes.encoder, self._session.embedding
+        embedding.follow(encoder)
         if ((rules.matrix is None and not rules.refusal) or rules.stale) and not rules.running:
             rules.run()
-        if self._embedded is not dataset and self._session.lanes.running("selection-rows") is None:
+        old = self._embedded is not dataset or self.encoder != encoder
+        if old and embedding.ready and self._session.lanes.running("selection-rows") is None:
             cache_dir = self._session.project.cache_dir
             self._session.lanes.thread(
-                "selection-rows", "embedding rows", lambda cancel, progress: work.embedded(dataset, cache_dir, cancel, progress),
-                lambda found: self._rows_embedded(dataset, *found), ended=self._publish,
+                "selection-rows", "embedding rows", lambda cancel, progress: work.embedded(dataset, encoder, cache_dir, cancel, progress),
+                lambda found: self._rows_embedded(dataset, encoder, *found), ended=self._publish,
             )  # fmt: skip
         self.follow()
         self._publish()
 
-    def _rows_embedded(self, dataset: Dataset, features: RowFeatures, tokens: TokenCounts) -> None:
-        self.features, self._embedded, self.clusters, self._tokens = features, dataset, None, tokens
+    def _rows_embedded(self, dataset: Dataset, encoder: str, features: RowFeatures, tokens: TokenCounts) -> None:
+        self._session.lanes.stop("selection")
+        self.features, self._embedded, self.encoder, self.clusters, self._tokens = features, dataset, encoder, None, tokens
         self.map.forget()
-        if dataset is not self._session.dataset:
+        if dataset is not self._session.dataset or encoder != self.wishes.encoder:
             self.run()
         else:
             self._session.lanes.thread(
@@ -160,9 +169,24 @@ class SelectionPart:
             self.moves, self._ranks = (), {}
             self.map.forget()
             self.card.forget()
+            self._session.embedding.forget()
             self._publish()
         elif how == "edits" and self._embedded is not None:
             self.run()
+
+    def _jobs_changed(self, how: str) -> None:
+        """Takes the vectors once a job has embedded; where it could not, those in use are wished for again."""
+        if how != "embedded" or self._session.embedding.encoder != self.wishes.encoder:
+            return
+        if self._session.embedding.ready:
+            self.run()
+            return
+        said, wanted = self._session.embedding.why_not_ready(), replace(self.wishes, encoder=self.encoder)
+        if self.history.place and self.history.steps[self.history.place - 1].wishes == wanted:
+            self.undo()
+        else:
+            self.take(wanted, f"encoder {self.encoder}")
+        self._session.flash(said, "bad")
 
     # ---- wishes
 
@@ -200,6 +224,8 @@ class SelectionPart:
 
     def _wished(self) -> None:
         self._save()
+        if self.wishes.encoder != self._session.embedding.encoder:
+            self.run()
         self.follow()
         self._publish()
 
@@ -214,7 +240,8 @@ class SelectionPart:
         except (ValueError, OSError):
             self._session.flash("The wishes kept from last time cannot be read; they are set aside, and the proposal begins anew.", "warn")
             if not self._session.decisions.read_only:
-                path.replace(path.with_name(f"{path.name}.unreadable"))
+                with suppress(OSError):
+                    path.replace(path.with_name(f"{path.name}.unreadable"))
             return
         if lost:
             rows = "One row that was" if lost == 1 else f"{lost:,} rows that were"
@@ -240,7 +267,8 @@ class SelectionPart:
             return
         chosen_rules = rules.choice.chosen if rules.choice is not None else ()
         known = rules.quality()
-        asked = (self.wishes, len(self._session.decisions.log), chosen_rules, self._embedded, None if known is None else known[1])
+        wishes, values = replace(self.wishes, encoder=self.encoder), None if known is None else known[1]
+        asked = (wishes, len(self._session.decisions.log), chosen_rules, self._embedded, values)
         if self._asked is not None and asked[:3] == self._asked[:3] and asked[3] is self._asked[3] and asked[4] is self._asked[4]:
             return
         self._asked = asked
@@ -250,7 +278,7 @@ class SelectionPart:
             self.solution, self.coverage = None, None
             self._publish()
             return
-        complete = replace(features, quality=None if known is None else known[1])
+        complete = replace(features, quality=values)
         before, dataset, project = self.solution, self._session.dataset, self._session.project
         self._session.lanes.stop("selection-coverage")
         self._session.lanes.thread(
@@ -263,20 +291,23 @@ class SelectionPart:
             self._refused(found)
             return
         solution, reasons, self.features = found
+        told = "the rows were embedded by another encoder" if self.encoder != self._solved_by else ""
         if self._ranks and self.solution is not None:
-            self.moves = tuple(Move(move.row, move.way, move.rank, self._asked_for(move.row) or reasons[move.row]) for move in solution.moves)
+            self.moves = tuple(Move(move.row, move.way, move.rank, self._asked_for(move.row) or told or reasons[move.row]) for move in solution.moves)
         self._ranks = {row: rank for rank, row in enumerate(solution.selection.rows, start=1)}
-        earlier = self.coverage
-        self.solution, self.coverage = solution, None
+        earlier = self.coverage if not told else None
+        self.solution, self.coverage, self._solved_by = solution, None, self.encoder
         self.card.forget()
         self._cover(earlier)
         self.map.follow()
         self._publish()
 
     def _refused(self, error: SdeError) -> None:
-        """A wish that cannot be met is said and taken back, where it was the last one."""
+        """A wish that cannot be met is said and taken back; one of an earlier day stays and is shown with the way out."""
         self._session.failed(error)
-        if self.solution is not None and self.history.undo():
+        if self.solution is None:
+            self.note = " ".join([error.message, error.hint, "u takes the last wish back." if self.history.place else ""]).strip()
+        elif self.history.undo():
             self._save()
             self.follow()
         self._publish()

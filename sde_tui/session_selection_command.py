@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from sde_tui.session_selection_wishes import DEFAULT_METHOD, SelectionWishes
+from sde_tui.session_selection_wishes import DEFAULT_METHOD, STATIC, SelectionWishes
 
 if TYPE_CHECKING:
     from sde_tui.session import Session
@@ -14,18 +15,22 @@ if TYPE_CHECKING:
 
 def select_command(session: Session, part: SelectionPart) -> str:
     """`sde select` with everything that is wished for."""
-    wishes, accepted = part.wishes, session.decisions.counts[0]
-    size = part.params.k if part.params is not None else part.k
+    wishes, params, accepted = part.wishes, part.params, session.decisions.counts[0]
+    size = params.k if params is not None else part.k
+    # Rows that were rejected since they were locked, or that this layout cannot read, are not asked for.
+    locked = wishes.locked if params is None else wishes.locked.intersection(params.locked)
+    liked, disliked = (wishes.liked, wishes.disliked) if params is None else (params.liked, params.disliked)
     words = [f"sde select {session.command_data} -k {size}"]
     words += [f"--method {wishes.method}"] if wishes.method != DEFAULT_METHOD else []
     words += [f"--balance {wishes.balance:g} --seed {wishes.seed}"]
     words += _steering(wishes)
+    words += [f"--encoder {shlex.quote(part.encoder)}"] if part.encoder != STATIC else []
     words += session.rules.select_options()
     words += ["--lock-accepted"] if accepted else []
-    words += [f"--lock {row_words(wishes.locked)}"] if wishes.locked else []
+    words += [f"--lock {row_words(locked)}"] if locked else []
     words += [f"--ban {row_words(wishes.banned)}"] if wishes.banned else []
-    words += [f"--like {_repeated(wishes.liked)}"] if wishes.liked else []
-    words += [f"--dislike {_repeated(wishes.disliked)}"] if wishes.disliked else []
+    words += [f"--like {_repeated(liked)}"] if liked else []
+    words += [f"--dislike {_repeated(disliked)}"] if disliked else []
     return " ".join([*words, "-o subset.jsonl"])
 
 

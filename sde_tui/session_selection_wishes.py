@@ -14,9 +14,13 @@ if TYPE_CHECKING:
 
 DEFAULT_METHOD = "dpp"
 DEFAULT_TAU = 0.1
+STATIC = "static"
+"""The encoder that comes with sde and needs no job."""
 KEPT_STEPS, KEPT_ROWS = 100, 200_000
 """Wishes that can be taken back, and the rows that all of them name together: older ones are forgotten."""
 FORMAT = 1
+MOST_LEANING = 10_000
+"""A row that was liked more often than this was not liked by hand."""
 
 _ROW_FIELDS = ("locked", "banned")
 
@@ -37,6 +41,7 @@ class SelectionWishes:
         tokens: Most tokens of all rows together; None for no such budget.
         quota_by: What the shares of groups are kept by; "" for no quotas.
         quota_split: "proportional" or "equal".
+        encoder: "static", or a sentence-transformers model by name or absolute folder.
     """
 
     k: int | None = None
@@ -50,6 +55,7 @@ class SelectionWishes:
     tokens: int | None = None
     quota_by: str = ""
     quota_split: str = "proportional"
+    encoder: str = STATIC
 
     @property
     def liked(self) -> tuple[int, ...]:
@@ -181,7 +187,7 @@ class WishHistory:
             steps = [Step(str(step["words"]), _from_json(step["wishes"], row_of), float(step["at"])) for step in held["steps"]]
             place, self.moved_at = int(held["place"]), float(held["moved_at"])
             named = set(_keys_in(held["steps"][place]["wishes"]))
-        except (KeyError, TypeError, IndexError, AttributeError) as error:
+        except (KeyError, TypeError, IndexError, AttributeError, OverflowError) as error:
             raise ValueError("not the wishes of a proposal") from error
         if not 0 <= place < len(steps):
             raise ValueError("no step is in force")
@@ -199,7 +205,27 @@ def _from_json(held: Mapping[str, Any], row_of: Mapping[str, int]) -> SelectionW
     plain = {name: held[name] for name in SelectionWishes.__dataclass_fields__ if name in held and name not in (*_ROW_FIELDS, "leanings")}
     rows = {name: frozenset(row_of[key] for key in held.get(name, ()) if key in row_of) for name in _ROW_FIELDS}
     leanings = sorted((row_of[key], int(weight)) for key, weight in held.get("leanings", ()) if key in row_of)
-    return SelectionWishes(**plain, **rows, leanings=tuple(leanings))
+    wishes = SelectionWishes(**plain, **rows, leanings=tuple(leanings))
+    _require_sound(wishes)
+    return wishes
+
+
+def _require_sound(wishes: SelectionWishes) -> None:
+    """Raises:
+    ValueError: When no screen could have made such wishes.
+    """
+    from sde_core.select import SELECTORS
+    from sde_core.select.protocol import EQUAL, PROPORTIONAL, QUOTA_KINDS
+
+    sizes = [size for size in (wishes.k, wishes.tokens) if size is not None]
+    whole = all(type(number) is int for number in (*sizes, wishes.seed))
+    real = all(type(number) in (int, float) for number in (wishes.balance, wishes.tau))
+    named = wishes.method in {selector.name for selector in SELECTORS} and wishes.quota_by in ("", *QUOTA_KINDS)
+    if not (whole and real and named and wishes.quota_split in (PROPORTIONAL, EQUAL)):
+        raise ValueError("a wish is of no known kind")
+    bounded = all(size >= 1 for size in sizes) and 0 <= wishes.balance <= 1 and wishes.tau > 0
+    if not bounded or any(abs(weight) > MOST_LEANING for _, weight in wishes.leanings) or wishes.locked & wishes.banned:
+        raise ValueError("a wish is out of bounds")
 
 
 def _keys_in(held: Mapping[str, Any]) -> list[str]:

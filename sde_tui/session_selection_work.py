@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from sde_core.select.resolve import Solution
 
 
-def embedded(dataset: Dataset, cache_dir: Any, cancel: Any, progress: Any) -> tuple[RowFeatures, TokenCounts]:
+def embedded(dataset: Dataset, encoder: str, cache_dir: Any, cancel: Any, progress: Any) -> tuple[RowFeatures, TokenCounts]:
     """Embeddings, classes and lengths of all readable rows, without quality, and how many tokens they may have."""
     from sde_core.evaluate.token_counts import estimated_tokens
     from sde_core.features.embedding import embed_rows
     from sde_core.proposal import row_features
 
-    matrix = embed_rows(dataset, cache_dir=cache_dir, cancel=cancel, progress=progress)
+    matrix = embed_rows(dataset, encoder, cache_dir=cache_dir, cancel=cancel, progress=progress)
     return row_features(dataset, matrix.vectors, None), estimated_tokens(dataset, cancel=cancel)
 
 

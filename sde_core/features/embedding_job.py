@@ -16,6 +16,7 @@ from sde_core.wording import count_of
 
 KIND = "embed"
 TEXTS_FILE = "texts.parquet"
+_READ = ("row", "prompt", "answer")
 
 
 def launch_embedding(name: str, texts: pl.DataFrame, encoder: str, *, jobs_dir: Path, cache_dir: Path, part: Part = "row") -> Job:
@@ -37,7 +38,7 @@ def launch_embedding(name: str, texts: pl.DataFrame, encoder: str, *, jobs_dir: 
         raise UsageError(f"There is no part {part!r} of a row to embed.", f"Use one of {', '.join(PARTS)}.")
     folder = new_job_folder(jobs_dir, KIND)
     try:
-        texts.select("row", "prompt", "answer").write_parquet(folder / TEXTS_FILE)
+        texts.select(_READ).write_parquet(folder / TEXTS_FILE)
     except OSError as error:
         raise unwritable(folder, error) from error
     spec = {"encoder": absolute_encoder(encoder), "part": part, "cache": str(cache_dir.absolute())}
@@ -50,6 +51,26 @@ def running_embedding(jobs_dir: Path, encoder: str, part: Part = "row") -> Job |
     asked = (absolute_encoder(encoder), part)
     jobs = (job for job in list_jobs(jobs_dir) if job.kind == KIND and (job.spec.get("encoder"), job.spec.get("part")) == asked)
     return next((job for job in jobs if job.status().active), None)
+
+
+def finished_embedding(jobs_dir: Path, texts: pl.DataFrame, encoder: str, part: Part = "row") -> Job | None:
+    """The latest job that has embedded just these texts by this encoder; None where there is none.
+
+    Raises:
+        JobError: When a job folder cannot be read.
+    """
+    asked, wanted = (absolute_encoder(encoder), part), texts.select(_READ)
+    for job in list_jobs(jobs_dir):
+        if job.kind == KIND and (job.spec.get("encoder"), job.spec.get("part")) == asked and job.status().state == "done":
+            return job if _embedded_texts(job.folder).equals(wanted) else None
+    return None
+
+
+def _embedded_texts(folder: Path) -> pl.DataFrame:
+    try:
+        return pl.read_parquet(folder / TEXTS_FILE)
+    except (OSError, pl.exceptions.PolarsError):
+        return pl.DataFrame()
 
 
 def absolute_encoder(encoder: str) -> str:

@@ -181,10 +181,11 @@ class SelectScreen(RowVerbs, WholeVerbs, SdeScreen):
             return [[(f" {line}", "dim")] for line in wrapped(_NOTHING[self._list_shown], (self.table.size.width or 80) - 2)]
         why_not = part.why_not_run()
         now = why_not or part.stage or part.note or "Not started: r embeds and scores all rows, then proposes a subset."
+        width, ink = (self.table.size.width or 80) - 2, "warn" if why_not or part.note else "accent"
         return [
-            [(f" {now[:1].upper()}{now[1:]}", "warn" if why_not or part.note else "accent")],
+            *([(f" {line}", ink)] for line in wrapped(f"{now[:1].upper()}{now[1:]}", width)),
             [("", "text")],
-            *([(f" {line}", "dim")] for line in wrapped(WHAT_IT_IS, (self.table.size.width or 80) - 2)),
+            *([(f" {line}", "dim")] for line in wrapped(WHAT_IT_IS, width)),
         ]
 
     def _show_map(self) -> None:
@@ -256,6 +257,8 @@ class SelectScreen(RowVerbs, WholeVerbs, SdeScreen):
             return [(part.why_not_run() or part.stage or "r proposes a subset", "dim")]
         if part.stage:
             return [(f"{part.stage}…", "accent")]
+        if self.session.embedding.active:
+            return [(self.session.embedding.words, "accent"), ("   e", "accent"), (" stops it", "dim")]
         if self._list_shown == "wishes" and self.table.row is not None and self.focused is self.table:
             hints = [("l b", "lift a lock or a ban"), ("> <", "change a leaning"), ("u", "undo"), ("v", f"list: {LISTS[self._list_shown]}")]
         elif self.focused is self.map:

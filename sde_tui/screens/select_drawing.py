@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sde_core.visible import visible
+from sde_tui.session_selection_wishes import STATIC
 from sde_tui.widgets.density_map import LEGEND
 from sde_tui.widgets.lines import Item
 from sde_tui.widgets.pick_table import PickCells
@@ -23,14 +26,16 @@ def summary_line(part: SelectionPart) -> tuple[Line, Line]:
     wishes, selection = part.wishes, part.selection
     size = f"{len(selection.picks):,} of {selection.candidates:,} rows" if selection is not None else f"{part.k:,} rows"
     left: list[Span] = [(f" {size}", "strong"), (f": {part.note}" if part.note else "", "warn"), (f"  {wishes.method}  ", "text")]
+    encoder = "" if part.encoder == STATIC else visible(Path(part.encoder).name, 24)
     if wishes.method == "dpp":
-        crowded = part.note or wishes.quota_by or wishes.tokens is not None
+        crowded = encoder or part.note or wishes.quota_by or wishes.tokens is not None
         ends = ("", "") if crowded else ("diversity ", " quality ")
         left += [(ends[0], "dim"), (slider(wishes.balance), "accent"), (ends[1], "dim"), (f" {wishes.balance:.2f}", "text")]
     if wishes.method in TEMPERED:
         left += [(f"τ {wishes.tau:g}", "accent"), ("  ← more by chance, → more by quality", "dim")]
     left += [(f"  ≤ {wishes.tokens:,} tokens", "accent")] if wishes.tokens is not None else []
     left += [(f"  {wishes.quota_split} by {wishes.quota_by}", "accent")] if wishes.quota_by else []
+    left += [(f"  by {encoder}", "accent")] if encoder else []
     return left, _moved_spans(part.moves)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sde_core.errors import UsageError
 from sde_core.wording import count_of
 
 if TYPE_CHECKING:
@@ -186,7 +185,9 @@ class WholeVerbs(_Base):
         self.prompt("How many tokens may the proposal have in all?", self._ask_budget, value="" if held is None else str(held), details=details)
 
     def _ask_budget(self, text: str) -> None:
-        tokens = self.session.attempt(_tokens, text)
+        from sde_core.select.protocol import tokens_wanted
+
+        tokens = self.session.attempt(tokens_wanted, text) if text.strip() else None
         if text.strip() and tokens is None:
             return
         self.part.wish(f"at most {tokens:,} tokens" if tokens else "no token budget", tokens=tokens)
@@ -246,6 +247,24 @@ class WholeVerbs(_Base):
         method = self.part.wishes.method
         return "" if method in DRAWN else f"{method} draws nothing at random; m chooses another method."
 
+    # ---- what embeds
+
+    def action_encoder(self) -> None:
+        embedding = self.session.embedding
+        if embedding.active:
+            self.ask(f"Stop the {embedding.words[:1].lower()}{embedding.words[1:]}?", embedding.stop, details=["What is embedded stays."])
+            return
+        details = [
+            "static, or a sentence-transformers model: a folder, or a name such as all-MiniLM-L6-v2.",
+            "A model embeds as a job that goes on when you leave; the proposal follows when it is done.",
+        ]
+        self.prompt("What embeds the rows?", self._ask_encoder, value=self.part.wishes.encoder, details=details)
+
+    def _ask_encoder(self, text: str) -> None:
+        encoder = self.session.embedding.named(text)
+        if not self.part.wish(f"encoder {encoder}", encoder=encoder):
+            self.flash("The rows are embedded by that already.")
+
     # ---- taken back
 
     def why_not_undo(self) -> str:
@@ -277,19 +296,3 @@ class WholeVerbs(_Base):
 
 def _rows(rows: list[int]) -> str:
     return f"row {rows[0]:,}" if len(rows) == 1 else f"{len(rows):,} rows"
-
-
-def _tokens(text: str) -> int | None:
-    """ "50,000" or "50k"; None for nothing.
-
-    Raises:
-        UsageError: When it is neither.
-    """
-    plain = text.strip().lower().replace(",", "").replace("_", "")
-    if not plain:
-        return None
-    thousand = plain.endswith("k")
-    number = plain[:-1] if thousand else plain
-    if not number.isdecimal() or int(number) < 1:
-        raise UsageError("That is no number of tokens.", "Write it as 50000 or 50k.")
-    return int(number) * (1000 if thousand else 1)

@@ -15,7 +15,7 @@ from sde_core.errors import UsageError
 from sde_core.features import embedding
 from sde_core.features.embedding import embed_rows
 from sde_core.features.embedding_cache import VectorCache, text_keys
-from sde_core.features.embedding_job import launch_embedding, running_embedding
+from sde_core.features.embedding_job import finished_embedding, launch_embedding, running_embedding
 from sde_core.project import Project
 
 
@@ -35,6 +35,9 @@ def test_the_job_fills_the_cache_that_everybody_reads(data, monkeypatch):
     monkeypatch.setattr(embedding, "_encoded_batches", lambda *_: pytest.fail("embedded again"))
     np.testing.assert_array_equal(embed_rows(dataset, cache_dir=project.cache_dir).vectors, expected.vectors)
     assert running_embedding(project.jobs_dir, "static") is None
+    assert finished_embedding(project.jobs_dir, dataset.texts(), "static").id == job.id
+    assert finished_embedding(project.jobs_dir, dataset.texts()[1:], "static") is None
+    assert finished_embedding(project.jobs_dir, dataset.texts(), "static", "prompt") is None
 
 
 def test_an_encoder_that_is_not_there_fails_the_job_in_words(data, tmp_path):

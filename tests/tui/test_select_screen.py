@@ -328,13 +328,13 @@ async def test_a_big_file_waits_for_the_key(open_app, essays, monkeypatch):
 async def test_stopped_work_starts_again_by_key(open_app, essays, monkeypatch):
     compute, blocked = session_selection_work.embedded, []
 
-    def waits(dataset, cache_dir, cancel, progress):
+    def waits(dataset, encoder, cache_dir, cancel, progress):
         if not blocked:
             blocked.append(True)
             progress(10, 80)
             cancel.wait(60)
             raise_if_cancelled(cancel)
-        return compute(dataset, cache_dir, cancel, progress)
+        return compute(dataset, encoder, cache_dir, cancel, progress)
 
     monkeypatch.setattr(session_selection_work, "embedded", waits)
     async with open_app(essays) as sde:
