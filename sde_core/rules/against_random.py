@@ -96,11 +96,6 @@ class RandomComparison:
     win: WinRate
     truth: TruthComparison | None = None
 
-    @property
-    def win_rate(self) -> float:
-        """Share of the drawn sets that overlap more than the choice."""
-        return self.win.rate
-
     def to_json(self) -> dict[str, Any]:
         """Plain values, null for NaN."""
         told = asdict(self)

@@ -6,7 +6,7 @@ import functools
 import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from sde_core.errors import UsageError
 from sde_core.rules.book import FORMULA_NAMES, RuleBook
@@ -16,7 +16,6 @@ from sde_core.rules.rule import Subject
 from sde_core.visible import visible
 
 EqualNames = Literal["keep", "replace", "rename"]
-EQUAL_NAMES: tuple[str, ...] = get_args(EqualNames)
 """What an import does with a rule whose name is taken: keep the book's rule, replace it, or give the new one another name."""
 
 BookEdit = Callable[[RuleBook], RuleBook]

@@ -20,7 +20,6 @@ LARGEST_BYTES = 4 << 20
 _DEEPEST = 24
 _MOST_EVENTS = 200_000
 _TOO_LARGE = f"A file of rules is at most {LARGEST_BYTES >> 20} MB."
-_QUOTES = 'A text with ": " or " #" in it needs quotes.'
 _Loader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 

@@ -74,6 +74,7 @@ class ContinuedDpp:
         offsets = quality_offsets(pool.quality, params.balance, pool.plain_quality)
         begun = None if self.course is None else still_valid(self.course, pool, params, offsets)
         self.kept = 0 if begun is None else min(len(begun.positions), params.k)
+        after: Begun | None
         if begun is not None and self.kept == params.k:
             progress(params.k, params.k)
             positions = begun.positions[: params.k]

@@ -43,11 +43,6 @@ class Clustering:
     distances: npt.NDArray[np.float64]
     sizes: npt.NDArray[np.int64]
 
-    @property
-    def inertia(self) -> float:
-        """Sum of the squared distances."""
-        return float((self.distances**2).sum())
-
 
 def on_grid(vectors: npt.NDArray[np.floating]) -> tuple[Grid, float]:
     """The vectors as whole numbers, float32[n, d], and what one unit of length has become."""

@@ -100,7 +100,7 @@ def test_rules_that_share_their_error_lose_on_rho_and_on_mse() -> None:
     assert compared is not None
     assert compared.truth is not None
     assert sum(int(name[1:]) < 6 for name in choice.chosen) <= 1, "the six that share their error are not chosen together"
-    assert compared.win_rate > 0.9
+    assert compared.win.rate > 0.9
     assert compared.truth.win.rate > 0.6
     assert compared.truth.mse < compared.truth.median_mse
     assert compared.truth.rho_correlation > 0.5, "here the paper's claim is built in: what overlaps shares its errors"

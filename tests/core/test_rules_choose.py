@@ -233,7 +233,7 @@ def test_default_choice_overlaps_less_than_random_sets() -> None:
     assert choice.against_random is not None
     assert choice.against_random.subsets == 1000
     assert choice.rho < choice.against_random.median_rho
-    assert choice.against_random.win_rate > 0.95
+    assert choice.against_random.win.rate > 0.95
 
 
 def test_choice_reports_rho_and_gains_of_its_set() -> None:

@@ -8,11 +8,16 @@ from select_pools import unit_vectors
 
 from sde_core.errors import CancelledError
 from sde_core.select import kmeans
-from sde_core.select.kmeans import cluster_count, k_means, lloyd, on_grid, starting_centers
+from sde_core.select.kmeans import Clustering, cluster_count, k_means, lloyd, on_grid, starting_centers
 from sde_core.select.seeding import seeded_priority
 
 X = unit_vectors(600, 16, clusters=9, noise=0.7)
 PRIORITY = seeded_priority(np.arange(600), 0)
+
+
+def inertia(found: Clustering) -> float:
+    """Sum of the squared distances, as scikit-learn calls it."""
+    return float((found.distances**2).sum())
 
 
 def test_reaches_the_same_clusters_as_scikit_learn_from_the_same_start(monkeypatch):
@@ -29,7 +34,7 @@ def test_reaches_the_same_clusters_as_scikit_learn_from_the_same_start(monkeypat
 
 def test_is_as_good_as_one_start_of_scikit_learn():
     sklearn = pytest.importorskip("sklearn.cluster")
-    ours = np.mean([k_means(X, 12, PRIORITY, seed=seed).inertia for seed in range(6)])
+    ours = np.mean([inertia(k_means(X, 12, PRIORITY, seed=seed)) for seed in range(6)])
     theirs = np.mean([sklearn.KMeans(12, n_init=1, random_state=seed).fit(X).inertia_ for seed in range(6)])
     assert ours < 1.04 * theirs
 
@@ -62,7 +67,7 @@ def test_no_cluster_is_empty_and_copies_make_fewer_clusters():
     copies = np.repeat(unit_vectors(3, 5), 20, axis=0)
     found = k_means(copies, 10, seeded_priority(np.arange(60), 0))
     assert found.sizes.tolist() == [20, 20, 20]
-    assert found.inertia == pytest.approx(0, abs=1e-2)
+    assert inertia(found) == pytest.approx(0, abs=1e-2)
     everything = k_means(unit_vectors(12, 5), 12, PRIORITY[:12])
     assert everything.sizes.tolist() == [1] * 12
 
@@ -76,7 +81,7 @@ def test_centres_fitted_on_a_sample_take_in_all_rows(monkeypatch):
     monkeypatch.setattr(kmeans, "LEAST_ROWS", 1)
     found = k_means(X, 9, PRIORITY)
     assert found.sizes.sum() == 600
-    assert found.inertia < 1.25 * k_means(X, 9, PRIORITY, seed=4).inertia
+    assert inertia(found) < 1.25 * inertia(k_means(X, 9, PRIORITY, seed=4))
 
 
 def test_cluster_count_is_that_of_the_paper():
