@@ -1,9 +1,9 @@
 """How much the instruction helps a causal language model with each answer: its mean loss with and without the instruction.
 
 L(y|x) is the mean negative log-likelihood of the tokens of the last answer (its end token among them) in the row as training would encode it,
-L(y) that of the same tokens where the answer stands alone, with the same frame around it. Two ratios are told from each other by name:
-`ifd_loss_ratio` = L(y|x)/L(y) (Li et al. 2024, arXiv 2308.12032, equation 3) and `perplexity_ratio` = exp(L(y|x))/exp(L(y)) (Li et al. 2024,
-arXiv 2402.00530, section 3).
+L(y) that of the same tokens where the answer stands alone, in the same frame (the plain form's "Assistant:", where the papers' L(y) has none).
+Two ratios are told from each other by name: `ifd_loss_ratio` = L(y|x)/L(y) (Li et al. 2024, arXiv 2308.12032, equation 3) and
+`perplexity_ratio` = exp(L(y|x))/exp(L(y)) (Li et al. 2024, arXiv 2402.00530, section 3).
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ STATES = (
 )
 """What became of a row; the first two have ratios."""
 
-FORM_VERSION = 1
+FORM_VERSION = 2
 SAVED_EVERY_SECONDS = 20.0
 FIRST_ROWS, MOST_ROWS = 32, 512
 """Results are kept about so often, so many rows at a time; within these, rows are computed in order of length."""
@@ -283,11 +283,21 @@ def _losses_of(batch: list[Turns], encoder: Encoder, computer: CausalLoss, tick:
     token_losses = iter(computer.token_losses(wanted, lambda done: tick(done // 2)))
     values = np.zeros((len(batch), _COLUMNS), dtype=np.float32)
     values[:, :2], values[:, 3] = np.nan, states
-    for place, (with_prompt, without) in zip(measured, _pairs(token_losses), strict=True):
-        # Where one of the two is cut off earlier, both are taken over the tokens that are left in both.
-        shared = min(len(with_prompt), len(without))
-        values[place, :3] = with_prompt[:shared].mean(), without[:shared].mean(), shared
+    for place, losses in zip(measured, _pairs(token_losses), strict=True):
+        with_prompt, without = _of_shared_tokens(losses, given[place], alone[place])
+        if len(without):
+            values[place, :3] = with_prompt.mean(), without.mean(), len(without)
+        else:
+            values[place, 3] = AWAY
     return values
+
+
+def _of_shared_tokens(losses: tuple[Floats, Floats], given: Encoded, alone: Encoded) -> tuple[Floats, Floats]:
+    """The losses of the tokens that both have: nothing predicts the first token of a lone answer without a frame, and ends may be cut off."""
+    ahead = int(given.full_trained.sum()) - int(alone.full_trained.sum())
+    with_prompt, without = losses[0][max(ahead, 0) :], losses[1][max(-ahead, 0) :]
+    shared = min(len(with_prompt), len(without))
+    return with_prompt[:shared], without[:shared]
 
 
 def _pairs(items: Iterator[Floats]) -> Iterator[tuple[Floats, Floats]]:

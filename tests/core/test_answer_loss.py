@@ -69,6 +69,32 @@ def test_ratios_are_those_worked_out_by_hand(model, data):
     assert losses.perplexity_ratio[1] == pytest.approx(np.exp(given) / np.exp(alone), abs=1e-3)
 
 
+def test_without_a_frame_both_losses_are_of_the_tokens_that_both_predict(tmp_path, write_jsonl):
+    """The first token of an answer that stands alone is never predicted; then it counts on neither side."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    template = "{% for m in messages %}{{ m.content }}{% if m.role == 'assistant' %}</s>{% else %}|{% endif %}{% endfor %}"
+    bare = str(make_tiny_model(tmp_path / "bare", template=template, bos=False))
+    dataset = open_dataset(write_jsonl([ROWS[1]]))
+    dataset.read_all()
+    losses = measure_answer_losses(dataset, bare)
+    encode = answer_encoder(bare).tokenizer.backend.encode
+    answer = encode(f"{ROWS[1]['output']}</s>", add_special_tokens=False).ids
+    asked = encode(f"{ROWS[1]['instruction']}|", add_special_tokens=False).ids
+    language_model = AutoModelForCausalLM.from_pretrained(bare, dtype=torch.float64)
+
+    def later_tokens(before):
+        ids = [*before, *answer]
+        with torch.no_grad():
+            log_p = torch.log_softmax(language_model(torch.tensor([ids])).logits[0], -1)
+        return float(np.mean([-log_p[place - 1, ids[place]] for place in range(len(before) + 1, len(ids))]))
+
+    assert losses.tokens[0] == len(answer) - 1
+    assert losses.given_prompt[0] == pytest.approx(later_tokens(asked), abs=1e-4)
+    assert losses.alone[0] == pytest.approx(later_tokens([]), abs=1e-4)
+
+
 def test_what_cannot_be_measured_says_why(model, data):
     losses = measure_answer_losses(data, model)
     told = [STATES[state] for state in losses.states]
