@@ -1,6 +1,7 @@
 """k-center greedy (Gonzalez 1985; Sener and Savarese 2018, algorithm 1): the row farthest from the chosen ones, again and again.
 
-Its covering radius is at most twice the smallest possible. Distances are cosine, 1 − similarity, which orders unit vectors as Euclid does.
+Distances are cosine, 1 − similarity, which orders unit vectors as Euclid does, being half of the square of that distance. With no row locked and
+no quotas the covering radius is at most twice the smallest possible in Euclid's distance, so at most four times in this one.
 """
 
 from __future__ import annotations

@@ -75,7 +75,7 @@ class PromptForm:
     Attributes:
         name: What the command line calls it.
         title: What it does, in one line.
-        wording: "paper" is the released prompt of arXiv 2410.04715, §rating, word by word; "delimited" is the project's own.
+        wording: "paper" asks what the released prompt of arXiv 2410.04715 asks, which names the dataset too; "delimited" is the project's own.
         scale: Replies from worst to best, one token each; none where the reply is a number from 0 to 1.
         by_probability: Whether the score is the expected place on the scale, from the tokens' probabilities.
         max_tokens: Longest reply.
@@ -132,7 +132,7 @@ class PromptForm:
 _FIVE = ("1", "2", "3", "4", "5")
 EXPECTED = PromptForm("expected", "expected place on a scale of 1 to 5, from the probabilities of its tokens", "delimited", _FIVE, True, 3)
 SCALE = PromptForm("scale", "a number from 1 to 5 as the judge writes it, where a server tells no probabilities", "delimited", _FIVE, False, 3)
-PAPER = PromptForm("paper", "a number from 0 to 1 as the judge writes it: the prompt of arXiv 2410.04715", "paper", (), False, 8)
+PAPER = PromptForm("paper", "a number from 0 to 1 as the judge writes it, asked as in arXiv 2410.04715", "paper", (), False, 8)
 FORMS: Mapping[str, PromptForm] = {form.name: form for form in (EXPECTED, SCALE, PAPER)}
 """Prompt forms by name; the first is the default."""
 DEFAULT_FORM = EXPECTED.name
