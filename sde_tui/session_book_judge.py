@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 GENERATION, REQUEST = "rule-generation", "rule-request"
 """Lanes."""
 SAMPLE_ROWS = 200
+_MOST_UNREAD = 0.5
+"""A judge of which more replies are no ratings is spoken against."""
 
 
 class BookJudge:
@@ -140,18 +142,23 @@ class BookJudge:
         report = self._session.rating.sample_report
         if report is not None and not report.calls_left and self._tells_of_all(report):
             return "All rows are rated by these rules."
+        if self.verdict and not self._read_share:
+            return self.verdict
         return str(self._session.rating.why_not_start(self._part.book.rated_rules, self.settings))
 
     def rating_question(self) -> tuple[str, list[str], bool]:
         """What is asked before a judge goes to work: the question, what to know, and whether it is about all rows."""
+        from sde_core.rules.rating.plan import DEFAULT_RETEST_SHARE
+
         report, rules = self._session.rating.sample_report, self._part.book.rated_rules
         by = f"{count_of(len(rules), 'rule')} with {visible(self.words, 40)}"
         if report is None or not self._tells_of_all(report):
             rows = min(SAMPLE_ROWS, len(self._session.dataset))
+            calls = (rows + math.ceil(rows * DEFAULT_RETEST_SHARE)) * len(rules)
             return (
                 f"Rate a sample of {count_of(rows, 'row')} by {by}?",
                 [
-                    f"{rows * len(rules):,} calls, a quarter of the rows twice; what is rated already is not asked again.",
+                    f"{count_of(calls, 'call')} at most, a quarter of the rows twice; what is rated already is not asked again.",
                     "Then the price, the time and the agreement for all rows are shown, and you are asked.",
                 ],
                 False,
@@ -182,12 +189,43 @@ class BookJudge:
         report = self._session.rating.sample_report
         return report is not None and self._tells_of_all(report)
 
+    @property
+    def verdict(self) -> str:
+        """What speaks against the judge since it rated last: replies that are no ratings, or what ended its work; "" where nothing does."""
+        report, job = self._session.rating.sample_report, self._session.rating.job
+        if self.rating or job is None:
+            return ""
+        if report is not None and self._is_of_now(report):
+            replies, unread = self._replies(report)
+            if replies and unread == replies:
+                return f"None of {replies:,} replies by {visible(self.words, 24)} is a rating: c names another judge."
+            if unread > replies * _MOST_UNREAD:
+                return f"{unread:,} of {replies:,} replies by {visible(self.words, 20)} are no ratings: c names another judge."
+        return str(self._session.rating.progress) if job.state in ("failed", "lost") else ""
+
+    @property
+    def _read_share(self) -> float:
+        """The share of the replies that could be read; 1 where there are none."""
+        report = self._session.rating.sample_report
+        replies, unread = self._replies(report) if report is not None and self._is_of_now(report) else (0, 0)
+        return 1 - unread / replies if replies else 1.0
+
+    @staticmethod
+    def _replies(report: RatingReport) -> tuple[int, int]:
+        """All replies, and those that were no ratings."""
+        unread = sum(rule.unparseable for rule in report.rules)
+        return unread + sum(rule.rated for rule in report.rules), unread
+
     def _tells_of_all(self, report: RatingReport) -> bool:
-        """Whether a sample is about the judge and the rules as they are now."""
+        """Whether a whole sample is about the judge and the rules as they are now; questions that found no answer may be left of it."""
+        counted = all(any(self._part.ratings_of(rule)) for rule in self._part.book.rated_rules)
+        return self._is_of_now(report) and report.sample_calls_left <= report.run.lost and counted
+
+    def _is_of_now(self, report: RatingReport) -> bool:
+        """Whether a report is about the judge and the rules as they are now."""
         judge, rules = self.settings, self._part.book.rated_rules
         by = f"local {Path(judge.folder).name} " if judge.folder else f"{judge.url} {judge.model}"
-        same = report.judge_id.startswith(by) and {rule.rule for rule in report.rules} == {rule.name for rule in rules}
-        return same and not report.sample_calls_left and all(any(self._part.ratings_of(rule)) for rule in rules)
+        return report.judge_id.startswith(by) and {rule.rule for rule in report.rules} == {rule.name for rule in rules}
 
     def rate(self, *, everything: bool) -> None:
         """Starts the job."""

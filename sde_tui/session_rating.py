@@ -29,6 +29,7 @@ class RatingPart:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._shown: JobLine | None = None
+        self._awaited = False
         self._report: RatingReport | None = None
         session.signals.jobs.subscribe(session.app, self._jobs_moved)
         self._jobs_moved("moved")
@@ -111,7 +112,7 @@ class RatingPart:
     # ---- following
 
     def _started(self, job: Job) -> None:
-        self._report = None
+        self._report, self._awaited = None, True
         self._session.jobs.watch()
         self._session.flash("The judge is at work. It goes on when you leave.", "good")
 
@@ -124,6 +125,9 @@ class RatingPart:
         self._report = self._session.attempt(self._read_report, line) if line is not None else None
         self._changed()
         if ended:
+            if self._awaited:
+                self._session.flash(self.progress, "good" if line is not None and line.state == "done" else "warn")
+            self._awaited = False
             self._session.signals.rules.publish("rated")
 
     def _read_report(self, line: JobLine) -> RatingReport | None:

@@ -26,14 +26,15 @@ def head_lines(part: RuleBookPart, width: int) -> list[Line]:
         ("Task  ", "dim"), ("not described yet: t says in a sentence what the data is to teach", "warn")]  # fmt: skip
     judge = visible(part.judge.words, 30)
     scored = f"{part.scored_words()} · " + (f"judge {judge}" if judge else "no judge named (c)")
-    return [task, [(fit(scored, width), "text")], [(fit(_next_words(part), width), "bad" if part.problem else "dim")]]
+    next_words, ink = _next_words(part), "bad" if part.problem else "warn" if part.judge.verdict else "dim"
+    return [task, [(fit(scored, width), "text")], [(fit(next_words, width), ink)]]
 
 
 def _next_words(part: RuleBookPart) -> str:
     """The next step, or what is wrong with the book."""
     book, packs = part.book, part.fitting_packs()
-    if part.problem:
-        return part.problem
+    if part.problem or part.judge.verdict:
+        return part.problem or part.judge.verdict
     if not book.task:
         return "s then asks a model for rules, or matches its words where there is none."
     if book.proposed:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from sde_core.project import Project
-from sde_core.rules import RuleBook
+from sde_core.rules import JudgeSettings, PlainRule, RuleBook
 from sde_tui.screens.rule_book import RuleBookScreen
 from tests.core.judge_server import JudgeServer, completion, serving
 
@@ -227,7 +227,7 @@ async def test_rating_begins_with_a_sample_and_asks_again_with_time_and_agreemen
             await sde.press("n")
             await sde.type("Name the price.")
             await sde.press("enter", "r")
-            assert "Rate a sample of 200 rows by 1 rule with" in sde.text and "200 calls" in sde.text and not server.requests
+            assert "Rate a sample of 200 rows by 1 rule with" in sde.text and "250 calls" in sde.text and not server.requests
             await sde.press_only("y")
             await sde.until(lambda: "Rate all 210 rows by 1 rule" in sde.text)
             assert len(server.requests) == 250 and "10 more calls" in sde.text and "1.00 at your prices" in sde.text
@@ -240,3 +240,41 @@ async def test_rating_begins_with_a_sample_and_asks_again_with_time_and_agreemen
             await sde.type("Name the price with its currency.")
             await sde.press("enter")
             assert "not rated" in sde.text
+
+
+async def test_a_judge_whose_replies_are_no_ratings_is_named_and_rates_no_more(open_app, chats):
+    with serving(JudgeServer(lambda body: completion("chairs chairs chairs"))) as server:
+        RuleBook(task="Sell chairs.", rules=(PlainRule("price", "Name the price."),)).save(Project.of(chats).created().rule_book_path)
+        async with open_app(chats) as sde:
+            await opened(sde)
+            await sde.press("c")
+            await sde.type(server.url)
+            await sde.press("enter", "enter", "enter", "enter", "r")
+            assert "15 calls at most" in sde.text
+            await sde.press_only("y")
+            await sde.until(lambda: "None of 12 replies by" in sde.text and "0 rows, 12 unread" in sde.text)
+            asked = len(server.requests)
+            assert asked == 15 and "is a rating: c names another judge." in sde.text
+            assert "at work" not in sde.text
+            await sde.press("r")
+            assert "Rate " not in sde.text and len(server.requests) == asked
+
+
+async def test_questions_without_an_answer_do_not_hold_up_the_question_about_all_rows(open_app, write_jsonl):
+    chats = write_jsonl([{"instruction": f"Ask {i} about chairs", "output": "unanswerable" if i == 3 else f"Answer {i}."} for i in range(210)])
+
+    def rated(body):
+        asked = body["messages"][0]["content"]
+        return (400, {}, {"error": {"message": "too long"}}) if "unanswerable" in asked else completion("4", {"4": 0.9, "1": 0.1})
+
+    with serving(JudgeServer(rated)) as server:
+        book = RuleBook(task="Sell chairs.", rules=(PlainRule("price", "Name the price."),), judge=JudgeSettings(url=server.url))
+        book.save(Project.of(chats).created().rule_book_path)
+        async with open_app(chats) as sde:
+            await opened(sde)
+            everything = sde.session.rule_book.judge
+            await sde.press("r")
+            await sde.press_only("y")
+            await sde.until(lambda: sde.session.rating.job is not None and not sde.session.rating.running)
+            await sde.until(lambda: everything.has_rated_sample)
+            assert everything.rating_question()[2]
