@@ -133,7 +133,10 @@ def quality_from_file(path: Path, rows: npt.NDArray[np.int64], column: str = "qu
     if not {"row", column} <= set(table.columns) or not table["row"].dtype.is_integer() or not table[column].dtype.is_numeric():
         held = visible(", ".join(table.columns), 200)
         raise InputError(f"{shown} lacks the columns row and {visible(column, 60)} with numbers.", f"It has: {held}.")
-    known = table.select(pl.col("row").cast(pl.Int64), column).unique("row")
+    known = table.select(pl.col("row").cast(pl.Int64, strict=False), column).unique()
+    twice = known["row"].filter(known["row"].is_duplicated()).min()
+    if twice is not None:
+        raise UsageError(f"{shown} gives row {twice} two different qualities.", "Keep one of the two lines.")
     joined = pl.DataFrame({"row": rows}).join(known, on="row", how="left", maintain_order="left")
     values = joined[column].cast(pl.Float32).to_numpy()
     lacking = np.flatnonzero(~np.isfinite(values))

@@ -49,8 +49,8 @@ def request_of(wishes: SelectionWishes, state: DecisionState, features: RowFeatu
         tokens=wishes.tokens,
         quota_by=wishes.quota_by,
         quota_split=wishes.quota_split,
-        liked=wishes.liked,
-        disliked=wishes.disliked,
+        liked=tuple(row for row in wishes.liked if readable[row]),
+        disliked=tuple(row for row in wishes.disliked if readable[row]),
     )
     return params, note
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,14 +11,13 @@ import click
 from sde_core.cli.common import CommandFunction, parsed_rows
 from sde_core.errors import UsageError
 from sde_core.select import DEFAULT_BALANCE, DEFAULT_MAX_SIMILARITY, DEFAULT_TAU, SELECTORS, RowFeatures, SelectionParams, rows_wanted
-from sde_core.select.protocol import EQUAL, KEEP_EASY, KEEP_HARD, KEEP_RANDOM, PROPORTIONAL, QUOTA_KINDS
+from sde_core.select.protocol import EQUAL, KEEP_EASY, KEEP_HARD, KEEP_RANDOM, PROPORTIONAL, QUOTA_KINDS, tokens_wanted
 from sde_core.visible import visible
 
 if TYPE_CHECKING:
     from sde_core.decisions import Journal
 
 METHOD_NAMES = [selector.name for selector in SELECTORS]
-_THOUSANDS = {"": 1, "k": 1_000, "m": 1_000_000}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +64,7 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("--quota-split", type=click.Choice([PROPORTIONAL, EQUAL]), default=PROPORTIONAL, show_default=True, help="What that share is."),
     click.option("--quota", "quotas", multiple=True, metavar="NAME=SHARE,…", help="Shares by hand, of their sum; --quota-by is class unless given."),
     click.option("--lock", "locked", multiple=True, metavar="ROWS", help="Rows that are always in, as 3,7,10-20; repeatable."),
-    click.option("--lock-accepted", is_flag=True, help="Rows accepted before are always in."),
+    click.option("--lock-accepted", is_flag=True, help="Rows accepted before are in, save those that --ban names."),
     click.option("--ban", "banned", multiple=True, metavar="ROWS", help="Rows that are never in; repeatable."),
     click.option("--like", "liked", multiple=True, metavar="ROWS", help="More rows like these; a row named twice weighs twice."),
     click.option("--dislike", "disliked", multiple=True, metavar="ROWS", help="Fewer rows like these."),
@@ -100,7 +98,7 @@ def params_of(request: Request, features: RowFeatures, count: int, journal: Jour
         raise UsageError(f"Row {min(both)} is locked but was rejected.", f"Take the rejection back first: sde decide DATA clear {min(both)}")
     readable = set(features.rows.tolist())
     if request.lock_accepted and journal is not None:
-        locked |= set(map(int, journal.state.accepted_rows())) & readable
+        locked |= set(map(int, journal.state.accepted_rows())) & readable - banned
     available = len(readable) - len((banned | rejected) & readable)
     quotas = _parsed_quotas(request.quotas)
     return SelectionParams(
@@ -122,19 +120,6 @@ def params_of(request: Request, features: RowFeatures, count: int, journal: Jour
         liked=_each(request.liked, count),
         disliked=_each(request.disliked, count),
     )
-
-
-def tokens_wanted(text: str) -> int:
-    """How many tokens "200000", "200k" or "1.5m" are.
-
-    Raises:
-        UsageError: When it is none of these.
-    """
-    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)([km]?)", text.strip().lower().replace(",", "").replace("_", ""))
-    tokens = 0 if match is None else round(float(match.group(1)) * _THOUSANDS[match.group(2)])
-    if tokens < 1:
-        raise UsageError(f"--tokens {visible(text, 40)} is not a number of tokens.", "Write it as 200000, 200k or 1.5m.")
-    return tokens
 
 
 def _size(request: Request, available: int) -> int:

@@ -45,7 +45,8 @@ class ClusterAndRank:
                  for i in order[best]]  # fmt: skip
         notes += [f"Number {rank_of[i]:,} by quality among {len(free):,} rows" for i in ranked[int(best.sum()) :]]
         count = len(clustering.sizes)
-        fewer = f"; √(n/2) would be {wanted:,}, more than rows are wanted" if wanted > n else ""
+        asked = f"{wanted:,} were asked for" if params.clusters else f"√(n/2) would be {wanted:,}"
+        fewer = f"; {asked}, more than rows are wanted" if wanted > n else ""
         remark = f"CaR: the best row of each of {count:,} clusters{fewer}, and the best {n - count:,} of the others."
         figures = (("clusters", float(count)), ("components", float(projected.shape[1])))
         return Choice(with_locked(pool, free[ranked], params.k), ("",) * len(pool.locked) + tuple(notes), (remark,), figures)

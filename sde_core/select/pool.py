@@ -103,6 +103,8 @@ def _require_sound_params(params: SelectionParams) -> None:
         raise UsageError(f"A balance of {params.balance:g} means nothing.", "Use 0 (diversity alone) to 1 (quality alone).")
     if not 0 < params.max_similarity <= 1:
         raise UsageError(f"A highest similarity of {params.max_similarity:g} means nothing.", "Use a number above 0; 1 lets copies in.")
+    if not 0 < params.tau < np.inf:
+        raise UsageError(f"A temperature τ of {params.tau:g} means nothing.", "Use a number above 0; near 0 the best rows are taken.")
     if not params.ridge > 0:
         raise UsageError(f"A ridge of {params.ridge:g} leaves no room beyond the embedding's dimension.", "Use a number above 0.")
     if params.clusters < 0:

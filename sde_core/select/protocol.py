@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
@@ -11,6 +12,7 @@ import numpy.typing as npt
 
 from sde_core.errors import UsageError
 from sde_core.progress import Cancel, Progress
+from sde_core.visible import visible
 
 DEFAULT_BALANCE = 0.5
 DEFAULT_RIDGE = 0.01
@@ -20,6 +22,8 @@ DEFAULT_TAU = 0.1
 PROPORTIONAL, EQUAL = "proportional", "equal"
 QUOTA_KINDS = ("class", "source", "cluster")
 KEEP_HARD, KEEP_EASY, KEEP_RANDOM = "hard", "easy", "random"
+
+_THOUSANDS = {"": 1, "k": 1_000, "m": 1_000_000}
 
 Positions = npt.NDArray[np.int64]
 """Indices into the arrays of a `Pool`; not record positions."""
@@ -245,7 +249,7 @@ def rows_wanted(text: str, available: int) -> int:
     try:
         wanted = max(1, round(available * _percentage(stripped[:-1]) / 100)) if stripped.endswith("%") else int(stripped)
     except ValueError:
-        raise UsageError(f"-k {text} is neither a number of rows nor a percentage.", "Write it as 500 or as 10%.") from None
+        raise UsageError(f"-k {visible(text, 40)} is neither a number of rows nor a percentage.", "Write it as 500 or as 10%.") from None
     require_size(wanted, available)
     return wanted
 
@@ -257,12 +261,27 @@ def _percentage(text: str) -> float:
     return share
 
 
+def tokens_wanted(text: str) -> int:
+    """How many tokens "200000", "200k" or "1.5m" are.
+
+    Raises:
+        UsageError: When it is none of these.
+    """
+    match = re.fullmatch(r"([0-9]{1,15}(?:\.[0-9]{1,15})?)([km]?)", text.strip().lower().replace(",", "").replace("_", ""))
+    tokens = 0 if match is None else round(float(match.group(1)) * _THOUSANDS[match.group(2)])
+    if tokens < 1:
+        raise UsageError(f"{visible(text, 40)} is not a number of tokens.", "Write it as 200000, 200k or 1.5m.")
+    return tokens
+
+
 def require_size(k: int, available: int) -> None:
     """Raises:
     UsageError: When `k` rows cannot be chosen from `available`.
     """
     if k < 1:
         raise UsageError(f"{k} rows is not a subset.", "Ask for at least 1 row.")
+    if not available:
+        raise UsageError("No row can be chosen: all are banned, rejected or unreadable.", "Unban or clear some rows.")
     if k > available:
         raise UsageError(
             f"{k:,} rows are wanted but only {available:,} can be chosen.", f"Ask for at most {available:,}, or unban or clear some rows."

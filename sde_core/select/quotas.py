@@ -166,13 +166,14 @@ def _known(values: npt.NDArray[np.str_] | None, pool: Pool, kind: str, hint: str
 
 def _weights(quotas: tuple[tuple[str, float], ...], names: npt.NDArray[np.str_]) -> npt.NDArray[np.float64]:
     weights, place = np.zeros(len(names)), {str(name): index for index, name in enumerate(names)}
+    largest = max(share for _, share in quotas) or 1.0
     for name, share in quotas:
         if name not in place:
             shown = ", ".join(visible(str(known), 30) for known in names[:20] if known)
             raise UsageError(f"There is no group {visible(name, 60)} to give a quota.", f"There are: {shown}.")
         if not share >= 0 or not np.isfinite(share):
             raise UsageError(f"A share of {share:g} for {visible(name, 60)} means nothing.", "Use numbers that are not below 0.")
-        weights[place[name]] += share
+        weights[place[name]] += share / largest
     if not weights.sum() > 0:
         raise UsageError("All quotas are 0.", "Give at least one group a share above 0.")
     return np.asarray(weights / weights.sum())
@@ -190,7 +191,9 @@ def _require_enough(weights: npt.NDArray[np.float64], available: Counts, locked:
         )
     over = np.flatnonzero((locked > 0) & (weights == 0))
     if len(over):
-        raise UsageError(f"Rows of {group_name(str(names[over[0]]), kind)} are locked, and its quota is 0.", "Unlock them, or give it a share.")
+        name = str(names[over[0]])
+        whose = f"Rows of {group_name(name, kind)}" if name else f"Rows without a {kind}"
+        raise UsageError(f"{whose} are locked, and their quota is 0.", f"Unlock them, or give them a share: --quota {visible(name, 40)}=1")
 
 
 def group_name(name: str, kind: str) -> str:

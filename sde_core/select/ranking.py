@@ -19,7 +19,7 @@ def require_quality(pool: Pool, method: str) -> None:
     UsageError: When no quality was given.
     """
     if not pool.has_quality:
-        raise UsageError(f"The method {method} needs a quality for each row.", "Give --quality rules or --quality SCORES.parquet.")
+        raise UsageError(f"The method {method} needs a quality for each row.", "Give --quality SCORES.parquet, or a rule that tells the rows apart.")
 
 
 def by_quality(pool: Pool, positions: Positions) -> Positions:

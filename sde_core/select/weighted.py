@@ -20,6 +20,9 @@ from sde_core.select.seeding import seeded_priority
 NEARLY_UNIFORM = 0.25
 """Below this part of the way from the mean quality of all rows to that of the best ones, the warning is given."""
 
+LEAST_TAU = 1e-12
+"""A lower τ counts as this: with single precision quality both methods are exactly top-k by then, and no weight overflows."""
+
 _GUMBEL_STREAM, _SOFTMAX_STREAM = 0x67756D62656C, 0x736F66746D6178
 Floats = npt.NDArray[np.float64]
 
@@ -94,7 +97,7 @@ def log_weights(pool: Pool, params: SelectionParams, method: str) -> Floats:
     if params.standardized:
         known = quality[pool.allowed]
         quality = (quality - known.mean()) / (float(known.std()) or 1.0)
-    return np.asarray(quality / params.tau)
+    return np.asarray(quality / max(params.tau, LEAST_TAU))
 
 
 def inclusion_chances(log_weight: Floats, n: int) -> Floats:
@@ -105,11 +108,12 @@ def inclusion_chances(log_weight: Floats, n: int) -> Floats:
     tails = np.logaddexp.accumulate(ranked[::-1])[::-1] if len(ranked) else ranked
     left = n - np.arange(len(ranked))
     with np.errstate(divide="ignore"):
-        share = np.where(left > 0, np.log(np.maximum(left, 1e-300)) + ranked - tails, -np.inf)
+        # The small logarithm comes last: beside large weights it would be lost.
+        share = np.where(left > 0, ranked - tails + np.log(np.maximum(left, 1e-300)), -np.inf)
     sure = int(np.argmax(share <= 1e-12)) if len(share) and (share <= 1e-12).any() else len(ranked)
     chances = np.ones(len(ranked))
     if sure < len(ranked):
-        chances[sure:] = np.exp(np.log(n - sure) + ranked[sure:] - tails[sure]) if n > sure else 0.0
+        chances[sure:] = np.exp(ranked[sure:] - tails[sure] + np.log(n - sure)) if n > sure else 0.0
     scattered = np.empty_like(chances)
     scattered[order] = np.minimum(chances, 1.0)
     return scattered

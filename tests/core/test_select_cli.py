@@ -165,6 +165,13 @@ def test_rejected_rows_are_never_chosen_and_accepted_ones_only_when_asked(sde, t
     assert "was rejected" in err
 
 
+def test_a_ban_weighs_more_than_an_earlier_acceptance(sde, tickets):
+    main(["decide", str(tickets), "accept", "3", "4"])
+    rows = chosen_rows(sde, "-k", "10", "--lock-accepted", "--ban", "3")
+    assert 4 in rows
+    assert 3 not in rows
+
+
 def test_accept_is_one_decision_that_undo_takes_back(sde, tickets):
     code, _, err = sde("-k", "15", "--accept")
     assert code == 0
@@ -203,6 +210,9 @@ def test_quality_files_that_do_not_fit_are_named(sde, tmp_path):
     pl.DataFrame({"row": range(40), "quality": [0.5] * 40}).write_parquet(short)
     pl.DataFrame({"row": range(90), "score": [0.5] * 90}).write_parquet(wrong)
     broken.write_bytes(b"PAR1 nonsense")
+    twice = tmp_path / "twice.parquet"
+    pl.DataFrame({"row": [*range(90), 4], "quality": [0.5] * 90 + [0.9]}).write_parquet(twice)
+    assert "gives row 4 two different qualities" in sde("-k", "10", "--quality", str(twice))[2]
     for path, said in ((short, "no quality for 50 rows; the first is row 40"), (wrong, "lacks the columns"), (broken, "cannot be read as Parquet")):
         code, _, err = sde("-k", "3", "--quality", str(path))
         assert code == 2
@@ -238,6 +248,10 @@ def test_stratified_keeps_class_shares(sde, tickets):
         (("-k", "50", "--quota", "billing=1"), "only 30 can be chosen"),
         (("-k", "5", "--quota-by", "source"), "need a source"),
         (("-k", "5", "--like", "95"), "no row 95"),
+        (("--tokens", "9" * 400), "not a number of tokens"),
+        (("-k", "5", "--tau", "nan"), "A temperature τ of nan"),
+        (("-k", "5", "--balance", "nan"), "A balance of nan"),
+        (("-k", "5", "--ban", "0-89"), "No row can be chosen"),
     ],
 )
 def test_requests_that_cannot_be_met_exit_2_with_a_sentence(sde, arguments, said):

@@ -137,6 +137,7 @@ def test_bounded_shares_add_up_within_their_bounds(groups, data):
         ({"quotas": (("rare", -1),), "quota_by": "class"}, "share of -1", "not below 0"),
         ({"quotas": (("rare", 0),), "quota_by": "class"}, "All quotas are 0", "above 0"),
         ({"quotas": (("common", 1),), "quota_by": "class", "locked": (501,)}, "class rare are locked", "Unlock"),
+        ({"quotas": (("common", 1),), "quota_by": "class", "locked": (750,)}, "Rows without a class are locked", "Unlock"),
         ({"quota_by": "colour"}, "no quotas by colour", "class, source, cluster"),
         ({"quota_by": "class", "quota_split": "fair"}, "quota split fair", "proportional"),
         ({"tokens": 0}, "0 tokens is no budget", "at least 1"),
@@ -150,6 +151,13 @@ def test_what_cannot_be_met_says_why_and_what_to_do(params, said, hint):
         chosen_by("random", **params)
     assert said in refused.value.message
     assert hint in refused.value.hint
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("scale", [1e308, 1.0, 1e-320])
+def test_shares_count_by_their_proportion_however_large_they_are(scale):
+    selection = chosen_by("random", quota_by="class", quotas=(("rare", scale), ("common", scale)), k=20)
+    assert Counter(LABEL_OF[row] for row in selection.rows) == {"rare": 10, "common": 10}
 
 
 def test_quotas_and_budgets_need_what_they_count():

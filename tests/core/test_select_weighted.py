@@ -54,11 +54,13 @@ def test_the_remark_shows_the_means_and_warns_where_tau_makes_it_random():
     assert len(cold) == 1
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("tau", [1e-7, 1e-20, 1e-300, 5e-324])
 @pytest.mark.parametrize("selector", [GumbelTopK(), SoftmaxSample()])
-def test_without_temperature_it_is_top_k(selector):
+def test_without_temperature_it_is_top_k(selector, tau):
     vectors, quality = unit_vectors(300, 4), np.random.default_rng(0).random(300)
     best = choose(TopQuality(), vectors, quality, k=20, locked=(7,), banned=(3,)).positions
-    assert set(choose(selector, vectors, quality, k=20, locked=(7,), banned=(3,), tau=1e-7).positions) == set(best)
+    assert set(choose(selector, vectors, quality, k=20, locked=(7,), banned=(3,), tau=tau).positions) == set(best)
 
 
 @pytest.mark.parametrize("selector", [GumbelTopK(), SoftmaxSample()])

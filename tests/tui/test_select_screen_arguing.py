@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import orjson
 import pytest
 from select_essays import BAD_ROW, chosen, part_of, rows_by_command, write_essays
 
+from sde_core.dataset import open_dataset
+from sde_core.evaluate import answer_loss
+from sde_core.progress import NEVER
+from sde_core.project import Project
 from sde_core.select.alternatives import nearest_alternatives
 from sde_tui import session_selection_wishes
 from sde_tui.session_selection_wishes import SelectionWishes, WishHistory
@@ -19,6 +24,15 @@ def essays(tmp_path):
 @pytest.fixture
 def command_rows(tmp_path, capfdbinary):
     return lambda command: rows_by_command(command, tmp_path / "by_command.jsonl", capfdbinary)
+
+
+def measure_known_losses(dataset, cache_dir):
+    """Losses without a model: some rows' instructions help, some do not, one row has none."""
+    measured = answer_loss._Measured(dataset, "", answer_loss.answer_encoder(), cache_dir, NEVER)
+    place = np.arange(len(measured.known))
+    values = np.stack([1 + (place * 7 % 11) / 9, np.full(len(place), 1.7), place % 5 + 3, np.zeros(len(place))], axis=1).astype(np.float32)
+    values[0] = np.nan, np.nan, 0, answer_loss.AWAY
+    measured.keep(place, values)
 
 
 def card(sde):
@@ -191,8 +205,6 @@ async def test_wishes_that_cannot_be_read_are_set_aside(open_app, essays):
 
 
 def test_a_wish_that_changes_nothing_is_none_and_a_new_one_ends_redoing(tmp_path):
-    import numpy as np
-
     ticks = iter(range(1, 100))
     history = WishHistory(lambda: next(ticks))
     assert not history.wish(SelectionWishes(), "nothing")
@@ -263,7 +275,7 @@ async def test_a_budget_that_cannot_be_met_is_said_and_taken_back(open_app, essa
         await sde.press("7")
         before = part_of(sde).selection
         await sde.press("t", *"none", "enter")
-        assert "no number of tokens" in sde.flashed
+        assert "not a number of tokens" in sde.flashed
         assert part_of(sde).selection == before
         await sde.press("t", *"1k", "enter")
         part = part_of(sde)
@@ -430,3 +442,68 @@ async def test_a_whole_conversation_gives_the_rows_of_its_command(open_app, essa
         command, now = part.command_line(), chosen(sde)
         assert len(now) == 24
     assert command_rows(command) == now
+
+
+async def test_the_command_leaves_out_what_a_decision_or_a_ban_overruled(open_app, essays, command_rows):
+    async with open_app(essays) as sde:
+        await sde.press("7")
+        await sde.press("l", "x", "home", "down", "a", "b", "down", "b", "greater_than_sign")
+        part = part_of(sde)
+        assert part.wishes.locked - set(chosen(sde))
+        assert sde.session.decisions.counts == (1, 1)
+        command, now = part.command_line(), chosen(sde)
+    assert command_rows(command) == now
+
+
+@pytest.mark.parametrize("name", ["ifd", "superfiltering", "dpp", "softmax", "gumbel", "random", "kcenter"])
+async def test_budgets_quotas_and_losses_give_the_rows_of_their_command(open_app, essays, command_rows, name):
+    dataset, project = open_dataset(essays), Project.of(essays).created()
+    measure_known_losses(dataset, project.cache_dir)
+    async with open_app(essays) as sde:
+        await sde.press("7")
+        part = part_of(sde)
+        part.wish("all at once", method=name, k=30, tokens=1500, quota_by="class", quota_split="equal", seed=3)
+        await sde.settle()
+        part.wish("one locked", locked=frozenset({2, 40}), banned=frozenset({3}))
+        await sde.settle()
+        assert part.selection.params.method == name
+        assert {2, 40} <= set(chosen(sde))
+        command, now = part.command_line(), chosen(sde)
+    assert command_rows(command) == now
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"method": "no-such"}, {"k": "ten"}, {"k": 0}, {"balance": None}, {"balance": 7}, {"tau": 0}, {"tokens": "many"}, {"seed": 1.5},
+        {"quota_by": "colour"}, {"quota_split": 3}, {"locked": ["f" * 40]}, {"locked": 4}, {"leanings": [["0" * 16, 10**9]]}, {"leanings": [3]},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_wishes_that_no_screen_makes_are_not_read(tmp_path, broken):
+    path, keys = tmp_path / "selection.json", np.asarray([0, 7], dtype=np.uint64)
+    WishHistory().save(path, keys)
+    held = orjson.loads(path.read_bytes())
+    held["steps"][0]["wishes"].update(broken)
+    path.write_bytes(orjson.dumps(held))
+    history = WishHistory()
+    with pytest.raises(ValueError, match=r".+"):
+        history.load(path, keys)
+    assert history.wishes == SelectionWishes()
+
+
+async def test_a_wish_of_an_earlier_day_that_cannot_be_met_is_shown_with_the_way_out(open_app, essays):
+    async with open_app(essays) as sde:
+        await sde.press("7")
+        part_of(sde).wish("losses that were measured then", method="ifd")
+        path = sde.session.project.selection_path
+        kept = path.read_bytes()
+    path.write_bytes(kept)
+    async with open_app(essays) as sde:
+        await sde.press("7")
+        assert part_of(sde).selection is None
+        shown = " ".join(sde.text.split())
+        assert "are not computed yet" in shown
+        assert "u takes the last wish back" in shown
+        await sde.press("u")
+        assert len(chosen(sde)) == 8
