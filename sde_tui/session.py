@@ -40,6 +40,7 @@ PARTS: tuple[tuple[str, str], ...] = (
     ("rating", "sde_tui.session_rating:RatingPart"),
     ("rule_book", "sde_tui.session_rule_book:RuleBookPart"),
     ("embedding", "sde_tui.session_embedding:EmbeddingPart"),
+    ("losses", "sde_tui.session_losses:LossesPart"),
     ("selection", "sde_tui.session_selection:SelectionPart"),
     ("training", "sde_tui.session_training:TrainingPart"),
     ("run_rows", "sde_tui.session_run_rows:RunRowsPart"),

@@ -282,8 +282,8 @@ class SelectionPart:
         before, dataset, project = self.solution, self._session.dataset, self._session.project
         self._session.lanes.stop("selection-coverage")
         self._session.lanes.thread(
-            "selection", "choosing rows", lambda cancel, progress: work.solved(dataset, project, complete, params, before, cancel, progress),
-            self._solved, ended=self._publish,
+            "selection", "choosing rows",
+            lambda cancel, progress: work.solved(dataset, project, wishes.model, complete, params, before, cancel, progress), self._solved, ended=self._publish,
         )  # fmt: skip
 
     def _solved(self, found: tuple[Solution, dict[int, str], RowFeatures] | SdeError) -> None:

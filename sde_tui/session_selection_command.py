@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from sde_tui.session_selection_wishes import DEFAULT_METHOD, STATIC, SelectionWishes
+from sde_tui.session_selection_wishes import DEFAULT_METHOD, LOSS_METHODS, STATIC, SelectionWishes
 
 if TYPE_CHECKING:
     from sde_tui.session import Session
@@ -24,6 +24,7 @@ def select_command(session: Session, part: SelectionPart) -> str:
     words += [f"--method {wishes.method}"] if wishes.method != DEFAULT_METHOD else []
     words += [f"--balance {wishes.balance:g} --seed {wishes.seed}"]
     words += _steering(wishes)
+    words += [f"--model {shlex.quote(wishes.model)}"] if wishes.model and wishes.method in LOSS_METHODS else []
     words += [f"--encoder {shlex.quote(part.encoder)}"] if part.encoder != STATIC else []
     words += session.rules.select_options()
     words += ["--lock-accepted"] if accepted else []

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 DEFAULT_METHOD = "dpp"
 DEFAULT_TAU = 0.1
+LOSS_METHODS = ("ifd", "superfiltering")
+"""Methods that go by what a model makes of each answer."""
 STATIC = "static"
 """The encoder that comes with sde and needs no job."""
 KEPT_STEPS, KEPT_ROWS = 100, 200_000
@@ -41,6 +43,7 @@ class SelectionWishes:
         tokens: Most tokens of all rows together; None for no such budget.
         quota_by: What the shares of groups are kept by; "" for no quotas.
         quota_split: "proportional" or "equal".
+        model: Whose losses of answers the methods of `LOSS_METHODS` go by; "" for the base model that comes with sde.
         encoder: "static", or a sentence-transformers model by name or absolute folder.
     """
 
@@ -55,6 +58,7 @@ class SelectionWishes:
     tokens: int | None = None
     quota_by: str = ""
     quota_split: str = "proportional"
+    model: str = ""
     encoder: str = STATIC
 
     @property

@@ -34,7 +34,14 @@ def clustered(dataset: Dataset, features: RowFeatures, cancel: Any) -> Clusters:
 
 
 def solved(
-    dataset: Dataset, project: Project, features: RowFeatures, params: SelectionParams, before: Solution | None, cancel: Any, progress: Any
+    dataset: Dataset,
+    project: Project,
+    model: str,
+    features: RowFeatures,
+    params: SelectionParams,
+    before: Solution | None,
+    cancel: Any,
+    progress: Any,
 ) -> tuple[Solution, dict[int, str], RowFeatures] | SdeError:
     """The proposal, why each row moved, and the features with what it needed beside; or why it cannot be made."""
     from sde_core.evaluate.wanted_facts import with_wanted_facts
@@ -42,7 +49,7 @@ def solved(
     from sde_core.select.move_words import reasons_of
 
     try:
-        complete = with_wanted_facts(features, params, dataset, project, cancel=cancel, progress=progress)
+        complete = with_wanted_facts(features, params, dataset, project, model=model, cancel=cancel, progress=progress)
         solution = resolved(complete, params, before, cancel, progress)
     except CancelledError:
         raise

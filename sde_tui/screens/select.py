@@ -257,8 +257,9 @@ class SelectScreen(RowVerbs, WholeVerbs, SdeScreen):
             return [(part.why_not_run() or part.stage or "r proposes a subset", "dim")]
         if part.stage:
             return [(f"{part.stage}…", "accent")]
-        if self.session.embedding.active:
-            return [(self.session.embedding.words, "accent"), ("   e", "accent"), (" stops it", "dim")]
+        for job, key in ((self.session.embedding, "e"), (self.session.losses, "m")):
+            if job.active:
+                return [(f"{job.words}   ", "accent"), (key, "accent"), (" stops it", "dim")]
         if self._list_shown == "wishes" and self.table.row is not None and self.focused is self.table:
             hints = [("l b", "lift a lock or a ban"), ("> <", "change a leaning"), ("u", "undo"), ("v", f"list: {LISTS[self._list_shown]}")]
         elif self.focused is self.map:

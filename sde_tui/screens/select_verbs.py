@@ -124,7 +124,7 @@ class RowVerbs(_Base):
         def answered(other: int | None) -> None:
             if other is not None:
                 wishes = self.part.wishes
-                said = f"swapped row {row} for row {other}"
+                said = f"swapped row {row:,} for row {other:,}"
                 self.part.wish(said, locked=(wishes.locked | {other}) - {row}, banned=(wishes.banned | {row}) - {other})
                 self.flash(f"{said[:1].upper()}{said[1:]}: one is locked in, the other banned.{UNDOES}", "good")
 
@@ -195,9 +195,26 @@ class WholeVerbs(_Base):
     # ---- how rows are chosen
 
     def action_method(self) -> None:
-        self.choose(
-            "How are rows chosen?", self.part.methods(), lambda name: self.part.wish(f"method {name}", method=name), current=self.part.wishes.method
-        )
+        losses = self.session.losses
+        if losses.active:
+            self.ask(f"Stop the {losses.words[:1].lower()}{losses.words[1:]}?", losses.stop, details=["What is measured stays."])
+            return
+        self.choose("How are rows chosen?", self.part.methods(), self._ask_method, current=self.part.wishes.method)
+
+    def _ask_method(self, name: str) -> None:
+        from sde_tui.session_selection_wishes import LOSS_METHODS
+
+        if name not in LOSS_METHODS:
+            self.part.wish(f"method {name}", method=name)
+            return
+        details = [
+            "A folder or hub name; empty for the small base model that comes with sde.",
+            "What it has not measured yet a job measures first; it goes on when you leave.",
+        ]
+        self.prompt(
+            f"{name}: whose losses of the answers?", lambda model: self.session.losses.choose(name, model), value=self.part.wishes.model,
+            placeholder="the base model that comes with sde", details=details,
+        )  # fmt: skip
 
     def action_quality(self) -> None:
         self._steer(1)

@@ -1,0 +1,116 @@
+"""What a model makes of each answer, which the methods ifd and superfiltering go by: measured by a job, then proposed by."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sde_core.visible import visible
+from sde_core.wording import duration
+
+if TYPE_CHECKING:
+    from sde_core.dataset import Dataset
+    from sde_core.jobs import Job
+    from sde_core.project import Project
+    from sde_tui.session import Session
+    from sde_tui.session_jobs import JobLine
+
+LANE = "losses"
+
+
+class LossesPart:
+    """Wishes for a method once the losses that it needs are there."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._method = self._model = ""
+        self._job: Job | None = None
+        session.signals.jobs.subscribe(session.app, self._jobs_moved)
+
+    def choose(self, method: str, model: str) -> None:
+        """Chooses rows by a method and a model: at once where all losses are known, else when a job has measured them.
+
+        Args:
+            method: One of `LOSS_METHODS`.
+            model: A folder or hub name; "" for the base model that comes with sde.
+        """
+        if waits := self._session.still_reading("measuring needs"):
+            self._session.flash(waits, "warn")
+            return
+        folder = Path(model.strip()).expanduser()
+        self._method, self._model = method, str(folder.absolute()) if model.strip() and folder.is_dir() else model.strip()
+        dataset, project, wanted = self._session.dataset, self._session.project, self._model
+        self._session.lanes.thread(
+            LANE, "looking for losses of answers", lambda cancel, _progress: _measured(dataset, project, wanted, cancel), self._follow
+        )
+
+    # ---- how it stands
+
+    @property
+    def active(self) -> bool:
+        """Whether a job measures now."""
+        return self._job is not None
+
+    @property
+    def words(self) -> str:
+        """How far it is: "Measuring of answers by base_model: 812 of 3,000 rows, 4 min left"; "" where no job is at work."""
+        if not self.active:
+            return ""
+        line, name = self._line, visible(Path(self._model).name, 30) or "the base model"
+        counted = f": {line.done:,} of {line.total:,} rows" if line is not None and line.total else ""
+        left = f", {duration(line.eta_s, units=1)} left" if line is not None and line.eta_s is not None else ""
+        return f"Measuring of answers by {name}{counted}{left}"
+
+    @property
+    def _line(self) -> JobLine | None:
+        wanted = self._job.id if self._job is not None else ""
+        return next((line for line in self._session.jobs.lines if line.id == wanted), None)
+
+    # ---- the job
+
+    def stop(self) -> None:
+        """Stops the job; what it has measured stays."""
+        if self._job is not None:
+            self._session.attempt(self._job.stop)
+            self._session.jobs.watch()
+
+    def _follow(self, job: Job | None) -> None:
+        self._job = job
+        if job is None:
+            self._wish()
+            return
+        self._session.jobs.watch()
+        self._jobs_moved("moved")
+
+    def _jobs_moved(self, how: str) -> None:
+        if how != "moved" or self._job is None:
+            return
+        status = self._job.status()
+        if status.active:
+            return
+        self._job = None
+        if status.state == "done":
+            self._wish()
+        else:
+            said = "The measuring was stopped; m goes on with it." if status.state == "stopped" else f"{status.message} {status.hint}".strip()
+            self._session.flash(visible(said, 600), "warn" if status.state == "stopped" else "bad")
+        self._session.signals.selection.publish("changed")
+
+    def _wish(self) -> None:
+        part, name = self._session.selection, visible(Path(self._model).name, 60)
+        part.wish(f"method {self._method}{f' by {name}' if name else ''}", method=self._method, model=self._model)
+
+
+def _measured(dataset: Dataset, project: Project, model: str, cancel: Any) -> Job | None:
+    """In a thread: the job that measures what is not known; None where all is.
+
+    Raises:
+        SdeError: When the model's tokenizer cannot be loaded, or a package is missing.
+    """
+    from sde_core.evaluate.answer_loss import cached_answer_losses
+    from sde_core.evaluate.loss_job import launch_answer_losses, running_answer_losses
+
+    known = cached_answer_losses(dataset, model, cache_dir=project.cache_dir, cancel=cancel)
+    if known is not None and known.known.all():
+        return None
+    return running_answer_losses(project, model) or launch_answer_losses(dataset, project, model=model)
