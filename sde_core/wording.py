@@ -46,6 +46,11 @@ def size_of(count: float) -> str:
     return f"{count:,.0f} TB"
 
 
+def two_decimals(value: float, *, signed: bool = False) -> str:
+    """A share or a correlation: "0.61", signed "+0.61"; "n/a" for NaN."""
+    return "n/a" if value != value else f"{value:{'+' if signed else ''}.2f}"
+
+
 def sparkline(counts: Sequence[int]) -> str:
     """One character a bin, the highest full; a bin that holds anything is never blank."""
     highest = max(counts, default=0)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sde_core.rules import MOSTLY_LENGTH, RULES, DroppedRule, RuleChoice, RuleScores, TruthComparison, WinRate, method_named
 from sde_core.visible import visible
+from sde_core.wording import two_decimals
 
 if TYPE_CHECKING:
     from sde_core.cli.rules_choice import ChosenRules
@@ -19,8 +20,10 @@ _MEANING = 120
 _JOINT = "\u00a0"
 _ABOUT = (
     "length: Spearman correlation with the words of the answer · tells: chance that a row scores above the same prompt with another row's answer of "
-    "about that length · weight: in the mean of the rules that is a row's quality",
+    "about that length · ",
 )
+_ABOUT_WEIGHT = "weight: share in the mean of the rules that is a row's quality"
+_WEIGHED = ", by what the rule tells beyond chance and beyond length"
 _ABOUT_GAIN = "gain: what the rule adds to log det of the kernel"
 _ABOUT_TRUTH = ("true: chance that the better of two rows scores higher, 0.50 by chance · alike: the same for rows of about one length",)
 
@@ -36,7 +39,7 @@ def _title(scores: RuleScores, choice: RuleChoice) -> list[str]:
         extent = "rows, a sample: a judge has rated no others"
     lines = _wrapped(f"{len(choice.chosen)} of {len(matrix.rules)} rules over {len(matrix.rows):,} {extent}: {method_named(choice.method).title}")
     if method_named(choice.method).gated and not choice.gated:
-        lines += _wrapped("No gate for reliability was asked.")
+        lines += _wrapped("No rule is held back for reliability or favoured for what it tells, and quality is the plain mean.")
     return lines
 
 
@@ -59,12 +62,12 @@ def _table(found: ChosenRules) -> list[str]:
 def _figures(found: ChosenRules, name: str, weight: float | None, truth: bool) -> str:
     known, matrix = found.scores.known.of(name), found.scores.matrix
     contrast, agreement = (known.contrast, known.truth) if known is not None else (None, None)
-    tells = _plain(contrast.wins) if contrast is not None and contrast.pairs else "n/a"
+    tells = two_decimals(contrast.wins) if contrast is not None and contrast.pairs else "n/a"
     share = "n/a" if weight is None else f"{100 * weight:.1f} %"
-    cells = f"{matrix.summaries[matrix.index(name)].mean:>5.2f} {_signed(_length(found, name)):>6} {tells:>5} {share:>6}"
+    cells = f"{matrix.summaries[matrix.index(name)].mean:>5.2f} {two_decimals(_length(found, name), signed=True):>6} {tells:>5} {share:>6}"
     if not truth:
         return cells
-    return cells + (f"{'':>12}" if agreement is None else f" {_plain(agreement.auroc):>5} {_plain(agreement.auroc_at_equal_length):>5}")
+    return cells + (f"{'':>12}" if agreement is None else f" {two_decimals(agreement.auroc):>5} {two_decimals(agreement.auroc_at_equal_length):>5}")
 
 
 def _length(found: ChosenRules, name: str) -> float:
@@ -76,14 +79,6 @@ def _beside(front: str, note: str) -> list[str]:
     """A line of figures with a text that wraps beside them."""
     parts = textwrap.wrap(note, max(_WIDTH - len(front) - 1, 14)) or [""]
     return [f"{front} {parts[0]}".rstrip(), *(" " * (len(front) + 1) + part for part in parts[1:])]
-
-
-def _plain(value: float) -> str:
-    return "n/a" if value != value else f"{value:.2f}"
-
-
-def _signed(value: float) -> str:
-    return "n/a" if value != value else f"{value:+.2f}"
 
 
 def _overlap(choice: RuleChoice) -> list[str]:

@@ -6,7 +6,7 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from sde_core.visible import visible
-from sde_core.wording import count_of
+from sde_core.wording import count_of, two_decimals
 
 if TYPE_CHECKING:
     from sde_core.rules.truth.agreement import Agreement, AgreementReport, Figure
@@ -56,7 +56,7 @@ def _header(report: AgreementReport) -> str:
 def _line(one: Agreement) -> str:
     return (
         f"{visible(one.name, _NAME):<{_NAME}} {_interval(one.accuracy):<17}{_interval(one.equal_length):<16}"
-        f"{_signed(one.spearman.value):>8}{_share(one.mse.value):>6}{_signed(one.length_correlation):>7}"
+        f"{two_decimals(one.spearman.value, signed=True):>8}{two_decimals(one.mse.value):>6}{two_decimals(one.length_correlation, signed=True):>7}"
     )
 
 
@@ -66,8 +66,8 @@ def _band_header(report: AgreementReport) -> str:
 
 
 def _band_line(one: Agreement) -> str:
-    cells = "".join(f"{_share(band.value):>9}" for band in one.bands)
-    return f"{visible(one.name, _NAME):<{_NAME}} {_share(one.accuracy.value):>6}{_share(one.equal_length.value):>7}  {cells}"
+    cells = "".join(f"{two_decimals(band.value):>9}" for band in one.bands)
+    return f"{visible(one.name, _NAME):<{_NAME}} {two_decimals(one.accuracy.value):>6}{two_decimals(one.equal_length.value):>7}  {cells}"
 
 
 def fit_lines(fit: RuleFit) -> list[str]:
@@ -91,14 +91,6 @@ def _interval(figure: Figure) -> str:
     if figure.value != figure.value:
         return "n/a"
     return f"{figure.value:.3f} {figure.lower:.2f}-{figure.upper:.2f}"
-
-
-def _share(value: float) -> str:
-    return "n/a" if value != value else f"{value:.2f}"
-
-
-def _signed(value: float) -> str:
-    return "n/a" if value != value else f"{value:+.2f}"
 
 
 def _number(value: float) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sde_core.visible import visible
-from sde_core.wording import count_of
+from sde_core.wording import count_of, two_decimals
 from sde_tui.session_comparisons import QUALITY_NOW, ComparedResults, ShownSide
 from sde_tui.widgets.lines import Item
 from sde_tui.widgets.spans import Line, fit
@@ -79,7 +79,8 @@ def _verdict(one: Agreement) -> int:
 
 def _rule_line(one: Agreement, summary: bool) -> Line:
     mark, ink = {1: ("▲ ", "good"), -1: ("▼ ", "bad"), 0: ("  ", "dim")}[_verdict(one)]
-    cells = f"{_interval(one.accuracy):<17}{_interval(one.equal_length):<15}{_signed(one.spearman.value):>8}{_plain(one.mse.value):>6}"
+    to_truth = f"{two_decimals(one.spearman.value, signed=True):>8}{two_decimals(one.mse.value):>6}"
+    cells = f"{_interval(one.accuracy):<17}{_interval(one.equal_length):<15}{to_truth}"
     return [(mark, ink), (f"{fit(visible(one.name, _NAME), _NAME - 2)} ", "accent" if summary else "text"), (cells, "text")]
 
 
@@ -102,11 +103,3 @@ def interval_bar(value: float, lower: float, upper: float, cells: int = _BAR) ->
 
 def _interval(figure: Figure) -> str:
     return "n/a" if figure.value != figure.value else f"{figure.value:.2f} {figure.lower:.2f}–{figure.upper:.2f}"
-
-
-def _signed(value: float) -> str:
-    return "n/a" if value != value else f"{value:+.2f}"
-
-
-def _plain(value: float) -> str:
-    return "n/a" if value != value else f"{value:.2f}"

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from sde_core.wording import count_of, duration, quoted_if_padded, size_of
+from sde_core.wording import count_of, duration, quoted_if_padded, size_of, two_decimals
 
 
 @pytest.mark.parametrize(
@@ -47,6 +47,15 @@ def test_durations(seconds, words, shortly):
 )
 def test_sizes(count, words):
     assert size_of(count) == words
+
+
+def test_figures_of_two_decimals():
+    assert [two_decimals(0.614), two_decimals(0.614, signed=True), two_decimals(-0.5), two_decimals(float("nan"), signed=True)] == [
+        "0.61",
+        "+0.61",
+        "-0.50",
+        "n/a",
+    ]
 
 
 def test_white_space_at_the_ends_of_a_name_is_seen():
