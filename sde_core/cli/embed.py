@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
-from sde_core.cli.common import cache_folder, data_options, emit_json, json_option, stderr_progress, talk
+from sde_core.cli.common import cache_folder, data_options, json_option, stderr_progress
 from sde_core.dataset import Dataset
 from sde_core.features.embedding import PARTS, Part
-from sde_core.visible import visible
 
 
 @click.command(
@@ -32,7 +29,7 @@ job goes on with sde jobs resume.""",
 @click.pass_context
 def command(ctx: click.Context, dataset: Dataset, encoder: str, part: Part, attach: bool | None, as_json: bool) -> None:
     """Embed all rows of DATA, as a job that outlives this terminal."""
-    from sde_core.cli.following import follow, job_json, say_outcome
+    from sde_core.cli.following import leave_or_follow
     from sde_core.errors import ReadOnlyError
     from sde_core.features.embedding_job import launch_embedding, running_embedding
     from sde_core.project import Project
@@ -46,14 +43,4 @@ def command(ctx: click.Context, dataset: Dataset, encoder: str, part: Part, atta
         if cache_dir is None:
             raise ReadOnlyError("The vectors have nowhere to be kept.", "Make the folder of the data writable, or copy the data elsewhere.")
         job = launch_embedding(dataset.name, texts, encoder, jobs_dir=project.created().jobs_dir, cache_dir=cache_dir, part=part)
-    status = job.status()
-    if attach if attach is not None else sys.stderr.isatty():
-        talk(f"{visible(job.title)}: {job.id}")
-        status = follow(job)
-        say_outcome(job, status)
-    elif not as_json:
-        talk(f"{visible(job.title)}: {job.id}\nFollow it with: sde jobs attach {job.id[-4:]}")
-    if as_json:
-        emit_json(job_json(job))
-    if status.state in ("failed", "lost"):
-        ctx.exit(3)
+    leave_or_follow(ctx, job, attach, as_json=as_json)

@@ -6,9 +6,10 @@ import sys
 import time
 from typing import Any
 
+import click
 import orjson
 
-from sde_core.cli.common import talk
+from sde_core.cli.common import emit_json, talk
 from sde_core.jobs import Job, JobStatus
 from sde_core.train.curve import RunCurve
 from sde_core.visible import visible
@@ -82,3 +83,25 @@ def say_outcome(job: Job, status: JobStatus) -> None:
         talk(f"Go on with: sde jobs resume {job.id[-4:]}")
     elif status.state == "failed":
         talk(f"What it printed: {visible(str(job.log_path))}")
+
+
+def leave_or_follow(ctx: click.Context, job: Job, attach: bool | None, *, as_json: bool) -> None:
+    """What a command does about the job it started: it follows it, or says how to.
+
+    Args:
+        ctx: Ends with exit status 3 where the job failed.
+        job: Started.
+        attach: None follows where stderr is a terminal.
+        as_json: Prints the job at the end, and nothing about following it.
+    """
+    status = job.status()
+    if attach if attach is not None else sys.stderr.isatty():
+        talk(f"{visible(job.title)}: {job.id}")
+        status = follow(job)
+        say_outcome(job, status)
+    elif not as_json:
+        talk(f"{visible(job.title)}: {job.id}\nFollow it with: sde jobs attach {job.id[-4:]}")
+    if as_json:
+        emit_json(job_json(job))
+    if status.state in ("failed", "lost"):
+        ctx.exit(3)

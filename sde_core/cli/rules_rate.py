@@ -55,7 +55,7 @@ was stopped and asks nothing twice. The key itself is never an argument.""",
 @click.option("--prompt", type=click.Choice(FORM_NAMES), help="How to ask; see below.  [default: expected]")
 @click.option("--rules", "rule_names", metavar="NAME,…", help="Plain rules of the book; all that are on when omitted.")
 @click.option("--sample", default=200, show_default=True, metavar="N", help="Rows that are rated first.")
-@click.option("--seed", default=0, show_default=True, help="Seed of the sample.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the sample.")
 @click.option("--retest", default=0.25, show_default=True, metavar="SHARE", help="Share of the sample that is rated twice.")
 @click.option("--concurrency", default=0, metavar="N", help="Questions under way at once at a server.  [default: 8]")
 @click.option("--timeout", default=120.0, show_default=True, metavar="SECONDS", help="Longest wait for one reply.")
@@ -93,7 +93,7 @@ def rate_command(ctx: click.Context, /, dataset: Dataset, rule_names: str | None
     work = _Work(dataset, project, rules, settings, handling, options["max_chars"])
     report = None
     if detach:
-        work.detached(replace(params, everything=yes), as_json)
+        work.detached(ctx, replace(params, everything=yes), as_json)
     else:
         report = work.rated(params, yes, as_json)
     store.change(f"rate by {visible(settings.model or settings.folder or settings.url, 60)}", lambda known: replace(known, judge=settings))
@@ -111,9 +111,9 @@ class _Work:
         self.dataset, self.project, self.rules, self.settings = dataset, project, rules, settings
         self.handling, self.max_chars = handling, max_chars
 
-    def detached(self, params: RatingParams, as_json: bool) -> None:
+    def detached(self, ctx: click.Context, params: RatingParams, as_json: bool) -> None:
         """Starts the job and says how to follow it."""
-        from sde_core.cli.following import job_json
+        from sde_core.cli.following import leave_or_follow
         from sde_core.rules.rating.job import launch_rating
 
         texts = self.dataset.texts()
@@ -121,10 +121,7 @@ class _Work:
             self.dataset.name, texts, self.rules, self.settings, params,
             jobs_dir=self.project.jobs_dir, ratings_dir=self.project.ratings_dir, handling=self.handling, max_chars=self.max_chars,
         )  # fmt: skip
-        if as_json:
-            emit_json(job_json(job))
-        else:
-            talk(f"{visible(job.title)}: {job.id}\nFollow it with: sde jobs attach {job.id[-4:]}")
+        leave_or_follow(ctx, job, attach=False, as_json=as_json)
 
     def rated(self, params: RatingParams, yes: bool, as_json: bool) -> RatingReport:
         """Rates the sample, tells of it, asks, and rates the rest."""
@@ -178,6 +175,10 @@ def judge_settings(known: JudgeSettings, options: dict[str, Any]) -> JudgeSettin
         if place != (known.url if is_url else known.folder):
             known = JudgeSettings(prompt_form=known.prompt_form)
         known = replace(known, url=place if is_url else "", folder="" if is_url else place)
+    if options["api_key_env"]:
+        from sde_core.rules.rating.credentials import read_key
+
+        read_key(options["api_key_env"])  # what is no variable may be the key itself, which the book must not keep
     named = {"model": options["model"], "prompt_form": options["prompt"], "key_variable": options["api_key_env"],
              "input_price": options["price_in"], "output_price": options["price_out"]}  # fmt: skip
     return replace(known, **{name: value for name, value in named.items() if value is not None})

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from sde_core.cli.common import data_options, emit_json, journal_of, json_option, parsed_rows, stderr_progress, talk
+from sde_core.cli.common import data_options, journal_of, json_option, parsed_rows, stderr_progress
 from sde_core.dataset import Dataset
 from sde_core.errors import InputError, UsageError
-from sde_core.visible import visible
 
 if TYPE_CHECKING:
     from sde_core.train.recipe import Recipe
@@ -51,7 +49,7 @@ def command(
     as_json: bool,
 ) -> None:
     """Fine-tune a LoRA adapter on the rows of DATA, as a job that outlives this terminal."""
-    from sde_core.cli.following import follow, job_json, say_outcome
+    from sde_core.cli.following import leave_or_follow
     from sde_core.project import Project
     from sde_core.train.launch import launch_training
 
@@ -59,17 +57,7 @@ def command(
     recipe = _recipe(project, model, recipe_file, settings)
     with stderr_progress("preparing") as progress:
         job = launch_training(dataset, _rows(dataset, rows), recipe, project.created().jobs_dir, progress=progress)
-    status = job.status()
-    if attach if attach is not None else sys.stderr.isatty():
-        talk(f"{visible(job.title)}: {job.id}")
-        status = follow(job)
-        say_outcome(job, status)
-    elif not as_json:
-        talk(f"{visible(job.title)}: {job.id}\nFollow it with: sde jobs attach {job.id[-4:]}")
-    if as_json:
-        emit_json(job_json(job))
-    if status.state in ("failed", "lost"):
-        ctx.exit(3)
+    leave_or_follow(ctx, job, attach, as_json=as_json)
 
 
 def _recipe(project: Any, model: str | None, recipe_file: Path | None, settings: tuple[str, ...]) -> Recipe:
