@@ -283,7 +283,8 @@ class SelectionPart:
         self._session.lanes.stop("selection-coverage")
         self._session.lanes.thread(
             "selection", "choosing rows",
-            lambda cancel, progress: work.solved(dataset, project, wishes.model, complete, params, before, cancel, progress), self._solved, ended=self._publish,
+            lambda cancel, progress: work.solved(dataset, project, wishes.model, complete, params, before, cancel, progress),
+            self._solved, ended=self._publish,
         )  # fmt: skip
 
     def _solved(self, found: tuple[Solution, dict[int, str], RowFeatures] | SdeError) -> None:
