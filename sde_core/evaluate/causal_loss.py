@@ -56,7 +56,18 @@ class CausalLoss:
         return f"{self._plan.name}, {self._plan.precision}"
 
     def token_losses(self, sequences: Sequence[TokenSequence], tick: Callable[[int], None] = lambda _: None) -> list[npt.NDArray[np.float64]]:
-        """Negative log-likelihoods of the wanted tokens of each sequence, in order, in nats; `tick` is told how many sequences are done."""
+        """Negative log-likelihoods of the wanted tokens of each sequence.
+
+        Args:
+            sequences: Token ids, and which of the tokens are wanted.
+            tick: Told how many sequences are done.
+
+        Returns:
+            One float64 array a sequence, in nats, its wanted tokens in order.
+
+        Raises:
+            CancelledError: When stopped.
+        """
         if self._bf16_wanted and len(sequences) >= PROBED:
             self._try_bf16(sequences[:PROBED])
         found: list[npt.NDArray[np.float64]] = [np.empty(0)] * len(sequences)

@@ -132,7 +132,12 @@ def embed_table(
     cancel: Cancel = NEVER,
     progress: Progress = silent,
 ) -> EmbeddingMatrix:
-    """`embed_rows` over `Dataset.texts()` with a loaded encoder."""
+    """`embed_rows` over `Dataset.texts()` with a loaded encoder.
+
+    Raises:
+        UsageError: When `part` is none of `PARTS`.
+        CancelledError: When the user stopped it.
+    """
     if part not in PARTS:
         raise UsageError(f"There is no part {part!r} of a row to embed.", f"Use one of {', '.join(PARTS)}.")
     texts = table.select(_part_text(part)).to_series()

@@ -71,7 +71,7 @@ class SentenceEncoder:
         return vectors
 
     def batches(self, texts: Sequence[str]) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]]:
-        """The vectors of some of the texts and where those stand, batch by batch, the longest texts first."""
+        """Batch by batch, the longest texts first: int64[b], where its texts stand, and float32[b, d], their vectors."""
         lengths = self._token_counts(texts)
         order = np.argsort(-lengths, kind="stable")
         start = 0

@@ -76,7 +76,7 @@ class StaticEncoder:
         return _segment_sums(self._table, flat, lengths)
 
     def batches(self, texts: Sequence[str]) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]]:
-        """The vectors of some of the texts and where those stand, batch by batch."""
+        """Batch by batch: int64[b], where its texts stand, and float32[b, d], their vectors."""
         for start in range(0, len(texts), self.batch):
             part = texts[start : start + self.batch]
             yield np.arange(start, start + len(part)), self.encode(part)

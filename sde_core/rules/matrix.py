@@ -110,13 +110,13 @@ class ScoreMatrix:
         return tuple(_summary(name, self.scores[:, i], length_ranks) for i, name in enumerate(self.rules))
 
     def rows_in_bin(self, rule: str, bin_: int) -> NDArray[np.uint32]:
-        """Record positions of a histogram bin, lowest score first."""
+        """uint32[c], record positions of a histogram bin, lowest score first."""
         column = self.column(rule)
         inside = np.flatnonzero(bins_of(column) == bin_)
         return self.rows[inside[np.argsort(column[inside], kind="stable")]]
 
     def lowest_rows(self, rule: str, count: int) -> NDArray[np.uint32]:
-        """Record positions of the `count` lowest scores, lowest first, file order among equals."""
+        """uint32[count], record positions of the lowest scores, lowest first, file order among equals."""
         return self.rows[np.argsort(self.column(rule), kind="stable")[:count]]
 
 

@@ -78,7 +78,7 @@ class DensityGrid:
         return int(self.counts.shape[1])
 
     def rows_in(self, line: int, column: int) -> npt.NDArray[np.int64]:
-        """Positions of the rows in one cell."""
+        """int64[c], positions of the rows in one cell."""
         return np.flatnonzero(self.cells == line * self.columns + column)
 
 

@@ -101,7 +101,7 @@ class DppObjective:
         return self._chosen.volume.count
 
     def bounds(self, places: Places) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-        """Gains in single precision, less and more what that may have cost."""
+        """Two float64[p]: gains in single precision, less and more what that may have cost."""
         growth = 1 + self._spread[places].astype(np.float64)
         gains = np.log(growth)
         gains += self._offsets[places] + self._chosen.volume.log_floor
@@ -121,7 +121,7 @@ class DppObjective:
             self._rebase_the_low(places, block[within], spread)
 
     def exact(self, places: Positions) -> npt.NDArray[np.float64]:
-        """Present gains in double precision."""
+        """float64[p], present gains in double precision."""
         volume = self._chosen.volume
         return np.asarray(self._offsets[places] + volume.log_novelty(volume.spread(unit_rows(self._vectors[places]))))
 

@@ -35,7 +35,7 @@ class FarthestObjective:
         return len(self._chosen)
 
     def bounds(self, places: Places) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-        """Distances less and more their error in single precision."""
+        """Two float64[p]: distances less and more their error in single precision."""
         distance = self.exact(places)
         return distance - self.tie_tolerance, distance + self.tie_tolerance
 
@@ -47,7 +47,7 @@ class FarthestObjective:
             self._similarity[places] = np.maximum(self._similarity[places], nearest)
 
     def exact(self, places: Places) -> npt.NDArray[np.float64]:
-        """Present distances."""
+        """float64[p], present distances."""
         return 1 - self._similarity[places].astype(np.float64)
 
     def add(self, place: int) -> None:

@@ -52,7 +52,7 @@ def on_grid(vectors: npt.NDArray[np.floating]) -> tuple[Grid, float]:
 
 
 def blocks_of(vectors: npt.NDArray[np.floating]) -> Iterator[npt.NDArray[np.floating]]:
-    """Consecutive blocks of rows."""
+    """Consecutive blocks of at most `BLOCK_ROWS` rows, each [b, d]."""
     return (vectors[start : start + BLOCK_ROWS] for start in range(0, len(vectors), BLOCK_ROWS))
 
 
@@ -115,7 +115,7 @@ def lloyd(grid: Grid, centers: Grid, cancel: Cancel = NEVER) -> Grid:
 
 
 def assigned(grid: Grid, centers: Grid, cancel: Cancel = NEVER) -> tuple[Labels, npt.NDArray[np.float64]]:
-    """The nearest centre of each row and the squared distance to it, on the grid."""
+    """int64[n], the nearest centre of each row, and float64[n], the squared distance to it, both on the grid."""
     labels, squares = np.empty(len(grid), dtype=np.int64), np.empty(len(grid))
     halves = (_square_lengths(centers) / 2).astype(np.float32)
     for start in range(0, len(grid), BLOCK_ROWS):

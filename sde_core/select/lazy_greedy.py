@@ -45,7 +45,7 @@ class Objective(Protocol):
         ...
 
     def bounds(self, places: Places) -> tuple[FloatArray, FloatArray]:
-        """Lowest and highest gain each place can have had when it was last brought up to date."""
+        """Two float64[p]: lowest and highest gain each place can have had when it was last brought up to date."""
         ...
 
     def refresh(self, places: Places, block: Vectors, within: Places, since: int) -> None:
@@ -53,7 +53,7 @@ class Objective(Protocol):
         ...
 
     def exact(self, places: Positions) -> FloatArray:
-        """Present gains in double precision."""
+        """float64[p], present gains in double precision."""
         ...
 
     def add(self, place: int) -> None:

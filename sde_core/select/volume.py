@@ -48,7 +48,7 @@ class ChosenVolume:
         return np.asarray(np.maximum(quadratic - np.einsum("ij,ij->i", projected, projected), 0.0))
 
     def log_novelty(self, spread: npt.NDArray[np.floating] | float) -> npt.NDArray[np.float64]:
-        """The log s of rows with these q: 0 for a row unlike anything added, about log 2λ for an exact copy of one."""
+        """Log s of rows with these q, float64 of their shape: 0 for a row unlike anything added, about log 2λ for an exact copy of one."""
         return np.asarray(np.log1p(np.asarray(spread, dtype=np.float64)) + self.log_floor)
 
     def add(self, vector: npt.NDArray[np.float64]) -> float:

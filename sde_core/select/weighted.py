@@ -89,7 +89,11 @@ def _parts(pool: Pool, k: int) -> list[tuple[Positions, int]]:
 
 
 def log_weights(pool: Pool, params: SelectionParams, method: str) -> Floats:
-    """quality/τ, of quality brought to mean 0 and standard deviation 1 where that was asked, float64[n]."""
+    """quality/τ, of quality brought to mean 0 and standard deviation 1 where that was asked, float64[n].
+
+    Raises:
+        UsageError: When the rows have no quality, or τ is no number above 0.
+    """
     require_quality(pool, method)
     if not params.tau > 0 or not np.isfinite(params.tau):
         raise UsageError(f"A temperature τ of {params.tau:g} means nothing.", "Use a number above 0; near 0 the best rows are taken.")

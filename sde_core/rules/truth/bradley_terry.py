@@ -70,7 +70,7 @@ class Strengths:
 
 
 def logistic(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """1 / (1 + exp(-x)) without overflow."""
+    """float64 of the shape of `x`: 1 / (1 + exp(-x)) without overflow."""
     half: NDArray[np.float64] = 0.5 * (1.0 + np.tanh(0.5 * x))
     return half
 
