@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import orjson
 import polars as pl
 
 from sde_core.dataset import Dataset
@@ -21,6 +22,7 @@ from sde_core.rules.book import RuleBook
 from sde_core.rules.book_choice import ChosenQuality, choose_by_book, quality_by_mean, quality_of_choice, rule_scores, scored_by_book
 from sde_core.rules.choose import DEFAULT_METHOD
 from sde_core.rules.truth import RowTruth
+from sde_core.rules.truth.fit import BY_MODEL, RuleWeights, weights_of_json
 from sde_core.select import RowFacts, RowFeatures, Selection, SelectionParams, Selector, select
 from sde_core.select.resolve import Solution, resolve
 from sde_core.visible import visible
@@ -41,6 +43,7 @@ class RowQuality:
         source: "rules", "none", or the file that it was read from.
         rules: The rules whose mean it is; empty where it comes from elsewhere.
         weights: How much each of them counts.
+        labels: Where rules are weighted by a fit to people's judgement: whose, and what it is worth on rows that the fit did not see.
         not_rated: Rules that were chosen but are not in the mean, because a judge has rated some of the rows only.
     """
 
@@ -50,6 +53,7 @@ class RowQuality:
     rules: tuple[str, ...] = ()
     weights: tuple[float, ...] = ()
     not_rated: tuple[str, ...] = ()
+    labels: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +120,54 @@ def _quality_by_named(
 
 def _row_quality(found: ChosenQuality) -> RowQuality:
     return RowQuality(found.values, found.rows.astype(np.int64), QUALITY_BY_RULES, found.rules, found.weights, found.not_rated)
+
+
+def quality_by_weights(
+    texts: pl.DataFrame,
+    path: Path,
+    *,
+    book: RuleBook | None = None,
+    project: Project | None = None,
+    cancel: Cancel = NEVER,
+    progress: Progress = silent,
+) -> RowQuality:
+    """Quality by the weights that `sde rules truth DATA --fit --weights FILE.json` fitted to people's judgement.
+
+    Args:
+        texts: `Dataset.texts()`.
+        path: The weights.
+        book: Where plain rules stand; None for the formula rules.
+        project: Where ratings and scores are kept; None scores by formula rules alone.
+        cancel: Stops the work.
+        progress: In rows.
+
+    Raises:
+        InputError: When the file cannot be read.
+        UsageError: When it holds no weights, or a rule with a weight is unknown or not rated on all rows.
+    """
+    weights, book = _weights_in(path), book or RuleBook()
+    unknown = next((name for name in weights.used if not book.knows(name)), None)
+    if unknown is not None:
+        raise UsageError(f"{visible(str(path), 200)} weighs the rule {visible(unknown, 60)}, which there is not.", "Fit the weights again.")
+    named = replace(book, pinned=weights.used, banned=(), disabled=tuple(name for name in book.disabled if name not in weights.used))
+    matrix = scored_by_book(texts, named, project, weights.used, cancel=cancel, progress=progress)
+    if matrix.unrated or matrix.rows_of_sample:
+        lacking = visible(", ".join(matrix.unrated or matrix.ratings), 200)
+        raise UsageError(f"Not every row is rated by {lacking}, which {visible(str(path), 200)} weighs.", "Rate all rows: sde rules rate DATA")
+    whose = "a model's" if weights.source.endswith(BY_MODEL) else "human"
+    labels = f"{whose} labels ({weights.source}): {weights.worth or 'what that is worth was not measured'}"
+    counts = tuple(weight for weight in weights.weights if weight)
+    return RowQuality(weights.quality(matrix), matrix.rows.astype(np.int64), str(path), weights.used, counts, labels=labels)
+
+
+def _weights_in(path: Path) -> RuleWeights:
+    shown = visible(str(path), 200)
+    try:
+        return weights_of_json(orjson.loads(path.read_bytes()))
+    except OSError as error:
+        raise InputError(f"{shown} cannot be read: {error.strerror}.", "`sde rules truth DATA --fit --weights FILE` writes such a file.") from error
+    except ValueError as error:
+        raise InputError(f"{shown} is not JSON.", "`sde rules truth DATA --fit --weights FILE` writes such a file.") from error
 
 
 def quality_from_file(path: Path, rows: npt.NDArray[np.int64], column: str = "quality") -> RowQuality:

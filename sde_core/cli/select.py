@@ -13,7 +13,7 @@ import numpy as np
 from sde_core.cli.common import cache_folder, data_options, emit_json, journal_if_any, json_option, stderr_progress, talk
 from sde_core.cli.rule_options import RuleRequest, quality_options, rule_request_options
 from sde_core.cli.select_options import Request, params_of, request_options
-from sde_core.cli.select_text import METHODS, list_picks, talk_coverage, talk_selection
+from sde_core.cli.select_text import METHODS, list_picks, talk_coverage, talk_labels, talk_selection
 from sde_core.dataset import Dataset
 from sde_core.errors import UsageError
 from sde_core.export import export_rows, manifest_path
@@ -26,6 +26,7 @@ from sde_core.proposal import (
     RowQuality,
     proposed,
     quality_by_rules,
+    quality_by_weights,
     quality_from_file,
     row_features,
     selection_reason,
@@ -72,6 +73,8 @@ Examples:
   sde select data.jsonl --tokens 200k --method deita --max-similarity 0.8
   sde select data.jsonl -k 500 --quota-by class --quota-split equal
   sde select data.jsonl -k 300 --quota yes=2,no=1 --like 17 --dislike 4,90
+  sde rules truth data.jsonl --fit --weights weights.json && \\
+      sde select data.jsonl -k 500 --quality weights.json
   sde ifd data.jsonl --model ./small && \\
       sde select data.jsonl -k 10% --method ifd --model ./small"""
 
@@ -102,15 +105,17 @@ class _Proposal:
 
     def origin(self) -> dict[str, Any]:
         """Encoder, source of quality and of token counts, as JSON and manifest hold them."""
-        source = {"source": self.quality.source, "rules": self.quality.rules} if self.quality.values is not None else None
+        labels = {"labels": self.quality.labels} if self.quality.labels else {}
+        source = {"source": self.quality.source, "rules": self.quality.rules, **labels} if self.quality.values is not None else None
         return {"encoder": self.encoder, "quality": source, "token_source": self.token_source or None}
 
 
 @click.command("select", epilog=_EPILOG)
 @data_options
 @request_options
-@click.option("--quality", "quality_source", default=QUALITY_BY_RULES, show_default=True, metavar="rules|FILE.parquet|none",
-              help="The mean of the rules chosen as most independent, or the columns row and quality of a file, or none.")  # fmt: skip
+@click.option("--quality", "quality_source", default=QUALITY_BY_RULES, show_default=True, metavar="rules|FILE|none",
+              help="The mean of the rules chosen as most independent; the columns row and quality of a Parquet file; rules by the weights of a "
+                   "JSON file, as sde rules truth --fit --weights writes it; or none.")  # fmt: skip
 @click.option("--rules", "rule_names", metavar="NAME,…", default="", help="Quality is the mean of just these rules.")
 @rule_request_options
 @click.option("--encoder", default="static", show_default=True, help="static, or a sentence-transformers model by name or folder.")
@@ -179,6 +184,12 @@ def _quality(dataset: Dataset, source: str, rules: Sequence[str], request: RuleR
         raise UsageError("--rules and --quality name two sources of quality.", "Give one of the two.")
     if source == NO_QUALITY:
         return RowQuality(None, rows, NO_QUALITY)
+    if Path(source).suffix.lower() == ".json":
+        options = quality_options(dataset, request)
+        with stderr_progress("scoring") as progress:
+            found = quality_by_weights(texts, Path(source), book=options["book"], project=options["project"], progress=progress)
+        talk_labels(found.rules, found.labels)
+        return found
     if source != QUALITY_BY_RULES:
         return quality_from_file(Path(source), rows)
     with stderr_progress("scoring") as progress:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 
 import click
 
@@ -10,6 +11,7 @@ from sde_core.cli.common import talk
 from sde_core.select import SELECTORS, Coverage, Selection
 from sde_core.select.coverage_table import column_names, coverage_lines
 from sde_core.visible import visible
+from sde_core.wording import count_of
 
 WIDTH, HELP_WIDTH = 79, 76
 _NAME = 24
@@ -27,6 +29,12 @@ def list_picks(selection: Selection) -> None:
         quality = "" if pick.quality is None else f"{pick.quality:.4f}"
         nearest = "\t" if pick.nearest_similarity is None else f"{pick.nearest_row}\t{pick.nearest_similarity:.4f}"
         click.echo(f"{rank}\t{pick.row}\t{quality}\t{pick.gain:.6f}\t{nearest}\t{visible(pick.reason)}")
+
+
+def talk_labels(rules: Sequence[str], labels: str) -> None:
+    """That quality is not the default one, and what it is worth instead."""
+    said = f"Quality is that of {count_of(len(rules), 'rule')} weighted by a fit to {labels}. --quality rules takes the default, which needs none."
+    talk(textwrap.fill(visible(said, 600), WIDTH, subsequent_indent="  "))
 
 
 def talk_selection(selection: Selection, token_source: str) -> None:

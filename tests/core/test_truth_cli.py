@@ -61,6 +61,30 @@ def test_two_classes_a_fit_and_bands(run: Run, data: Path, tmp_path: Path) -> No
     assert max(map(len, bands.splitlines())) <= 80
 
 
+def test_weights_become_the_quality_of_a_selection(run: Run, data: Path, tmp_path: Path) -> None:
+    weights = tmp_path / "weights.json"
+    fit = ("rules", "truth", data, "--field", "verdict", "--positive", "ok", "--rules", "answer-length,laid-out-lines", "--fit", "--json")
+    told = json.loads(run(*fit, "--weights", weights)[1])
+    select = ("select", data, "-k", "24", "--method", "topk", "--json")
+    code, out, err = run(*select, "--quality", weights)
+    assert code == 0
+    found = json.loads(out)
+    assert set(found["rows"]) == {row for row in range(49) if row != 3 and (row - (row > 3)) % 4 > 1}
+    figure = told["fit"]["report"]["scores"][0]["accuracy"]["value"]
+    words = " ".join(err.split())
+    assert f"2 rules weighted by a fit to human labels (field verdict): AUROC {figure:.3f} (" in words
+    assert "on rows that the fit did not see, 5 folds, 48 rows. --quality rules takes the default" in words
+    assert found["quality"]["labels"].startswith("human labels (field verdict)")
+    assert "labels" not in json.loads(run(*select)[1])["quality"]
+    held = json.loads(weights.read_text())
+    weights.write_text(json.dumps({**held, "weights": {"no-such-rule": 1.0}}))
+    assert "weighs the rule no-such-rule, which there is not" in run(*select, "--quality", weights)[2]
+    weights.write_text("{oops")
+    assert "is not JSON" in run(*select, "--quality", weights)[2]
+    weights.write_text("[]")
+    assert "These are no weights of rules" in run(*select, "--quality", weights)[2]
+
+
 def test_scores_from_a_file(run: Run, data: Path, tmp_path: Path) -> None:
     path = tmp_path / "own.parquet"
     rows = [row for row in range(49) if row != 3]

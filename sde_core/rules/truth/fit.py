@@ -6,7 +6,7 @@ Nothing uses such weights by itself: the default quality needs no labels.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -26,6 +26,8 @@ FOLDS = 5
 PENALTIES = (0.001, 0.01, 0.1, 1.0)
 """Ridge penalties a row, on rules of unit spread; chosen on rows that the fit did not see."""
 
+BY_MODEL = " by a model"
+"""How a source ends that is no person's judgement."""
 FITTED, UNWEIGHTED = "fitted, out of fold", "mean of these rules"
 _FEWEST = 20
 _ROUNDS = 50
@@ -42,6 +44,7 @@ class RuleWeights:
         intercept: What a row starts with.
         link: "logistic": the sum goes through the logistic function; "linear": it is cut at 0 and 1.
         source: The truth that was fitted.
+        worth: The figure on rows that the fit did not see, in words; "" where nobody measured it.
     """
 
     rules: tuple[str, ...]
@@ -49,6 +52,12 @@ class RuleWeights:
     intercept: float
     link: Literal["logistic", "linear"]
     source: str
+    worth: str = ""
+
+    @property
+    def used(self) -> tuple[str, ...]:
+        """Names of the rules that count."""
+        return tuple(name for name, weight in zip(self.rules, self.weights, strict=True) if weight)
 
     def quality(self, matrix: ScoreMatrix) -> NDArray[np.float32]:
         """float32[n] in [0, 1] for the rows of a matrix.
@@ -65,7 +74,8 @@ class RuleWeights:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, to be read again by `weights_of_json`."""
-        return {"weights": dict(zip(self.rules, self.weights, strict=True)), "intercept": self.intercept, "link": self.link, "source": self.source}
+        weights = dict(zip(self.rules, self.weights, strict=True))
+        return {"weights": weights, "intercept": self.intercept, "link": self.link, "source": self.source, "worth": self.worth}
 
 
 def weights_of_json(value: Any) -> RuleWeights:
@@ -79,7 +89,8 @@ def weights_of_json(value: Any) -> RuleWeights:
         weights = {str(name): float(weight) for name, weight in value["weights"].items()}
         if link not in ("logistic", "linear") or not all(np.isfinite([*weights.values(), float(value["intercept"])])):
             raise ValueError(link)
-        return RuleWeights(tuple(weights), tuple(weights.values()), float(value["intercept"]), link, str(value.get("source", "")))
+        said = (str(value.get(name, "")) for name in ("source", "worth"))
+        return RuleWeights(tuple(weights), tuple(weights.values()), float(value["intercept"]), link, *said)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UsageError("These are no weights of rules.", "`sde rules truth DATA --fit --weights FILE` writes some.") from error
 
@@ -152,7 +163,15 @@ def fit_rules(
     scaled = _weights(problem, np.ones(len(problem.here), bool), penalty, nonnegative)
     scores = {FITTED: out_of_fold, UNWEIGHTED: problem.raw.mean(axis=1)}
     report = agreement_with(scores, matrix.rows[problem.here], matrix.answer_words[problem.here], truth, pairs, seed=seed)
-    return RuleFit(_on_raw_scores(problem, scaled, matrix.rules, report.source), report, out_of_fold, penalty, folds, nonnegative)
+    source = f"{report.source}{BY_MODEL if report.by_machine else ''}"
+    weights = replace(_on_raw_scores(problem, scaled, matrix.rules, source), worth=_worth(report, folds))
+    return RuleFit(weights, report, out_of_fold, penalty, folds, nonnegative)
+
+
+def _worth(report: AgreementReport, folds: int) -> str:
+    figure = report.of(FITTED).accuracy
+    interval = f"{figure.lower:.3f}-{figure.upper:.3f}"
+    return f"{report.measure} {figure.value:.3f} ({interval}) on rows that the fit did not see, {folds} folds, {report.rows:,} rows"
 
 
 # ---- the problem
