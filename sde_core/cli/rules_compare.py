@@ -46,7 +46,7 @@ An answer is a line's "winner": a, b, tie or skip. In the app: 6, then t.""",
 @click.option("--judge", metavar="URL|FOLDER", help="Let a model answer the N pairs of --ask; kept apart from people's answers.")
 @click.option("--model", metavar="NAME", help="One of the server's models; may be left out where it has one.")
 @click.option("--api-key-env", "key_variable", default="", metavar="VAR", help="The environment variable that holds the server's key.")
-@click.option("--seed", default=0, show_default=True, help="Of the sample and of the sides.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the sample and of the sides.")
 @json_option
 def compare_command(
     dataset: Dataset, ask: int | None, output: Path | None, size: int | None, pairs: Path | None, export: Path | None, by: str, judge: str | None,
@@ -98,13 +98,14 @@ def _journal(dataset: Dataset, *, writing: bool) -> AbstractContextManager[Any]:
 
 def _draw(comparing: Comparing, size: int | None) -> None:
     """Draws the sample where there is none, or a larger one is asked for."""
+    from sde_core.cli.rule_options import quality_options
     from sde_core.proposal import quality_by_rules
     from sde_core.rules.truth.next_pair import DEFAULT_SAMPLE
 
     wanted = size or max(len(comparing.rows), DEFAULT_SAMPLE * (not len(comparing.rows)))
     if len(comparing.rows) < wanted:
         with stderr_progress("scoring") as progress:
-            found = quality_by_rules(comparing.dataset.texts(), progress=progress)
+            found = quality_by_rules(comparing.dataset.texts(), **quality_options(comparing.dataset), progress=progress)
         comparing.draw(found.values, wanted)
 
 

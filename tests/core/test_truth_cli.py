@@ -12,6 +12,8 @@ import pytest
 
 from sde_core.dataset import open_dataset
 from sde_core.project import Project
+from sde_core.rules import GENERAL_RULES
+from sde_core.rules.book import RuleBook
 from sde_core.rules.truth import truth_by_people
 
 Run = Callable[..., tuple[int, str, str]]
@@ -115,6 +117,20 @@ def test_of_many_pairs_a_sample_is_scored_whole_pair_by_whole_pair(
     assert (told["rows"], told["known_rows"], told["pairs"]) == (10, 24, 5)
 
 
+def test_the_sample_is_spread_over_the_quality_in_force(run: Run, data: Path, tmp_path: Path) -> None:
+    def drawn(name: str) -> list[set[int]]:
+        Project.of(data).comparisons_path.unlink(missing_ok=True)
+        assert run("rules", "compare", data, "--ask", 6, "-o", tmp_path / name, "--rows", 6)[0] == 0
+        pairs = [json.loads(line) for line in (tmp_path / name).read_text().splitlines()]
+        return [{pair["a"], pair["b"]} for pair in pairs]
+
+    default = drawn("default.jsonl")
+    assert drawn("again.jsonl") == default
+    book = Project.of(data).created().rule_book_path
+    RuleBook(disabled=tuple(rule.name for rule in GENERAL_RULES if rule.name != "laid-out-lines")).save(book)
+    assert drawn("by_book.jsonl") != default
+
+
 def test_people_compare_elsewhere_and_their_answers_become_the_truth(run: Run, data: Path, tmp_path: Path) -> None:
     questions = tmp_path / "ask.jsonl"
     code, out, err = run("rules", "compare", data, "--ask", 30, "-o", questions, "--rows", 10)
@@ -130,7 +146,7 @@ def test_people_compare_elsewhere_and_their_answers_become_the_truth(run: Run, d
     told = json.loads(run("rules", "compare", data, "--pairs", questions, "--by", "reader", "--json")[1])
     assert (told["answers_taken_in"], told["not_answered"], told["answers"], told["groups"]) == (29, 1, 29, 1)
     assert json.loads(run("rules", "compare", data, "--pairs", questions, "--by", "reader", "--json")[1])["answers_taken_in"] == 0
-    assert "29 answers on 10 of 10 rows, ± 0." in run("rules", "compare", data)[1]
+    assert "29 answers on 10 of 10 rows, known to ± 0." in run("rules", "compare", data)[1]
     run("rules", "compare", data, "--export", tmp_path / "all.jsonl")
     assert {json.loads(line)["by"] for line in (tmp_path / "all.jsonl").read_text().splitlines()} == {"reader"}
     truth = truth_by_people(open_dataset(str(data)))
