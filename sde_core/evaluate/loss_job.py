@@ -12,7 +12,7 @@ from sde_core.dataset import Dataset, Layout, open_dataset
 from sde_core.errors import MissingExtraError
 from sde_core.evaluate.answer_loss import AnswerLosses, measure_answer_losses
 from sde_core.files import atomic_write
-from sde_core.jobs import Job, JobContext, launch, list_jobs
+from sde_core.jobs import Job, JobContext, launch, running_job
 from sde_core.project import Project
 from sde_core.train.device import missing_packages, use_one_gpu
 from sde_core.train.tokenizer import load_tokenizer, model_location
@@ -54,9 +54,7 @@ def launch_answer_losses(dataset: Dataset, project: Project, *, model: str = "",
 
 def running_answer_losses(project: Project, model: str = "") -> Job | None:
     """The job that measures the losses of this dataset under this model now; None where there is none."""
-    wanted = model_location(model) if model else ""
-    jobs = (job for job in list_jobs(project.jobs_dir) if job.kind == KIND and job.spec.get("model") == wanted)
-    return next((job for job in jobs if job.status().active), None)
+    return running_job(project.jobs_dir, KIND, model=model_location(model) if model else "")
 
 
 def run_answer_losses(context: JobContext) -> None:

@@ -9,7 +9,7 @@ import polars as pl
 from sde_core.errors import UsageError
 from sde_core.features.embedding import PARTS, Part, embed_table, load_encoder
 from sde_core.files import unwritable
-from sde_core.jobs import Job, JobContext, launch, list_jobs
+from sde_core.jobs import Job, JobContext, launch, list_jobs, running_job
 from sde_core.jobs.job import new_job_folder
 from sde_core.visible import visible
 from sde_core.wording import count_of
@@ -48,9 +48,7 @@ def launch_embedding(name: str, texts: pl.DataFrame, encoder: str, *, jobs_dir: 
 
 def running_embedding(jobs_dir: Path, encoder: str, part: Part = "row") -> Job | None:
     """The job that embeds this dataset by this encoder now; None where there is none."""
-    asked = (absolute_encoder(encoder), part)
-    jobs = (job for job in list_jobs(jobs_dir) if job.kind == KIND and (job.spec.get("encoder"), job.spec.get("part")) == asked)
-    return next((job for job in jobs if job.status().active), None)
+    return running_job(jobs_dir, KIND, encoder=absolute_encoder(encoder), part=part)
 
 
 def finished_embedding(jobs_dir: Path, texts: pl.DataFrame, encoder: str, part: Part = "row") -> Job | None:

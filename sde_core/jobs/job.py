@@ -231,6 +231,18 @@ def list_jobs(jobs_dir: Path) -> list[Job]:
     return [job for folder in sorted(jobs_dir.iterdir(), reverse=True) if (job := _job_in(folder)) is not None]
 
 
+def running_job(jobs_dir: Path, kind: str, **asked: Any) -> Job | None:
+    """The latest job that is at work on this now; None where there is none.
+
+    Args:
+        jobs_dir: The dataset's job folders.
+        kind: As it was launched.
+        asked: What its spec must say; other entries may say anything.
+    """
+    alike = (job for job in list_jobs(jobs_dir) if job.kind == kind and all(job.spec.get(name) == value for name, value in asked.items()))
+    return next((job for job in alike if job.status().active), None)
+
+
 def _job_in(folder: Path) -> Job | None:
     try:
         return Job(folder)

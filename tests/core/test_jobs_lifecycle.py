@@ -15,7 +15,7 @@ import pytest
 
 import sde_core.jobs.job as job_module
 from sde_core.errors import JobError, ReadOnlyError, UsageError
-from sde_core.jobs import JOB_KINDS, Job, find_job, launch, list_jobs
+from sde_core.jobs import JOB_KINDS, Job, find_job, launch, list_jobs, running_job
 from sde_core.jobs.identity import ProcessIdentity
 from sde_core.jobs.status import JobStatus, read_status, write_status
 
@@ -248,6 +248,17 @@ def test_listing_and_finding(tmp_path, start):
         find_job(tmp_path / "jobs", "zzz")
     with pytest.raises(UsageError, match="2 jobs"):
         find_job(tmp_path / "jobs", "2")
+
+
+def test_the_running_job_of_a_kind_is_found_by_what_it_was_asked(tmp_path, start):
+    ended, running = start(total=4), start(hold_at=3)
+    ended.wait(PATIENCE)
+    wait_for(lambda: running.status().state == "running")
+    assert running_job(tmp_path / "jobs", "count").id == running.id
+    assert running_job(tmp_path / "jobs", "count", hold_at=3).id == running.id
+    assert running_job(tmp_path / "jobs", "count", total=4) is None, "it has ended"
+    assert running_job(tmp_path / "jobs", "train") is None
+    assert running_job(tmp_path / "nowhere", "count") is None
 
 
 def test_unknown_kind_and_unwritable_folder(tmp_path):
