@@ -54,7 +54,7 @@ class StaticEncoder:
         self._known: npt.NDArray[np.bool_] = self._table.any(axis=1)
         self._tokenizer: Any = Tokenizer.from_str(tokenizer_json)
         self.dimensions = int(self._table.shape[1])
-        self.id = f"static-{_short_hash(folder)}"
+        self.id = static_encoder_id(folder)
 
     def encode(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """float32[n, dimensions] of unit length; all zero for a text without one known word piece (empty, or emoji only).
@@ -107,10 +107,23 @@ def _segment_sums(table: npt.NDArray[np.float32], flat: npt.NDArray[np.int64], l
     return sums
 
 
-def _short_hash(folder: Path) -> str:
+def static_encoder_id(folder: Path | None = None) -> str:
+    """`StaticEncoder.id` of a folder, or of the embedded encoder, without loading it.
+
+    Raises:
+        InputError: When this installation lacks the embedded encoder.
+        OSError: When a file cannot be read.
+    """
+    place = folder or embedded_path("static_embedder")
+    status = tuple((path, path.stat().st_mtime_ns, path.stat().st_size) for path in (place / "vectors.npz", place / "tokenizer.json"))
+    return f"static-{_short_hash(status)}"
+
+
+@lru_cache(maxsize=4)
+def _short_hash(status: tuple[tuple[Path, int, int], ...]) -> str:
     digest = hashlib.sha256()
-    for name in ("vectors.npz", "tokenizer.json"):
-        digest.update((folder / name).read_bytes())
+    for path, _, _ in status:
+        digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
 
 

@@ -17,6 +17,7 @@ import zstandard
 from numpy.typing import NDArray
 
 from sde_core.dataset.content_cache import code_version, read_blob, write_blob
+from sde_core.features.embedding_static import static_encoder_id
 from sde_core.progress import NEVER, Cancel, Progress, silent
 from sde_core.rules.matrix import ScoreMatrix, score_matrix
 from sde_core.rules.rule import Rule
@@ -51,39 +52,45 @@ def cached_matrix(
     if cache_dir is None or len(texts) < FEWEST_ROWS:
         return score_matrix(texts, rules, cancel=cancel, progress=progress)
     cache = ScoreCache(cache_dir / "rules", texts)
-    definitions = {rule.name: definition(rule) for rule in rules}
-    known = cache.read([_lengths_definition(), *definitions.values()])
+    version = _measures_version()
+    definitions, counted = {rule.name: definition(rule, version) for rule in rules}, _lengths_definition(version)
+    known = cache.read([counted, *definitions.values()])
     missing = [rule for rule in rules if definitions[rule.name] not in known]
-    if missing or _lengths_definition() not in known:
+    if missing or counted not in known:
         scored = score_matrix(texts, missing, cancel=cancel, progress=progress)
         new: dict[str, _Column] = {definitions[rule.name]: scored.scores[:, place] for place, rule in enumerate(missing)}
-        new[_lengths_definition()] = scored.answer_words
+        new[counted] = scored.answer_words
         cache.add({name: column for name, column in new.items() if name not in known})
         known |= new
     scores = np.zeros((len(texts), len(rules)), np.float32, order="F")
     for place, rule in enumerate(rules):
         scores[:, place] = known[definitions[rule.name]]
     progress(len(texts), len(texts))
-    lengths = known[_lengths_definition()].astype(np.uint32, copy=False)
+    lengths = known[counted].astype(np.uint32, copy=False)
     return ScoreMatrix(texts["row"].cast(pl.UInt32).to_numpy(), tuple(definitions), scores, lengths)
 
 
-def definition(rule: Rule) -> str:
-    """Hash of what decides a formula rule's scores: its expression, the code of the measures, and polars' version."""
+def definition(rule: Rule, version: str = "") -> str:
+    """Hash of what decides a formula rule's scores: its expression, the code of the measures, the embedded encoder, and polars' version.
+
+    Args:
+        rule: The rule.
+        version: `_measures_version()`, where it is known already.
+    """
     formula = rule.expression().meta.serialize()
     if _PYTHON_FUNCTION in formula:  # pickled, which neither holds its code nor is the same each time
         formula = f"{code_version('rules/bank')} {rule.about}".encode()
-    return xxhash.xxh3_128_hexdigest(f"{_measures_version()}\0{rule.name}\0".encode() + formula)
+    return xxhash.xxh3_128_hexdigest(f"{version or _measures_version()}\0{rule.name}\0".encode() + formula)
 
 
-def _lengths_definition() -> str:
-    return xxhash.xxh3_128_hexdigest(f"{_measures_version()}\0{_LENGTHS}".encode())
+def _lengths_definition(version: str = "") -> str:
+    return xxhash.xxh3_128_hexdigest(f"{version or _measures_version()}\0{_LENGTHS}".encode())
 
 
 def _measures_version() -> str:
-    """Of what formulas read: polars, features, and the code of rules other than the formulas, which are hashed one by one."""
+    """Of what formulas read: polars, the embedded encoder, features, and the code of rules other than the formulas, hashed one by one."""
     beside = sorted(f"rules/{path.name}" for path in Path(__file__).parent.glob("*.py"))
-    return f"{pl.__version__} {code_version('features', *beside)}"
+    return f"{pl.__version__} {static_encoder_id()} {code_version('features', *beside)}"
 
 
 class ScoreCache:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import polars as pl
 import pytest
 
 from sde_core.errors import CancelledError
+from sde_core.features.embedding_static import static_encoder, static_encoder_id
 from sde_core.project import Project
 from sde_core.rules import (
     GENERAL_RULES,
@@ -86,8 +89,31 @@ def test_a_rule_is_another_one_when_what_it_does_is(monkeypatch: pytest.MonkeyPa
         assert definition(other) != definition(rule)
     assert len({definition(rule) for rule in RULES}) == len(RULES)
     before = definition(rule)
+    with monkeypatch.context() as patch:
+        patch.setattr(cache, "static_encoder_id", lambda: "static-other")
+        assert definition(rule) != before
     monkeypatch.setattr(cache, "code_version", lambda *parts: f"other {len(parts)}")
     assert definition(rule) != before
+
+
+def test_what_formulas_read_is_part_of_their_definition(monkeypatch: pytest.MonkeyPatch) -> None:
+    parts: list[str] = []
+    monkeypatch.setattr(cache, "code_version", lambda *names: parts.extend(names) or "code")
+    definition(RULES[0])
+    assert {"features", *(f"rules/{name}.py" for name in ("measures", "words", "shapes", "topic", "rule"))} <= set(parts)
+    assert static_encoder_id() == static_encoder().id
+    loads = "import sys; from sde_core.rules import RULES; from sde_core.rules.score_cache import definition; definition(RULES[0])"
+    heavy = "print({'tokenizers', 'torch', 'transformers'} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", f"{loads}; {heavy}"], capture_output=True, text=True, check=True).stdout == "set()\n"
+
+
+def test_another_embedder_is_another_encoder(tmp_path: Path) -> None:
+    for name in ("vectors.npz", "tokenizer.json"):
+        (tmp_path / name).write_bytes(b"1")
+    before = static_encoder_id(tmp_path)
+    assert static_encoder_id(tmp_path) == before
+    (tmp_path / "vectors.npz").write_bytes(b"23")
+    assert static_encoder_id(tmp_path) != before
 
 
 @pytest.mark.parametrize(
