@@ -350,7 +350,7 @@ class RulesPart(WorkPart):
         method = method_named(self.choice.method if self.choice is not None else self.wishes.method)
         kernel = {"gram": "raw Gram"}.get(method.kernel, method.kernel)
         words = f"greedy on {kernel}" if method.draw == "map" else f"k-DPP sample on {kernel}"
-        return words + {"map-correlation": " (default)", "kdpp-gram": " (paper mode)"}.get(method.name, "")
+        return words + {"map-correlation": " (default)", "kdpp-gram": " (paper mode)", "map-plain": " (plain)"}.get(method.name, "")
 
     @property
     def samples(self) -> bool:

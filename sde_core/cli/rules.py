@@ -32,6 +32,14 @@ _PACK_LINES = f"""\b
 Packs: {", ".join(PACKS)}.
 Each of a domain holds the general rules and its own; see `sde rules list`."""
 _METHOD_LINES = "\n".join(textwrap.fill(method.title, 78, initial_indent=f"  {method.name:<17} ", subsequent_indent=" " * 20) for method in METHODS)
+_METHOD_LINES += """
+
+\b
+map-correlation and map-cosine favour rules that tell a row from the same
+prompt with another row's answer, as strongly as leaves the chosen ones
+overlapping no more than the median random set. A row's quality is the mean
+of the chosen rules, each weighed by what it tells; with kdpp-gram, map-plain
+or --no-gate it is their plain mean. docs/rules.md has the formulas."""
 
 
 @click.group(
@@ -153,9 +161,9 @@ Examples:
 @choice_options
 @json_option
 def choose_command(dataset: Dataset, asked: ChoiceRequest, as_json: bool) -> None:
-    """Choose the most independent rules that can be relied on.
+    """Choose rules that overlap little and can be relied on.
 
-    The rules that overlap least on DATA, of those that are not held back.
+    Of the rules that are not held back, those that say different things of DATA.
 
     rho is the Frobenius norm of (correlation of the chosen rules - identity) over r: 0 for rules that say unrelated things.
     """

@@ -73,7 +73,7 @@ def choice_options(function: CommandFunction) -> CommandFunction:
 
     decorated: Any = wrapped
     for option in (
-        click.option("--no-gate", is_flag=True, help="Neither hold back nor favour rules by how far they can be relied on."),
+        click.option("--no-gate", is_flag=True, help="Neither hold back nor favour nor weigh rules by how far they can be relied on."),
         truth_option,
         book_option,
         click.option("--ban", "banned", metavar="RULE", multiple=True, help="Never choose this rule; repeatable."),

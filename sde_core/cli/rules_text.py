@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
-from sde_core.rules import MOSTLY_LENGTH, RULES, DroppedRule, RuleChoice, RuleScores, TruthComparison, WinRate, method_named
+from sde_core.rules import FAVOURS, MOSTLY_LENGTH, RULES, DroppedRule, RuleChoice, RuleScores, TruthComparison, WinRate, method_named
 from sde_core.visible import visible
 from sde_core.wording import two_decimals
 
@@ -20,10 +20,9 @@ _MEANING = 120
 _JOINT = "\u00a0"
 _ABOUT = (
     "length: Spearman correlation with the words of the answer · tells: chance that a row scores above the same prompt with another row's answer of "
-    "about that length · ",
+    "about that length · weight: share in the mean of the rules that is a row's quality"
 )
-_ABOUT_WEIGHT = "weight: share in the mean of the rules that is a row's quality"
-_WEIGHED = ", by what the rule tells beyond chance and beyond length"
+_ABOUT_WEIGHT = ", by what the rule tells beyond chance and beyond length"
 _ABOUT_GAIN = "gain: what the rule adds to log det of the kernel"
 _ABOUT_TRUTH = ("true: chance that the better of two rows scores higher, 0.50 by chance · alike: the same for rows of about one length",)
 
@@ -90,8 +89,15 @@ def _overlap(choice: RuleChoice) -> list[str]:
             f"{random.subsets:,} random sets of as many candidates (seed {random.seed}): rho {random.mean_rho:.3f} on average, "
             f"median {random.median_rho:.3f}, lowest {random.lowest_rho:.3f}; this choice overlaps less than {_win_words(random.win)}"
         )
-    about = _ABOUT if random is not None and random.truth is not None else (f"{_ABOUT_GAIN} · {_ABOUT[0]}",)
+    about = (_about(choice, gains=random is None or random.truth is None),)
     return [line for text in (*lines, "", *about) for line in _wrapped(text) or [""]]
+
+
+def _about(choice: RuleChoice, *, gains: bool) -> str:
+    """What the columns of the table are."""
+    favoured = method_named(choice.method).favours and choice.gated
+    gain = _ABOUT_GAIN + (f", what it tells being favoured at strength {choice.favour:g} of {FAVOURS[0]:g}" if favoured else "")
+    return (f"{gain} · " if gains else "") + _ABOUT + (_ABOUT_WEIGHT if choice.weighted else ", the same for each")
 
 
 def _win_words(win: WinRate) -> str:

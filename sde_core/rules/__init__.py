@@ -9,6 +9,7 @@ from sde_core.rules.book_choice import ChosenQuality, RuleScores, choose_by_book
 from sde_core.rules.choose import (
     DEFAULT_METHOD,
     DEFAULT_RULE_COUNT,
+    FAVOURS,
     METHODS,
     PAPER_METHOD,
     ChoiceMethod,
@@ -33,6 +34,7 @@ __all__ = [
     "DEFAULT_PACK",
     "DEFAULT_RULE_COUNT",
     "FAMILIES",
+    "FAVOURS",
     "GATES",
     "GENERAL_RULES",
     "METHODS",

@@ -149,9 +149,9 @@ def scored_by_book(
 
 
 def quality_of_choice(texts: pl.DataFrame, book: RuleBook, project: Project | None, scores: RuleScores, choice: RuleChoice) -> ChosenQuality:
-    """Every row's quality: the mean of the chosen rules, each weighed by what it tells (`sde_core.rules.contrast`).
+    """Every row's quality: the mean of the chosen rules, each weighed by what it tells (`sde_core.rules.contrast.rule_weights`).
 
-    In the paper's mode, and wherever reliability was not asked for, it is the plain mean (arXiv 2410.04715).
+    In the paper's mode, by map-plain, and wherever reliability was not asked for, it is the plain mean (arXiv 2410.04715).
 
     Args:
         texts: `Dataset.texts()`.
@@ -163,7 +163,7 @@ def quality_of_choice(texts: pl.DataFrame, book: RuleBook, project: Project | No
     Raises:
         UsageError: When none of the chosen rules scores every row.
     """
-    return quality_by_mean(texts, book, project, scores.matrix, choice.chosen, scores.known.contrasts if choice.gated else {})
+    return quality_by_mean(texts, book, project, scores.matrix, choice.chosen, scores.known.contrasts if choice.weighted else {})
 
 
 def quality_by_mean(

@@ -38,9 +38,11 @@ class ChoiceMethod:
         name: As `--method` takes it.
         kernel: A name in `KERNELS`.
         draw: "map" takes greedily what adds most to log det; "kdpp" samples in proportion to the determinant.
-        gated: Whether rules that cannot be relied on are left out first, see `sde_core.rules.reliability`, and the greedy methods favour rules that
-            tell rows from spoilt copies, see `FAVOURS`: orthogonality alone likes what measures nothing. Where that would leave no rule, none
-            is left out; the paper's mode neither leaves out nor favours.
+        gated: Whether rules that cannot be relied on are left out first, see `sde_core.rules.reliability`: orthogonality alone likes what measures
+            nothing. Where that would leave no rule, none is left out. Rules that score every row alike are left out always.
+        favours: Whether rules that tell rows from spoilt copies are favoured, see `FAVOURS`.
+        weighted: Whether the chosen rules weigh in a row's quality by what they tell (`sde_core.rules.contrast.rule_weights`); else it is their
+            plain mean, as in the paper.
         title: What it is, for a person.
     """
 
@@ -48,15 +50,18 @@ class ChoiceMethod:
     kernel: str
     draw: Literal["map", "kdpp"]
     gated: bool
+    favours: bool
+    weighted: bool
     title: str
 
 
 METHODS: tuple[ChoiceMethod, ...] = (
-    ChoiceMethod("map-correlation", "correlation", "map", True, "greedy most independent set on the correlation kernel (default)"),
-    ChoiceMethod("kdpp-gram", "gram", "kdpp", False, "exact k-DPP sample on the raw Gram matrix (paper mode)"),
-    ChoiceMethod("map-cosine", "cosine", "map", True, "greedy most independent set on the cosine kernel"),
-    ChoiceMethod("kdpp-cosine", "cosine", "kdpp", True, "exact k-DPP sample on the cosine kernel"),
-    ChoiceMethod("kdpp-correlation", "correlation", "kdpp", True, "exact k-DPP sample on the correlation kernel"),
+    ChoiceMethod("map-correlation", "correlation", "map", True, True, True, "greedy on correlations, telling rules favoured (default)"),
+    ChoiceMethod("kdpp-gram", "gram", "kdpp", False, False, False, "exact k-DPP sample on the raw Gram matrix (paper mode)"),
+    ChoiceMethod("map-plain", "correlation", "map", True, False, False, "greedy most independent set on correlations, plain mean"),
+    ChoiceMethod("map-cosine", "cosine", "map", True, True, True, "greedy on cosines, telling rules favoured"),
+    ChoiceMethod("kdpp-cosine", "cosine", "kdpp", True, False, True, "exact k-DPP sample on the cosine kernel"),
+    ChoiceMethod("kdpp-correlation", "correlation", "kdpp", True, False, True, "exact k-DPP sample on the correlation kernel"),
 )
 """All methods, the default first."""
 
@@ -71,9 +76,16 @@ class RuleChoice:
     Attributes:
         chosen: Names, pinned rules first, then in the order taken.
         rho: Overlap of the chosen rules, see `sde_core.rules.kernel.rho`.
-        gains: What each added to log det of the method's kernel, in the order of `chosen`.
+        gains: What each added to log det of the method's kernel, as favoured, in the order of `chosen`.
         dropped: Rules that were no candidates, with the reason.
-    XX
+        method: A name in `METHODS`.
+        seed: Of the k-DPP sample and of the random sets.
+        pinned: Rules that were in whatever they say.
+        banned: Rules that were out whatever they say.
+        against_random: How random sets compare; None where none were drawn or there is no other set.
+        gated: Whether rules that cannot be relied on were left out.
+        favour: How strongly rules that tell something were favoured, one of `FAVOURS`; 0 for not at all.
+        weighted: Whether the rules weigh in quality by what they tell; else quality is their plain mean.
     """
 
     chosen: tuple[str, ...]
@@ -87,6 +99,7 @@ class RuleChoice:
     against_random: RandomComparison | None = None
     gated: bool = True
     favour: float = 0.0
+    weighted: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """As the command line prints it."""
@@ -118,7 +131,8 @@ def choose_rules(
         random_subsets: How many random sets to compare with; 0 for none.
         known: How far the rules can be relied on; where None, what the matrix says of it by itself.
         truth: True quality of some rows, for the comparison with random sets.
-        gated: Whether rules that cannot be relied on are left out, and those that tell something favoured; None for what the method does.
+        gated: Whether rules that cannot be relied on are left out, and those that tell something favoured and weighed more, as far as the method
+            does so; None for what the method does.
 
     Raises:
         UsageError: When a name is unknown, a rule is both pinned and banned, a pinned rule scores every row alike, or r is below 1, below the
@@ -136,13 +150,14 @@ def choose_rules(
     correlation = correlation_kernel(matrix.scores[:, columns])
     kernel = correlation if way.kernel == "correlation" else KERNELS[way.kernel](matrix.scores[:, columns])
     r = max(min(DEFAULT_RULE_COUNT, largest_set(kernel, given)), len(given)) if r is None else r
-    favour = _favour(correlation, kernel, candidates, known, r, given) if gated and known.contrasts and way.draw == "map" else 0.0
+    favour = _favour(correlation, kernel, candidates, known, r, given) if gated and known.contrasts and way.favours else 0.0
     kernel = favouring(kernel, candidates, known.contrasts, favour) if favour else kernel
     items = greedy_map(kernel, r, given) if way.draw == "map" else sample_k_dpp(kernel, r, np.random.default_rng(seed), given)
     errors = SquaredErrors.of(matrix, columns, truth) if truth is not None else None
     return RuleChoice(
         tuple(candidates[i] for i in items), rho(correlation, items), tuple(log_det_gains(kernel, items)), dropped, method, seed, pinned, banned,
         compare_with_random(correlation, items, given, subsets=random_subsets, seed=seed, errors=errors), gated, favour,
+        gated and way.weighted,
     )  # fmt: skip
 
 

@@ -15,8 +15,26 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from sde_core.dataset import open_dataset
-from sde_core.rules import GATES, PAPER_METHOD, RULES, RatingSummary, Rule, RuleEvidence, ScoreMatrix, choose_rules, reliability_of, score_matrix
-from sde_core.rules.choose import FAVOURS
+from sde_core.rules import (
+    DEFAULT_METHOD,
+    FAVOURS,
+    GATES,
+    PAPER_METHOD,
+    RULES,
+    RatingSummary,
+    Rule,
+    RuleBook,
+    RuleChoice,
+    RuleEvidence,
+    ScoreMatrix,
+    choose_by_book,
+    choose_rules,
+    quality_of_choice,
+    reliability_of,
+    rule_scores,
+    score_matrix,
+)
+from sde_core.rules.contrast import rule_weights
 from sde_core.rules.ranks import rank_correlation
 from sde_core.rules.reliability import BARELY_VARIES, LEAST_SELF_AGREEMENT
 from sde_core.rules.retest import RETEST_ROWS, retests
@@ -124,6 +142,27 @@ def test_rules_that_tell_something_are_favoured_as_far_as_the_choice_stays_indep
     told, told_plainly = (sum(known.contrasts[name].telling for name in chosen) for chosen in (choice.chosen, plain.chosen))
     assert told > told_plainly
     assert choose_rules(matrix, 10, known=known, seed=9).chosen == choice.chosen, "the seed is that of random sets alone"
+
+
+def test_the_plain_choice_is_greedy_on_the_correlations_alone_and_its_quality_the_plain_mean(support: pl.DataFrame) -> None:
+    scores = rule_scores(support, RuleBook())
+    chosen: dict[str, RuleChoice] = {}
+    for method in (DEFAULT_METHOD, "map-plain", PAPER_METHOD):
+        chosen[method] = choice = choose_by_book(scores, RuleBook(), 8, method=method, random_subsets=0)
+        columns = scores.matrix.scores[:, [scores.matrix.index(name) for name in choice.chosen]].astype(np.float64)
+        weights = rule_weights(choice.chosen, scores.known.contrasts) if method == DEFAULT_METHOD else np.full(8, 1 / 8)
+        found = quality_of_choice(support, RuleBook(), None, scores, choice)
+        np.testing.assert_allclose(found.values, columns @ weights, atol=1e-6)
+        np.testing.assert_allclose(found.weights, weights)
+    plain = chosen["map-plain"]
+    assert (plain.favour, plain.weighted, plain.gated) == (0.0, False, True)
+    assert (chosen[PAPER_METHOD].weighted, chosen[PAPER_METHOD].gated) == (False, False)
+    candidates = [name for name in scores.matrix.rules if name not in {drop.rule for drop in plain.dropped}]
+    correlation = np.corrcoef(scores.matrix.scores[:, [scores.matrix.index(name) for name in candidates]].T.astype(np.float64))
+    taken = [candidates.index(name) for name in plain.chosen]
+    for size in range(2, 9):
+        volumes = {i: np.linalg.det(correlation[np.ix_([*taken[: size - 1], i], [*taken[: size - 1], i])]) for i in range(len(candidates))}
+        assert volumes[taken[size - 1]] == pytest.approx(max(volumes[i] for i in volumes if i not in taken[: size - 1]), rel=1e-9)
 
 
 def untold(evidence: Sequence[RuleEvidence]) -> tuple[RuleEvidence, ...]:
