@@ -8,8 +8,11 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from sde_core.errors import ReadOnlyError
+from sde_core.errors import ReadOnlyError, UsageError
 from sde_core.visible import visible
+
+_sources: set[str] = set()
+"""Files that hold the data somebody works on, as `_place_of` names them."""
 
 
 def unwritable(path: Path, error: OSError) -> ReadOnlyError:
@@ -20,12 +23,34 @@ def unwritable(path: Path, error: OSError) -> ReadOnlyError:
     return ReadOnlyError(f"{shown} cannot be written: {error.strerror or error}.", "Choose a folder that you may write to, or set XDG_STATE_HOME.")
 
 
+def never_write(files: Iterable[Path]) -> None:
+    """From now on `atomic_write` refuses these files in this process: what a dataset was read from is never written."""
+    _sources.update(place for file in files for place in (_place_of(file), os.path.realpath(file)))
+
+
+def refuse_source(path: Path) -> None:
+    """Raises before the long part of the work, not after it.
+
+    Raises:
+        UsageError: When `path` is a file that a dataset was read from.
+    """
+    if _place_of(path) in _sources or os.path.realpath(path) in _sources:
+        raise UsageError(f"{visible(str(path), 200)} is the data itself, which is never written.", "Name another file.")
+
+
+def _place_of(path: Path) -> str:
+    """A name in its folder, the folder by its real path; a link by its own name."""
+    return os.path.join(os.path.realpath(path.parent), path.name)  # noqa: PTH118
+
+
 def atomic_write(path: Path, chunks: Iterable[bytes]) -> None:
     """Writes a file whole or not at all: into a temporary file beside it, synced, then renamed.
 
     Raises:
+        UsageError: When a dataset was read from that file.
         ReadOnlyError: When it cannot be written; what was at `path` is untouched.
     """
+    refuse_source(path)
     temporary = ""
     try:
         descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name[:40]}.", dir=path.parent)

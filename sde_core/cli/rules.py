@@ -15,8 +15,8 @@ from sde_core.cli.rules_generate import generate_command
 from sde_core.cli.rules_rate import rate_command
 from sde_core.cli.rules_text import choice_lines
 from sde_core.cli.rules_truth import truth_command
-from sde_core.cli.tables import refuse_other_suffix, write_table
 from sde_core.dataset import Dataset
+from sde_core.files import refuse_source
 from sde_core.rules import (
     FAMILIES,
     METHODS,
@@ -26,6 +26,7 @@ from sde_core.rules import (
     Rule,
     scored_by_book,
 )
+from sde_core.tables import refuse_other_suffix, write_table
 from sde_core.visible import visible
 
 _PACK_LINES = f"""\b
@@ -111,6 +112,7 @@ def score_command(dataset: Dataset, output: Path, asked: ChoiceRequest, as_json:
     The file has the columns row, quality (mean of the chosen rules), and one a rule; a row that no judge has rated by a rule has no score there.
     """
     refuse_other_suffix(output)
+    refuse_source(output)
     found = chosen_rules(dataset, asked)
     _write_scores(dataset, found, output)
     if as_json:

@@ -16,6 +16,7 @@ from sde_core.dataset.layouts import Layout, corrected_layout, detect_layout, en
 from sde_core.dataset.source import Source, identity_of
 from sde_core.dataset.source_lines import LineSource, TextSource
 from sde_core.errors import BadRecordError, InputError, LayoutError
+from sde_core.files import never_write
 from sde_core.visible import visible
 
 FIRST_BYTES = 1 << 17
@@ -49,6 +50,7 @@ def open_dataset(source: str | Path, *, layout: str | None = None, mapping: Mapp
     name = str(source)
     with _reading(name):
         files = _files_of(name)
+        never_write(files)
         seen = identity_of(files)
         records = _source_of(files)
         records.read_more(FIRST_BYTES)
