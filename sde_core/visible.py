@@ -62,3 +62,36 @@ def visible(text: str, limit: int | None = None, *, keep_newlines: bool = False)
     if limit is not None and len(text) + cut > limit:
         text, cut = text[: max(limit - 1, 0)], True
     return text + "…" if cut else text
+
+
+def cells_of(text: str) -> int:
+    """How many columns of a terminal a visible text takes: two for each wide character, none for combining ones and joiners."""
+    return len(text) if text.isascii() else sum(map(_cells, text))
+
+
+def _cells(character: str) -> int:
+    if unicodedata.combining(character) or unicodedata.category(character) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def in_column(text: str, width: int) -> str:
+    """A visible text in exactly `width` columns: filled up with spaces, or cut and ending in "…"."""
+    if cells_of(text) > width:
+        end, used = 0, 0
+        while end < len(text) and (used := used + _cells(text[end])) < width:
+            end += 1
+        text = f"{text[:end]}…"
+    return text + " " * (width - cells_of(text))
+
+
+def in_lines(text: str, width: int, indent: str = "") -> str:
+    """A visible text over lines of at most `width` columns, broken at spaces only; all but the first begin with `indent`."""
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}" if lines[-1].strip() else f"{lines[-1]}{word}"
+        if cells_of(longer) > width and lines[-1].strip():
+            lines.append(indent + word)
+        else:
+            lines[-1] = longer
+    return "\n".join(lines)

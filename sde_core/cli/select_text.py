@@ -10,7 +10,7 @@ import click
 from sde_core.cli.common import talk
 from sde_core.select import SELECTORS, Coverage, Selection
 from sde_core.select.coverage_table import column_names, coverage_lines
-from sde_core.visible import visible
+from sde_core.visible import in_column, in_lines, visible
 from sde_core.wording import count_of
 
 WIDTH, HELP_WIDTH = 79, 76
@@ -40,7 +40,7 @@ def talk_labels(rules: Sequence[str], labels: str) -> None:
 def talk_selection(selection: Selection, token_source: str) -> None:
     """What the selector says of the choice as a whole."""
     for remark in selection.remarks:
-        talk(textwrap.fill(visible(remark, 600), WIDTH, subsequent_indent="  "))
+        talk(in_lines(visible(remark, 600), WIDTH, "  "))
     if selection.params.tokens is not None and token_source:
         talk(f"Tokens by {visible(token_source, 60)}.")
 
@@ -49,7 +49,6 @@ def talk_coverage(coverage: Coverage) -> None:
     """The coverage table on stderr, within 80 columns."""
     talk(f"{'':<{_NAME}}" + "".join(f"{name:>13}" for name in column_names(coverage)))
     for line in coverage_lines(coverage):
-        name = line.name if len(line.name) < _NAME else f"{line.name[: _NAME - 2]}…"
-        talk(f"{name:<{_NAME}}{line.full:>13}{line.proposal:>13}{line.random:>13}")
+        talk(f"{in_column(line.name, _NAME - 1)} {line.full:>13}{line.proposal:>13}{line.random:>13}")
     if coverage.measured_rows is not None:
         talk(f"Distance and radius on a sample of {coverage.measured_rows:,} rows left out, seed {coverage.seed};\nthe radius may be larger.")

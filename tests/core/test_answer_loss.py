@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 
@@ -242,6 +243,25 @@ def test_loads_no_torch_to_find_what_was_measured(model, data, tmp_path):
         "assert not {'torch', 'transformers', 'sklearn'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, env=os.environ)
+
+
+def test_a_killed_process_leaves_what_it_measured_and_nothing_is_measured_twice(model, data, tmp_path, monkeypatch):
+    code = (
+        "import os, signal\nfrom pathlib import Path\nfrom sde_core.dataset import open_dataset\nfrom sde_core.evaluate import answer_loss\n"
+        "answer_loss.FIRST_ROWS = answer_loss.MOST_ROWS = 2\n"
+        "def die_within_the_second_part(done, total):\n    if done > 2:\n        os.kill(os.getpid(), signal.SIGKILL)\n"
+        f"d = open_dataset({data.path!r}); d.read_all()\n"
+        f"answer_loss.measure_answer_losses(d, {model!r}, cache_dir=Path({str(tmp_path)!r}), progress=die_within_the_second_part)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False, env=os.environ).returncode == -signal.SIGKILL
+    kept = cached_answer_losses(data, model, cache_dir=tmp_path)
+    known = {data.raw(int(row)) for row in kept.rows[kept.known]}
+    assert 0 < len(known) < len({json.dumps(row) for row in ROWS})
+    computed = []
+    original = answer_loss._losses_of
+    monkeypatch.setattr(answer_loss, "_losses_of", lambda batch, *rest: computed.extend(batch) or original(batch, *rest))
+    assert measure_answer_losses(data, model, cache_dir=tmp_path).known.all()
+    assert len(computed) == len({json.dumps(row) for row in ROWS}) - len(known)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import pytest
 from sde_core.cli.main import main
 from sde_core.dataset import open_dataset
 from sde_core.project import Project
+from sde_core.visible import cells_of
 
 TOPICS = {
     "billing": ["invoice", "refund", "credit card", "tax receipt", "late fee", "currency", "discount"],
@@ -274,6 +275,15 @@ def test_rows_that_nothing_tells_apart_are_still_chosen(sde, write_jsonl):
     code, out, _ = sde("-k", "4", "--json", data=same)
     assert code == 0
     assert len(set(orjson.loads(out)["rows"])) == 4
+
+
+def test_wide_class_names_stay_within_80_columns(sde, write_jsonl):
+    labels = ["日本語" * 20, "👩" * 40, "\u202eevil", "plain"]
+    rows = [{"instruction": f"Question {i}", "output": f"Answer {i}", "label": labels[i % 4]} for i in range(24)]
+    code, _, err = sde("-k", "4", "--quota-by", "class", data=write_jsonl(rows, "wide.jsonl"))
+    assert code == 0
+    assert "日本" in err
+    assert max(map(cells_of, err.splitlines())) <= 80
 
 
 def test_hostile_labels_reach_no_terminal(sde, write_jsonl):

@@ -3,7 +3,7 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sde_core.visible import visible
+from sde_core.visible import cells_of, in_column, in_lines, visible
 
 
 def test_escape_sequences_become_symbols():
@@ -48,3 +48,18 @@ def test_nothing_dangerous_survives(text: str, limit: int):
 @given(st.text(alphabet=st.characters(categories=["L", "N", "P", "S", "Zs"])))
 def test_printable_text_is_returned_as_it_is(text: str):
     assert visible(text) == text
+
+
+@given(st.text(alphabet="ab é日ｗ한e\u0301\u200d👩"), st.integers(1, 12))
+def test_columns_and_lines_have_the_width_asked_for(text: str, width: int):
+    assert cells_of(in_column(text, width)) == width
+    lines = in_lines(text, width + 2, " ").split("\n")
+    assert " ".join(lines).split() == text.split()
+    assert all(cells_of(line) <= width + 2 or len(line.split()) == 1 for line in lines)
+
+
+def test_wide_characters_take_two_columns():
+    assert [cells_of(text) for text in ("abc", "日本", "e\u0301", "ｗ", "a\u200db")] == [3, 4, 1, 2, 2]
+    assert in_column("日本語", 5) == "日本…"
+    assert in_column("日本語", 4) == "日… "
+    assert in_column("日本語", 7) == "日本語 "
