@@ -11,6 +11,7 @@ import click
 from sde_core.cli.common import data_options, emit_json, json_option, talk
 from sde_core.dataset import Dataset
 from sde_core.errors import UsageError
+from sde_core.tables import refuse_other_suffix, write_table
 from sde_core.visible import visible
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ again.""",
 )
 @data_options
 @click.option("--model", default="", help="A model folder or hub name; the small base model that comes with sde when omitted.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the losses and both ratios here, one row a line of Parquet.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the losses and both ratios here: .parquet, .jsonl or .csv.")
 @click.option("--compare", metavar="MODEL", help="Also tell the rank correlation (Spearman) with what this model gave before.")
 @click.option("--attach/--detach", default=None, help="Follow the job, or return at once; follows by default.")
 @json_option
@@ -53,9 +54,11 @@ def command(ctx: click.Context, dataset: Dataset, model: str, output: Path | Non
     """
     from sde_core.cli.following import follow, job_json, say_outcome
     from sde_core.evaluate.answer_loss import cached_answer_losses
-    from sde_core.evaluate.loss_job import launch_answer_losses, running_answer_losses, write_losses
+    from sde_core.evaluate.loss_job import launch_answer_losses, running_answer_losses
     from sde_core.project import Project
 
+    if output is not None:
+        refuse_other_suffix(output)
     if attach is False and compare is not None:
         raise UsageError("--compare needs the losses of both models, and --detach does not wait for them.", "Leave one of the two out.")
     project = Project.of(dataset.path)
@@ -77,7 +80,7 @@ def command(ctx: click.Context, dataset: Dataset, model: str, output: Path | Non
     if losses is None:
         raise UsageError("No losses were kept: the dataset's state folder cannot be written.", "Set XDG_STATE_HOME to a folder that can.")
     if output is not None:
-        write_losses(losses, output)
+        write_table(losses.table(), output)
     _tell(losses, _correlation(dataset, losses, compare, project), compare, output, as_json)
 
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from sde_core.checks.labels import Agreement, LabelErrors, LabelEvidence, annotator_agreement, find_label_errors, labelled_rows
 from sde_core.cli.common import data_options, emit_json, json_option, stderr_progress, talk
-from sde_core.cli.tables import refuse_other_suffix, write_table
 from sde_core.dataset import Dataset
+from sde_core.tables import refuse_other_suffix, write_table
 from sde_core.visible import visible
 from sde_core.wording import count_of
 

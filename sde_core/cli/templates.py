@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sde_core.cli.common import data_options, emit_json, json_option, stderr_progress, talk
-from sde_core.cli.tables import refuse_other_suffix, write_table
 from sde_core.dataset import Dataset
+from sde_core.tables import refuse_other_suffix, write_table
 from sde_core.visible import visible
 from sde_core.wording import count_of
 

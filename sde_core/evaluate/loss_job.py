@@ -11,9 +11,9 @@ import numpy as np
 from sde_core.dataset import Dataset, Layout, open_dataset
 from sde_core.errors import MissingExtraError
 from sde_core.evaluate.answer_loss import AnswerLosses, measure_answer_losses
-from sde_core.files import atomic_write
 from sde_core.jobs import Job, JobContext, launch, running_job
 from sde_core.project import Project
+from sde_core.tables import write_table
 from sde_core.train.device import missing_packages, use_one_gpu
 from sde_core.train.tokenizer import load_tokenizer, model_location
 
@@ -29,7 +29,7 @@ def launch_answer_losses(dataset: Dataset, project: Project, *, model: str = "",
         dataset: Whose readable rows are measured, with the edits of the journal.
         project: The dataset's.
         model: A folder, a hub name, or "" for the base model that comes with sde.
-        output: A Parquet file to write when all is done, beside the job's own result.
+        output: A table to write when all is done, see `sde_core.tables`, beside the job's own result.
 
     Raises:
         ModelError: When the model's tokenizer cannot be loaded.
@@ -71,9 +71,9 @@ def run_answer_losses(context: JobContext) -> None:
     losses = measure_answer_losses(
         dataset, spec["model"], cache_dir=Path(spec["cache"]), cancel=context, progress=context.report, say=lambda words: context.say(words)
     )
-    write_losses(losses, context.result_dir / "scores.parquet")
+    write_table(losses.table(), context.result_dir / "scores.parquet")
     if spec["output"]:
-        write_losses(losses, Path(spec["output"]))
+        write_table(losses.table(), Path(spec["output"]))
     context.event("counts", **losses.counts())
     context.say(summary(losses))
 
@@ -93,19 +93,6 @@ def opened_with_edits(name: str, layout: Layout) -> Dataset:
         return dataset.with_edits(journal.state.edits)
     finally:
         journal.close()
-
-
-def write_losses(losses: AnswerLosses, path: Path) -> None:
-    """Writes the table of a run as Parquet, whole or not at all.
-
-    Raises:
-        ReadOnlyError: When it cannot be written.
-    """
-    import io
-
-    buffer = io.BytesIO()
-    losses.table().write_parquet(buffer)
-    atomic_write(path, [buffer.getvalue()])
 
 
 def doubts(losses: AnswerLosses) -> list[str]:

@@ -1,4 +1,4 @@
-"""Tables that commands write: one row a record, as Parquet, JSON Lines or CSV by the file's name."""
+"""Tables that commands and jobs write: one row a record, as Parquet, JSON Lines or CSV by the file's name."""
 
 from __future__ import annotations
 
