@@ -56,11 +56,15 @@ class BookJudge:
         Args:
             settings: Fields of `JudgeSettings`; `place` is an address or a folder.
         """
+        from sde_core.rules.rating.credentials import read_key
+
         known = self.settings
         if "place" in settings:
             known = self._session.attempt(_at_place, known, settings.pop("place"))
             if known is None:
                 return False
+        if self._session.attempt(read_key, settings.get("key_variable", "")) is None:  # what is no variable may be the key, and is kept nowhere
+            return False
         return self._part.change("name the judge", lambda book: replace(book, judge=replace(known, **settings)))
 
     @property

@@ -79,7 +79,7 @@ def choice_options(function: CommandFunction) -> CommandFunction:
         click.option("--ban", "banned", metavar="RULE", multiple=True, help="Never choose this rule; repeatable."),
         click.option("--pin", "pinned", metavar="RULE", multiple=True, help="Always choose this rule; repeatable."),
         pack_option,
-        click.option("--seed", default=0, show_default=True, help="Seed of sampling and of the random sets to compare with."),
+        click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of sampling and of the random sets to compare with."),
         click.option("--method", default=DEFAULT_METHOD, show_default=True, metavar="NAME", help="How to choose; see below."),
         click.option("-r", "r", type=int, metavar="N", help=f"How many rules.  [default: {DEFAULT_RULE_COUNT}, fewer where fewer are independent]"),
     ):

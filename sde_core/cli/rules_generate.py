@@ -30,7 +30,7 @@ Without -o the rules wait in the book until you accept them: sde rules accept.""
 @click.option("--data-is", metavar="SENTENCE", help="What the rows are; that of the book when omitted.")
 @click.option("-n", "count", default=50, show_default=True, help="How many rules.")
 @click.option("--examples", default=3, show_default=True, metavar="N", help="Rows that are sent along; 0 for none.")
-@click.option("--seed", default=0, show_default=True, help="Seed of their sample.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of their sample.")
 @click.option("--judge", metavar="URL|FOLDER", help="An OpenAI-style server or a transformers folder; that of the book when omitted.")
 @click.option("--model", metavar="NAME", help="One of the server's models; may be left out where it has one.")
 @click.option("--api-key-env", metavar="VAR", help="The environment variable that holds the server's key.")

@@ -53,7 +53,7 @@ Examples:
 @click.option("--weights", type=click.Path(path_type=Path), help="With --fit: write the weights to this JSON file.")
 @pack_option
 @book_option
-@click.option("--seed", default=0, show_default=True, help="Of resampling and of the folds.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of resampling and of the folds.")
 @json_option
 def truth_command(
     dataset: Dataset, field: str | None, positive: str | None, lower_is_better: bool, source: str | None, names: str | None, scores: Path | None,

@@ -18,6 +18,8 @@ from sde_core.rules.plain_rule import PlainRule
 from sde_core.rules.rule import Rule
 
 FORMULA_NAMES = frozenset(rule.name for rule in RULES)
+COLUMN_NAMES = frozenset({"row", "quality"})
+"""Columns that stand beside the rules' own in written scores."""
 
 
 @dataclass(frozen=True)
@@ -90,8 +92,8 @@ class RuleBook:
 
     @property
     def names(self) -> frozenset[str]:
-        """Every name that is taken: plain, proposed and formula rules."""
-        return FORMULA_NAMES | {rule.name for rule in (*self.rules, *self.proposed)}
+        """Every name that is taken: plain, proposed and formula rules, and columns beside theirs."""
+        return FORMULA_NAMES | COLUMN_NAMES | {rule.name for rule in (*self.rules, *self.proposed)}
 
     def knows(self, name: str) -> bool:
         """Whether there is a rule of this name, plain or formula."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from sde_core.errors import UsageError
-from sde_core.rules.book import FORMULA_NAMES, RuleBook
+from sde_core.rules.book import COLUMN_NAMES, FORMULA_NAMES, RuleBook
 from sde_core.rules.packs import pack_rules
 from sde_core.rules.plain_rule import Origin, PlainRule, free_name, now, one_line, plain_rule
 from sde_core.rules.rule import Subject
@@ -224,6 +224,8 @@ def _refuse_unknown(book: RuleBook, name: str) -> None:
 def _refuse_taken(book: RuleBook, name: str) -> None:
     if name in FORMULA_NAMES:
         raise UsageError(f"{name} is the name of a formula rule.", "Give this rule another name.")
+    if name in COLUMN_NAMES:
+        raise UsageError(f"{name} is the name of a column that stands beside the rules' own.", "Give this rule another name.")
     if name in book.names:
         raise UsageError(f"There is a rule {name} already.", "Give this rule another name, or edit that one.")
 

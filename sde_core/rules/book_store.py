@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +26,9 @@ from sde_core.visible import visible
 
 KEPT_CHANGES = 200
 _MOST_LINES = 2 * KEPT_CHANGES
+LOCK_PATIENCE_S = 10.0
+"""How long a change waits for one that another process makes, which takes milliseconds."""
+_LOOK_S = 0.02
 _BY_HAND = "changed in an editor"
 
 
@@ -193,10 +197,23 @@ class BookStore:
         except OSError as error:
             raise unwritable(self.path, error) from error
         try:
-            fcntl.flock(file, fcntl.LOCK_EX)
+            self._wait_for_lock(file)
             yield
         finally:
             os.close(file)
+
+    def _wait_for_lock(self, file: int) -> None:
+        deadline = time.monotonic() + LOCK_PATIENCE_S
+        while True:
+            try:
+                return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                if time.monotonic() > deadline:
+                    shown = visible(str(self.path), 200)
+                    raise ReadOnlyError(f"Another process has held {shown} for {LOCK_PATIENCE_S:g} s.", "End it and try again.") from error
+                time.sleep(_LOOK_S)
+            except OSError as error:
+                raise unwritable(self.path, error) from error
 
 
 def _ends_in_newline(path: Path) -> bool:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from sde_core.errors import InputError, UsageError
-from sde_core.rules.book import FORMULA_NAMES, RuleBook
+from sde_core.rules.book import COLUMN_NAMES, FORMULA_NAMES, RuleBook
 from sde_core.rules.judge_settings import JudgeSettings
 from sde_core.rules.packs import PACKS
 from sde_core.rules.plain_rule import ORIGIN_KINDS, SUBJECTS, Origin, OriginKind, PlainRule, one_line, plain_rule, rule_name
@@ -58,7 +58,7 @@ def parsed_book(content: bytes, source: str) -> RuleBook:
     """
     try:
         root = composed(content)
-        return RuleBook() if root is None else _Reader(FORMULA_NAMES).book(root)
+        return RuleBook() if root is None else _Reader(FORMULA_NAMES | COLUMN_NAMES).book(root)
     except ReadingError as error:
         raise _told(error, source) from error
 
@@ -160,7 +160,8 @@ class _Reader:
         except UsageError as error:
             raise ReadingError(sentence, f"{error.message[:1].lower()}{error.message[1:]}", error.hint) from error
         if rule.name in self._forbidden:
-            raise ReadingError(at, f"{rule.name!r} is the name of a formula rule.", "Give this rule another name.")
+            kind = "a formula rule" if rule.name in FORMULA_NAMES else "a column that stands beside the rules' own"
+            raise ReadingError(at, f"{rule.name!r} is the name of {kind}.", "Give this rule another name.")
         if rule.name in self._lines:
             raise ReadingError(at, f"there is a rule {rule.name!r} already, in line {self._lines[rule.name]}.", "Give one of them another name.")
         self._lines[rule.name] = line_of(at)

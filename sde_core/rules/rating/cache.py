@@ -26,6 +26,7 @@ from sde_core.files import atomic_write, unwritable
 from sde_core.rules.plain_rule import PlainRule
 from sde_core.rules.rating.judge import Answer
 from sde_core.rules.rating.prompts import Example, Reading
+from sde_core.rules.rule import Subject
 
 FIRST, RETEST = 0, 1
 """The slots of a rating: the rating itself, and the second one that tells how far the judge agrees with itself."""
@@ -98,7 +99,7 @@ class RatingCache:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def column(self, rule: PlainRule, judge_id: str, prompt_version: str, texts: pl.DataFrame) -> RatedColumn:
+    def column(self, rule: PlainRule, judge_id: str, prompt_version: str, texts: pl.DataFrame, shown: RowKeys | None = None) -> RatedColumn:
         """The rule's ratings of these rows; rows with the same texts share one, and a row with nothing to judge scores 0 as by formula rules.
 
         Args:
@@ -106,8 +107,9 @@ class RatingCache:
             judge_id: `Judge.id`.
             prompt_version: `PromptForm.version`.
             texts: `Dataset.texts()`.
+            shown: The keys of these texts, where several rules share them.
         """
-        keys, empty = row_keys(rule, texts)
+        keys, empty = row_keys(rule, texts) if shown is None else shown.of(rule)
         known = self.ratings(rule, judge_id, prompt_version)
         places = np.searchsorted(known["row"], keys)
         places[places == len(known)] = 0
@@ -211,7 +213,7 @@ class RatingWriter:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
-            if not (folder / "about.json").exists():
+            if next(_json_lines(folder / "about.json"), None) != about:  # a torn one would hide all ratings beside it
                 (folder / "about.json").write_bytes(orjson.dumps(about) + b"\n")
         except OSError as error:
             raise unwritable(folder, error) from error
@@ -289,6 +291,24 @@ class RatingWriter:
             _write(descriptor, b"\n" + orjson.dumps(line) + b"\n")  # the line break before it ends what a killed writer left torn
         finally:
             os.close(descriptor)
+
+
+class RowKeys:
+    """`row_keys` of some texts, each hashed once for all rules about the same subject.
+
+    Args:
+        texts: `Dataset.texts()`.
+    """
+
+    def __init__(self, texts: pl.DataFrame) -> None:
+        self._texts = texts
+        self._known: dict[Subject, tuple[NDArray[np.uint64], NDArray[np.bool_]]] = {}
+
+    def of(self, rule: PlainRule) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
+        """uint64[n] and bool[n], as of `row_keys`."""
+        if rule.about not in self._known:
+            self._known[rule.about] = row_keys(rule, self._texts)
+        return self._known[rule.about]
 
 
 def row_keys(rule: PlainRule, texts: pl.DataFrame) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:

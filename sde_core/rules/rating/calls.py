@@ -24,6 +24,8 @@ LARGEST_REPLY = 1 << 20
 LONGEST_WAIT_S = 600.0
 """A server that asks to wait longer than this ends the run, which can be resumed."""
 _SHOWN = 200
+_MARGIN_S = 1.0
+"""A server that says nothing is told from one that trickles by which clock runs out first."""
 _LONGEST_BACKOFF_S = 60.0
 
 
@@ -142,13 +144,18 @@ class Caller:
             raise self._failure(status, refusal, headers.get("retry-after"), headers.get("location"))
 
     async def _exchanged(self, body: bytes) -> tuple[int, Mapping[str, str], bytes]:
-        deadline = time.monotonic() + self._patience.timeout_s
         client = self._clients.take()
         try:
-            async with client.stream("POST", self._url, content=body) as response:
-                return response.status_code, response.headers, await _limited(response.aiter_raw(), deadline)
+            return await asyncio.wait_for(self._received(client, body), self._patience.timeout_s + _MARGIN_S)
+        except asyncio.TimeoutError as error:  # headers that trickle, which the client's own clock takes for life
+            raise _Again("its reply came too slowly") from error
         finally:
             self._clients.give_back(client)
+
+    async def _received(self, client: AsyncClient, body: bytes) -> tuple[int, Mapping[str, str], bytes]:
+        deadline = time.monotonic() + self._patience.timeout_s
+        async with client.stream("POST", self._url, content=body) as response:
+            return response.status_code, response.headers, await _limited(response.aiter_raw(), deadline)
 
     def _read(self, content: bytes, question: Question) -> Answer:
         try:

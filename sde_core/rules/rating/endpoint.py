@@ -146,8 +146,12 @@ def base_address(url: str) -> str:
     Raises:
         UsageError: When it is none, or holds a secret.
     """
-    parts = urlsplit(url.strip())
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urlsplit(url.strip())
+        senseless = parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0 or not url.strip().isprintable()
+    except ValueError:  # brackets of an IPv6 address, or a port that is no number
+        senseless = True
+    if senseless:
         raise UsageError(f"{visible(url.rpartition('@')[2], 80)!r} is no address of a server.", "Write it as http://127.0.0.1:8000/v1.")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise UsageError(

@@ -11,6 +11,8 @@ from sde_core.rules.rating.calls import Patience
 from sde_core.rules.rating.credentials import read_key
 from sde_core.rules.rating.judge import Judge
 
+LONGEST_TIMEOUT_S = 86_400.0
+
 
 @dataclass(frozen=True, slots=True)
 class Handling:
@@ -39,6 +41,8 @@ def open_judge(settings: JudgeSettings, handling: Handling | None = None) -> Jud
         MissingExtraError: When a package that the judge needs is not installed.
     """
     handling = handling or Handling()
+    if not 0 < handling.timeout_s <= LONGEST_TIMEOUT_S:
+        raise UsageError(f"Nobody can wait for {handling.timeout_s:g} seconds.", f"Choose a number above 0, at most {LONGEST_TIMEOUT_S:,.0f}.")
     if settings.folder:
         from sde_core.rules.rating.local_model import LocalJudge
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import ceil
+from math import ceil, inf
 
 import numpy as np
 import polars as pl
@@ -51,10 +51,12 @@ class RatingParams:
         """
         if self.sample < 1:
             raise UsageError(f"A sample of {count_of(self.sample, 'row')} says nothing.", "Take at least one; 200 is the default.")
+        if self.seed < 0:
+            raise UsageError(f"{self.seed} is no seed.", "A seed is a whole number from 0 on.")
         if not 0 <= self.retest_share <= 1:
             raise UsageError("The share of rows that are rated twice lies between 0 and 1.", "0.25 is the default.")
-        if min(self.input_price, self.output_price, self.max_cost or 0.0) < 0:
-            raise UsageError("Prices and costs are not negative.", "Give them per million tokens, such as --price-in 0.15.")
+        if not all(0 <= price < inf for price in (self.input_price, self.output_price, self.max_cost or 0.0)):
+            raise UsageError("A price or a cost is a number from 0 on.", "Give them per million tokens, such as --price-in 0.15.")
         if self.max_cost is not None and not self.priced:
             raise UsageError("A bound on the cost needs a price.", "Give what a million tokens cost: --price-in 0.15 --price-out 0.60.")
 

@@ -150,6 +150,8 @@ def prompt_form(name: str = "", *, max_chars: int = 0) -> PromptForm:
     """
     if (name or DEFAULT_FORM) not in FORMS:
         raise UsageError(f"There is no prompt form {name!r}.", f"There are {', '.join(FORMS)}.")
+    if max_chars < 0:
+        raise UsageError(f"{max_chars} characters show nothing of a text.", f"Choose a number from 1 on; 0 is the default of {DEFAULT_MAX_CHARS:,}.")
     form = FORMS[name or DEFAULT_FORM]
     return replace(form, max_chars=max_chars) if max_chars else form
 
