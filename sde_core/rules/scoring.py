@@ -16,7 +16,7 @@ from sde_core.rules.book import RuleBook
 from sde_core.rules.matrix import RatingSummary, ScoreMatrix
 from sde_core.rules.plain_rule import PlainRule
 from sde_core.rules.ranks import rank_correlation
-from sde_core.rules.rating.cache import RatingCache
+from sde_core.rules.rating.cache import RatingCache, RowKeys
 from sde_core.rules.score_cache import cached_matrix
 
 BATCH_ROWS = 1_000
@@ -100,7 +100,8 @@ def book_matrix(
     """
     wanted = [rule for rule in book.rated_rules if rules is None or rule.name in rules]
     formulas = [rule for rule in book.formula_rules if rules is None or rule.name in rules]
-    asked = [_rated_column(rule, texts, ratings) for rule in wanted] if ratings is not None else []
+    shown = RowKeys(texts)
+    asked = [_rated_column(rule, texts, ratings, shown) for rule in wanted] if ratings is not None else []
     rated = [column for column in asked if column.has_scores]
     unread = {column.rule.name: _summary(column, column.asked) for column in asked if not column.has_scores and column.asked.any()}
     unrated = tuple(rule.name for rule in wanted if rule.name not in {column.rule.name for column in rated})
@@ -122,8 +123,8 @@ def project_matrix(
     return book_matrix(texts, book, ratings=ratings, rules=rules, cache_dir=project.cache_dir, cancel=cancel, progress=progress)
 
 
-def _rated_column(rule: PlainRule, texts: pl.DataFrame, ratings: JudgeRatings) -> _Rated:
-    column = ratings.cache.column(rule, ratings.judge_id, ratings.prompt_version, texts)
+def _rated_column(rule: PlainRule, texts: pl.DataFrame, ratings: JudgeRatings, shown: RowKeys) -> _Rated:
+    column = ratings.cache.column(rule, ratings.judge_id, ratings.prompt_version, texts, shown)
     pairs = ratings.cache.retest_pairs(rule, ratings.judge_id, ratings.prompt_version)
     empty = _is_empty(texts, rule)
     own = np.where(empty, np.float32(np.nan), column.scores)

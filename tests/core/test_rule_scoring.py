@@ -28,6 +28,7 @@ from sde_core.rules import (
     scoring,
 )
 from sde_core.rules import score_cache as cache
+from sde_core.rules.rating import cache as rating_cache
 from sde_core.rules.rating.cache import FIRST, RETEST, RatingCache, row_keys
 from sde_core.rules.rating.judge import Answer
 from sde_core.rules.rating.prompts import Reading
@@ -265,3 +266,19 @@ def test_unreadable_answers_get_the_mean_of_their_batch() -> None:
     assert filled[0] == pytest.approx(0.2, abs=2e-3) and filled[1500] == pytest.approx(0.8) and filled[2500] == pytest.approx(0.5, abs=2e-3)
     assert np.isnan(filled[[1, 1999]]).all()
     assert np.isnan(scoring.imputed(np.full(3, np.nan, np.float32), np.ones(3, bool))).all()
+
+
+def test_each_row_is_hashed_once_for_all_rules_about_the_same_subject(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rules = tuple(plain_rule("", f"Prefer rows of kind {number}.", about=("pair", "answer")[number % 2]) for number in range(6))
+    ratings = RatingCache(tmp_path)
+    with ratings.writer("judge", "form") as writer:
+        for rule in rules:
+            for place, key in enumerate(row_keys(rule, TEXTS)[0].tolist()):
+                writer.add(rule, key, FIRST, Reading(place % 10 / 10), Answer("0.5"))
+    hashed: list[str] = []
+    monkeypatch.setattr(rating_cache, "row_keys", lambda rule, texts: hashed.append(rule.about) or row_keys(rule, texts))
+    matrix = book_matrix(TEXTS, RuleBook(rules=rules), ratings=JudgeRatings(ratings, "judge", "form"), rules=[rule.name for rule in rules])
+    assert sorted(hashed) == ["answer", "pair"]
+    for rule in rules:
+        expected = ratings.column(rule, "judge", "form", TEXTS).scores
+        np.testing.assert_array_equal(matrix.column(rule.name), expected)

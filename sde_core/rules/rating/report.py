@@ -11,7 +11,7 @@ import polars as pl
 
 from sde_core.rules.plain_rule import PlainRule
 from sde_core.rules.ranks import rank_correlation
-from sde_core.rules.rating.cache import RatingCache
+from sde_core.rules.rating.cache import RatingCache, RowKeys
 from sde_core.rules.rating.judge import Judge
 from sde_core.rules.rating.plan import RatingParams, plan_of
 from sde_core.rules.rating.prompts import PromptForm
@@ -134,20 +134,20 @@ def rating_report(
         run: What the last pass did.
     """
     plan = plan_of(texts, rules, judge.id, form.version, cache, params)
-    used = cache.usage(judge.id, form.version)
+    used, shown = cache.usage(judge.id, form.version), RowKeys(texts)
     tokens_in, tokens_out = (used.tokens_in / used.counted, used.tokens_out / used.counted) if used.counted else (None, None)
     priced = params.priced and tokens_in is not None and tokens_out is not None
     return RatingReport(
         judge.name, judge.id, form.version, len(texts), plan.sample, _shortened(texts, form.max_chars),
-        tuple(_rule_ratings(rule, judge.id, form.version, cache, texts) for rule in rules), run, plan.sample_calls, plan.all_calls,
+        tuple(_rule_ratings(rule, judge.id, form.version, cache, texts, shown) for rule in rules), run, plan.sample_calls, plan.all_calls,
         tokens_in, tokens_out,
         eta_s=plan.all_calls * run.seconds / run.calls if run.calls >= _FEWEST_CALLS else None,
         cost_left=plan.all_calls * params.cost(tokens_in or 0.0, tokens_out or 0.0) if priced else None,
     )  # fmt: skip
 
 
-def _rule_ratings(rule: PlainRule, judge_id: str, prompt_version: str, cache: RatingCache, texts: pl.DataFrame) -> RuleRatings:
-    column = cache.column(rule, judge_id, prompt_version, texts)
+def _rule_ratings(rule: PlainRule, judge_id: str, prompt_version: str, cache: RatingCache, texts: pl.DataFrame, shown: RowKeys) -> RuleRatings:
+    column = cache.column(rule, judge_id, prompt_version, texts, shown)
     scores = column.scores[np.isfinite(column.scores)].astype(np.float64)
     pairs = cache.retest_pairs(rule, judge_id, prompt_version)
     mean, sd = (float(scores.mean()), float(scores.std())) if len(scores) else (None, None)
