@@ -114,8 +114,8 @@ class _Proposal:
 @data_options
 @request_options
 @click.option("--quality", "quality_source", default=QUALITY_BY_RULES, show_default=True, metavar="rules|FILE|none",
-              help="The mean of the rules chosen as most independent; the columns row and quality of a Parquet file; rules by the weights of a "
-                   "JSON file, as sde rules truth --fit --weights writes it; or none.")  # fmt: skip
+              help="The mean of chosen rules, weighed as sde rules choose says; the columns row and quality of a Parquet file; rules by the weights of "
+                   "a JSON file, as sde rules truth --fit --weights writes it; or none.")  # fmt: skip
 @click.option("--rules", "rule_names", metavar="NAME,…", default="", help="Quality is the mean of just these rules.")
 @rule_request_options
 @click.option("--encoder", default="static", show_default=True, help="static, or a sentence-transformers model by name or folder.")

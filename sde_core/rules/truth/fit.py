@@ -138,7 +138,8 @@ def fit_rules(
         matrix: Scores of the rules to weigh.
         truth: True values; may be None where there are pairs.
         pairs: Judged pairs; where given they are fitted rather than the values.
-        prompts: Prompt of each row of the matrix: rows of one prompt are never on both sides of a fold, nor are rows linked by disjoint pairs.
+        prompts: Prompt of each row of the matrix: rows of one prompt are never on both sides of a fold, nor are rows linked by disjoint pairs,
+            unless there are fewer prompts, or groups of linked rows, than folds take.
         nonnegative: Forbid weights below 0, so that every rule counts only in its own sense.
         folds: Parts that the rows are cut into; each is scored by a fit to the others.
         seed: Of the cutting and of the intervals.
