@@ -25,6 +25,7 @@ MOST_LEANING = 10_000
 """A row that was liked more often than this was not liked by hand."""
 
 _ROW_FIELDS = ("locked", "banned")
+_NAMES = ("encoder", "model")
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +224,8 @@ def _require_sound(wishes: SelectionWishes) -> None:
 
     sizes = [size for size in (wishes.k, wishes.tokens) if size is not None]
     whole = all(type(number) is int for number in (*sizes, wishes.seed))
-    real = all(type(number) in (int, float) for number in (wishes.balance, wishes.tau))
+    words = (wishes.method, wishes.quota_by, wishes.quota_split, *(getattr(wishes, name) for name in _NAMES))
+    real = all(type(word) is str for word in words) and all(type(number) in (int, float) for number in (wishes.balance, wishes.tau))
     named = wishes.method in {selector.name for selector in SELECTORS} and wishes.quota_by in ("", *QUOTA_KINDS)
     if not (whole and real and named and wishes.quota_split in (PROPORTIONAL, EQUAL)):
         raise ValueError("a wish is of no known kind")

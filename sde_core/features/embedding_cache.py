@@ -86,7 +86,7 @@ def _read(path: Path, dimensions: int) -> tuple[TextKeys, Vectors] | None:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             keys, vectors = arrays["keys"], arrays["vectors"]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):  # TypeError: a single array, which is no archive
         _remove(path)
         return None
     whole = keys.dtype == np.uint64 and vectors.dtype == np.float32 and vectors.shape == (len(keys), dimensions)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -108,3 +109,22 @@ def test_parts_that_were_joined_leave_one_file(tmp_path):
     found = np.zeros_like(vectors)
     assert cache.fill(keys, found).all()
     np.testing.assert_array_equal(found, vectors)
+
+
+def damaged(whole: bytes, kind: str) -> bytes:
+    """A file of vectors that a full disk, a failing disk or a person made something else of."""
+    if kind == "single array":
+        single = io.BytesIO()
+        np.save(single, np.arange(4))
+        return single.getvalue()
+    middle = len(whole) // 2
+    return {"cut": whole[:middle], "empty": b"", "flipped": whole[:middle] + bytes([whole[middle] ^ 255]) + whole[middle + 1 :]}[kind]
+
+
+@pytest.mark.parametrize("kind", ["cut", "empty", "flipped", "single array"])
+def test_damaged_vectors_are_computed_again(data, tmp_path, kind):
+    dataset = open_dataset(data)
+    expected = embed_rows(dataset, cache_dir=tmp_path).vectors
+    (file,) = tmp_path.rglob("*.npz")
+    file.write_bytes(damaged(file.read_bytes(), kind))
+    np.testing.assert_array_equal(embed_rows(dataset, cache_dir=tmp_path).vectors, expected)

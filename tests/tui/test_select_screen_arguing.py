@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 import numpy as np
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from select_essays import BAD_ROW, chosen, part_of, rows_by_command, write_essays
 
 from sde_core.dataset import open_dataset
@@ -477,6 +482,7 @@ async def test_budgets_quotas_and_losses_give_the_rows_of_their_command(open_app
     [
         {"method": "no-such"}, {"k": "ten"}, {"k": 0}, {"balance": None}, {"balance": 7}, {"tau": 0}, {"tokens": "many"}, {"seed": 1.5},
         {"quota_by": "colour"}, {"quota_split": 3}, {"locked": ["f" * 40]}, {"locked": 4}, {"leanings": [["0" * 16, 10**9]]}, {"leanings": [3]},
+        {"encoder": 3}, {"model": None},
     ],
     ids=str,
 )  # fmt: skip
@@ -507,3 +513,27 @@ async def test_a_wish_of_an_earlier_day_that_cannot_be_met_is_shown_with_the_way
         assert "u takes the last wish back" in shown
         await sde.press("u")
         assert len(chosen(sde)) == 8
+
+
+CHANGES = st.sampled_from(["wish", "undo", "redo", "save"])
+
+
+@given(st.lists(st.tuples(CHANGES, st.integers(1, 4)), max_size=30))
+def test_any_sequence_of_wishes_can_be_taken_back_and_restored(changes):
+    history, keys = WishHistory(), np.asarray([9, 7, 5, 3, 1], dtype=np.uint64)
+    done, undone = [SelectionWishes()], []
+    with TemporaryDirectory() as folder:
+        for change, number in changes:
+            wanted = SelectionWishes(k=number, locked=frozenset({number}), banned=frozenset({0}), leanings=((number, -number),))
+            if change == "wish" and history.wish(wanted, "wished"):
+                done, undone = [*done, wanted], []
+            elif change == "undo" and history.undo():
+                undone.append(done.pop())
+            elif change == "redo" and history.redo():
+                done.append(undone.pop())
+            elif change == "save":
+                history.save(Path(folder) / "selection.json", keys)
+                history = WishHistory()
+                assert history.load(Path(folder) / "selection.json", keys) == 0
+            assert history.wishes == done[-1]
+            assert (history.place, history.undone) == (len(done) - 1, bool(undone))
