@@ -304,6 +304,12 @@ class RulesPart(WorkPart):
         matrix = self.matrix
         return matrix is not None and name in matrix.rules and abs(matrix.summaries[matrix.index(name)].length_correlation) > MOSTLY_LENGTH
 
+    @property
+    def answers_are_words(self) -> bool:
+        """Whether most answers are single words, as labels are, so that rules of answers have next to nothing to judge."""
+        matrix = self.matrix
+        return matrix is not None and len(matrix.rows) > 0 and 2 * int((matrix.answer_words <= 1).sum()) > len(matrix.rows)
+
     def sections(self) -> tuple[list[str], list[str], list[str]]:
         """Names of the chosen rules in the order taken, of the other candidates, and of those that were no candidates."""
         names = [*self.matrix.rules, *self.matrix.unrated] if self.matrix is not None else []

@@ -168,14 +168,15 @@ class RulesScreen(SdeScreen):
             return [("r scores the rows" if not self.rules.why_not_run() and not self.rules.refusal else "", "dim")]
         if self.rules.stale:
             return [("Texts were edited since: ", "warn"), ("r", "accent"), (" scores the rows again", "warn")]
-        if self.rules.not_rated and not self._map:
-            left = count_of(len(self.rules.not_rated), "chosen rule")
-            return [(f"{left} rated on a sample only, so not in the quality: ", "warn"), ("e", "accent"), (" rates all rows", "warn")]
+        if self.session.quality_doubt and not self._map:
+            return [(f"{self.session.quality_doubt}: ", "warn"), ("e", "accent"), (" rates all rows", "warn")]
         if self._map:
             return [("←→", "accent"), (" another column; enter the rule's lowest rows; ", "dim"), ("v", "accent"), (" back to the list", "dim")]
+        if self.rules.answers_are_words:
+            return [("Answers are single words: rules say little of them; on 7, ", "warn"), ("m", "accent"), (" chooses without", "warn")]
         bars = [(" a bar, ", "dim"), ("enter", "accent"), (" its rows; " if self.bar is not None else " lowest rows; ", "dim")]
-        return [("←→", "accent"), *bars, ("m", "accent"), (" method, ", "dim"), ("v", "accent"), (" correlations", "dim"),
-                *([(", ", "dim"), ("s", "accent"), (" another sample", "dim")] if self.rules.samples else [])]  # fmt: skip
+        return [("←→", "accent"), *bars, ("m", "accent"), (" method, ", "dim"), ("v", "accent"), (" correlations, ", "dim"),
+                *([("s", "accent"), (" another sample", "dim")] if self.rules.samples else [("p b", "accent"), (" pin or ban", "dim")])]  # fmt: skip
 
     def command_line(self) -> str:
         return self.rules.command_line()

@@ -225,6 +225,20 @@ async def test_enter_without_a_bar_shows_all_rows_lowest_score_first(open_app, e
         assert scores == sorted(scores)
 
 
+async def test_labels_in_place_of_answers_are_told_since_rules_say_little_of_them(open_app, write_jsonl):
+    labels = write_jsonl([{"text": f"Can I ask {i} things about {TOPICS[i % 8]}?", "label": ("yes", "no")[i % 2]} for i in range(40)])
+    async with open_app(labels) as sde:
+        await sde.press("6")
+        assert "Answers are single words: rules say little of them; on 7, m chooses without" in sde.text
+
+
+async def test_the_footer_leads_to_the_rule_book_and_to_comparing(open_app, essays):
+    async with open_app(essays) as sde:
+        await sde.press("6")
+        assert "e Rule book   t Compare rows" in sde.lines[-1] and "single words" not in sde.text
+        assert "p b pin or ban" in sde.text
+
+
 async def test_square_of_correlations_reads_without_colour(open_app, essays, engine):
     async with open_app(essays) as sde:
         await sde.press("6")
@@ -480,6 +494,17 @@ async def test_plain_rules_show_sentence_origin_ratings_and_why_they_are_held_ba
         assert "Held back before choosing: " in "".join(item_words(sde))
         await sde.press("p")
         assert "not rated yet" in sde.text
+        doubt = "1 chosen rule rated on a sample only, so not in the quality"
+        await sde.press("7")
+        assert f"{doubt}: 6 e rates all rows" in sde.text
+        card = sde.session.selection.card
+        names = {mark.rule for row in sde.session.rules.matrix.rows.tolist() for mark in card.rule_marks(row)}
+        assert names and LONG not in names
+        await sde.press("2")
+        assert doubt not in sde.text
+        sde.session.records.show(order="quality")
+        await sde.settle()
+        assert doubt in sde.text
 
 
 def item_words(sde):
