@@ -62,7 +62,7 @@ class ComparisonsPart(WorkPart):
         self.status: ComparingStatus | None = None
         self.results: ComparedResults | None = None
         self.new_answers = 0
-        """How many answers were given, less those taken back, since the screen was opened."""
+        """How many answers that say something were given, less those taken back, since the screen was opened."""
 
     # ---- opening and closing
 
@@ -127,10 +127,15 @@ class ComparisonsPart(WorkPart):
     @property
     def answered(self) -> int:
         """How many answers there are that say something."""
+        given = self._comparing.journal.comparisons if self._comparing is not None else ()
+        return sum(self._says_something(one.winner) and not one.judge for one in given)
+
+    @staticmethod
+    def _says_something(winner: str) -> bool:
+        """Whether it is no pair skipped."""
         from sde_core.rules.truth.comparisons import SCORES
 
-        given = self._comparing.journal.comparisons if self._comparing is not None else ()
-        return sum(one.winner in SCORES and not one.judge for one in given)
+        return winner in SCORES
 
     @property
     def all_asked(self) -> bool:
@@ -158,7 +163,7 @@ class ComparisonsPart(WorkPart):
         if self._session.attempt(self._comparing.answer, self.pair, winner) is None:
             return False
         self.results = None
-        self.new_answers += 1
+        self.new_answers += self._says_something(winner)
         self.advance(then)
         return True
 
@@ -169,7 +174,7 @@ class ComparisonsPart(WorkPart):
         if comparing is None or undone is None:
             return False
         self.results, again = None, comparing.place_pair(undone)
-        self.new_answers -= 1
+        self.new_answers -= self._says_something(undone.winner)
 
         def shown() -> None:
             self.pair = again or self.pair

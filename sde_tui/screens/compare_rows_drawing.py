@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from sde_core.rules.truth import Agreement, Figure, RowTruth
 
 _NAME, _BAR, _FEW = 25, 21, 8
+_FEWEST_PAIRS = 5
+"""Of fewer pairs of equal length an interval says nothing: it is as narrow as their answers are alike."""
 
 
 def side_lines(side: ShownSide, width: int, *, with_prompt: bool, prompt_room: int) -> list[Line]:
@@ -61,15 +63,20 @@ def _rule_items(results: ComparedResults) -> list[Item]:
     first = [one for one in report.agreements if one.name in (QUALITY_NOW, "longer is better")]
     rest = sorted((one for one in report.agreements if one not in first), key=lambda one: (-one.accuracy.value, one.name))
     shown = [one for place, one in enumerate(rest) if place < _FEW or _verdict(one)]
-    ties = f" ({report.ties:,} ties left out)" if report.ties else ""
-    by_chance = f", as for {len(rest) / 20:.0f} of {len(rest):,} by chance" if len(rest) >= 20 else ""
-    about = f"{report.pairs:,} pairs{ties}; ▲▼ the interval excludes 0.50{by_chance}"
+    ties = f" ({count_of(report.ties, 'tie')} left out)" if report.ties else ""
+    by_chance = f", as {len(rest) / 20:.0f} of {len(rest):,} are by chance" if len(rest) >= 20 else ""
+    about = f"{count_of(report.pairs, 'pair')}{ties}; ▲▼ interval off 0.50{by_chance}"
     more = (
         [Item([(f"  … {len(rest) - len(shown):,} more rules say nothing yet: `sde rules truth` lists them", "dim")])]
         if len(shown) < len(rest)
         else []
     )
-    return [Item([(head, "strong")]), Item([(about, "dim")]), *(Item(_rule_line(one, one in first)) for one in (*first, *shown)), *more]
+    return [
+        Item([(head, "strong")]),
+        Item([(about, "dim")]),
+        *(Item(_rule_line(one, one in first, report.equal_length_pairs)) for one in (*first, *shown)),
+        *more,
+    ]
 
 
 def _verdict(one: Agreement) -> int:
@@ -77,10 +84,11 @@ def _verdict(one: Agreement) -> int:
     return int(one.accuracy.lower > 0.5) - int(one.accuracy.upper < 0.5)
 
 
-def _rule_line(one: Agreement, summary: bool) -> Line:
+def _rule_line(one: Agreement, summary: bool, equal_length_pairs: int) -> Line:
     mark, ink = {1: ("▲ ", "good"), -1: ("▼ ", "bad"), 0: ("  ", "dim")}[_verdict(one)]
     to_truth = f"{two_decimals(one.spearman.value, signed=True):>8}{two_decimals(one.mse.value):>6}"
-    cells = f"{_interval(one.accuracy):<17}{_interval(one.equal_length):<15}{to_truth}"
+    at_length = _interval(one.equal_length) if equal_length_pairs >= _FEWEST_PAIRS else "too few"
+    cells = f"{_interval(one.accuracy):<17}{at_length:<15}{to_truth}"
     return [(mark, ink), (f"{fit(visible(one.name, _NAME), _NAME - 2)} ", "accent" if summary else "text"), (cells, "text")]
 
 

@@ -82,7 +82,7 @@ def test_answers_about_other_rows_are_left_aside() -> None:
 def test_rows_of_one_prompt_come_first() -> None:
     pair = choose_next_pair(np.arange(6), judged(), prompts=np.array([0, 1, 2, 3, 1, 5]))
     assert pair is not None and {pair.left, pair.right} == {1, 4}
-    assert pair.reason == "links new rows, same prompt"
+    assert pair.reason == "new rows, same prompt"
 
 
 def test_expected_gain_is_the_mutual_information_of_a_sampled_posterior() -> None:

@@ -67,6 +67,18 @@ async def test_undo_brings_the_same_pair_back(open_app, data):
         assert "There is no answer to take back." in sde.text
 
 
+async def test_pairs_that_were_skipped_are_no_new_answers(open_app, data):
+    async with open_app(data) as sde:
+        await opened(sde)
+        part = sde.session.part("comparisons")
+        await sde.press("s", "1", "s")
+        assert (part.new_answers, part.answered) == (1, 1)
+        await sde.press("u")
+        assert (part.new_answers, part.answered) == (1, 1)
+        await sde.press("u")
+        assert (part.new_answers, part.answered) == (0, 0)
+
+
 async def test_no_score_is_shown_while_judging(open_app, data):
     async with open_app(data) as sde:
         await opened(sde)
@@ -87,6 +99,8 @@ async def test_the_results_rank_rows_and_hold_rules_against_the_answers(open_app
         await sde.press("r")
         assert "What your answers say of rules and rows" in sde.text
         longer = next(line for line in sde.lines if "longer is better" in line)
+        few = sde.session.part("comparisons").results.report.equal_length_pairs < 5
+        assert ("too few" in longer) == few and "interval off 0.50" in sde.text
         assert longer.split()[longer.split().index("better") + 1] == "1.00"
         assert "▲" in longer
         truth = sde.session.part("comparisons").results.truth

@@ -199,12 +199,12 @@ class Comparing:
 
 
 def status_words(status: ComparingStatus) -> str:
-    """For people: "17 answers on 12 of 40 rows, ± 0.34, 2 groups, same again 1 of 1"."""
+    """For people: "17 answers on 12 of 40 rows, known to ± 0.34, in 2 groups not linked yet, same again 1 of 1"."""
     if not status.answers:
         return f"no answers yet, {count_of(status.sample, 'row')} to compare" + (f", {status.skipped:,} skipped" if status.skipped else "")
     words = [f"{count_of(status.answers, 'answer')} on {status.compared:,} of {status.sample:,} rows"]
-    words += [f"± {status.half_width:.2f}"]
-    words += [f"{status.groups:,} groups"] if status.groups > 1 else []
+    words += [f"known to ± {status.half_width:.2f}"]
+    words += [f"in {status.groups:,} groups not linked yet"] if status.groups > 1 else []
     words += [f"same again {status.agreed:,} of {status.repeated:,}"] if status.repeated else []
     return ", ".join(words)
 

@@ -91,7 +91,7 @@ def choose_next_pair(
 
 
 def _reason(links: bool, same_prompt: bool) -> str:
-    return ("links new rows" if links else "most telling pair") + (", same prompt" if same_prompt else "")
+    return ("new rows" if links else "most telling pair") + (", same prompt" if same_prompt else "")
 
 
 def _repetition(asked: Sequence[Asked], rng: np.random.Generator) -> NextPair | None:
