@@ -106,7 +106,8 @@ class _Proposal:
     def origin(self) -> dict[str, Any]:
         """Encoder, source of quality and of token counts, as JSON and manifest hold them."""
         labels = {"labels": self.quality.labels} if self.quality.labels else {}
-        source = {"source": self.quality.source, "rules": self.quality.rules, **labels} if self.quality.values is not None else None
+        known = {"source": self.quality.source, "rules": self.quality.rules, "weights": self.quality.weights, **labels}
+        source = known if self.quality.values is not None else None
         return {"encoder": self.encoder, "quality": source, "token_source": self.token_source or None}
 
 
@@ -114,8 +115,8 @@ class _Proposal:
 @data_options
 @request_options
 @click.option("--quality", "quality_source", default=QUALITY_BY_RULES, show_default=True, metavar="rules|FILE|none",
-              help="The mean of chosen rules, weighed as sde rules choose says; the columns row and quality of a Parquet file; rules by the weights of "
-                   "a JSON file, as sde rules truth --fit --weights writes it; or none.")  # fmt: skip
+              help="The mean of chosen rules, weighed as sde rules choose says; the columns row and quality of a Parquet file; rules by the "
+                   "weights of a JSON file, as sde rules truth --fit --weights writes it; or none.")  # fmt: skip
 @click.option("--rules", "rule_names", metavar="NAME,…", default="", help="Quality is the mean of just these rules.")
 @rule_request_options
 @click.option("--encoder", default="static", show_default=True, help="static, or a sentence-transformers model by name or folder.")
@@ -198,8 +199,10 @@ def _quality(dataset: Dataset, source: str, rules: Sequence[str], request: RuleR
 
 def _export(dataset: Dataset, proposal: _Proposal, output: Path, journal: Journal | None) -> None:
     selection, by_reason = proposal.selection, {} if journal is None else journal.state.counts_by_reason()
-    unchosen = proposal.readable - len(selection.picks) - sum(by_reason.values())
-    malformed = len(dataset) - proposal.readable
+    rejected = np.empty(0, dtype=np.int64) if journal is None else journal.state.rejected_rows()
+    unreadable = len(np.setdiff1d(rejected, dataset.texts()["row"].to_numpy()))
+    malformed = len(dataset) - proposal.readable - unreadable
+    unchosen = len(dataset) - malformed - len(selection.picks) - len(rejected)
     left_out = {**by_reason, "not selected": unchosen, **({"malformed": malformed} if malformed else {})}
     parameters = {"selection": {**asdict(selection.params), "kernel": selection.kernel, **proposal.origin()}}
     head = "" if journal is None else journal.head

@@ -85,6 +85,8 @@ def test_json_holds_picks_coverage_kernel_and_source_of_quality(sde):
     assert set(found["coverage"]) >= {"full", "proposal", "random", "seed", "measured_rows"}
     assert dict(found["coverage"]["full"]["classes"]) == {"billing": 30, "cooking": 30, "travel": 29}
     assert found["quality"]["source"] == "rules"
+    assert sum(found["quality"]["weights"]) == pytest.approx(1)
+    assert len(found["quality"]["weights"]) == len(found["quality"]["rules"])
     for pick in found["picks"]:
         assert 0 <= pick["quality"] <= 1
         assert pick["reason"]
@@ -164,6 +166,13 @@ def test_rejected_rows_are_never_chosen_and_accepted_ones_only_when_asked(sde, t
     code, _, err = sde("-k", "10", "--lock", str(plain[0]))
     assert code == 2
     assert "was rejected" in err
+
+
+def test_what_was_left_out_adds_up_where_a_rejected_row_cannot_be_read(sde, tickets, tmp_path):
+    main(["decide", str(tickets), "reject", str(BAD_LINE), "8", "--reason", "broken"])
+    assert sde("-k", "10", "-o", str(tmp_path / "subset.jsonl"))[0] == 0
+    left_out = json.loads((tmp_path / "subset.jsonl.manifest.json").read_text())["left_out"]
+    assert left_out == {"broken": 2, "not selected": 78}
 
 
 def test_a_ban_weighs_more_than_an_earlier_acceptance(sde, tickets):
