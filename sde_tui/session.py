@@ -16,6 +16,7 @@ from textual.signal import Signal
 from sde_core.dataset import Dataset, Layout
 from sde_core.errors import SdeError, UsageError
 from sde_core.project import Project
+from sde_core.wording import count_of
 from sde_tui.lanes import Lanes
 from sde_tui.session_decisions import DecisionsPart
 from sde_tui.session_findings import FindingsPart
@@ -188,6 +189,12 @@ class Session:
         if self.quality_provider is None:
             raise UsageError("Quality is not computed yet.", "Score the rules on screen 6 first.")
         return self.quality_provider()
+
+    @property
+    def quality_doubt(self) -> str:
+        """What the quality shown leaves out, in words: "1 chosen rule rated on a sample only, so not in the quality"; "" where nothing."""
+        left = self.rules.not_rated if self.quality_provider is not None else ()
+        return f"{count_of(len(left), 'chosen rule')} rated on a sample only, so not in the quality" if left else ""
 
     # ---- talk
 

@@ -37,6 +37,7 @@ ORDERS = {
     "quality": "best quality first",
     "poorest": "poorest quality first",
 }
+QUALITY_ORDERS = ("quality", "poorest")
 
 
 @dataclass(frozen=True)

@@ -87,6 +87,6 @@ class CardPart:
         at = int(np.searchsorted(matrix.rows, row))
         if at >= len(matrix.rows) or int(matrix.rows[at]) != row:
             return []
-        names = [name for name in rules.choice.chosen if name in matrix.rules]
+        names = [name for name in rules.choice.chosen if name in matrix.rules and rules.weight(name) is not None]
         marks = [RuleMark(name, float(matrix.scores[at, matrix.index(name)]), matrix.summaries[matrix.index(name)].mean) for name in names]
         return sorted(marks, key=lambda mark: -abs(mark.score - mark.mean))

@@ -12,7 +12,7 @@ from textual.widgets import Input
 from sde_core.visible import visible
 from sde_tui.screens.base import SdeScreen
 from sde_tui.screens.records_verbs import RecordVerbs
-from sde_tui.session_records import ONLY, ORDERS
+from sde_tui.session_records import ONLY, ORDERS, QUALITY_ORDERS
 from sde_tui.widgets.bindings import screen_bindings
 from sde_tui.widgets.filter_bar import FilterBar
 from sde_tui.widgets.lines import LineList
@@ -207,7 +207,7 @@ class RecordsScreen(RecordVerbs, SdeScreen):
 
     def action_sort(self) -> None:
         def chosen(order: str) -> None:
-            if order in ("quality", "poorest") and self.session.attempt(self.session.quality) is None:
+            if order in QUALITY_ORDERS and self.session.attempt(self.session.quality) is None:
                 return
             self.session.records.show(order=order)
 
@@ -223,6 +223,7 @@ class RecordsScreen(RecordVerbs, SdeScreen):
         view, total = records.view, len(self.session.dataset)
         count, place = len(view.rows), f"{records.cursor + 1:,}/" if len(view.rows) else ""
         words: list[tuple[str, str]] = []
+        doubt = self.session.quality_doubt if view.order in QUALITY_ORDERS else ""
         if records.breadcrumb:
             words.append((visible(records.breadcrumb, 60) + "  ", "accent"))
         if view.filtered or view.base is not None:
@@ -234,7 +235,7 @@ class RecordsScreen(RecordVerbs, SdeScreen):
             words.append((f"{place}{count:,}", "text"))
             words.append((f" {view.describe()}" if view.describe() else "", "accent"))
             words.append(("  / filter  o only  s sort  v layout  : row 4211", "dim"))
-        return words
+        return [(f"{doubt}  ", "warn"), *words] if doubt else words
 
     def command_line(self) -> str:
         return self.session.records.command_line()

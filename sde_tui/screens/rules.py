@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from textual.containers import Container
 from textual.widget import Widget
 
-from sde_core.wording import count_of
 from sde_tui.screens.base import SdeScreen
 from sde_tui.screens.rules_drawing import choice_lines, detail_lines, header_line, pair_line, rule_items, truth_line, unscored_items
 from sde_tui.session_rules import RulesPart

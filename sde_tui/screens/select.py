@@ -127,7 +127,7 @@ class SelectScreen(RowVerbs, WholeVerbs, SdeScreen):
         if change == "work" and self.part.selection is not None:
             return
         self._lay_out()
-        left, right = summary_line(self.part)
+        left, right = summary_line(self.part, ["wishes not kept"] if self.session.decisions.read_only else [])
         self.query_one("#summary", OneLine).show(left, right)
         self._show_rows()
         self._show_map()
@@ -260,6 +260,8 @@ class SelectScreen(RowVerbs, WholeVerbs, SdeScreen):
         for job, key in ((self.session.embedding, "e"), (self.session.losses, "m")):
             if job.active:
                 return [(f"{job.words}   ", "accent"), (key, "accent"), (" stops it", "dim")]
+        if doubt := self.session.quality_doubt:
+            return [(doubt, "warn"), (": 6 e", "accent"), (" rates all rows", "warn")]
         if self._list_shown == "wishes" and self.table.row is not None and self.focused is self.table:
             hints = [("l b", "lift a lock or a ban"), ("> <", "change a leaning"), ("u", "undo"), ("v", f"list: {LISTS[self._list_shown]}")]
         elif self.focused is self.map:

@@ -21,18 +21,19 @@ SLIDER_CELLS = 11
 TEMPERED = ("gumbel", "softmax")
 
 
-def summary_line(part: SelectionPart) -> tuple[Line, Line]:
-    """Size, method and balance on the left; what moved on the right."""
+def summary_line(part: SelectionPart, warnings: Sequence[str] = ()) -> tuple[Line, Line]:
+    """Size, method, what is to be warned of, and balance on the left; what moved on the right."""
     wishes, selection = part.wishes, part.selection
     size = f"{len(selection.picks):,} of {selection.candidates:,} rows" if selection is not None else f"{part.k:,} rows"
     left: list[Span] = [(f" {size}", "strong"), (f": {part.note}" if part.note else "", "warn"), (f"  {wishes.method}  ", "text")]
     encoder = "" if part.encoder == STATIC else visible(Path(part.encoder).name, 24)
+    left += [(f"{warning}  ", "warn") for warning in warnings]
     if wishes.method == "dpp":
-        crowded = encoder or part.note or wishes.quota_by or wishes.tokens is not None
+        crowded = encoder or warnings or part.note or wishes.quota_by or wishes.tokens is not None
         ends = ("", "") if crowded else ("diversity ", " quality ")
         left += [(ends[0], "dim"), (slider(wishes.balance), "accent"), (ends[1], "dim"), (f" {wishes.balance:.2f}", "text")]
     if wishes.method in TEMPERED:
-        left += [(f"τ {wishes.tau:g}", "accent"), ("  ← more by chance, → more by quality", "dim")]
+        left += [("chance ← ", "dim"), (f"τ {wishes.tau:g}", "accent"), (" → quality", "dim")]
     left += [(f"  ≤ {wishes.tokens:,} tokens", "accent")] if wishes.tokens is not None else []
     left += [(f"  {wishes.quota_split} by {wishes.quota_by}", "accent")] if wishes.quota_by else []
     left += [(f"  by {encoder}", "accent")] if encoder else []

@@ -85,6 +85,22 @@ async def test_what_cannot_be_swapped_says_why(open_app, essays):
         assert "Only a row of the proposal" in sde.flashed
 
 
+async def test_a_second_app_says_that_its_wishes_are_not_kept(open_app, essays):
+    async with open_app(essays) as first:
+        await first.press("7")
+        await first.press("b")
+        assert "not kept" not in first.text
+        kept = first.session.project.selection_path.read_bytes()
+        async with open_app(essays) as second:
+            await second.press("7")
+            assert "wishes not kept" in second.lines[2]
+            assert part_of(second).wishes.banned == part_of(first).wishes.banned
+            await second.press("down", "l")
+            assert len(part_of(second).wishes.locked) == 1
+            assert "wishes not kept" in second.lines[2]
+        assert first.session.project.selection_path.read_bytes() == kept
+
+
 # ---- more like this, fewer of these
 
 
