@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import shlex
-import sys
-from pathlib import Path
 
 import pytest
 from select_essays import chosen, part_of, rows_by_command, write_essays
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "core"))
-from test_embedding import tiny_sentence_model
+from tests.sentence_models import tiny_sentence_model
 
 
 @pytest.fixture
