@@ -17,6 +17,7 @@ from sde_core.rules.kernel import KERNELS, Kernel, correlation_kernel, rho
 from sde_core.rules.matrix import ScoreMatrix
 from sde_core.rules.reliability import DroppedRule, Reliability, reliability_of
 from sde_core.rules.truth import RowTruth
+from sde_core.wording import count_of
 
 DEFAULT_RULE_COUNT = 10
 """r of the paper's experiments."""
@@ -217,6 +218,18 @@ def _refuse_impossible(
     if r is not None and len(pinned) > r:
         raise UsageError(f"{len(pinned)} rules are pinned but only {r} are to be chosen.", f"Ask for at least {len(pinned)}.")
     if not candidates:
-        raise UsageError("No rule tells these rows apart: each scores them all alike.", "A choice needs at least two different rows.")
+        raise _no_candidate(dropped)
     if r is not None and r > len(candidates):
-        raise UsageError(f"{r} rules were asked for but only {len(candidates)} are candidates here.", f"Ask for at most {len(candidates)}.")
+        there = "1 is a candidate" if len(candidates) == 1 else f"{len(candidates)} are candidates"
+        raise UsageError(f"{r} rules were asked for but only {there} here.", f"Ask for at most {len(candidates)}.")
+
+
+def _no_candidate(dropped: Sequence[DroppedRule]) -> UsageError:
+    """Why there is no rule to choose from."""
+    if not dropped:
+        return UsageError("No rule is on.", "Turn rules on with `sde rules set DATA on NAME`, or take a pack: sde rules book DATA --pack general")
+    other = next((drop for drop in dropped if not drop.reason.startswith(("constant", "no rows"))), None)
+    if other is None:
+        return UsageError("No rule tells these rows apart: each scores them all alike.", "A choice needs at least two different rows.")
+    left_out = f"for one, {other.rule} is left out: {other.reason}."
+    return UsageError(f"None of {count_of(len(dropped), 'rule')} can be chosen; {left_out}", "`sde rules book DATA` shows which are on and banned.")

@@ -11,7 +11,7 @@ from sde_core.cli.main import main
 from sde_core.errors import InputError, JobError, ReadOnlyError, UsageError
 from sde_core.project import Project
 from sde_core.rules import book_store
-from sde_core.rules.book import RuleBook
+from sde_core.rules.book import FORMULA_NAMES, RuleBook
 from sde_core.rules.book_edits import added, merged, with_free_name
 from sde_core.rules.book_store import BookStore
 from sde_core.rules.plain_rule import plain_rule
@@ -175,3 +175,16 @@ def test_ratings_whose_description_was_torn_are_found_again(tmp_path, left):
     assert cache.judges() == ()
     cache.writer("judge", "paper-1").close()
     assert cache.judges() == (("judge", "paper-1"),)
+
+
+# ---- nothing to choose from
+
+
+def test_a_book_that_leaves_no_rule_says_which_way_out(data, capsys):
+    book_path = Project.of(data).rule_book_path
+    names = ", ".join(sorted(FORMULA_NAMES))
+    for key, said in (("disabled", "No rule is on"), ("banned", "banned")):
+        book_path.write_text(f"{key}: [{names}]\n")
+        assert main(["rules", "choose", str(data), "-r", "3"]) == 2
+        err = capsys.readouterr().err
+        assert said in err and "alike" not in err and "sde rules" in err
