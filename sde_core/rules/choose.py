@@ -57,10 +57,10 @@ class ChoiceMethod:
 
 
 METHODS: tuple[ChoiceMethod, ...] = (
-    ChoiceMethod("map-correlation", "correlation", "map", True, True, True, "greedy on correlations, telling rules favoured (default)"),
-    ChoiceMethod("kdpp-gram", "gram", "kdpp", False, False, False, "exact k-DPP sample on the raw Gram matrix (paper mode)"),
-    ChoiceMethod("map-plain", "correlation", "map", True, False, False, "greedy most independent set on correlations, plain mean"),
-    ChoiceMethod("map-cosine", "cosine", "map", True, True, True, "greedy on cosines, telling rules favoured"),
+    ChoiceMethod("map-correlation", "correlation", "map", True, True, True, "greedy by correlation, telling favoured (default)"),
+    ChoiceMethod("kdpp-gram", "gram", "kdpp", False, False, False, "exact k-DPP sample on the raw Gram (paper mode)"),
+    ChoiceMethod("map-plain", "correlation", "map", True, False, False, "greedy by correlation alone, plain mean"),
+    ChoiceMethod("map-cosine", "cosine", "map", True, True, True, "greedy by cosine, telling favoured"),
     ChoiceMethod("kdpp-cosine", "cosine", "kdpp", True, False, True, "exact k-DPP sample on the cosine kernel"),
     ChoiceMethod("kdpp-correlation", "correlation", "kdpp", True, False, True, "exact k-DPP sample on the correlation kernel"),
 )

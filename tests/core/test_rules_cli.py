@@ -111,7 +111,7 @@ def test_scores_are_written_as_lines_of_json_too(run: Run, data: Path, tmp_path:
 def test_choose_prints_the_set_its_overlap_and_what_was_no_candidate(run: Run, data: Path) -> None:
     code, out, err = run("rules", "choose", data, "-r", 5, "--pin", "reasons-given", "--ban", "long-words")
     assert (code, err) == (0, "")
-    assert out.startswith(f"5 of {len(GENERAL_RULES)} rules over 60 rows: greedy on correlations,")
+    assert out.startswith(f"5 of {len(GENERAL_RULES)} rules over 60 rows: greedy by correlation,")
     assert "  1 reasons-given" in out
     assert "(pinned" in out
     words = " ".join(out.split())
