@@ -116,7 +116,7 @@ def _figures_in_words(pick: Pick, better_than: float) -> str:
     if pick.nearest_similarity is None:
         parts.append("nothing was chosen before it")
     else:
-        parts.append(f"nearest chosen row {pick.nearest_row} at similarity {_hundredths(pick.nearest_similarity)}")
+        parts.append(f"nearest chosen row {pick.nearest_row:,} at similarity {_hundredths(pick.nearest_similarity)}")
     return ", ".join([*parts, f"gain {_hundredths(pick.gain, '+')}"])
 
 

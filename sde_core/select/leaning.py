@@ -44,10 +44,10 @@ class Leaning:
     weight: int
 
     def words(self) -> str:
-        """As a person says it: "more like 17", "fewer like 17, twice"."""
+        """As a person says it: "more like 1,217", "fewer like 17, twice"."""
         times = abs(self.weight)
         repeated = "" if times == 1 else ", twice" if times == 2 else f", {times} times"
-        return f"{'more' if self.weight > 0 else 'fewer'} like {self.row}{repeated}"
+        return f"{'more' if self.weight > 0 else 'fewer'} like {self.row:,}{repeated}"
 
 
 def leanings_of(liked: Sequence[int], disliked: Sequence[int]) -> tuple[Leaning, ...]:

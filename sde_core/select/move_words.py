@@ -63,7 +63,7 @@ def _exchange(move: RowMove) -> str:
     if move.counterpart is None or move.similarity is None or move.similarity < ALIKE:
         return ""
     words = "takes the place of" if move.way == "in" else "displaced by"
-    return f"{words} row {move.counterpart} at similarity {move.similarity:.2f}"
+    return f"{words} row {move.counterpart:,} at similarity {move.similarity:.2f}"
 
 
 def _wish(move: RowMove, solution: Solution) -> str:

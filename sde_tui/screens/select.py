@@ -127,7 +127,8 @@ class SelectScreen(RowVerbs, WholeVerbs, SdeScreen):
         if change == "work" and self.part.selection is not None:
             return
         self._lay_out()
-        left, right = summary_line(self.part, ["wishes not kept"] if self.session.decisions.read_only else [])
+        warnings = ["wishes not kept"] if self.session.decisions.read_only else []
+        left, right = summary_line(self.part, [*warnings, *(["quality by labels"] if self.session.rules.labels else [])])
         self.query_one("#summary", OneLine).show(left, right)
         self._show_rows()
         self._show_map()
@@ -256,7 +257,7 @@ class SelectScreen(RowVerbs, WholeVerbs, SdeScreen):
         if part.selection is None:
             return [(part.why_not_run() or part.stage or "r proposes a subset", "dim")]
         if part.stage:
-            return [(f"{part.stage}…", "accent")]
+            return [(f"{part.stage.rstrip('…')}…", "accent")]
         for job, key in ((self.session.embedding, "e"), (self.session.losses, "m")):
             if job.active:
                 return [(f"{job.words}   ", "accent"), (key, "accent"), (" stops it", "dim")]

@@ -30,9 +30,9 @@ def digest_line(coverage: Coverage | None) -> Line:
         [] if ours.mean_quality is None or random.mean_quality is None else [("quality", f"{ours.mean_quality:.2f}", f"{random.mean_quality:.2f}")]
     )
     parts += [("Vendi", f"{ours.vendi:.0f}", f"{random.vendi:.0f}"), ("distance", f"{ours.mean_distance:.2f}", f"{random.mean_distance:.2f}")]
-    line: list[tuple[str, str]] = [(" ", "text")]
+    line: list[tuple[str, str]] = []
     for name, own, other in parts:
-        line += [(f"{name} ", "dim"), (own, "strong"), (f" (random {other})  ", "dim")]
+        line += [(f"{'  ' if line else ' '}{name} ", "dim"), (own, "strong"), (f" (random {other})", "dim")]
     return line
 
 
@@ -82,4 +82,5 @@ def _meanings(coverage: Coverage, figures: Sequence[CoverageLine], width: int, r
     said = [f"{line.name}: {line.meaning}" for line in figures if line.meaning and "▁" not in line.name and "50" not in line.name]
     if coverage.measured_rows is not None:
         said.append(f"distances on {coverage.measured_rows:,} rows left out, drawn by seed {coverage.seed}; the radius may be larger")
-    return [[], *([(fit(words, width), "dim")] for words in said)] if room > len(said) else []
+    lines: list[Line] = [[(line, "dim")] for words in said for line in wrapped(words, width - 1)]
+    return [[], *lines] if room > len(lines) else []

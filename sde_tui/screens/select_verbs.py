@@ -90,7 +90,7 @@ class RowVerbs(_Base):
         weight = wanted.weight_of(rows[0])
         said = f"{'more' if by > 0 else 'fewer'} like {_rows(rows)}"
         if len(rows) == 1:
-            said = Leaning(rows[0], weight).words() if weight else f"neither more nor fewer like {rows[0]}"
+            said = Leaning(rows[0], weight).words() if weight else f"neither more nor fewer like {rows[0]:,}"
         self.part.take(wanted, said)
         self.flash(f"{said[:1].upper()}{said[1:]}.{UNDOES}", "good")
         self._used(True)
@@ -181,7 +181,7 @@ class WholeVerbs(_Base):
 
     def action_budget(self) -> None:
         held = self.part.wishes.tokens
-        details = ["Rows are taken while they fit, so that there may be fewer than the size says. Nothing lifts the budget."]
+        details = ["Rows are taken while they fit, so that there may be fewer than the size says. An empty line lifts the budget."]
         self.prompt("How many tokens may the proposal have in all?", self._ask_budget, value="" if held is None else str(held), details=details)
 
     def _ask_budget(self, text: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -36,6 +38,13 @@ def test_the_row_and_its_copies_are_nearest_and_as_many_rows_as_the_root_of_all_
     assert (GROUP[near > 0] == GROUP[3]).all()
     order = np.argsort(-similarities(vectors, vectors[3]), kind="stable")
     assert near[order[:20]] == pytest.approx(1 - np.asarray([0, 0, *range(2, 20)]) / 20)
+
+
+def test_row_numbers_are_written_as_everywhere_else():
+    assert [Leaning(1217, 1).words(), Leaning(17, -2).words()] == ["more like 1,217", "fewer like 17, twice"]
+    reasons = [pick.reason for pick in select(ROWS, VECTORS, QUALITY, SelectionParams(40)).picks]
+    assert any(re.search(r"nearest chosen row 1,\d{3} at", reason) for reason in reasons)
+    assert not any(re.search(r"row \d{4}", reason) for reason in reasons)
 
 
 def test_where_everything_is_a_copy_everything_is_near():

@@ -272,7 +272,7 @@ async def test_a_temperature_steers_the_methods_that_draw(open_app, essays, comm
         await sde.press("m", *["down"] * names.index(name), "enter", "right", "right", "left")
         part = part_of(sde)
         assert part.wishes.tau == 0.05
-        assert "τ 0.05" in sde.lines[2]
+        assert "chance ← τ 0.05 → quality" in sde.lines[2] and "…" not in sde.lines[2]
         assert part.selection.params.tau == 0.05
         command, rows = part.command_line(), chosen(sde)
         assert "--tau 0.05" in command
