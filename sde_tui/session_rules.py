@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from sde_core.errors import SdeError, UsageError
-from sde_tui.session_rules_work import choice_of, file_signature, rules_on, scores_of
+from sde_tui.session_rules_work import bin_words, choice_of, file_signature, rules_on, scores_of, weights_option
 from sde_tui.session_work import WorkPart
 
 if TYPE_CHECKING:
@@ -34,11 +34,13 @@ class RuleWishes:
         r: How many rules; None for 10, or as many as are independent.
         method: A name in `METHODS`.
         seed: Of sampling and of the random sets to compare with.
+        weights: File of weights fitted to labels that quality comes from; "" for the mean of the chosen rules.
     """
 
     r: int | None = None
     method: str = DEFAULT_METHOD
     seed: int = 0
+    weights: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +258,11 @@ class RulesPart(WorkPart):
         return "not computed" if found is None else f"{found.values.mean():.2f}"
 
     @property
+    def labels(self) -> str:
+        """Whose labels the quality is fitted to, and what that is worth; "" for the default, which needs none."""
+        return "" if self._quality is None else self._quality.labels
+
+    @property
     def not_rated(self) -> tuple[str, ...]:
         """Chosen rules that are not in the quality, because a judge has rated some of the rows only."""
         return () if self._quality is None else self._quality.not_rated
@@ -389,11 +396,5 @@ class RulesPart(WorkPart):
         wishes = self.wishes
         words = [f"--rule-count {wishes.r}"] if wishes.r is not None else []
         words += [f"--rule-method {wishes.method}"] if wishes.method != DEFAULT_METHOD else []
-        return words + ([f"--rule-seed {wishes.seed}"] if wishes.seed and self.samples else [])
-
-
-def bin_words(bin_: int) -> str:
-    """A histogram bar's range: "0.35–0.40"."""
-    from sde_core.rules import BINS
-
-    return f"{bin_ / BINS:.2f}–{(bin_ + 1) / BINS:.2f}"
+        words += [f"--rule-seed {wishes.seed}"] if wishes.seed and self.samples else []
+        return weights_option(wishes.weights) or words

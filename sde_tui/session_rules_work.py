@@ -50,6 +50,34 @@ def choice_of(
 
     try:
         choice = choose_by_book(scores, book, wishes.r, method=wishes.method, seed=wishes.seed)
-        return choice, quality_of_choice(dataset.texts(cancel=cancel), book, project, scores, choice)
+        texts = dataset.texts(cancel=cancel)
+        if wishes.weights:
+            return choice, _fitted(texts, book, project, wishes.weights, cancel)
+        return choice, quality_of_choice(texts, book, project, scores, choice)
     except SdeError as refusal:
         return refusal
+
+
+def _fitted(texts: Any, book: RuleBook, project: Project, weights: str, cancel: Any) -> ChosenQuality:
+    """Quality by weights that were fitted to labels."""
+    from pathlib import Path
+
+    from sde_core.proposal import quality_by_weights
+    from sde_core.rules import ChosenQuality
+
+    found = quality_by_weights(texts, Path(weights), book=book, project=project, cancel=cancel)
+    return ChosenQuality(found.rows.astype("uint32"), found.values, found.rules, found.weights, labels=found.labels)
+
+
+def weights_option(weights: str) -> list[str]:
+    """What `sde select` is told of a file of weights."""
+    import shlex
+
+    return [f"--quality {shlex.quote(weights)}"] if weights else []
+
+
+def bin_words(bin_: int) -> str:
+    """A histogram bar's range: "0.35–0.40"."""
+    from sde_core.rules import BINS
+
+    return f"{bin_ / BINS:.2f}–{(bin_ + 1) / BINS:.2f}"

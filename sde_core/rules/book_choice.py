@@ -59,6 +59,7 @@ class ChosenQuality:
         rules: The rules whose mean it is.
         weights: How much each of them counts; they sum to 1.
         not_rated: Chosen rules that a judge has rated some rows by, but not all: they are not in the mean.
+        labels: Where it is a fit to labels rather than that mean: whose, and what the fit is worth.
     """
 
     rows: NDArray[np.uint32]
@@ -66,6 +67,7 @@ class ChosenQuality:
     rules: tuple[str, ...]
     weights: tuple[float, ...]
     not_rated: tuple[str, ...] = ()
+    labels: str = ""
 
 
 def rule_scores(

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from textual.containers import Container
 from textual.widget import Widget
 
+from sde_core.visible import visible
 from sde_tui.screens.base import SdeScreen
 from sde_tui.screens.rules_drawing import choice_lines, detail_lines, header_line, pair_line, rule_items, truth_line, unscored_items
 from sde_tui.session_rules import RulesPart
@@ -169,6 +170,8 @@ class RulesScreen(SdeScreen):
             return [("Texts were edited since: ", "warn"), ("r", "accent"), (" scores the rows again", "warn")]
         if self.session.quality_doubt and not self._map:
             return [(f"{self.session.quality_doubt}: ", "warn"), ("e", "accent"), (" rates all rows", "warn")]
+        if self.rules.labels and not self._map:
+            return [("w", "accent"), (" default quality; now by ", "dim"), (visible(self.rules.labels, 200), "accent")]
         if self._map:
             return [("←→", "accent"), (" another column; enter the rule's lowest rows; ", "dim"), ("v", "accent"), (" back to the list", "dim")]
         if self.rules.answers_are_words:
@@ -214,6 +217,23 @@ class RulesScreen(SdeScreen):
     def action_ban(self) -> None:
         if self.rule:
             self.rules.toggle_ban(self.rule)
+
+    def action_weights(self) -> None:
+        details = [
+            "Weights of rules, as sde rules truth DATA --fit --weights FILE.json fits them to labels.",
+            "Empty for the default, which needs none.",
+        ]
+        self.prompt(
+            "Which weights is quality to follow?", self._ask_weights, value=self.rules.wishes.weights, placeholder="weights.json", details=details
+        )
+
+    def _ask_weights(self, path: str) -> None:
+        from pathlib import Path
+
+        self.rules.choose(weights=str(Path(path.strip()).expanduser().absolute()) if path.strip() else "")
+
+    def why_not_weights(self) -> str:
+        return "" if self.rules.choice is not None else "Score the rules first: r."
 
     def action_method(self) -> None:
         self.choose("How to choose", self.rules.methods(), lambda name: self.rules.choose(method=name), current=self.rules.wishes.method)

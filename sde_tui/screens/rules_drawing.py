@@ -50,6 +50,8 @@ def _chosen_line(rules: RulesPart, choice: RuleChoice, width: int) -> Line:
     matrix, seed = rules.matrix, f" · seed {choice.seed}" if rules.samples else ""
     sample = f" · sample of {len(matrix.rows):,} rows" if matrix is not None and matrix.rows_of_sample else ""
     count, title = f" {len(choice.chosen)} chosen", rules.method_title()
+    if rules.labels:
+        return [(count, "strong"), (sample, "warn"), (f" · quality {rules.quality_words}, fitted to labels", "accent")]
     titles, qualities = (title, title.partition(" (")[0]), (f" · mean quality {rules.quality_words}", "")
     tails = [f" · {words}{seed}{quality}" for quality in qualities for words in titles]
     tail = next((tail for tail in tails if len(count + sample + tail) <= width), tails[-1])
@@ -152,6 +154,8 @@ def _note(rules: RulesPart, name: str, room: int) -> Span:
         return f" {length}", "warn"
     weight = rules.weight(name)
     share = "partly rated" if weight is None else f"{100 * weight:.0f} %"
+    if rules.labels:
+        share = "no weight" if weight is None else f"weight {weight:+.2f}"
     words = f"pinned, {share}" if name in choice.pinned else share
     words = words if len(words) < room else share
     return f" {words}" + (f" {length}" if length and len(words) + len(length) + 3 <= room else ""), "warn" if length else "dim"

@@ -16,6 +16,7 @@ from sde_core.cli.main import main
 from sde_core.dataset import Edit, open_dataset
 from sde_core.progress import raise_if_cancelled
 from sde_core.project import Project
+from sde_core.rules.truth.fit import RuleWeights
 from sde_tui.session_rules import RulesPart
 from sde_tui.session_selection_card import CardPart, RuleMark
 from sde_tui.session_selection_command import row_words
@@ -386,3 +387,30 @@ def test_row_words_are_what_the_command_line_takes():
     assert row_words([3, 1, 2, 7]) == "1-3,7"
     assert row_words([5]) == "5"
     assert row_words([]) == ""
+
+
+async def test_quality_by_fitted_weights_is_said_gives_the_commands_rows_and_goes_back(open_app, essays, tmp_path, command_rows):
+    weights = RuleWeights(("answer-length", "laid-out-lines"), (2.0, -1.0), 0.1, "logistic", "field verdict", "AUROC 0.710 (0.65-0.77) out of fold")
+    path = tmp_path / "weights.json"
+    path.write_bytes(orjson.dumps(weights.to_json()))
+    async with open_app(essays) as sde:
+        await sde.press("7")
+        default = part_of(sde).selection
+        await sde.press("6", "w", "ctrl+a", "ctrl+k")
+        sde.app.screen.query_one("Input").value = str(path)
+        await sde.press("enter")
+        assert "fitted to labels" in sde.text
+        assert "human labels (field verdict): AUROC 0.710" in sde.text
+        await sde.press("7")
+        assert "quality by labels" in sde.lines[2]
+        assert f"--quality {path}" in part_of(sde).command_line()
+        command, rows = part_of(sde).command_line(), chosen(sde)
+        assert [pick.quality for pick in part_of(sde).selection.picks] != [pick.quality for pick in default.picks]
+        await sde.press("6", "w", "ctrl+a", "ctrl+k", "enter")
+        assert "fitted to labels" not in sde.text
+        await sde.press("7")
+        assert part_of(sde).selection.picks == default.picks
+        await sde.press("6", "w", *"nowhere", "enter")
+        assert "cannot be read" in sde.flashed
+        assert sde.session.rules.wishes.weights == sde.session.rules.labels == ""
+    assert command_rows(command) == rows
