@@ -229,7 +229,7 @@ def test_progress_counts_calls(cache):
 @pytest.mark.parametrize(
     ("params", "said"),
     [
-        (RatingParams(sample=0), "says nothing"), (RatingParams(retest_share=1.5), "between 0 and 1"), (RatingParams(input_price=-1), "not negative"),
+        (RatingParams(sample=0), "says nothing"), (RatingParams(retest_share=1.5), "between 0 and 1"), (RatingParams(input_price=-1), "from 0 on"),
         (RatingParams(max_cost=5.0), "needs a price"),
     ],
 )  # fmt: skip
