@@ -260,7 +260,7 @@ class SelectScreen(RowVerbs, WholeVerbs, SdeScreen):
             return [(f"{part.stage.rstrip('…')}…", "accent")]
         for job, key in ((self.session.embedding, "e"), (self.session.losses, "m")):
             if job.active:
-                return [(f"{job.words}   ", "accent"), (key, "accent"), (" stops it", "dim")]
+                return [(key, "accent"), (" stops  ", "dim"), (job.words, "accent")]
         if doubt := self.session.quality_doubt:
             return [(doubt, "warn"), (": 6 e", "accent"), (" rates all rows", "warn")]
         if self._list_shown == "wishes" and self.table.row is not None and self.focused is self.table:
