@@ -26,7 +26,7 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("labels", "sde_core.cli.labels", "Likely label errors with evidence; how far annotators agree."),
     ("dups", "sde_core.cli.dups", "Exact, near and semantic duplicates, as groups with a keeper."),
     ("templates", "sde_core.cli.templates", "The template that each prompt was made from, mined from the prompts."),
-    ("rules", "sde_core.cli.rules", "Score rows by rules; choose the most independent rules."),
+    ("rules", "sde_core.cli.rules", "Score and rate rows by rules; choose rules that overlap little."),
     ("ifd", "sde_core.cli.ifd", "How much each instruction helps a model with its answer."),
     ("embed", "sde_core.cli.embed", "Embed all rows by a model, as a job."),
     ("select", "sde_core.cli.select", "Propose a subset, and say why each row is in it."),
