@@ -95,6 +95,22 @@ def test_questions_are_under_way_together_and_no_more_than_allowed(server):
     assert server.most_at_once == 5
 
 
+def test_questions_that_are_refused_together_teach_one_lesson(server):
+    barrier = threading.Barrier(5, timeout=30)
+
+    def five_at_most(body):
+        if body.get("top_logprobs", 0) > 5:
+            barrier.wait()
+            return 400, {}, b'{"error": {"message": "top_logprobs must be at most 5"}}'
+        return completion("3", sharp(3) if body.get("logprobs") else None, top=5)
+
+    server.answer = five_at_most
+    judge = connect(server.url, concurrency=5, patience=QUICK)
+    answers = judge.answers([(n, Question(f"within {n} days", 3, ("1", "2", "3", "4", "5"))) for n in range(5)], cancel=NEVER)
+    assert all(answer.probabilities is not None for _, answer in answers)
+    assert {body.get("top_logprobs") for body in server.requests} == {20, 5}
+
+
 # ---- faults
 
 

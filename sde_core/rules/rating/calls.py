@@ -136,7 +136,8 @@ class Caller:
                 return self._read(content, question)
             refusal = refusal_of(content)
             if status in (400, 422):
-                self._dialect = self._dialect.adapted(refusal)
+                if self._dialect == dialect:  # else another question learnt it meanwhile, and this refusal is of what was sent before
+                    self._dialect = dialect.adapted(refusal)
                 if self._dialect != dialect:
                     continue
             if is_too_long(status, refusal):
