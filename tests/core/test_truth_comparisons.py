@@ -13,6 +13,7 @@ from sde_core.dataset import open_dataset
 from sde_core.errors import InputError, ReadOnlyError, UsageError
 from sde_core.project import Project
 from sde_core.rules.truth import Comparison, ComparisonJournal, judged_pairs, pairs_of_dataset
+from sde_core.rules.truth.comparisons import comparison_of
 
 
 @pytest.fixture
@@ -46,6 +47,26 @@ def test_undo_appends_and_the_line_is_on_the_disk_at_once(path: Path) -> None:
     assert path.read_bytes().count(b"\n") == 2
     journal.answer(1, 2, "b")
     assert [one.winner for one in journal.comparisons] == ["b"]
+
+
+def test_undo_leaves_the_answers_of_a_model_alone(path: Path) -> None:
+    journal = ComparisonJournal.open(path)
+    journal.answer(1, 2, "a")
+    journal.answer(3, 4, "b", by="model", judge="http://127.0.0.1:8000/v1 model")
+    undone = journal.undo()
+    assert undone is not None and undone.a == 1
+    assert journal.undo() is None
+    assert [one.judge for one in ComparisonJournal.open(path, writing=False).comparisons] == ["http://127.0.0.1:8000/v1 model"]
+
+
+def test_what_an_answer_says_can_be_written_and_read_again(path: Path) -> None:
+    journal = ComparisonJournal.open(path)
+    entry = {"a": "1", "b": "2", "winner": "a", "time": 1.0, "by": "Zo\ud800"}
+    journal.add([comparison_of(entry)])
+    for time in ("inf", "-inf", "nan"):
+        with pytest.raises(ValueError, match="no time"):
+            comparison_of({**entry, "time": time})
+    assert [one.by for one in ComparisonJournal.open(path, writing=False).comparisons] == ["Zo\ufffd"]
 
 
 @settings(max_examples=30)

@@ -6,6 +6,7 @@ is cut off and kept aside, and one process writes at a time, as with the decisio
 
 from __future__ import annotations
 
+import math
 import os
 import pwd
 import time
@@ -18,7 +19,7 @@ from typing import Any
 import orjson
 import xxhash
 
-from sde_core.dataset.json_text import parse_json
+from sde_core.dataset.json_text import encodable, parse_json
 from sde_core.errors import BadRecordError, InputError, ReadOnlyError, UsageError
 from sde_core.journal_file import opened_lines, write_synced
 from sde_core.visible import visible
@@ -74,15 +75,18 @@ def comparison_of(entry: Mapping[str, Any]) -> Comparison:
         KeyError, TypeError, ValueError: When it says none.
     """
     a, b, winner, at = int(entry["a"], 16), int(entry["b"], 16), entry["winner"], float(entry["time"])
-    if winner not in WINNERS or a == b or not 0 <= min(a, b) <= max(a, b) < 1 << 64 or at != at:
+    if winner not in WINNERS or a == b or not 0 <= min(a, b) <= max(a, b) < 1 << 64:
         raise ValueError("it says no winner of two different rows")
-    return Comparison(a, b, winner, str(entry.get("by", "")), at, str(entry.get("judge", "")), int(entry.get("seq", 0)))
+    if not math.isfinite(at):  # JSON has no such number: the journal could not be read again
+        raise ValueError("its time is no time")
+    by, judge = (encodable(str(entry.get(name, ""))) for name in ("by", "judge"))
+    return Comparison(a, b, winner, by, at, judge, int(entry.get("seq", 0)))
 
 
 def user_name() -> str:
     """Who answers: the name of the account; its number where it has none."""
     try:
-        return os.environ.get("LOGNAME") or os.environ.get("USER") or pwd.getpwuid(os.getuid()).pw_name
+        return encodable(os.environ.get("LOGNAME") or os.environ.get("USER") or pwd.getpwuid(os.getuid()).pw_name)
     except KeyError:
         return f"user {os.getuid()}"
 
@@ -173,10 +177,10 @@ class ComparisonJournal:
         return self._standing[len(self._standing) - len(new) :]
 
     def undo(self) -> Comparison | None:
-        """Takes the last standing answer back; returns it, None where there is none."""
-        if not self._standing:
+        """Takes the last standing answer of a person back; returns it, None where there is none. What a model answered stays."""
+        undone = next((one for one in reversed(self._standing) if not one.judge), None)
+        if undone is None:
             return None
-        undone = self._standing[-1]
         self._append([{"op": "undo", "time": time.time(), "of": undone.seq}])
         return undone
 
