@@ -14,12 +14,15 @@ from sde_core.select.quotas import choose_within, quota_for
 
 GROWTH = 1.5
 """A selection that leaves tokens over is chosen again with so many times the rows."""
+MOST_GUESSES = 6
+"""So often the number of rows is guessed from the tokens of the rows chosen last; from then on the interval is halved."""
 
 
 class WithinBudget:
     """A selector that keeps to the quotas and the token budget of its parameters.
 
-    With a token budget the rows are taken in the selector's order until the first that does not fit.
+    With a token budget the rows are taken in the selector's order until the first that does not fit. With quotas too, that many rows would not keep
+    to them: then rows are chosen for one number after another, until that is found which fits and with one row more does not.
 
     Args:
         inner: The selector that says which rows.
@@ -55,6 +58,8 @@ class WithinBudget:
     def _of_tokens(self, pool: Pool, params: SelectionParams, budget: int, cancel: Cancel, progress: Progress) -> Choice:
         tokens = _counted(pool)
         _require_room(pool, tokens, budget)
+        if pool.groups is not None:
+            return self._of_tokens_within_quotas(pool, params, tokens, cancel, progress)
         most = min(params.k, int(pool.allowed.sum()))
         k = min(most, max(1, len(pool.locked), round(GROWTH * budget / max(1.0, float(tokens[pool.allowed].mean())))))
         while True:
@@ -65,9 +70,57 @@ class WithinBudget:
                 break
             k = min(most, int(k * GROWTH) + 1)
         if not fitting:
-            row = int(pool.rows[choice.positions[0]])
-            raise UsageError(f"Not even the first row chosen, row {row}, fits: it has {int(used[0]):,} tokens.", "Allow more tokens.")
+            raise _none_fits(pool, tokens, choice)
         return _first(choice, fitting, used, budget)
+
+    def _of_tokens_within_quotas(
+        self, pool: Pool, params: SelectionParams, tokens: npt.NDArray[np.int64], cancel: Cancel, progress: Progress
+    ) -> Choice:
+        budget, wanted, held = params.tokens or 0, min(params.k, int(pool.allowed.sum())), len(pool.locked)
+        most = most_within_quotas(pool, params, max(1, held), wanted)
+        fits, too_many, best = max(0, held - 1), most + 1, None
+        guess = round(budget / max(1.0, float(tokens[pool.allowed].mean())))
+        guesses = 0
+        while too_many - fits > 1:
+            k = min(max(guess, fits + 1), too_many - 1) if guesses < MOST_GUESSES else (fits + too_many) // 2
+            choice = self._of_size(pool, params, k, cancel, progress)
+            total = int(tokens[choice.positions].sum())
+            fits, too_many, best = (k, too_many, (choice, total)) if total <= budget else (fits, k, best)
+            guess, guesses = k * budget // max(total, 1), guesses + 1
+        if best is None:
+            raise _none_fits(pool, tokens, choice)
+        why = "one row more is too many" if fits < most else "no more rows were wanted" if fits == wanted else "the quotas allow no more rows"
+        return _said_of_tokens(*best, f"{fits:,} rows with {best[1]:,} of {budget:,} tokens, so many that the quotas hold: {why}.")
+
+
+def most_within_quotas(pool: Pool, params: SelectionParams, least: int, most: int) -> int:
+    """The largest number of rows up to `most` for which no group lacks rows for its quota.
+
+    Raises:
+        UsageError: When the quotas cannot be met for `least` rows either.
+    """
+    try:
+        quota_for(pool, params, most)
+    except UsageError:
+        quota_for(pool, params, least)
+    else:
+        return most
+    while most - least > 1:
+        middle = (least + most) // 2
+        try:
+            quota_for(pool, params, middle)
+        except UsageError:
+            most = middle
+        else:
+            least = middle
+    return least
+
+
+def _none_fits(pool: Pool, tokens: npt.NDArray[np.int64], choice: Choice) -> UsageError:
+    first = choice.positions[0]
+    return UsageError(
+        f"Not even the first row chosen, row {int(pool.rows[first])}, fits: it has {int(tokens[first]):,} tokens.", "Allow more tokens."
+    )
 
 
 def _counted(pool: Pool) -> npt.NDArray[np.int64]:
@@ -92,6 +145,10 @@ def _first(choice: Choice, n: int, used: npt.NDArray[np.int64], budget: int) -> 
     else:
         why = "no more rows were wanted" if total < budget else "none is left over"
     said = f"{n:,} rows with {total:,} of {budget:,} tokens, taken in order of choice until one did not fit: {why}."
-    whole = n == len(used)
-    figures = (("tokens", float(total)), *(choice.figures if whole else ()))
-    return Choice(choice.positions[:n], choice.notes[:n], (said, *choice.remarks) if whole else (said,), figures)
+    if n == len(used):
+        return _said_of_tokens(choice, total, said)
+    return Choice(choice.positions[:n], choice.notes[:n], (said,), (("tokens", float(total)),))
+
+
+def _said_of_tokens(choice: Choice, total: int, said: str) -> Choice:
+    return replace(choice, remarks=(said, *choice.remarks), figures=(("tokens", float(total)), *choice.figures))

@@ -81,6 +81,27 @@ class TestEverySelectorWithinQuotas:
         assert 503 in selection.rows
         assert "no more rows were wanted" in selection.remarks[0]
 
+    def test_token_budgets_keep_to_quotas(self, method):
+        selection = chosen_by(method, N, tokens=4_000, quota_by="class", quota_split="equal", locked=(501, 700))
+        used, counts = sum(FACTS.tokens[row - 500] for row in selection.rows), Counter(LABEL_OF[row] for row in selection.rows)
+        assert {501, 700} <= set(selection.rows)
+        assert used <= 4_000
+        assert 4_000 - used < 800
+        assert max(counts.values()) - min(counts.values()) <= 1
+        assert f"{len(selection.rows)} rows with {used:,} of 4,000 tokens, so many that the quotas hold" in selection.remarks[0]
+        assert any(remark.startswith("Quotas by class (equal)") for remark in selection.remarks)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "tokens", "rows", "why"),
+    [(N, 10**9, 27, "the quotas allow no more rows"), (20, 10**9, 20, "no more rows were wanted"), (N, 240, 24, "one row more is too many")],
+)
+def test_a_token_budget_takes_as_many_rows_as_quotas_by_hand_allow(wanted, tokens, rows, why):
+    facts = RowFacts(LABELS, SOURCES, np.full(N, 10))
+    selection = chosen_by("topk", wanted, facts, tokens=tokens, quota_by="class", quotas=(("rare", 1), ("common", 1)))
+    assert Counter(LABEL_OF[row] for row in selection.rows) == {"rare": rows // 2, "common": rows - rows // 2}
+    assert why in selection.remarks[0]
+
 
 def test_dpp_within_quotas_is_greedy_over_all_groups_at_once():
     """Each pick is the best of the groups that still have room, given the picks of all groups before it."""
@@ -142,6 +163,8 @@ def test_bounded_shares_add_up_within_their_bounds(groups, data):
         ({"quota_by": "class", "quota_split": "fair"}, "quota split fair", "proportional"),
         ({"tokens": 0}, "0 tokens is no budget", "at least 1"),
         ({"tokens": 10}, "Not even the first row", "more tokens"),
+        ({"tokens": 10, "quota_by": "class"}, "Not even the first row", "more tokens"),
+        ({"tokens": 99, "quotas": (("odd", 1),), "quota_by": "class"}, "no group odd", "There are: common, rare"),
         ({"tokens": 10, "locked": (501,)}, "locked rows alone have", "Unlock"),
         ({"clusters": -1}, "-1 clusters", "from 1"),
     ],
