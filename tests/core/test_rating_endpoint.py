@@ -180,6 +180,14 @@ def test_waits_grow_are_jittered_by_the_seed_and_follow_retry_after(server, monk
     assert 299 < max(waits) <= 300
 
 
+def test_an_account_that_is_used_up_is_not_asked_again(server):
+    error = b'{"error": {"message": "You exceeded your current quota.", "type": "insufficient_quota", "code": "insufficient_quota"}}'
+    server.answer = lambda body: (429, {"retry-after": "1"}, error)
+    with pytest.raises(JobError, match=r"the account is used up.*exceeded your current quota"):
+        ask(server.url)
+    assert len(server.requests) == 1
+
+
 def test_stopping_does_not_wait_for_replies(server):
     stop = threading.Event()
 

@@ -98,6 +98,17 @@ def test_retry_after_is_seconds_or_a_date(header, seconds):
     assert retry_after_s(header, now=30.0) == seconds
 
 
+def test_a_refusal_that_is_nested_deeply_is_said_as_it_came():
+    assert refusal_of(b'{"error": ' + b"[" * 1_000 + b"]" * 1_000 + b"}").startswith('{"error": [[[')
+
+
+def test_tokens_that_are_nested_deeply_are_no_reply():
+    token = "[" * 1_000 + "]" * 1_000
+    logprobs = '{"content": [{"token": "3", "top_logprobs": [{"token": %s, "logprob": 0}]}]}' % token  # noqa: UP031
+    with pytest.raises(UnusableReplyError, match="too deeply"):
+        read_completion(b'{"choices": [{"message": {"content": "3"}, "logprobs": %s}]}' % logprobs.encode(), ("1", "2"))
+
+
 def test_a_dialect_learns_from_refusals():
     question, dialect = Question("hi", 3, FIVE), Dialect()
     body = json.loads(dialect.body("m", question))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from sde_core.errors import JobError, ModelError, SdeError
 from sde_core.rules.rating.credentials import scrubbed
 from sde_core.rules.rating.judge import Answer, Question
-from sde_core.rules.rating.replies import Dialect, UnusableReplyError, is_too_long, read_completion, refusal_of, retry_after_s
+from sde_core.rules.rating.replies import Dialect, UnusableReplyError, is_too_long, is_used_up, read_completion, refusal_of, retry_after_s
 from sde_core.visible import visible
 from sde_core.wording import duration, size_of
 
@@ -142,7 +142,7 @@ class Caller:
                     continue
             if is_too_long(status, refusal):
                 return Answer(problem=f"Too long for the judge: {self._shown(refusal)}")
-            raise self._failure(status, refusal, headers.get("retry-after"), headers.get("location"))
+            raise self._failure(status, refusal, is_used_up(content), headers)
 
     async def _exchanged(self, body: bytes) -> tuple[int, Mapping[str, str], bytes]:
         client = self._clients.take()
@@ -164,15 +164,15 @@ class Caller:
         except UnusableReplyError as error:
             raise _Again(str(error)) from error
 
-    def _failure(self, status: int, refusal: str, retry_after: str | None, location: str | None) -> Exception:
+    def _failure(self, status: int, refusal: str, used_up: bool, headers: Mapping[str, str]) -> Exception:
         said = f" It says: {self._shown(refusal)}" if refusal else ""
         if status in (408, 409, 425, 429) or status >= 500:
-            wait = retry_after_s(retry_after, time.time())
-            if wait > LONGEST_WAIT_S or "insufficient_quota" in refusal:
-                asks = f"asks to wait for {duration(wait)}" if wait else "says that the account is used up"
+            wait = retry_after_s(headers.get("retry-after"), time.time())
+            if wait > LONGEST_WAIT_S or used_up:
+                asks = "says that the account is used up" if used_up else f"asks to wait for {duration(wait)}"
                 return JobError(f"The judge {asks}.{said}", "Nothing is lost: the same command goes on from here later.")
             return _Again(f"it answered {status}.{said}", wait)
-        return self._hints.refused(status, said, visible(location or "", 80))
+        return self._hints.refused(status, said, visible(headers.get("location", ""), 80))
 
     def _pause(self, attempt: int, wait_s: float) -> None:
         if wait_s > 0:

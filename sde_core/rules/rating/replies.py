@@ -84,7 +84,10 @@ def read_completion(content: bytes, options: Sequence[str]) -> Answer:
         raise UnusableReplyError("its reply is no text")
     usage = value.get("usage")
     usage = usage if isinstance(usage, dict) else {}
-    probabilities = option_probabilities(choice.get("logprobs"), options) if options else None
+    try:
+        probabilities = option_probabilities(choice.get("logprobs"), options) if options else None
+    except RecursionError as error:
+        raise UnusableReplyError("its reply is nested too deeply") from error
     return Answer(text or "", probabilities, _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens")))
 
 
@@ -118,11 +121,17 @@ def refusal_of(content: bytes) -> str:
     """What a server says about why it refused, in one line."""
     try:
         value = orjson.loads(content)
-    except orjson.JSONDecodeError:
-        value = content[:2000].decode("utf-8", "replace")
-    for name in ("error", "message", "detail"):
-        value = value.get(name, value) if isinstance(value, dict) else value
-    return " ".join(str(value).split())
+        for name in ("error", "message", "detail"):
+            value = value.get(name, value) if isinstance(value, dict) else value
+        said = str(value)
+    except (orjson.JSONDecodeError, RecursionError):  # nested deeper than Python writes out
+        said = content[:2000].decode("utf-8", "replace")
+    return " ".join(said.split())
+
+
+def is_used_up(content: bytes) -> bool:
+    """Whether a server refuses because nothing is left on the account, which waiting does not change; OpenAI's says so beside its message."""
+    return b"insufficient_quota" in content
 
 
 def is_too_long(status: int, refusal: str) -> bool:
