@@ -46,7 +46,8 @@ class Request:
 
 _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("-k", "--size", metavar="N|N%", help="Rows in all, locked ones counted; N% is of the rows not rejected or banned."),
-    click.option("--tokens", metavar="N|Nk|Nm", help="At most so many tokens in all: rows in order of choice until one does not fit; with quotas, as many as fit and keep to them."),
+    click.option("--tokens", metavar="N|Nk|Nm",
+                 help="At most so many tokens in all: rows in order of choice until one does not fit; with quotas as many as keep to them."),
     click.option("--method", type=click.Choice(METHOD_NAMES), default=METHOD_NAMES[0], show_default=True, metavar="NAME", help="See below."),
     click.option("--balance", type=click.FloatRange(0, 1), default=DEFAULT_BALANCE, show_default=True, metavar="θ",
                  help="0 diversity alone, 1 quality alone (dpp)."),
