@@ -241,11 +241,13 @@ class _Measured:
 
 
 def model_hash(model: str) -> str:
-    """Names the weights and the vocabulary: the files' sizes and the beginnings and ends of their bytes; a hub name by its cached revision."""
+    """Names the weights and the vocabulary: of a folder the files' sizes and parts of their bytes, of a hub name the cached revision."""
     folder = model_folder(model)
-    digest = xxhash.xxh3_64(model.encode() if folder is None else b"")
-    files = [] if folder is None else sorted([*folder.glob("*.safetensors"), *folder.glob("config.json"), *folder.glob("tokenizer.json")])
-    for path in files:
+    if folder is None or not Path(model_location(model)).is_dir():
+        # Not by files: the hub's weights are fetched after its tokenizer, and the name must be the same before and after.
+        return xxhash.xxh3_64_hexdigest(f"{model}\0{'' if folder is None else folder.name}".encode())
+    digest = xxhash.xxh3_64()
+    for path in sorted([*folder.glob("*.safetensors"), *folder.glob("config.json"), *folder.glob("tokenizer.json")]):
         digest.update(f"{path.name}:{path.stat().st_size}".encode())
         with path.open("rb") as file:
             for start in {0, max(0, path.stat().st_size - _PROBE), max(0, path.stat().st_size // 2)}:

@@ -193,6 +193,22 @@ def test_another_model_or_form_shares_nothing(model, data, tmp_path, tmp_path_fa
     assert measure_answer_losses(data, other, cache_dir=tmp_path).model_hash != measure_answer_losses(data, model, cache_dir=tmp_path).model_hash
 
 
+def test_a_hub_model_is_named_by_its_revision_whichever_of_its_files_are_there(monkeypatch, tmp_path):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    repository = tmp_path / "models--acme--small"
+    (repository / "refs").mkdir(parents=True)
+    names = [answer_loss.model_hash("acme/small")]
+    for revision in ("1f", "2e"):
+        (repository / "refs" / "main").write_text(revision)
+        snapshot = repository / "snapshots" / revision
+        snapshot.mkdir(parents=True)
+        (snapshot / "config.json").write_text("{}")
+        names.append(answer_loss.model_hash("acme/small"))
+        (snapshot / "model.safetensors").write_bytes(b"fetched after the tokenizer")
+        assert answer_loss.model_hash("acme/small") == names[-1]
+    assert len(set(names)) == 3
+
+
 def test_a_template_that_wants_a_user_first_gets_an_empty_instruction(data, tmp_path_factory):
     strict = (
         "{% if messages[0]['role'] != 'user' %}{{ raise_exception('user first') }}{% endif %}"
