@@ -122,9 +122,9 @@ def read_row_losses(folder: Path) -> RowLosses:
 
 
 def _last_of_each_step(paths: Sequence[Path]) -> Iterator[dict[str, Any]]:
-    for path in paths:
-        lines = {(line["step"], line["split"]): line for line in map(_parsed, path.read_bytes().split(b"\n")) if line}
-        yield from sorted(lines.values(), key=lambda line: int(line["step"]))
+    """By step over all files, since a row may be in one process's share now and in another's in the next epoch."""
+    lines = {(path, line["step"], line["split"]): line for path in paths for line in map(_parsed, path.read_bytes().split(b"\n")) if line}
+    yield from sorted(lines.values(), key=lambda line: int(line["step"]))
 
 
 def _parsed(line: bytes) -> dict[str, Any] | None:

@@ -85,5 +85,14 @@ def test_a_repeated_step_counts_once_and_a_torn_line_not_at_all(tmp_path):
     assert losses.latest()[9] == 1.0
 
 
+def test_the_last_loss_of_a_row_is_that_of_its_last_step_whichever_process_had_it(tmp_path):
+    line = '{"step":%d,"split":"train","rows":[%d,%d],"losses":[%s],"tokens":[2,2]}\n'
+    row_losses_path(tmp_path, 0).write_text(line % (1, 5, 6, "4.0,3.0") + line % (2, 7, 8, "1.0,1.5"))
+    row_losses_path(tmp_path, 1).write_text(line % (1, 7, 8, "3.5,2.5") + line % (2, 6, 5, "0.5,0.25"))
+    losses = read_row_losses(tmp_path)
+    assert losses.latest() == {5: 0.25, 6: 0.5, 7: 1.0, 8: 1.5}
+    assert losses.of_step(2) == [(8, 1.5), (7, 1.0), (6, 0.5), (5, 0.25)]
+
+
 def test_a_folder_without_losses_has_none(tmp_path):
     assert len(read_row_losses(tmp_path).rows) == 0
