@@ -152,6 +152,8 @@ class Encoder:
         splits = self.recipe.too_long == "split" and len(ids) > self.max_length
         if splits:
             trained[:: self.max_length] = False  # nothing stands before the first token of a part
+        if kept.start:
+            trained[kept.start] = False  # nor before the first that a cut from the left keeps
         verdict, reason = self._verdict(rendered, trained, kept)
         return Encoded(rendered.text, ids, offsets, trained, kept, verdict, reason, self.max_length if splits else 0)
 

@@ -245,6 +245,7 @@ def test_labels_are_ids_where_trained_whatever_the_row(tokenizers, data):
     turns = Turns(tuple(Turn(role, text) for role, text in data.draw(st.lists(st.tuples(ROLE, WORD), max_size=5))))
     encoded = Encoder(tokenizers[form], recipe).encode(turns)
     assert_consistent(encoded)
+    assert (encoded.labels[:1] == IGNORED).all()
     assert (encoded.verdict in ("ok", "cut", "empty")) == (encoded.n_trained > 0)
     if recipe.completion_only and not any(turn.role in ("assistant", "text") for turn in turns.turns):
         assert encoded.n_trained == 0
