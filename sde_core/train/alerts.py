@@ -18,7 +18,7 @@ DIVERGED_BY = 1.5
 """A smoothed loss this many times its lowest, and above where the run began, is one that got worse."""
 ZERO_LOSS, ZERO_STEPS = 1e-6, 5
 STALLED_SECONDS, STALLED_STEPS = 60.0, 20.0
-"""A run is stalled when its last step is this long ago, in seconds and in times of its usual step."""
+"""A run is stalled when nothing was heard of it for this long, in seconds and in times of its usual step; an evaluation may take longer than that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def _stalled(curve: RunCurve, now: float) -> Alert | None:
     if len(curve.moments) < 2:
         return None
     usual = float(np.median(np.diff(curve.moments)))
-    silent = now - curve.moments[-1]
-    if silent < max(STALLED_SECONDS, STALLED_STEPS * usual):
+    if now - curve.told_at < max(STALLED_SECONDS, STALLED_STEPS * usual):
         return None
+    silent = now - curve.moments[-1]
     return Alert("stalled", max(curve.train.last_step, 0), f"No step for {duration(silent)}; a step usually takes {duration(usual)}")

@@ -15,6 +15,8 @@ COMPLETE = "complete"
 """A file in a checkpoint's folder that says that all of it was written."""
 CHECKPOINT_SECONDS = 120.0
 """A run on one device saves at least this often, so that no accident costs more."""
+EVALUATING_SECONDS = 10.0
+"""An evaluation, which has no steps, says so often that it is at work."""
 _RATE_WINDOW_SECONDS = 15.0
 _MEMORY_SECONDS = 1.0
 
@@ -72,6 +74,7 @@ def event_callback(context: JobContext, device: str, row_losses: RowLossRecorder
 
     class EventCallback(TrainerCallback):  # type: ignore[misc]
         saved = time.monotonic()
+        evaluating = -math.inf
 
         def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             rate.add(time.monotonic(), state.num_input_tokens_seen)
@@ -87,6 +90,11 @@ def event_callback(context: JobContext, device: str, row_losses: RowLossRecorder
                 control.should_save = True
                 control.should_training_stop = True
             return control
+
+        def on_prediction_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            if time.monotonic() - self.evaluating > EVALUATING_SECONDS:
+                self.evaluating = time.monotonic()
+                context.event("evaluating", step=state.global_step)
 
         def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any], **_: Any) -> None:
             if "loss" in logs:

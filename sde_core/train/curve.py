@@ -95,6 +95,7 @@ class RunCurve:
         steps: How many there will be.
         not_a_number: The first step of the present attempt whose loss was no number.
         moments: When its last steps ended, in seconds since 1970.
+        told_at: When the run last told anything, of an evaluation or a checkpoint too, in seconds since 1970.
     """
 
     def __init__(self) -> None:
@@ -105,6 +106,7 @@ class RunCurve:
         self.steps: int | None = None
         self.not_a_number: int | None = None
         self.moments: deque[float] = deque(maxlen=_MOMENTS)
+        self.told_at = 0.0
 
     def add(self, events: Iterable[dict[str, Any]]) -> None:
         """Take in events in the order they were written."""
@@ -113,6 +115,8 @@ class RunCurve:
 
     def _add(self, event: dict[str, Any]) -> None:
         kind, step, loss = event.get("event"), event.get("step"), event.get("loss")
+        if isinstance(event.get("t"), (int, float)):
+            self.told_at = event["t"]
         if kind in ("step", "eval") and isinstance(step, int):
             if loss is not None:
                 (self.train if kind == "step" else self.held_out).set(step, float(loss))

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sde_core.train import callbacks
 from sde_core.train.alerts import alerts_of
+from sde_core.train.callbacks import event_callback
 from sde_core.train.curve import RunCurve
 
 
@@ -71,6 +74,25 @@ def test_a_step_that_does_not_come_is_said_while_the_run_is_at_work():
     assert kinds(FALLING, active=False, now=100 + 61) == []
     assert kinds(FALLING, active=True, seconds=30.0, now=3000 + 599) == []
     assert kinds(FALLING, active=True, seconds=30.0, now=3000 + 601) == [("stalled", 100)]
+
+
+def test_an_evaluation_longer_than_many_steps_is_no_stall_until_it_says_nothing_either():
+    curve = curve_of(FALLING)
+    curve.add({"event": "evaluating", "step": 100, "t": 100.0 + second} for second in range(0, 300, 10))
+    assert alerts_of(curve, active=True, now=100 + 300) == ()
+    (alert,) = alerts_of(curve, active=True, now=100 + 290 + 61)
+    assert (alert.kind, alert.step) == ("stalled", 100)
+    assert "No step for 6 min" in alert.words or "No step for 5 min" in alert.words
+
+
+def test_an_evaluation_says_that_it_is_at_work(monkeypatch):
+    pytest.importorskip("transformers")
+    told, clock = [], iter([0.0, 0.0, 4.0, 11.0, 11.0, 12.0])
+    callback = event_callback(SimpleNamespace(event=lambda kind, **fields: told.append((kind, fields["step"]))), "cpu", None)
+    monkeypatch.setattr(callbacks, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    for _ in range(4):
+        callback.on_prediction_step(None, SimpleNamespace(global_step=7), None)
+    assert told == [("evaluating", 7)] * 2
 
 
 @given(st.lists(st.one_of(st.none(), st.floats(0, 1e6)), max_size=80), st.booleans())
