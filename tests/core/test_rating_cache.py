@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from sde_core.errors import ReadOnlyError, UsageError
 from sde_core.rules.rating import Answer, RatingCache
+from sde_core.rules.rating import cache as cache_module
 from sde_core.rules.rating.cache import FIRST, RETEST, Usage, row_keys
 from sde_core.rules.rating.prompts import Reading
 from tests.core.rating_rows import ANSWERS_IT, KEEP_SHORT, rows
@@ -160,3 +161,23 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ReadOnlyError, match="cannot be written"):
         RatingCache(tmp_path / "file" / "ratings").writer(JUDGE, VERSION)
+
+
+def test_row_keys_never_hold_the_texts_of_many_rows(monkeypatch):
+    class Counted:
+        alive = most = key = 0
+        empty = False
+
+        def __init__(self):
+            Counted.alive += 1
+            Counted.most = max(Counted.most, Counted.alive)
+
+        def __del__(self):
+            Counted.alive -= 1
+
+        def about(self, _subject):
+            return self
+
+    monkeypatch.setattr(cache_module, "examples", lambda texts: (Counted() for _ in range(len(texts))))
+    keys, empty = row_keys(ANSWERS_IT, rows(50))
+    assert len(keys) == len(empty) == 50 and Counted.most <= 3

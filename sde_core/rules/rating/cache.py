@@ -317,8 +317,11 @@ def row_keys(rule: PlainRule, texts: pl.DataFrame) -> tuple[NDArray[np.uint64], 
     Returns:
         uint64[n] and bool[n].
     """
-    shown = [example.about(rule.about) for example in examples(texts)]
-    return np.fromiter((example.key for example in shown), np.uint64, len(shown)), np.fromiter((one.empty for one in shown), np.bool_, len(shown))
+    keys, empty = np.empty(len(texts), np.uint64), np.empty(len(texts), np.bool_)
+    for place, example in enumerate(examples(texts)):  # one by one: all at once they would be the whole dataset once more
+        shown = example.about(rule.about)
+        keys[place], empty[place] = shown.key, shown.empty
+    return keys, empty
 
 
 def examples(texts: pl.DataFrame) -> Iterator[Example]:
