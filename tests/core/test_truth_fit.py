@@ -45,6 +45,17 @@ def test_a_logistic_fit_finds_what_is_planted_and_beats_the_mean_out_of_fold(pla
     assert quality.mean() == pytest.approx(good.mean(), abs=0.02)
 
 
+def test_a_row_without_a_score_does_not_spoil_the_weights(planted) -> None:
+    """A file of scores may lack rows."""
+    matrix, strength = planted
+    good = (strength > 0).astype(float)
+    scores = matrix.scores.copy()
+    scores[3, :2] = np.nan
+    whole, holed = fit_rules(matrix, truth_of(good)), fit_rules(matrix_of(scores), truth_of(good))
+    assert holed.weights.weights == pytest.approx(whole.weights.weights, rel=0.2, abs=1.0)
+    assert holed.report.of(FITTED).accuracy.value > 0.9
+
+
 def test_noise_is_worth_nothing_out_of_fold() -> None:
     """A fit that was measured on its own rows would look good here."""
     rng = np.random.default_rng(6)

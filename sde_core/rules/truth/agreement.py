@@ -148,7 +148,7 @@ def agreement_with(
     here, values, known_rows = _met(rows, truth, pairs, rng)
     names = (*scores, LENGTH)
     words = answer_words[here].astype(np.float64)
-    table = np.column_stack([*(_filled(column[here]) for column in scores.values()), words]).astype(np.float32)
+    table = np.column_stack([*(filled(column[here]) for column in scores.values()), words]).astype(np.float32)
     row_weights = rng.poisson(1.0, (resamples, len(here))).astype(np.float32)
     sets = _pair_sets(rows[here], values, pairs, words, tolerance, row_weights, rng)
     if not len(sets[0].better):
@@ -194,7 +194,8 @@ def _met(
     return here, values, count
 
 
-def _filled(column: NDArray[Any]) -> NDArray[np.float64]:
+def filled(column: NDArray[Any]) -> NDArray[np.float64]:
+    """float64[n]: a score with its mean in place of what is missing; 0 where all of it is."""
     wide = column.astype(np.float64)
     missing = ~np.isfinite(wide)
     return np.where(missing, wide[~missing].mean() if not missing.all() else 0.0, wide)

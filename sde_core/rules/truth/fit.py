@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from sde_core.errors import UsageError
 from sde_core.progress import NEVER, Cancel, raise_if_cancelled
 from sde_core.rules.matrix import ScoreMatrix
-from sde_core.rules.truth.agreement import AgreementReport, agreement_with
+from sde_core.rules.truth.agreement import AgreementReport, agreement_with, filled
 from sde_core.rules.truth.bradley_terry import groups_of, logistic
 from sde_core.rules.truth.pairs import JudgedPairs
 from sde_core.rules.truth.row_truth import RowTruth
@@ -135,7 +135,7 @@ def fit_rules(
     """Fits a weight for each rule: ridge regression on values, logistic ridge on two classes or on judged pairs.
 
     Args:
-        matrix: Scores of the rules to weigh.
+        matrix: Scores of the rules to weigh; NaN counts as the rule's mean.
         truth: True values; may be None where there are pairs.
         pairs: Judged pairs; where given they are fitted rather than the values.
         prompts: Prompt of each row of the matrix: rows of one prompt are never on both sides of a fold, nor are rows linked by disjoint pairs,
@@ -236,7 +236,7 @@ def _problem(matrix: ScoreMatrix, truth: RowTruth | None, pairs: JudgedPairs | N
         first, second, target, chance = np.arange(len(here)), np.full(len(here), -1), truth.values[there], truth.two_class
     else:
         raise UsageError("There is no truth to fit the rules to.", "Compare rows, or name a field that says which rows are good.")
-    raw = matrix.scores[here].astype(np.float64)
+    raw = np.column_stack([filled(column) for column in matrix.scores[here].T]) if matrix.rules else np.empty((len(here), 0))
     spread = raw.std(axis=0) if len(raw) else np.ones(raw.shape[1])
     mean = raw.mean(axis=0) if len(raw) else np.zeros(raw.shape[1])
     return _Problem(here, raw, mean, np.where(spread > 1e-9, spread, np.inf), first, second, target, chance)
