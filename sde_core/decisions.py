@@ -134,6 +134,11 @@ class Journal:
         return self._active
 
     @property
+    def undone(self) -> bool:
+        """Whether `redo` has something to restore."""
+        return bool(self._undone)
+
+    @property
     def head(self) -> str:
         """Names the state of the journal: number of lines and a hash over them."""
         lines = b"".join(line_of(decision) for decision in self._decisions)

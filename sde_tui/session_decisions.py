@@ -71,6 +71,11 @@ class DecisionsPart:
         return self._journal.standing[-1].time if self._journal is not None and self._journal.standing else 0.0
 
     @property
+    def undone(self) -> bool:
+        """Whether redo has a decision to restore."""
+        return self._journal is not None and self._journal.undone
+
+    @property
     def read_only(self) -> bool:
         """Whether another process holds the journal."""
         return self._journal is not None and self._journal.read_only

@@ -301,8 +301,8 @@ class WholeVerbs(_Base):
         return "" if self._wish_was_undone_last() else self.session.decisions.why_not()
 
     def _wish_was_undone_last(self) -> bool:
-        log, history = self.session.decisions.log, self.part.history
-        return history.undone and (not log or history.moved_at > log[-1].time)
+        decisions, history = self.session.decisions, self.part.history
+        return history.undone and (not decisions.undone or history.moved_at > decisions.log[-1].time)
 
     def action_redo(self) -> None:
         if self._wish_was_undone_last():

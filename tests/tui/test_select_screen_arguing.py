@@ -184,6 +184,18 @@ async def test_undo_takes_back_whatever_was_last_wish_or_decision(open_app, essa
         assert len(sde.session.decisions.log) == decided + 2
 
 
+async def test_a_wish_made_after_a_decision_comes_back_after_it(open_app, essays):
+    async with open_app(essays) as sde:
+        await sde.press("7")
+        await sde.press("down", "x", "plus")
+        await sde.press("u", "u")
+        assert (part_of(sde).wishes.k, sde.session.decisions.counts) == (None, (0, 0))
+        await sde.press("U", "U")
+        assert (part_of(sde).wishes.k, sde.session.decisions.counts) == (9, (0, 1))
+        await sde.press("U")
+        assert "nothing to redo" in sde.flashed
+
+
 async def test_wishes_survive_leaving_the_app_and_follow_their_rows(open_app, essays):
     async with open_app(essays) as sde:
         await sde.press("7")
