@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -232,6 +233,5 @@ def _spread(vectors: npt.NDArray[np.float32], subset: Positions, sample: int | N
 def _class_counts(labels: Sequence[str] | None, subset: Positions) -> Counts:
     if labels is None:
         return ()
-    names, codes, totals = np.unique(np.asarray(labels, dtype=np.str_), return_inverse=True, return_counts=True)
-    counts = np.bincount(codes[subset], minlength=len(names))
-    return tuple((str(names[i]), int(counts[i])) for i in np.argsort(-totals, kind="stable"))
+    totals, counts = Counter(labels), Counter(labels[place] for place in subset.tolist())
+    return tuple((name, counts[name]) for name in sorted(totals, key=lambda name: (-totals[name], name)))

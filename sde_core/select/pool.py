@@ -11,7 +11,7 @@ import numpy.typing as npt
 from sde_core.errors import UsageError
 from sde_core.progress import NEVER, Cancel
 from sde_core.select.leaning import lean, leaned_quality, leanings_of
-from sde_core.select.protocol import Pool, SelectionParams, positions_of
+from sde_core.select.protocol import Pool, SelectionParams, held_name, positions_of
 from sde_core.select.quotas import groups_of
 from sde_core.select.seeding import seeded_priority
 
@@ -71,7 +71,7 @@ def pool_of(
 
 
 def _texts(values: Sequence[str | None] | None) -> npt.NDArray[np.str_] | None:
-    return None if values is None else np.asarray([value or "" for value in values], dtype=np.str_)
+    return None if values is None else np.asarray([held_name(value or "") for value in values], dtype=np.str_)
 
 
 def _known(texts: npt.NDArray[np.str_] | None) -> npt.NDArray[np.str_] | None:

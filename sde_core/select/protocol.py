@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
+import xxhash
 
 from sde_core.errors import UsageError
 from sde_core.progress import Cancel, Progress
@@ -22,6 +23,9 @@ DEFAULT_TAU = 0.1
 PROPORTIONAL, EQUAL = "proportional", "equal"
 QUOTA_KINDS = ("class", "source", "cluster")
 KEEP_HARD, KEEP_EASY, KEEP_RANDOM = "hard", "easy", "random"
+
+LONGEST_NAME = 100
+"""Longer names of classes and sources are held by their beginning and a hash: an array of texts gives each row the space of the longest."""
 
 _THOUSANDS = {"": 1, "k": 1_000, "m": 1_000_000}
 
@@ -170,7 +174,7 @@ class Pool:
         vectors: Embeddings of unit norm, float32[n, d].
         quality: float64[n], as the selectors see it; zeros where none was given.
         has_quality: Whether `quality` means anything.
-        labels: The class of each row, "" where it has none; None where no labels were given.
+        labels: The class of each row as `held_name` gives it, "" where it has none; None where no labels were given.
         allowed: bool[n], False for banned rows.
         locked: Positions of the rows that are chosen before anything else, in row order.
         priority: A seeded permutation, int64[n]; among equals the lowest goes first.
@@ -286,6 +290,14 @@ def require_size(k: int, available: int) -> None:
         raise UsageError(
             f"{k:,} rows are wanted but only {available:,} can be chosen.", f"Ask for at most {available:,}, or unban or clear some rows."
         )
+
+
+def held_name(name: str) -> str:
+    """A class or source as a pool holds it; no two are held alike."""
+    if len(name) <= LONGEST_NAME:
+        return name
+    digest = xxhash.xxh3_128_hexdigest(name.encode("utf-8", "surrogatepass"))
+    return f"{name[: LONGEST_NAME - len(digest) - 1]}…{digest}"
 
 
 def positions_of(rows: npt.NDArray[np.int64], wanted: Sequence[int]) -> Positions:

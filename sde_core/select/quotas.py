@@ -17,7 +17,7 @@ import numpy.typing as npt
 from sde_core.errors import UsageError
 from sde_core.progress import Cancel, Progress, silent
 from sde_core.select.kmeans import k_means
-from sde_core.select.protocol import EQUAL, PROPORTIONAL, QUOTA_KINDS, Choice, Pool, Positions, Quota, SelectionParams, Selector
+from sde_core.select.protocol import EQUAL, PROPORTIONAL, QUOTA_KINDS, Choice, Pool, Positions, Quota, SelectionParams, Selector, held_name
 from sde_core.visible import visible
 
 MOST_CLUSTERS = 50
@@ -168,12 +168,12 @@ def _weights(quotas: tuple[tuple[str, float], ...], names: npt.NDArray[np.str_])
     weights, place = np.zeros(len(names)), {str(name): index for index, name in enumerate(names)}
     largest = max(share for _, share in quotas) or 1.0
     for name, share in quotas:
-        if name not in place:
+        if held_name(name) not in place:
             shown = ", ".join(visible(str(known), 30) for known in names[:20] if known)
             raise UsageError(f"There is no group {visible(name, 60)} to give a quota.", f"There are: {shown}.")
         if not share >= 0 or not np.isfinite(share):
             raise UsageError(f"A share of {share:g} for {visible(name, 60)} means nothing.", "Use numbers that are not below 0.")
-        weights[place[name]] += share / largest
+        weights[place[held_name(name)]] += share / largest
     if not weights.sum() > 0:
         raise UsageError("All quotas are 0.", "Give at least one group a share above 0.")
     return np.asarray(weights / weights.sum())

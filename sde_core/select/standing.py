@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from sde_core.select.coverage import Clusters
 from sde_core.select.explain import given_quality, leaning_words
@@ -108,7 +107,7 @@ def standing_of(solution: Solution, row: int, *, labels: Sequence[str] | None = 
         gain_without_nearest=_gain_without(solution, position, others, nearest, gain) if nearest is not None else None,
         repeats=rank is None and params.method == "dpp" and bool(neighbours) and neighbours[0].similarity > params.max_similarity,
         leaning="" if leaned is None else leaning_words(*leaned),
-        label=None if labels is None else _share(np.asarray(labels, dtype=np.str_), position, chosen),
+        label=None if labels is None else _share(labels, position, chosen),
         cluster=None if clusters is None or clusters.codes[position] < 0 else _cluster_share(clusters, position, chosen),
     )
 
@@ -131,9 +130,9 @@ def _gain_without(solution: Solution, position: int, others: Positions, nearest:
     return gain + without - with_it
 
 
-def _share(labels: npt.NDArray[np.str_], position: int, chosen: Positions) -> GroupShare:
-    same = labels == labels[position]
-    return GroupShare(str(labels[position]), float(same.mean()), float(same[chosen].mean()) if len(chosen) else 0.0)
+def _share(labels: Sequence[str], position: int, chosen: Positions) -> GroupShare:
+    same = np.asarray([label == labels[position] for label in labels])
+    return GroupShare(labels[position], float(same.mean()), float(same[chosen].mean()) if len(chosen) else 0.0)
 
 
 def _cluster_share(clusters: Clusters, position: int, chosen: Positions) -> GroupShare:

@@ -13,6 +13,7 @@ from select_pools import unit_vectors
 from sde_core.errors import UsageError
 from sde_core.select import SELECTORS, RowFacts, SelectionParams, select
 from sde_core.select.dpp import quality_offsets
+from sde_core.select.pool import pool_of
 from sde_core.select.quotas import bounded_shares
 
 N = 260
@@ -212,3 +213,14 @@ def test_rows_in_any_order_give_the_same_subset(method):
         asked = SelectionParams(30, method=method, **params)
         again = select(ROWS[shuffled], VECTORS[shuffled], QUALITY[shuffled], asked, facts=facts)
         assert set(again.rows) == set(select(ROWS, VECTORS, QUALITY, asked, facts=FACTS).rows)
+
+
+def test_a_document_for_a_source_name_makes_no_other_row_larger_and_can_have_a_quota():
+    documents = ["x" * 200_000 + end for end in ("a", "b")]
+    facts = RowFacts(sources=[*documents, *SOURCES[2:]])
+    pool = pool_of(ROWS, VECTORS, None, facts, SelectionParams(4, quota_by="source"))
+    assert pool.groups is not None
+    assert pool.groups.nbytes < 1000 * N
+    assert len(set(pool.groups.tolist())) == 4
+    chosen = chosen_by("random", 2, facts, quota_by="source", quotas=tuple((document, 1) for document in documents))
+    assert set(chosen.rows) == {500, 501}
