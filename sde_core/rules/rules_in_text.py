@@ -73,17 +73,18 @@ def _json_values(text: str) -> Iterator[Any]:
 
 
 def _of_value(value: Any) -> Iterator[NamedSentence]:
+    while isinstance(value, dict) and (inner := next((held for held in value.values() if isinstance(held, list | dict)), None)) is not None:
+        value = inner
     if isinstance(value, list):
         for item in value:
             yield from _of_item(item)
     elif isinstance(value, dict):
-        inner = next((held for held in value.values() if isinstance(held, list | dict)), None)
-        yield from _of_value(inner) if inner is not None else _of_item(value)
+        yield from _of_item(value)
 
 
 def _of_item(item: Any) -> Iterator[NamedSentence]:
     if isinstance(item, str):
-        yield _split(item)
+        yield _split(" ".join(item.split()))
     elif isinstance(item, dict):
         texts = {str(key): text for key, text in item.items() if isinstance(text, str)}
         keyed = {key.lower(): text for key, text in texts.items()}

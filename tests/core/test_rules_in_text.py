@@ -104,3 +104,11 @@ def test_any_text_is_read_without_harm(text: str) -> None:
 def test_a_long_text_takes_no_time() -> None:
     for text in ("[" * 100_000, '{"a":' * 50_000, "1. " * 100_000, "**" * 100_000, "- a" + " " * 200_000 + "b", "| a " * 50_000, "a: " * 100_000):
         assert len(rules_in_text(text)) <= 1
+
+
+def test_a_hostile_json_answer_takes_no_time_and_no_depth() -> None:
+    sentence = "Tone: stay polite throughout the answer"
+    for depth in (900, 1_500, 3_000):
+        assert len(rules_in_text('{"a":' * depth + json.dumps([sentence]) + "}" * depth)) <= 1
+    padded = "**Tone" + " " * 300_000 + "stays polite"
+    assert rules_in_text(json.dumps([padded])) == rules_in_text(json.dumps(["**Tone stays polite"]))
