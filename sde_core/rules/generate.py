@@ -149,7 +149,7 @@ def generation_of(answer: str, request: GenerationRequest, book: RuleBook, judge
     """What an answer says.
 
     Args:
-        answer: The model's words.
+        answer: The model's words; beyond `MOST_COUNT` rules it is not read.
         request: What was asked.
         book: As in `generate_rules`.
         judge: The model's name, for the origin of the rules.
@@ -159,7 +159,7 @@ def generation_of(answer: str, request: GenerationRequest, book: RuleBook, judge
         ModelError: When no rule could be read from it.
     """
     origin = Origin("generated", by=one_line(judge)[:200], prompt_version=PROMPT_VERSION, made_at=now())
-    named = rules_in_text(answer)
+    named = rules_in_text(answer)[:MOST_COUNT]
     rules = _rules(named[:-1] if is_cut and len(named) > 1 else named, origin)
     if not rules:
         said = f"It begins: {visible(answer.strip(), 120)}" if answer.strip() else "It is empty."

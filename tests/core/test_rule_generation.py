@@ -79,6 +79,11 @@ def test_what_the_book_or_the_bank_says_is_not_said_again() -> None:
     assert {repeat.like for repeat in made.repeated} == {"days", "polite-tone", RULES[0].name}
 
 
+def test_an_answer_without_end_is_read_to_the_most_rules_only() -> None:
+    endless = "\n".join(f"- Say word{number:05} to user{number:05} at time{number:05} now." for number in range(3 * MOST_COUNT))
+    assert len(generation_of(endless, request(), RuleBook(), "m").rules) == MOST_COUNT
+
+
 def test_an_answer_that_was_cut_loses_its_last_rule() -> None:
     cut = ANSWER.partition("what happens")[0]
     assert [rule.name for rule in generation_of(cut, request(), RuleBook(), "m", is_cut=True).rules][-1] == "answer-length-2"
