@@ -101,7 +101,10 @@ class ScoreMatrix:
     @cached_property
     def histograms(self) -> NDArray[np.int64]:
         """int64[R, BINS], rows by rule and bin."""
-        return np.stack([np.bincount(bins_of(self.scores[:, i]), minlength=BINS) for i in range(len(self.rules))])
+        counts = np.zeros((len(self.rules), BINS), np.int64)
+        for i in range(len(self.rules)):
+            counts[i] = np.bincount(bins_of(self.scores[:, i]), minlength=BINS)
+        return counts
 
     @cached_property
     def summaries(self) -> tuple[RuleSummary, ...]:

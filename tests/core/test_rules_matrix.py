@@ -50,6 +50,7 @@ def test_matrix_of_some_rules_and_of_no_rows() -> None:
     assert nothing.scores.shape == (0, len(GENERAL_RULES))
     assert nothing.summaries[0].to_json()["mean"] is None
     assert nothing.histograms.sum() == 0
+    assert score_matrix(texts_of(ANSWERS), []).histograms.shape == (0, BINS)
 
 
 def test_progress_counts_rows_and_a_cancel_stops_between_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
