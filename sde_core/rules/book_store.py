@@ -16,7 +16,7 @@ from pathlib import Path
 
 import orjson
 
-from sde_core.errors import ReadOnlyError, UsageError
+from sde_core.errors import InputError, ReadOnlyError, UsageError
 from sde_core.files import atomic_write, unwritable
 from sde_core.rules.book import RuleBook
 from sde_core.rules.book_edits import BookEdit
@@ -78,7 +78,7 @@ class BookStore:
 
         Raises:
             InputError: When the book on disk cannot be read.
-            UsageError: When the edit makes no sense.
+            UsageError: When the edit makes no sense, or makes more of the book than can be read again.
             ReadOnlyError: When it cannot be written.
         """
         with self._locked():
@@ -86,8 +86,9 @@ class BookStore:
             before, book = content.decode(errors="replace"), parsed_book(content, str(self.path))
             changed = edit(book)
             if changed != book:
+                after = _readable_text(changed)
                 self._note_editor(before)
-                self._write(Change(what, now(), before, book_text(changed)))
+                self._write(Change(what, now(), before, after))
             return changed
 
     def undo(self) -> str:
@@ -214,6 +215,16 @@ class BookStore:
                 time.sleep(_LOOK_S)
             except OSError as error:
                 raise unwritable(self.path, error) from error
+
+
+def _readable_text(book: RuleBook) -> str:
+    """The book as it is written, once it is sure that it can be read again: a book that has grown too large would lock everybody out."""
+    text = book_text(book)
+    try:
+        parsed_book(text.encode(), "this book")
+    except InputError as error:
+        raise UsageError(f"The rule book cannot be changed so: {error.message}", error.hint) from error
+    return text
 
 
 def _ends_in_newline(path: Path) -> bool:

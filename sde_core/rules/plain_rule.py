@@ -106,7 +106,7 @@ def free_name(name: str, taken: Collection[str]) -> str:
     """The name, or the name with the first number from 2 on that makes it one that is not taken."""
     candidate, number = name, 2
     while candidate in taken:
-        candidate, number = f"{name[: LONGEST_NAME - 5]}-{number}", number + 1
+        candidate, number = f"{name[: LONGEST_NAME - 5].rstrip('-')}-{number}", number + 1
     return candidate
 
 

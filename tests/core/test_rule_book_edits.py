@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from sde_core.errors import InputError, ReadOnlyError, UsageError
-from sde_core.rules import RULES, Origin, PlainRule, RuleBook, plain_rule
+from sde_core.rules import RULES, Origin, PlainRule, RuleBook, plain_rule, rule_name
 from sde_core.rules import book_edits as edits
 from sde_core.rules.book_store import KEPT_CHANGES, BookStore
+from sde_core.rules.book_yaml import MOST_RULES
 
 TONE, BRIEF = plain_rule("tone", "Be polite."), plain_rule("brief", "Say it in few words.")
 BOOK = RuleBook(rules=(TONE, BRIEF))
@@ -28,6 +29,9 @@ def test_a_rule_is_added_once_and_under_a_name_of_its_own() -> None:
         with pytest.raises(UsageError, match=words):
             edits.added(BOOK, rule_)
     assert edits.with_free_name(BOOK, plain_rule("answer-length", "Be kind.")).name == "answer-length-2"
+    long = "a" * 54 + "-bcd"
+    numbered = edits.with_free_name(RuleBook(rules=(plain_rule(long, "Be kind."),)), plain_rule(long, "Be brief.")).name
+    assert numbered == "a" * 54 + "-2" == rule_name(numbered), "a name that is read back as it was written"
 
 
 def test_a_changed_sentence_is_a_new_definition_and_a_new_name_is_not() -> None:
@@ -161,6 +165,16 @@ def test_the_history_stays_small(store: BookStore) -> None:
     for number in range(2 * KEPT_CHANGES + 20):
         store.change(f"task {number}", lambda book, number=number: edits.described(book, task=f"{number}"))
     assert len(store.changes()) <= 2 * KEPT_CHANGES and store.undo() == f"task {2 * KEPT_CHANGES + 19}"
+
+
+def test_what_could_not_be_read_again_is_not_written(store: BookStore) -> None:
+    store.change("add tone", add(TONE))
+    many = [plain_rule(f"rule-{number}", f"Say {number} things.") for number in range(MOST_RULES)]
+    with pytest.raises(UsageError, match="2,001 rules are too many"):
+        store.change("import many", lambda book: edits.merged(book, many, source="many.yaml").book)
+    assert store.load().rules == (TONE,) and [change.what for change in store.changes()] == ["add tone"]
+    store.change("import many", lambda book: edits.merged(book, many[1:], source="many.yaml").book)
+    assert len(store.load().rules) == MOST_RULES
 
 
 def test_where_nothing_can_be_written_the_error_says_so(tmp_path: Path) -> None:
