@@ -26,6 +26,7 @@ from sde_core.rules import (
     Rule,
     scored_by_book,
 )
+from sde_core.rules.scoring import rated_scores
 from sde_core.tables import refuse_other_suffix, write_table
 from sde_core.visible import visible
 
@@ -132,13 +133,13 @@ def _write_scores(dataset: Dataset, found: ChosenRules, output: Path) -> None:
     import polars as pl
 
     frame = pl.DataFrame({"row": found.quality.rows, "quality": found.quality.values})
-    matrix = found.scores.matrix
+    matrix, columns = found.scores.matrix, {name: found.scores.matrix.column(name) for name in found.scores.matrix.rules}
     if matrix.rows_of_sample:
-        whole = scored_by_book(dataset.texts(), found.book, found.project, [name for name in matrix.rules if name not in matrix.ratings])
-        frame = frame.with_columns(pl.Series(name, whole.scores[:, at]) for at, name in enumerate(whole.rules))
-    rest = [name for name in matrix.rules if name not in frame.columns]
-    sample = pl.DataFrame({"row": matrix.rows} | {name: matrix.column(name) for name in rest})
-    write_table(frame.join(sample, on="row", how="left", maintain_order="left"), output)
+        texts = dataset.texts()
+        whole = scored_by_book(texts, found.book, found.project, [name for name in matrix.rules if name not in matrix.ratings])
+        rated = rated_scores(texts, found.project, [rule for rule in found.book.rules if rule.name in columns])
+        columns = {name: whole.column(name) for name in whole.rules} | rated
+    write_table(frame.with_columns(pl.Series(name, column, nan_to_null=True) for name, column in columns.items()), output)
 
 
 # ---- choose

@@ -123,6 +123,22 @@ def project_matrix(
     return book_matrix(texts, book, ratings=ratings, rules=rules, cache_dir=project.cache_dir, cancel=cancel, progress=progress)
 
 
+def rated_scores(texts: pl.DataFrame, project: Project, rules: Collection[PlainRule]) -> dict[str, NDArray[np.float32]]:
+    """What a judge made of every row by each rule alone; of several rules, `book_matrix` has the rows that they share.
+
+    Args:
+        texts: `Dataset.texts()`.
+        project: Where ratings are kept.
+        rules: Which rules.
+
+    Returns:
+        float32[n] by the rule's name, NaN for rows that no judge has rated by it.
+    """
+    ratings, shown = JudgeRatings.latest(project.ratings_dir), RowKeys(texts)
+    columns = [_rated_column(rule, texts, ratings, shown) for rule in rules] if ratings is not None else []
+    return {column.rule.name: column.scores if column.covers else np.where(column.asked, column.scores, np.float32(np.nan)) for column in columns}
+
+
 def _rated_column(rule: PlainRule, texts: pl.DataFrame, ratings: JudgeRatings, shown: RowKeys) -> _Rated:
     column = ratings.cache.column(rule, ratings.judge_id, ratings.prompt_version, texts, shown)
     pairs = ratings.cache.retest_pairs(rule, ratings.judge_id, ratings.prompt_version)

@@ -193,6 +193,22 @@ def test_long_names_of_plain_rules_stay_within_80_columns(run: Run, data: Path) 
     assert frame["quality"].null_count() == frame["answer-length"].null_count() == 0
 
 
+def test_a_rule_is_written_with_all_rows_that_it_was_rated_by(run: Run, data: Path) -> None:
+    partly, wholly = plain_rule("partly", "Name the city."), plain_rule("wholly", "Name the year.")
+    project = Project.of(data).created()
+    texts = open_dataset(str(data)).texts()
+    with RatingCache(project.ratings_dir).writer("judge", "v1") as writer:
+        for rule, count in ((partly, 40), (wholly, len(texts))):
+            for place, key in enumerate(row_keys(rule, texts)[0][:count]):
+                writer.add(rule, int(key), FIRST, Reading(place / 100), Answer("x"))
+    RuleBook((partly, wholly)).save(project.rule_book_path)
+    assert run("rules", "score", data, "-o", data.parent / "scores.parquet")[0] == 0
+    frame = pl.read_parquet(data.parent / "scores.parquet")
+    assert frame["wholly"].to_list() == pytest.approx([place / 100 for place in range(60)])
+    assert frame["partly"].null_count() == 20
+    assert np.array_equal(frame["answer-length"], score_matrix(texts, RULES).column("answer-length"))
+
+
 def test_select_follows_the_rule_book(run: Run, data: Path) -> None:
     plain = quality_by_rules(open_dataset(str(data)).texts())
     RuleBook(pinned=("long-words",), banned=(plain.rules[0],)).save(Project.of(data).created().rule_book_path)
