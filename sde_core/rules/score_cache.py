@@ -5,6 +5,7 @@ A folder for each content holds files of columns; what was scored together lies 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -120,7 +121,8 @@ class ScoreCache:
     def _columns_of(self, path: Path, wanted: set[str]) -> dict[str, _Column]:
         blob = read_blob(path)
         if blob is None or blob[0].get("rows") != self._rows:
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # in a folder that may only be read it stays
+                path.unlink()
             return {}
         named = zip(blob[0]["columns"], blob[1], strict=True)
         return {name: _unpacked(packed, kind, self._rows) for (name, kind), packed in named if name in wanted}
@@ -153,7 +155,8 @@ class ScoreCache:
             shutil.rmtree(place, ignore_errors=True)
         for path in sorted(self._place.glob("*.columns"), key=_age)[:-1]:
             if _size(self._place) > LARGEST_BYTES:
-                path.unlink(missing_ok=True)
+                with contextlib.suppress(OSError):
+                    path.unlink()
 
 
 def content_key(texts: pl.DataFrame) -> str:
@@ -170,7 +173,15 @@ def _unpacked(packed: memoryview, kind: str, rows: int) -> _Column:
 
 
 def _size(place: Path) -> int:
-    return sum(path.stat().st_size for path in place.glob("*.columns"))
+    return sum(map(_bytes, place.glob("*.columns")))
+
+
+def _bytes(path: Path) -> int:
+    """0 where another process has dropped the file since it was listed."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def _age(path: Path) -> int:

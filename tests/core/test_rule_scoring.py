@@ -148,6 +148,14 @@ def test_the_cache_stays_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert [path.parent.name for path in tmp_path.rglob("*.columns")] == [newest.content]
 
 
+def test_files_that_another_process_drops_meanwhile_are_none(tmp_path: Path) -> None:
+    cached_matrix(texts_of(marked=1), GENERAL_RULES[:1], tmp_path)
+    (place,) = (tmp_path / "rules").iterdir()
+    (place / "dropped.columns").symlink_to(tmp_path / "nothing")
+    assert same(cached_matrix(TEXTS, GENERAL_RULES[:1], tmp_path), score_matrix(TEXTS, GENERAL_RULES[:1]))
+    assert len(list((tmp_path / "rules").iterdir())) == 2
+
+
 def test_where_nothing_can_be_kept_all_is_scored_as_without(tmp_path: Path, scored: list[tuple[str, ...]]) -> None:
     (tmp_path / "file").write_text("")
     direct = score_matrix(TEXTS, GENERAL_RULES[:2])
