@@ -62,7 +62,7 @@ class TestEverySelector:
             if place:
                 similarities = kernel_rows[:place] @ kernel_rows[place]
                 assert pick.nearest_similarity == pytest.approx(float(similarities.max()), abs=1e-4)
-                assert f"row {rows[int(similarities.argmax())]} at" in pick.reason
+                assert f"row {rows[int(similarities.argmax())]:,} at" in pick.reason
         assert selection.picks[0].nearest_row is None
         assert "nothing was chosen before it" in selection.picks[0].reason
 
