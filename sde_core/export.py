@@ -18,7 +18,7 @@ from sde_core.dataset.opening import matching_files
 from sde_core.dataset.source_json import one_line
 from sde_core.dataset.turns import ASSISTANT, SYSTEM, USER
 from sde_core.errors import UsageError
-from sde_core.files import atomic_write
+from sde_core.files import atomic_write, from_home
 from sde_core.project import Project
 from sde_core.visible import visible
 
@@ -116,7 +116,7 @@ def _refuse_source(dataset: Dataset, path: Path) -> None:
     for written in (path, manifest_path(path)):
         if any(written.exists() and file.exists() and written.samefile(file) for file in _own_files(dataset)):
             raise UsageError(f"{shown} is the dataset itself or holds its decisions, and sde never writes the source.", "Choose another name for -o.")
-    folder = Path(dataset.path).expanduser()
+    folder = from_home(dataset.path)
     if folder.is_dir() and path.absolute().is_relative_to(folder.absolute()):
         raise UsageError(f"{shown} lies in the dataset's own folder and would become part of it.", "Choose another folder for -o.")
     if not path.parent.is_dir():
@@ -124,7 +124,7 @@ def _refuse_source(dataset: Dataset, path: Path) -> None:
 
 
 def _own_files(dataset: Dataset) -> list[Path]:
-    source = Path(dataset.path).expanduser()
+    source = from_home(dataset.path)
     files = [source] if source.exists() else matching_files(dataset.path) if has_magic(dataset.path) else []
     return [*files, Project.of(dataset.path).journal_path]
 

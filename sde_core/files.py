@@ -23,6 +23,11 @@ def unwritable(path: Path, error: OSError) -> ReadOnlyError:
     return ReadOnlyError(f"{shown} cannot be written: {error.strerror or error}.", "Choose a folder that you may write to, or set XDG_STATE_HOME.")
 
 
+def from_home(name: str | Path) -> Path:
+    """`Path.expanduser`, but "~nobody/x" stays as it is where there is no such user: then there is no such file either, and who looks says so."""
+    return Path(os.path.expanduser(name))  # noqa: PTH111
+
+
 def never_write(files: Iterable[Path]) -> None:
     """From now on `atomic_write` refuses these files in this process: what a dataset was read from is never written."""
     _sources.update(place for file in files for place in (_place_of(file), os.path.realpath(file)))

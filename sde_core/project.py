@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sde_core.files import unwritable
+from sde_core.files import from_home, unwritable
 
 if TYPE_CHECKING:
     from sde_core.dataset import Dataset
@@ -29,7 +29,7 @@ class Project:
     @classmethod
     def of(cls, dataset_path: str | Path) -> Project:
         """The project of the dataset that was opened under this name; creates nothing."""
-        path = Path(dataset_path).expanduser().absolute()
+        path = from_home(dataset_path).absolute()
         beside = path.parent / f"{path.name}.sde"
         if path.exists() and _may_write(beside if beside.exists() else path.parent):
             return cls(beside, beside_data=True)

@@ -256,6 +256,7 @@ def report_words(report: RatingReport) -> list[str]:
 
 def _at_place(known: JudgeSettings, place: str) -> JudgeSettings:
     """The judge at an address or in a folder; what is known of it stays where it is the same one."""
+    from sde_core.files import from_home
     from sde_core.rules import JudgeSettings
 
     place = place.strip()
@@ -264,5 +265,5 @@ def _at_place(known: JudgeSettings, place: str) -> JudgeSettings:
 
         place = base_address(place)
         return known if place == known.url else JudgeSettings(url=place, prompt_form=known.prompt_form)
-    folder = str(Path(place).expanduser().absolute()) if place else ""
+    folder = str(from_home(place).absolute()) if place else ""
     return known if folder == known.folder else JudgeSettings(folder=folder, prompt_form=known.prompt_form)

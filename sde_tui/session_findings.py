@@ -203,12 +203,11 @@ class FindingsPart(WorkPart):
 
     def write_report(self, name: str) -> Path | None:
         """Writes the one-page report in the form that the name says; where it lies, None where that was not possible."""
-        from pathlib import Path
-
         from sde_core.checks.summary import report_format, write_report
+        from sde_core.files import from_home
 
         def written() -> Path:
-            path = Path(name).expanduser().absolute()
+            path = from_home(name).absolute()
             form = report_format(path)
             if self._session.project.state_dir in path.parents:
                 self._session.project.created()

@@ -45,8 +45,9 @@ class LeaksPart(WorkPart):
         def work(cancel: Any, progress: Any) -> tuple[Dataset, LeakReport, tuple[Leak, ...]]:
             from sde_core.checks.duplicates.leakage import find_leaks
             from sde_core.dataset import open_dataset
+            from sde_core.files import from_home
 
-            other = open_dataset(Path(path).expanduser())
+            other = open_dataset(from_home(path))
             report = find_leaks(dataset, [other], cancel=cancel, progress=progress)
             return other, report, _ranked(report)
 

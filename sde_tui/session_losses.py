@@ -37,7 +37,9 @@ class LossesPart:
         if waits := self._session.still_reading("measuring needs"):
             self._session.flash(waits, "warn")
             return
-        folder = Path(model.strip()).expanduser()
+        from sde_core.files import from_home
+
+        folder = from_home(model.strip())
         self._method, self._model = method, str(folder.absolute()) if model.strip() and folder.is_dir() else model.strip()
         dataset, project, wanted = self._session.dataset, self._session.project, self._model
         self._session.lanes.thread(

@@ -277,10 +277,11 @@ class RuleBookPart:
 
     def import_file(self, typed: str) -> str:
         """Takes the rules of a YAML file into the book; what became of them, "" where it failed."""
+        from sde_core.files import from_home
         from sde_core.rules.book_edits import Merge, merged
         from sde_core.rules.book_yaml import read_rules
 
-        path = Path(typed.strip()).expanduser()
+        path = from_home(typed.strip())
         rules = self._session.attempt(read_rules, path)
         if rules is None:
             return ""
@@ -298,10 +299,10 @@ class RuleBookPart:
 
     def export_file(self, typed: str) -> Path | None:
         """Writes the plain rules to a YAML file; the file, None where it failed."""
-        from sde_core.files import atomic_write
+        from sde_core.files import atomic_write, from_home
         from sde_core.rules.book_yaml import rules_text
 
-        path = Path(typed.strip()).expanduser()
+        path = from_home(typed.strip())
         content = rules_text(self.book.rules).encode()
         return path if self._session.attempt(lambda: (atomic_write(path, [content]), True)[1]) else None
 

@@ -24,6 +24,7 @@ from typing import Any
 
 from sde_core.checks.findings import SEVERITIES, Finding, Severity
 from sde_core.errors import InputError, UsageError
+from sde_core.files import from_home
 from sde_core.visible import visible
 
 CONFIG_NAME = "sde.toml"
@@ -94,7 +95,7 @@ def row_key(key: int) -> str:
 
 def find_config(dataset_path: str) -> Path | None:
     """The nearest `sde.toml` beside the data or in a folder above, up to the one that holds `.git`; for a hub name, from the working folder on."""
-    data = Path(dataset_path).expanduser().absolute()
+    data = from_home(dataset_path).absolute()
     start = data if data.is_dir() else data.parent if data.parent.is_dir() else Path.cwd()
     for folder in (start, *start.parents):
         if (folder / CONFIG_NAME).is_file():

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sde_core.checks.config import CONFIG_NAME, CheckConfig, Silence, find_config, parsed_config, silence_text
 from sde_core.errors import InputError, UsageError
-from sde_core.files import atomic_write
+from sde_core.files import atomic_write, from_home
 from sde_core.visible import visible
 
 _ENTRY = re.compile(r"^\s*[\w\"'.-]+\s*=")
@@ -19,7 +19,7 @@ def config_path(dataset_path: str) -> Path:
     found = find_config(dataset_path)
     if found is not None:
         return found
-    data = Path(dataset_path).expanduser().absolute()
+    data = from_home(dataset_path).absolute()
     return (data.parent if data.parent.is_dir() else Path.cwd()) / CONFIG_NAME
 
 

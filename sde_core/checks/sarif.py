@@ -15,6 +15,7 @@ from sde_core.checks.config import row_key
 from sde_core.checks.findings import Finding, Severity
 from sde_core.checks.report import CheckReport
 from sde_core.dataset import Dataset
+from sde_core.files import from_home
 from sde_core.visible import visible
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -57,7 +58,7 @@ def sarif_log(report: CheckReport, dataset: Dataset) -> dict[str, Any]:
 
 def artifact_uri(path: str) -> str:
     """The file as SARIF names it: relative below the working folder, where a code host finds it, else absolute; hub names as they are."""
-    absolute = Path(path).expanduser().absolute()
+    absolute = from_home(path).absolute()
     if not absolute.exists():
         return quote(os.fsencode(path), safe="/:@")
     here = Path.cwd()

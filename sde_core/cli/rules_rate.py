@@ -164,6 +164,8 @@ def _wanted(report: RatingReport, yes: bool, as_json: bool) -> bool:
 
 def judge_settings(known: JudgeSettings, options: dict[str, Any]) -> JudgeSettings:
     """The judge of the book with what the options say differently."""
+    from sde_core.files import from_home
+
     judge = options["judge"]
     if judge is not None:
         is_url = "://" in judge
@@ -171,7 +173,7 @@ def judge_settings(known: JudgeSettings, options: dict[str, Any]) -> JudgeSettin
             from sde_core.rules.rating.endpoint import base_address
 
             judge = base_address(judge)
-        place = judge if is_url else str(Path(judge).expanduser().absolute())
+        place = judge if is_url else str(from_home(judge).absolute())
         if place != (known.url if is_url else known.folder):
             known = JudgeSettings(prompt_form=known.prompt_form)
         known = replace(known, url=place if is_url else "", folder="" if is_url else place)

@@ -16,7 +16,7 @@ from sde_core.dataset.layouts import Layout, corrected_layout, detect_layout, en
 from sde_core.dataset.source import Source, identity_of
 from sde_core.dataset.source_lines import LineSource, TextSource
 from sde_core.errors import BadRecordError, InputError, LayoutError
-from sde_core.files import never_write
+from sde_core.files import from_home, never_write
 from sde_core.visible import visible
 
 FIRST_BYTES = 1 << 17
@@ -139,7 +139,7 @@ def _files_of(name: str) -> list[Path]:
     """The files that a name means, one or several."""
     if not name or "\x00" in name:
         raise InputError("No file is named.", "Give a file, a folder, a pattern or a hub name.")
-    path = Path(name).expanduser()
+    path = from_home(name)
     if name.startswith("hf://"):
         return _files_in(name, _downloaded(name))
     if path.is_dir():
@@ -166,7 +166,7 @@ def _similar(path: Path) -> str:
 
 def matching_files(pattern: str) -> list[Path]:
     """The files that a pattern means; a folder that exists by its literal name may hold brackets and stars."""
-    folder = Path(pattern).expanduser()
+    folder = from_home(pattern)
     rest: list[str] = []
     while not folder.is_dir():
         rest.insert(0, folder.name)

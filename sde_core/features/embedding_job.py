@@ -8,7 +8,7 @@ import polars as pl
 
 from sde_core.errors import UsageError
 from sde_core.features.embedding import PARTS, Part, embed_table, load_encoder
-from sde_core.files import unwritable
+from sde_core.files import from_home, unwritable
 from sde_core.jobs import Job, JobContext, launch, list_jobs, running_job
 from sde_core.jobs.job import new_job_folder
 from sde_core.visible import visible
@@ -73,7 +73,7 @@ def _embedded_texts(folder: Path) -> pl.DataFrame:
 
 def absolute_encoder(encoder: str) -> str:
     """A folder by its absolute path, since a job works elsewhere; any other name as it is."""
-    folder = Path(encoder).expanduser()
+    folder = from_home(encoder)
     return str(folder.absolute()) if folder.is_dir() else encoder
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sde_core.errors import MissingExtraError, ModelError
+from sde_core.files import from_home
 
 _EMBEDDED_HINT = 'Name a folder with the model, or use the embedded encoder "static", which needs no network.'
 _SAFE_FILES = ("*.json", "*.txt", "*.model", "*.safetensors")
@@ -129,7 +130,7 @@ def _computes_in_bfloat16() -> bool:
 
 def _local_folder(name: str) -> tuple[Path, str]:
     """Where the model's files lie, and what identifies them; fetches a hub model's safe files into the hub's cache."""
-    folder = Path(name).expanduser()
+    folder = from_home(name)
     if folder.is_dir():
         return folder, f"{folder.resolve().name}-{_folder_hash(folder)}"
     if name.startswith((".", "/", "~")):

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from sde_core.embedded import embedded_path
 from sde_core.errors import MissingExtraError, ModelError
+from sde_core.files import from_home
 from sde_core.train.chat_template import ChatTemplate, TemplateError
 
 _GENERIC_CLASSES = ("PreTrainedTokenizerFast", "TokenizersBackend")
@@ -92,7 +93,7 @@ def model_location(model: str) -> str:
     """
     if not model:
         return str(embedded_path("base_model"))
-    folder = Path(model).expanduser()
+    folder = from_home(model)
     if folder.is_dir():
         if not (folder / "config.json").is_file():
             raise ModelError(f"{model} is not a model folder: it has no config.json.", EMBEDDED_HINT)

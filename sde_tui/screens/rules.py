@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 
 from textual.containers import Container
@@ -228,9 +229,7 @@ class RulesScreen(SdeScreen):
         )
 
     def _ask_weights(self, path: str) -> None:
-        from pathlib import Path
-
-        self.rules.choose(weights=str(Path(path.strip()).expanduser().absolute()) if path.strip() else "")
+        self.rules.choose(weights=os.path.abspath(os.path.expanduser(path.strip())) if path.strip() else "")  # noqa: PTH100, PTH111 - "~nobody" too
 
     def why_not_weights(self) -> str:
         return "" if self.rules.choice is not None else "Score the rules first: r."

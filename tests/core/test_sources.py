@@ -301,3 +301,9 @@ def test_brackets_in_the_names_of_folders_are_no_pattern(tmp_path):
     assert len(open_dataset(folder / "a [2].jsonl")) == 30
     assert len(open_dataset(folder / "*.jsonl")) == 30
     assert len(open_dataset(folder / "b [x].pq")) == 30
+
+
+@pytest.mark.parametrize("name", ["~nosuchuser/rows.jsonl", "~nosuchuser/*.jsonl"])
+def test_the_home_of_a_user_that_does_not_exist_holds_no_data(name):
+    with pytest.raises(InputError, match=r"nosuchuser.* does not exist|nosuchuser.* holds no|No file"):
+        open_dataset(name)

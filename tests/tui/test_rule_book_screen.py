@@ -203,6 +203,18 @@ async def test_a_book_broken_in_an_editor_is_told_with_its_line(open_app, chats)
         assert "line 2" in sde.text and path.read_text().endswith("nonsense here\n")
 
 
+async def test_a_path_in_the_home_of_nobody_is_refused_and_ends_nothing(open_app, chats):
+    async with open_app(chats) as sde:
+        await opened(sde)
+        await sde.press("i")
+        await sde.type("~nosuchuser/rules.yaml")
+        await sde.press("enter")
+        assert "~nosuchuser/rules.yaml" in sde.text.replace("\n", "")
+        judge = sde.session.rule_book.judge
+        assert judge.take(place="~nosuchuser/model") and judge.settings.folder.endswith("/~nosuchuser/model")
+        assert sde.session.rule_book.export_file("~nosuchuser/rules.yaml") is None
+
+
 async def test_rating_begins_with_a_sample_and_asks_again_with_time_and_agreement(open_app, write_jsonl):
     chats = write_jsonl([{"instruction": f"Ask {i} about chairs", "output": f"Answer number {i} is here."} for i in range(210)])
 

@@ -12,7 +12,7 @@ import orjson
 import polars as pl
 
 from sde_core.errors import JobError, SdeError
-from sde_core.files import atomic_write, unwritable
+from sde_core.files import atomic_write, from_home, unwritable
 from sde_core.jobs import Job, JobContext, launch
 from sde_core.jobs.job import new_job_folder
 from sde_core.rules.judge_settings import JudgeSettings
@@ -60,7 +60,7 @@ def launch_rating(
     folder = new_job_folder(jobs_dir, "rate")
     spec = {
         "rules": [{"name": rule.name, "sentence": rule.sentence, "about": rule.about} for rule in rules],
-        "judge": asdict(replace(settings, folder=settings.folder and str(Path(settings.folder).expanduser().absolute()))),
+        "judge": asdict(replace(settings, folder=settings.folder and str(from_home(settings.folder).absolute()))),
         "prompt": form.name,
         "max_chars": max_chars,
         "params": asdict(replace(params, run=folder.name)),

@@ -13,6 +13,7 @@ from typing import Any
 import xxhash
 
 from sde_core.errors import MissingExtraError, ModelError
+from sde_core.files import from_home
 from sde_core.progress import Cancel, raise_if_cancelled
 from sde_core.rules.rating.judge import Answer, Place, Question
 from sde_core.visible import visible
@@ -49,7 +50,7 @@ class LocalJudge:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder.expanduser().resolve()
+        self._folder = from_home(folder).resolve()
         shown = visible(str(folder), 120)
         if not (self._folder / "config.json").is_file():
             raise ModelError(f"There is no model folder at {shown}.", _HINT)
