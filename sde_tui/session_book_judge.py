@@ -174,7 +174,7 @@ class BookJudge:
         """How writing or rating gets on, "" where there is nothing to say."""
         task = self._session.lanes.running(GENERATION)
         if task is not None:
-            return f"{self.words} writes rules: {task.shown()} ctrl+x stops."
+            return f"{visible(self.words, 40)} writes rules: {task.shown()} ctrl+x stops."
         return f"{self._session.rating.progress}. ctrl+x stops." if self._session.rating.running else ""
 
     def stop(self) -> None:
@@ -228,8 +228,8 @@ class BookJudge:
     def _is_of_now(self, report: RatingReport) -> bool:
         """Whether a report is about the judge and the rules as they are now."""
         judge, rules = self.settings, self._part.book.rated_rules
-        by = f"local {Path(judge.folder).name} " if judge.folder else f"{judge.url} {judge.model}"
-        return report.judge_id.startswith(by) and {rule.rule for rule in report.rules} == {rule.name for rule in rules}
+        by = f"local {Path(judge.folder).name} " if judge.folder else f"{judge.url} {judge.model}".rstrip() + " "
+        return f"{report.judge_id} ".startswith(by) and {rule.rule for rule in report.rules} == {rule.name for rule in rules}
 
     def rate(self, *, everything: bool) -> None:
         """Starts the job."""
