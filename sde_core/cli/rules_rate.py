@@ -139,7 +139,7 @@ class _Work:
         if asked and not as_json:
             _say(report_lines(report, params, cache))
         if asked and _wanted(report, yes, as_json):
-            left = params.max_cost - report.run.spent if params.max_cost is not None else None
+            left = max(params.max_cost - report.run.spent, 0.0) if params.max_cost is not None else None
             with stderr_progress("rating all rows:", "calls") as progress:
                 report = rate(judge, texts, self.rules, form, cache, replace(params, everything=True, max_cost=left), progress=progress)
             asked = False

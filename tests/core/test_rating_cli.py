@@ -104,6 +104,17 @@ def test_the_bound_on_the_cost_covers_sample_and_rest(run, data, server):
     assert "before --max-cost" in " ".join(out.split())
 
 
+def test_a_sample_that_cost_more_than_the_bound_leaves_nothing_for_the_rest(run, data, server):
+    """A judge may count more tokens than were guessed of the questions that were under way together."""
+    server.answer = lambda body: completion("0.5", tokens=(5_000, 1))
+    code, out, err = run(
+        "rules", "rate", data, "--judge", server.url, "--prompt", "paper", "--sample", 5, "--retest", 0, "--yes", "--price-in", 1,
+        "--max-cost", 0.02, "--concurrency", 10,
+    )  # fmt: skip
+    assert (code, len(server.requests)) == (0, 10), err
+    assert "before --max-cost" in " ".join(out.split())
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
