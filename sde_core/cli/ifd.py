@@ -64,11 +64,15 @@ def command(ctx: click.Context, dataset: Dataset, model: str, output: Path | Non
     project = Project.of(dataset.path)
     dataset.texts()
     losses = cached_answer_losses(dataset, model, cache_dir=project.cache_dir)
-    if losses is None or not losses.known.all():
-        job = running_answer_losses(project, model) or launch_answer_losses(dataset, project, model=model, output=output if attach is False else None)
+    while losses is None or not losses.known.all():
+        # A job that runs already may measure the rows as they were, or under another layout: then another one measures what is left.
+        running = running_answer_losses(project, model)
+        job = running or launch_answer_losses(dataset, project, model=model, output=output if attach is False else None)
         talk(f"{visible(job.title)}: {job.id}")
         if attach is False:
             talk(f"Follow it with: sde jobs attach {job.id[-4:]}")
+            if running is not None and output is not None:
+                talk(f"It ran already and writes no {visible(str(output))}: say so again when it is done.")
             if as_json:
                 emit_json({"job": job_json(job)})
             return
@@ -77,6 +81,8 @@ def command(ctx: click.Context, dataset: Dataset, model: str, output: Path | Non
             say_outcome(job, status)
             ctx.exit(3 if status.state in ("failed", "lost") else 0)
         losses = cached_answer_losses(dataset, model, cache_dir=project.cache_dir)
+        if running is None:
+            break
     if losses is None:
         raise UsageError("No losses were kept: the dataset's state folder cannot be written.", "Set XDG_STATE_HOME to a folder that can.")
     if output is not None:

@@ -105,10 +105,11 @@ class AnswerLosses:
         return {name: {f"{q:g}": float(np.quantile(values, q)) for q in (0.1, 0.5, 0.9)} for name, values in known.items() if len(values)}
 
     def table(self) -> pl.DataFrame:
-        """One line a row, as `sde ifd` writes it."""
+        """One line a row, as `sde ifd` writes it; without a state where it was not computed."""
+        states = [STATES[state] if known else None for state, known in zip(self.states.tolist(), self.known.tolist(), strict=True)]
         return pl.DataFrame(
             {"row": self.rows, **self.scores, "loss_given_prompt": self.given_prompt, "loss_alone": self.alone,
-             "answer_tokens": self.tokens, "state": [STATES[state] for state in self.states.tolist()]},
+             "answer_tokens": self.tokens, "state": pl.Series(states, dtype=pl.String)},
             nan_to_null=True,
         )  # fmt: skip
 

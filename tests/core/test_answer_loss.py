@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import asdict
 
 import numpy as np
 import polars as pl
@@ -15,9 +16,11 @@ from tiny_model import make_tiny_model
 
 from sde_core.dataset import open_dataset
 from sde_core.errors import CancelledError, ModelError
-from sde_core.evaluate import answer_loss
+from sde_core.evaluate import answer_loss, loss_job
 from sde_core.evaluate.answer_loss import STATES, AnswerLosses, answer_encoder, cached_answer_losses, measure_answer_losses, spearman
+from sde_core.jobs import launch
 from sde_core.project import Project
+from sde_core.train.tokenizer import model_location
 
 pytest.importorskip("torch")
 pytest.importorskip("transformers")
@@ -337,6 +340,35 @@ def test_the_command_tells_rank_correlation_states_and_doubts(sde, model, write_
     missing = sde("ifd", path, "--model", model, "--compare", "")
     assert missing[0] == 2
     assert sde("ifd", path, "--model", model, "--compare", model, "--detach")[0] == 2
+
+
+def test_the_command_measures_what_a_job_that_ran_already_did_not(sde, model, write_jsonl, tmp_path, monkeypatch):
+    path = str(write_jsonl(ROWS, "rows.jsonl"))
+    older = str(write_jsonl(ROWS[:2], "older.jsonl"))
+    project = Project.of(path)
+    spec = {"dataset": older, "layout": asdict(open_dataset(older).layout), "model": model_location(model), "cache": str(project.created().cache_dir)}
+    job = launch(project.jobs_dir, loss_job.KIND, {**spec, "output": None}, title="of the rows as they were")
+    running = iter([job, None])
+    monkeypatch.setattr(loss_job, "running_answer_losses", lambda *_: next(running))
+    code, out, err = sde("ifd", path, "--model", model)
+    assert code == 0, err
+    assert [line.split("\t")[-1] for line in out.splitlines()[1:]].count("measured") == 3
+    assert next(running, "none is left") == "none is left"
+
+
+def test_a_job_that_ran_already_is_said_not_to_write_the_table(sde, model, write_jsonl, tmp_path, monkeypatch):
+    path = str(write_jsonl(ROWS, "rows.jsonl"))
+    job = launch(Project.of(path).created().jobs_dir, loss_job.KIND, {"model": model_location(model)}, title="under way")
+    monkeypatch.setattr(loss_job, "running_answer_losses", lambda *_: job)
+    code, _, err = sde("ifd", path, "--model", model, "-o", str(tmp_path / "scores.csv"), "--detach")
+    assert code == 0
+    assert f"writes no {tmp_path / 'scores.csv'}" in err
+
+
+def test_a_row_that_was_not_computed_has_no_state_in_the_table():
+    losses, rows = np.asarray([1.0, np.nan]), np.arange(2)
+    half = AnswerLosses(rows, losses, losses, rows, np.zeros(2, dtype=np.int8), np.asarray([True, False]), "", "")
+    assert half.table()["state"].to_list() == ["measured", None]
 
 
 def test_counts_of_nothing_are_empty():
