@@ -24,6 +24,7 @@ from sde_core.rules.matrix import ScoreMatrix, quality
 from sde_core.rules.reliability import DroppedRule, Reliability, reliability_of
 from sde_core.rules.scoring import book_matrix, project_matrix
 from sde_core.rules.truth import RowTruth
+from sde_core.wording import count_of
 
 NOT_RATED = "not rated yet: no judge has read a row by it"
 
@@ -209,4 +210,8 @@ def quality_by_mean(
 
 def _why_unrated(matrix: ScoreMatrix, name: str) -> str:
     asked = matrix.ratings.get(name)
-    return NOT_RATED if asked is None else f"unparseable: no score in any of {asked.unparseable:,} answers of the judge"
+    if asked is None:
+        return NOT_RATED
+    if asked.rated:
+        return f"rated on {count_of(asked.rated, 'row')} with too few in common with the other rules: rate more rows"
+    return f"unparseable: no score in any of {asked.unparseable:,} answers of the judge"

@@ -69,7 +69,8 @@ class ScoreMatrix:
         answer_words: uint32[n], words of each answer: the length that a rule should not merely repeat.
         ratings: Of each plain rule that a judge was asked about, how it was rated; among the rules, one without an entry is a formula.
         rows_of_sample: Whether the rows are only those that every plain rule among the rules was rated on.
-        unrated: Plain rules that are on, but without any score, either not asked about or never answered by one; not among the rules.
+        unrated: Plain rules that are on but not among the rules: not asked about, never answered by a score, or rated on too few rows that
+            the others are rated on too.
     """
 
     rows: NDArray[np.uint32]

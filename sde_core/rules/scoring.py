@@ -23,7 +23,7 @@ BATCH_ROWS = 1_000
 """Rows of a batch whose mean stands in for an answer that could not be read (arXiv 2410.04715, released code)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Rated:
     """A plain rule's column.
 
@@ -84,7 +84,7 @@ def book_matrix(
     """Scores of the rules of a book that are on (arXiv 2410.04715, the score matrix of a batch: rate some rows, choose, then rate all).
 
     Where plain rules are rated on some rows only, the matrix has those rows that all of them are rated on, and `rows_of_sample` says so.
-    Plain rules without any score are `unrated` and left out; `ratings` tells of those of which no answer held one.
+    Plain rules without any score are `unrated` and left out, as are those that would leave no two rows; `ratings` tells of those that were asked.
 
     Args:
         texts: `Dataset.texts()`.
@@ -102,11 +102,11 @@ def book_matrix(
     formulas = [rule for rule in book.formula_rules if rules is None or rule.name in rules]
     shown = RowKeys(texts)
     asked = [_rated_column(rule, texts, ratings, shown) for rule in wanted] if ratings is not None else []
-    rated = [column for column in asked if column.has_scores]
-    unread = {column.rule.name: _summary(column, column.asked) for column in asked if not column.has_scores and column.asked.any()}
+    rated = _sharing([column for column in asked if column.has_scores])
+    left_out = {column.rule.name: _summary(column, column.asked) for column in asked if column not in rated and column.asked.any()}
     unrated = tuple(rule.name for rule in wanted if rule.name not in {column.rule.name for column in rated})
     joined = _joined(cached_matrix(texts, formulas, cache_dir, cancel=cancel, progress=progress), rated)
-    return replace(joined, unrated=unrated, ratings={**joined.ratings, **unread})
+    return replace(joined, unrated=unrated, ratings={**joined.ratings, **left_out})
 
 
 def project_matrix(
@@ -158,6 +158,17 @@ def _is_empty(texts: pl.DataFrame, rule: PlainRule) -> NDArray[np.bool_]:
     bare = [pl.col(name).fill_null("").str.strip_chars() == "" for name in shown if name in texts.columns]
     empty: NDArray[np.bool_] = texts.select(pl.all_horizontal(bare)).to_series().to_numpy()
     return empty
+
+
+def _sharing(rated: Sequence[_Rated]) -> list[_Rated]:
+    """Those that a matrix can hold together, in their order: rules rated on most rows come first, and each has to leave two rows or more."""
+    if all(column.covers for column in rated):
+        return list(rated)
+    kept: list[_Rated] = []
+    for column in sorted(rated, key=lambda column: -int(column.asked.sum())):
+        if np.logical_and.reduce([one.asked for one in (*kept, column)]).sum() > 1:
+            kept.append(column)
+    return [column for column in rated if column in kept]
 
 
 def _joined(formula: ScoreMatrix, rated: Sequence[_Rated]) -> ScoreMatrix:

@@ -21,9 +21,12 @@ from sde_core.rules import (
     PlainRule,
     Rule,
     RuleBook,
+    RuleScores,
     book_matrix,
+    choose_by_book,
     plain_rule,
     project_matrix,
+    reliability_of,
     score_matrix,
     scoring,
 )
@@ -195,6 +198,19 @@ def test_without_ratings_the_matrix_is_that_of_the_formula_rules(tmp_path: Path)
     matrix = book_matrix(texts, BOOK)
     assert same(matrix, score_matrix(texts, BOOK.formula_rules)) and matrix.unrated == ("tone", "brief") and not matrix.rows_of_sample
     assert book_matrix(texts, RuleBook()).unrated == () and JudgeRatings.latest(tmp_path) is None
+
+
+def test_a_rule_rated_on_rows_of_its_own_does_not_empty_the_matrix(tmp_path: Path) -> None:
+    texts = TEXTS.head(40)
+    rate(tmp_path, TONE, texts, dict.fromkeys(range(10), 0.5))
+    ratings = rate(tmp_path, BRIEF, texts, dict.fromkeys(range(9, 40), 0.25))
+    matrix = book_matrix(texts, BOOK, ratings=ratings)
+    assert matrix.unrated == ("tone",) and list(matrix.rows) == list(range(9, 40)) and matrix.rules[-1] == "brief"
+    assert (matrix.ratings["tone"].rated, matrix.ratings["brief"].rated) == (10, 31)
+    alone = book_matrix(texts, RuleBook(rules=(TONE,)), ratings=rate(tmp_path / "other", TONE, texts, {3: 0.5}))
+    assert alone.unrated == ("tone",) and len(alone.rows) == 40 and not alone.rows_of_sample
+    (why,) = (drop.reason for drop in choose_by_book(RuleScores(matrix, reliability_of(matrix)), BOOK).dropped if drop.rule == "tone")
+    assert why == "rated on 10 rows with too few in common with the other rules: rate more rows"
 
 
 def test_rules_rated_on_a_sample_give_the_rows_that_all_of_them_share(tmp_path: Path) -> None:
