@@ -130,10 +130,13 @@ def _columns(
         raise UsageError(f"There is no rule {visible(unknown, 60)!r}.", "`sde rules list` names them.")
     with stderr_progress("scoring") as progress:
         if asked is not None:
-            matrix = scored_by_book(yardstick.texts, book, project, asked, progress=progress)
+            named = replace(book, pinned=tuple(asked), banned=(), disabled=tuple(name for name in book.disabled if name not in asked))
+            matrix = scored_by_book(yardstick.texts, named, project, asked, progress=progress)
         else:
             found = rule_scores(yardstick.texts, book, project, progress=progress)
             matrix = found.matrix
+    if asked is not None and matrix.unrated:
+        raise UsageError(f"The rule {matrix.unrated[0]!r} is not rated yet.", "`sde rules rate` asks a judge.")
     columns: dict[str, Any] = {}
     if asked is None and found.tells_rows_apart:
         choice = choose_by_book(found, book, random_subsets=0)
@@ -163,7 +166,11 @@ def _of_file(yardstick: Yardstick, path: Path) -> ScoreMatrix:
         raise InputError(f"{shown} lacks the column row, or any other column of numbers.", f"It has: {visible(', '.join(table.columns), 200)}.")
     lengths = score_matrix(yardstick.texts, [])
     wanted = pl.DataFrame({"row": lengths.rows.astype(np.int64)})
-    joined = wanted.join(table.with_columns(pl.col("row").cast(pl.Int64)).unique("row"), on="row", how="left", maintain_order="left")
+    known = table.select(pl.col("row").cast(pl.Int64, strict=False), *names).drop_nulls("row").unique()
+    twice = known["row"].filter(known["row"].is_duplicated()).min()
+    if twice is not None:
+        raise UsageError(f"{shown} gives row {twice} two different scores.", "Keep one of the two lines.")
+    joined = wanted.join(known, on="row", how="left", maintain_order="left")
     if joined[names[0]].null_count() == len(joined):
         raise UsageError(f"{shown} has no score for any row of this dataset.", "Score this dataset.")
     return ScoreMatrix(lengths.rows, tuple(names), joined.select(names).cast(pl.Float32).to_numpy(), lengths.answer_words)

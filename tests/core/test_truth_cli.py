@@ -49,6 +49,26 @@ def test_every_rule_is_held_against_a_field(run: Run, data: Path) -> None:
     assert turned["scores"][-1]["accuracy"]["value"] == 0.0
 
 
+def test_rules_that_are_named_are_there_or_said_to_be_unrated(run: Run, data: Path) -> None:
+    asked = ("rules", "truth", data, "--field", "stars", "--json", "--rules")
+    assert run("rules", "set", data, "off", "answer-length")[0] == run("rules", "set", data, "ban", "laid-out-lines")[0] == 0
+    names = [one["name"] for one in json.loads(run(*asked, "answer-length,laid-out-lines,code-commented")[1])["scores"]]
+    assert {"answer-length", "laid-out-lines", "code-commented"} <= set(names)
+    assert run("rules", "add", data, "Be kind.", "--name", "kind")[0] == 0
+    code, _, err = run(*asked, "answer-length,kind")
+    assert code == 2 and "'kind' is not rated yet" in err
+
+
+def test_a_row_with_two_scores_in_a_file_is_refused(run: Run, data: Path, tmp_path: Path) -> None:
+    scores = pl.DataFrame({"row": [0, 1, 1, 2], "quality": [0.1, 0.2, 0.2, 0.3]})
+    asked = ("rules", "truth", data, "--field", "stars", "--scores", tmp_path / "scores.parquet")
+    scores.write_parquet(tmp_path / "scores.parquet")
+    assert run(*asked)[0] == 0
+    pl.concat([scores, scores.with_columns(pl.col("quality") + 0.5)]).write_parquet(tmp_path / "scores.parquet")
+    code, _, err = run(*asked)
+    assert code == 2 and "row 0 two different scores" in err
+
+
 def test_two_classes_a_fit_and_bands(run: Run, data: Path, tmp_path: Path) -> None:
     arguments = ("rules", "truth", data, "--field", "verdict", "--positive", "ok", "--rules", "answer-length,laid-out-lines")
     code, out, err = run(*arguments, "--fit", "--nonnegative", "--weights", tmp_path / "weights.json")
