@@ -89,11 +89,11 @@ def rows_by_loss(folder: Path, dataset: Dataset) -> list[int]:
 
 
 def _still_here(folder: Path, dataset: Dataset, launched_rows: list[int]) -> list[int]:
-    """Where rows of the time of the launch stand now; those that are gone are left out."""
+    """Where rows of the time of the launch stand now, each once though it may train in parts; those that are gone are left out."""
     from sde_core.train.rows import read_key_of_rows
 
     keys = read_key_of_rows(folder)
-    found = (dataset.row_of_key(keys[row]) for row in launched_rows if row in keys)
+    found = (dataset.row_of_key(keys[row]) for row in dict.fromkeys(launched_rows) if row in keys)
     return [row for row in found if row is not None]
 
 
