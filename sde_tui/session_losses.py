@@ -40,11 +40,12 @@ class LossesPart:
         from sde_core.files import from_home
 
         folder = from_home(model.strip())
-        self._method, self._model = method, str(folder.absolute()) if model.strip() and folder.is_dir() else model.strip()
-        dataset, project, wanted = self._session.dataset, self._session.project, self._model
+        wanted = str(folder.absolute()) if model.strip() and folder.is_dir() else model.strip()
+        dataset, project = self._session.dataset, self._session.project
         self._session.lanes.thread(
-            LANE, "looking for losses of answers", lambda cancel, _progress: _measured(dataset, project, wanted, cancel), self._follow
-        )
+            LANE, "looking for losses of answers", lambda cancel, _progress: _measured(dataset, project, wanted, cancel),
+            lambda job: self._follow(job, method, wanted),
+        )  # fmt: skip
 
     # ---- how it stands
 
@@ -76,8 +77,8 @@ class LossesPart:
             self._session.attempt(self._job.stop)
             self._session.jobs.watch()
 
-    def _follow(self, job: Job | None) -> None:
-        self._job = job
+    def _follow(self, job: Job | None, method: str, model: str) -> None:
+        self._job, self._method, self._model = job, method, model
         if job is None:
             self._wish()
             return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from select_essays import chosen, part_of, rows_by_command, write_essays
@@ -50,6 +51,17 @@ async def test_losses_are_measured_by_a_job_and_the_proposal_follows(open_app, e
         await sde.press("u", "u")
         assert part_of(sde).selection.picks == before.picks
     assert rows_by_command(command, tmp_path / "by_command.jsonl", capfdbinary) == rows
+
+
+async def test_a_later_model_that_is_not_there_leaves_the_wish_for_the_one_that_is_measured(open_app, essays):
+    async with open_app(essays) as sde:
+        await sde.press("7")
+        losses, state = sde.session.losses, SimpleNamespace(active=True, state="done")
+        losses._follow(SimpleNamespace(status=lambda: state, id="none"), "ifd", "measured")
+        losses.choose("ifd", "nowhere/at-all")
+        await sde.settle()
+        assert (losses._method, losses._model, losses.active) == ("ifd", "measured", True)
+        losses._job = None
 
 
 async def test_a_model_that_is_not_there_is_said_and_nothing_changes(open_app, essays, tmp_path):
