@@ -21,7 +21,8 @@ import xxhash
 
 from sde_core.dataset import Dataset, Turns
 from sde_core.dataset.turns import ASSISTANT, USER, Turn
-from sde_core.features.embedding_cache import VectorCache, text_keys
+from sde_core.evaluate.token_counts import row_keys
+from sde_core.features.embedding_cache import VectorCache
 from sde_core.progress import NEVER, Cancel, Progress, raise_if_cancelled, silent
 from sde_core.rules.ranks import rank_correlation
 from sde_core.train.encode import Encoded, Encoder
@@ -215,8 +216,7 @@ class _Measured:
         self._hash = f"{model_hash(model)}-{form_hash(encoder)}"
         table = dataset.texts(cancel=cancel)
         self._rows = table["row"].to_numpy().astype(np.int64)
-        content = table.select(pl.concat_str([pl.col(name).fill_null("") for name in ("roles", "system", "prompt", "answer")], separator="\x1e"))
-        keys = text_keys(content.to_series())
+        keys = row_keys(dataset, table, cancel)
         self._keys, first = np.unique(keys, return_index=True)
         self._first, self._inverse = first, np.searchsorted(self._keys, keys)
         self._values = np.zeros((len(self._keys), _COLUMNS), dtype=np.float32)

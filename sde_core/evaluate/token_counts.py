@@ -11,7 +11,7 @@ import polars as pl
 import xxhash
 
 from sde_core.dataset import Dataset
-from sde_core.features.embedding_cache import VectorCache, text_keys
+from sde_core.features.embedding_cache import TextKeys, VectorCache, text_keys
 from sde_core.progress import NEVER, Cancel, Progress, silent
 from sde_core.train.encode import Encoder
 from sde_core.train.recipe import Recipe
@@ -63,8 +63,7 @@ def counted_tokens(
     """
     encoder = Encoder(load_tokenizer(recipe.model), recipe)
     table = dataset.texts(cancel=cancel)
-    content = table.select(pl.concat_str([pl.col(name).fill_null("") for name in ("roles", "system", "prompt", "answer")], separator="\x1e"))
-    keys, rows = text_keys(content.to_series()), table["row"].to_numpy().astype(np.int64)
+    keys, rows = row_keys(dataset, table, cancel), table["row"].to_numpy().astype(np.int64)
     distinct, first = np.unique(keys, return_index=True)
     counts = np.zeros((len(distinct), 1), dtype=np.float32)
     cache = None if cache_dir is None else VectorCache(cache_dir / "token-counts" / tokenizer_hash(encoder))
@@ -79,6 +78,28 @@ def counted_tokens(
         progress(len(distinct) - len(missing) + start + len(part), len(distinct))
     words = f"the tokenizer of {Path(encoder.tokenizer.name).name}"
     return TokenCounts(rows, counts[np.searchsorted(distinct, keys), 0].astype(np.int64), words)
+
+
+def row_keys(dataset: Dataset, table: pl.DataFrame, cancel: Cancel = NEVER) -> TextKeys:
+    """A content hash of the messages of each row, uint64[n].
+
+    Args:
+        dataset: Its rows, with the user's edits.
+        table: `dataset.texts()`.
+        cancel: Looked at between batches.
+    """
+    content = table.select(pl.concat_str([pl.col(name).fill_null("") for name in ("roles", "system", "prompt", "answer")], separator="\x1e"))
+    keys, roles = text_keys(content.to_series()), pl.col("roles").fill_null("")
+    # What follows the last answer, and roles of other names, are in none of these columns.
+    beside = table.select(~roles.str.contains("^[^?]*[ax]$")).to_series().to_numpy()
+    rows = table["row"].to_numpy()[beside].tolist()
+    whole = (
+        "\x1e".join(f"{turn.role}\x1f{turn.text}" for turn in turns.turns)
+        for batch in dataset.batches(rows=rows, cancel=cancel)
+        for *_, turns in batch
+    )
+    keys[beside] = text_keys(whole)
+    return keys
 
 
 def tokenizer_hash(encoder: Encoder) -> str:

@@ -8,7 +8,7 @@ from tiny_model import make_tiny_model
 
 from sde_core.dataset import open_dataset
 from sde_core.errors import UsageError
-from sde_core.evaluate.token_counts import counted_tokens, estimated_tokens
+from sde_core.evaluate.token_counts import counted_tokens, estimated_tokens, row_keys
 from sde_core.evaluate.wanted_facts import with_wanted_facts
 from sde_core.features.sources import sources_of_rows
 from sde_core.project import Project
@@ -41,6 +41,16 @@ def test_tokens_are_those_of_preflight_and_are_kept(data, tmp_path, monkeypatch)
     assert counts.source == "the tokenizer of model"
     monkeypatch.setattr("sde_core.train.encode.Encoder.encode_all", None)
     assert counted_tokens(data, Recipe(model=model), cache_dir=tmp_path / "cache").tokens.tolist() == counts.tokens.tolist()
+
+
+def test_messages_behind_the_last_answer_and_roles_of_other_names_count_too(write_jsonl, tmp_path):
+    turns = [("user", "Where?"), ("assistant", "Here.")]
+    ends = [[("user", "x")], [("user", "x" * 80)], [("narrator", "x"), ("assistant", "Here.")], [("teller", "x"), ("assistant", "Here.")], []]
+    rows = [{"messages": [{"role": role, "content": text} for role, text in [*turns, *end]]} for end in ends]
+    data, recipe = opened(write_jsonl(rows)), Recipe(model=str(make_tiny_model(tmp_path / "model")))
+    once, again = (counted_tokens(data, recipe, cache_dir=tmp_path / "cache").tokens.tolist() for _ in range(2))
+    assert once == again == [check.tokens for check in preflight(data, recipe).rows]
+    assert len(set(row_keys(data, data.texts()).tolist())) == len(rows)
 
 
 def test_another_form_counts_anew(data, tmp_path):
