@@ -97,7 +97,7 @@ def rule_request_options(function: CommandFunction) -> CommandFunction:
 
     decorated: Any = wrapped
     for option in (
-        click.option("--rule-seed", default=0, show_default=True, help="Seed of a method that draws the rules."),
+        click.option("--rule-seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of a method that draws the rules."),
         click.option("--rule-method", default=DEFAULT_METHOD, show_default=True, metavar="NAME", help="How rules are chosen, as in sde rules."),
         click.option("--rule-count", type=int, metavar="N", help="How many rules are chosen.  [default: 10, fewer where fewer are independent]"),
         book_option,

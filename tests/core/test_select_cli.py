@@ -246,6 +246,7 @@ def test_stratified_keeps_class_shares(sde, tickets):
         (("-k", "5", "--ban", "90"), "no row 90"),
         (("-k", "5", "--lock", "x"), "not a row number"),
         (("-k", "5", "--rules", "no-such-rule"), "no rule no-such-rule"),
+        (("-k", "5", "--rule-method", "kdpp-gram", "--rule-seed", "-1"), "not in the range"),
         (("-k", "5", "--rules", "letter-share", "--quality", "none"), "two sources"),
         (("-k", "5", "--balance", "2"), "balance"),
         (("-k", "5", "--quality", "missing.parquet"), "cannot be read"),
