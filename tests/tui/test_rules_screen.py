@@ -58,6 +58,13 @@ async def test_choice_is_the_engines_and_is_compared_with_random_sets(open_app, 
         assert f"below {random.win.wins:,} of 1,000 (95 %: > 99 %)" in sde.text
 
 
+async def test_a_book_with_all_rules_off_says_so(open_app, essays):
+    RuleBook(disabled=tuple(rule.name for rule in RULES)).save(Project.of(essays).created().rule_book_path)
+    async with open_app(essays) as sde:
+        await sde.press("6")
+        assert "No rule is on." in sde.text
+
+
 async def test_list_shows_mean_histogram_length_and_why_a_rule_is_no_candidate(open_app, essays, engine):
     async with open_app(essays) as sde:
         await sde.press("6")
