@@ -75,9 +75,10 @@ class ComparisonsPart(WorkPart):
             self._comparing, self.results, self.new_answers = comparing, None, 0
             then()
 
-        self._session.lanes.thread(self.lane, "drawing rows to compare", lambda _cancel, _progress: self._opened(quality), opened)
+        self._session.lanes.thread(self.lane, "drawing rows to compare", lambda cancel, _progress: self._opened(quality, cancel), opened)
 
-    def _opened(self, quality: tuple[np.ndarray, np.ndarray] | None) -> Comparing:
+    def _opened(self, quality: tuple[np.ndarray, np.ndarray] | None, cancel: Any) -> Comparing:
+        from sde_core.progress import raise_if_cancelled
         from sde_core.rules.truth.comparing import Comparing
         from sde_core.rules.truth.comparisons import ComparisonJournal
 
@@ -88,6 +89,7 @@ class ComparisonsPart(WorkPart):
             self._places = {row: place for place, row in enumerate(dataset.texts()["row"].to_list())}
             if not len(comparing.rows) and not journal.read_only:
                 comparing.draw(self._of_all_rows(quality))
+            raise_if_cancelled(cancel)  # else nobody takes the journal, and nobody closes it
         except SdeError:
             journal.close()
             raise

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import threading
 
 import pytest
 
+from sde_core.errors import CancelledError
 from sde_core.project import Project
 from sde_core.rules.truth import ComparisonJournal
 from sde_tui.screens.compare_rows import CompareScreen
@@ -27,6 +29,14 @@ def data(tmp_path):
 
 def journal_of(path):
     return ComparisonJournal.open(Project.of(str(path)).comparisons_path, writing=False).comparisons
+
+
+def is_locked(path):
+    """Whether somebody holds the journal open for writing."""
+    journal = ComparisonJournal.open(Project.of(str(path)).comparisons_path)
+    locked = journal.read_only
+    journal.close()
+    return locked
 
 
 async def opened(sde):
@@ -53,6 +63,16 @@ async def test_each_answer_is_one_key_and_on_the_disk(open_app, data):
             assert [sde.session.dataset.row_of_key(one.a), sde.session.dataset.row_of_key(one.b)] == before
             assert shown_numbers(sde) != before
         assert "5 answers on" in sde.text
+
+
+async def test_drawing_that_is_stopped_locks_nothing(open_app, data):
+    async with open_app(data) as sde:
+        await sde.settle()
+        stopped = threading.Event()
+        stopped.set()
+        with pytest.raises(CancelledError):
+            sde.session.part("comparisons")._opened(None, stopped)
+        assert not is_locked(data)
 
 
 async def test_undo_brings_the_same_pair_back(open_app, data):
