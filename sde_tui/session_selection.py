@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from sde_core.errors import ReadOnlyError, SdeError
 from sde_tui import session_selection_work as work
@@ -13,6 +13,7 @@ from sde_tui.session_selection_command import select_command
 from sde_tui.session_selection_map import MapPart
 from sde_tui.session_selection_request import default_size, request_of
 from sde_tui.session_selection_wishes import STATIC, SelectionWishes, WishHistory
+from sde_tui.session_selection_work import Move
 
 if TYPE_CHECKING:
     from sde_core.dataset import Dataset
@@ -30,23 +31,6 @@ BALANCE_STEP = 0.05
 TAU_STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 TEMPERED, DRAWN = ("gumbel", "softmax"), ("random", "stratified", "gumbel", "softmax")
 """Methods that a temperature steers, and methods that draw at random."""
-
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    """A row that came into the proposal or left it when it was last solved.
-
-    Attributes:
-        row: Record position.
-        way: "in" or "out".
-        rank: Its rank in the proposal that holds it, from 1.
-        why: In words.
-    """
-
-    row: int
-    way: Literal["in", "out"]
-    rank: int
-    why: str
 
 
 class SelectionPart:
@@ -75,6 +59,8 @@ class SelectionPart:
         self.encoder = self._solved_by = STATIC
         self._embedded: Dataset | None = None
         self._asked: tuple[Any, ...] | None = None
+        self._answered: tuple[Any, ...] | None = None
+        self._met: SelectionWishes | None = None
         self._params: SelectionParams | None = None
         self._ranks: dict[int, int] = {}
         self._tokens: TokenCounts | None = None
@@ -136,7 +122,18 @@ class SelectionPart:
                 lambda found: self._rows_embedded(dataset, encoder, *found), ended=self._publish,
             )  # fmt: skip
         self.follow()
+        if self.coverage is None and self._answered is self._asked and self._embedded is dataset:
+            self._cover(None)
         self._publish()
+
+    @property
+    def behind(self) -> bool:
+        """Whether what is shown is of before and nothing is under way to mend that, since it was stopped."""
+        running, rules = self._session.lanes.running, self._session.rules
+        if self.solution is None or self.stage or self._session.embedding.active:
+            return False
+        measured = self.coverage is not None or running("selection-coverage") is not None
+        return self._answered is not self._asked or self._embedded is not self._session.dataset or rules.stale or not measured
 
     def _rows_embedded(self, dataset: Dataset, encoder: str, features: RowFeatures, tokens: TokenCounts) -> None:
         self._session.lanes.stop("selection")
@@ -165,10 +162,9 @@ class SelectionPart:
         if how == "layout":
             for purpose in ("selection-rows", "selection", "selection-coverage", "selection-clusters", "selection-card", "selection-map"):
                 self._session.lanes.stop(purpose)
-            self.features = self._embedded = self._asked = self._params = self.solution = self.coverage = self.clusters = None
-            self.moves, self._ranks = (), {}
+            self.features = self._embedded = self._asked = self._answered = self._params = self.clusters = None
             self.map.forget()
-            self.card.forget()
+            self._none_left()
             self._session.embedding.forget()
             self._publish()
         elif how == "edits" and self._embedded is not None:
@@ -269,13 +265,17 @@ class SelectionPart:
         known = rules.quality()
         wishes, values = replace(self.wishes, encoder=self.encoder), None if known is None else known[1]
         asked = (wishes, len(self._session.decisions.log), chosen_rules, self._embedded, values)
-        if self._asked is not None and asked[:3] == self._asked[:3] and asked[3] is self._asked[3] and asked[4] is self._asked[4]:
+        under_way = self._answered is self._asked or self._session.lanes.running("selection") is not None
+        same = self._asked is not None and asked[:3] == self._asked[:3] and asked[3] is self._asked[3] and asked[4] is self._asked[4]
+        if same and under_way:
             return
         self._asked = asked
         params, self.note = request_of(self.wishes, state, features)
         self._params = params
         if params is None:
-            self.solution, self.coverage = None, None
+            self._answered = asked
+            self._session.lanes.stop("selection")
+            self._none_left()
             self._publish()
             return
         complete = replace(features, quality=values)
@@ -284,17 +284,27 @@ class SelectionPart:
         self._session.lanes.thread(
             "selection", "choosing rows",
             lambda cancel, progress: work.solved(dataset, project, wishes.model, complete, params, before, cancel, progress),
-            self._solved, ended=self._publish,
+            lambda found: self._solved(asked, found), ended=self._publish,
         )  # fmt: skip
 
-    def _solved(self, found: tuple[Solution, dict[int, str], RowFeatures] | SdeError) -> None:
+    def _none_left(self) -> None:
+        self._session.lanes.stop("selection-coverage")
+        self.solution = self.coverage = None
+        self.moves, self._ranks = (), {}
+        self.card.forget()
+        self.map.follow()
+
+    def _solved(self, asked: tuple[Any, ...], found: tuple[Solution, dict[int, str], RowFeatures] | SdeError) -> None:
+        self._answered = asked
         if isinstance(found, SdeError):
-            self._refused(found)
+            self._refused(found, new=asked[0] != self._met)
             return
         solution, reasons, self.features = found
+        self._met = asked[0]
         told = "the rows were embedded by another encoder" if self.encoder != self._solved_by else ""
         if self._ranks and self.solution is not None:
-            self.moves = tuple(Move(move.row, move.way, move.rank, self._asked_for(move.row) or told or reasons[move.row]) for move in solution.moves)
+            asked_for = work.asked_for(asked[0], self._session.decisions)
+            self.moves = tuple(Move(move.row, move.way, move.rank, asked_for(move.row) or told or reasons[move.row]) for move in solution.moves)
         self._ranks = {row: rank for rank, row in enumerate(solution.selection.rows, start=1)}
         earlier = self.coverage if not told else None
         self.solution, self.coverage, self._solved_by = solution, None, self.encoder
@@ -303,22 +313,16 @@ class SelectionPart:
         self.map.follow()
         self._publish()
 
-    def _refused(self, error: SdeError) -> None:
-        """A wish that cannot be met is said and taken back; one of an earlier day stays and is shown with the way out."""
+    def _refused(self, error: SdeError, *, new: bool) -> None:
+        """A wish that cannot be met is said and taken back; one of an earlier day, or that a decision goes against, stays, with the way out."""
         self._session.failed(error)
-        if self.solution is None:
-            self.note = " ".join([error.message, error.hint, "u takes the last wish back." if self.history.place else ""]).strip()
-        elif self.history.undo():
+        if self.solution is not None and new and self.history.undo():
             self._save()
             self.follow()
+        else:
+            self._none_left()
+            self.note = " ".join([error.message, error.hint, "u takes the last wish back." if self.history.place else ""]).strip()
         self._publish()
-
-    def _asked_for(self, row: int) -> str:
-        """What the user did with this very row, in words; "" where it moved for the sake of others."""
-        status, wishes = self._session.decisions.status(row), self.wishes
-        if row in wishes.banned or row in wishes.locked:
-            return f"you {'banned' if row in wishes.banned else 'locked'} it"
-        return f"you {status} it" if status else ""
 
     def _cover(self, earlier: Coverage | None) -> None:
         features, selection, clusters, tokens = self.features, self.selection, self.clusters, self._tokens

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
 
 from sde_core.errors import CancelledError, SdeError
 
@@ -14,6 +15,37 @@ if TYPE_CHECKING:
     from sde_core.select import Coverage, RowFeatures, Selection, SelectionParams
     from sde_core.select.coverage import Clusters
     from sde_core.select.resolve import Solution
+    from sde_tui.session_decisions import DecisionsPart
+    from sde_tui.session_selection_wishes import SelectionWishes
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A row that came into the proposal or left it when it was last solved.
+
+    Attributes:
+        row: Record position.
+        way: "in" or "out".
+        rank: Its rank in the proposal that holds it, from 1.
+        why: In words.
+    """
+
+    row: int
+    way: Literal["in", "out"]
+    rank: int
+    why: str
+
+
+def asked_for(wishes: SelectionWishes, decisions: DecisionsPart) -> Callable[[int], str]:
+    """Tells what the user did with a very row, in words; "" where it moved for the sake of others."""
+
+    def words(row: int) -> str:
+        if row in wishes.banned or row in wishes.locked:
+            return f"you {'banned' if row in wishes.banned else 'locked'} it"
+        status = decisions.status(row)
+        return f"you {status} it" if status else ""
+
+    return words
 
 
 def embedded(dataset: Dataset, encoder: str, cache_dir: Any, cancel: Any, progress: Any) -> tuple[RowFeatures, TokenCounts]:

@@ -261,6 +261,8 @@ class SelectScreen(RowVerbs, WholeVerbs, SdeScreen):
         for job, key in ((self.session.embedding, "e"), (self.session.losses, "m")):
             if job.active:
                 return [(key, "accent"), (" stops  ", "dim"), (job.words, "accent")]
+        if part.behind:
+            return [("r", "accent"), (" goes on with what was stopped; what is shown is of before", "warn")]
         if doubt := self.session.quality_doubt:
             return [(doubt, "warn"), (": 6 e", "accent"), (" rates all rows", "warn")]
         if self._list_shown == "wishes" and self.table.row is not None and self.focused is self.table:
@@ -364,4 +366,6 @@ class SelectScreen(RowVerbs, WholeVerbs, SdeScreen):
     def why_not_propose(self) -> str:
         if self.part.why_not_run():
             return self.part.why_not_run()
-        return "The proposal is up to date; it follows by itself." if self.part.selection is not None and not self.part.stage else self.part.stage
+        if self.part.selection is None or self.part.stage or self.part.behind:
+            return self.part.stage
+        return "The proposal is up to date; it follows by itself."
