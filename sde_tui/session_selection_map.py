@@ -35,6 +35,7 @@ class MapPart:
         self.chosen: np.ndarray | None = None
         self._projected: np.ndarray | None = None
         self._asked: tuple[int, int, Window | None] | None = None
+        self._known: tuple[int, int, Window | None] | None = None
         self._windows: list[Window] = []
         self.changed: Callable[[], None] = lambda: None
 
@@ -46,28 +47,26 @@ class MapPart:
     def forget(self) -> None:
         """The rows have other embeddings."""
         self._session.lanes.stop("selection-map")
-        self.plane = self.grid = self.chosen = self._asked = self._projected = None
+        self.plane = self.grid = self.chosen = self._asked = self._known = self._projected = None
         self._windows = []
 
     def show(self, columns: int, lines: int) -> None:
         """Asks for a map of this size; `changed` tells when it is there."""
         features, window = self._part.features, self._windows[-1] if self._windows else None
         asked = (columns, lines, window)
-        if features is None or columns < 2 or lines < 2 or asked == self._asked:
+        under_way = asked == self._asked and self._session.lanes.running("selection-map") is not None
+        if features is None or columns < 2 or lines < 2 or asked == self._known or under_way:
             return
         self._asked = asked
         plane = self.plane if self._projected is features.vectors else None
         self._session.lanes.thread(
             "selection-map", "drawing the map", lambda cancel, _progress: _drawn(features, plane, asked, cancel),
-            lambda found: self._drawn(features, *found), quiet=True, ended=self._stopped,
+            lambda found: self._drawn(features, asked, *found), quiet=True,
         )  # fmt: skip
 
-    def _drawn(self, features: RowFeatures, plane: Plane, grid: DensityGrid) -> None:
-        self.plane, self.grid, self._projected = plane, grid, features.vectors
+    def _drawn(self, features: RowFeatures, asked: tuple[int, int, Window | None], plane: Plane, grid: DensityGrid) -> None:
+        self.plane, self.grid, self._projected, self._known = plane, grid, features.vectors, asked
         self.follow()
-
-    def _stopped(self) -> None:
-        self._asked = None
 
     def follow(self) -> None:
         """Other rows are chosen."""
@@ -105,7 +104,7 @@ class MapPart:
         """Shows half as much each way around a cell; False where it is close enough."""
         if self.grid is None or self.zoomed >= MOST_ZOOMS:
             return False
-        left, right, bottom, top = self.grid.window
+        left, right, bottom, top = self._windows[-1] if self._windows else self.grid.window  # which may not be drawn yet
         lines, columns = self.grid.counts.shape
         x, y = left + (column + 0.5) / columns * (right - left), top - (line + 0.5) / lines * (top - bottom)
         across, up = (right - left) / ZOOM / 2, (top - bottom) / ZOOM / 2

@@ -62,9 +62,9 @@ class RowVerbs(_Base):
         held, other = getattr(wishes, there), getattr(wishes, elsewhere)
         lift = set(rows) <= held
         said = f"{undone} {_rows(rows)}" if lift else f"{done}, {_rows(rows)}"
-        self.part.wish(said, **{there: held - set(rows) if lift else held | set(rows), elsewhere: other - set(rows)})
-        self.flash(f"{said}.{UNDOES}", "good")
-        self._used(True)
+        if self.part.wish(said, **{there: held - set(rows) if lift else held | set(rows), elsewhere: other - set(rows)}):
+            self.flash(f"{said}.{UNDOES}", "good")
+            self._used(True)
 
     # ---- more and fewer like this
 
@@ -91,9 +91,9 @@ class RowVerbs(_Base):
         said = f"{'more' if by > 0 else 'fewer'} like {_rows(rows)}"
         if len(rows) == 1:
             said = Leaning(rows[0], weight).words() if weight else f"neither more nor fewer like {rows[0]:,}"
-        self.part.take(wanted, said)
-        self.flash(f"{said[:1].upper()}{said[1:]}.{UNDOES}", "good")
-        self._used(True)
+        if self.part.take(wanted, said):
+            self.flash(f"{said[:1].upper()}{said[1:]}.{UNDOES}", "good")
+            self._used(True)
 
     # ---- swap
 

@@ -155,6 +155,20 @@ async def test_a_like_at_balance_0_says_that_it_would_change_nothing(open_app, e
         assert "changes nothing" in sde.flashed
 
 
+@pytest.mark.parametrize("key", ["l", "b", "greater_than_sign", "less_than_sign"])
+async def test_a_verb_that_comes_before_decisions_are_open_says_so_and_keeps_the_marks(open_app, essays, monkeypatch, key):
+    async with open_app(essays) as sde:
+        await sde.press("7")
+        await sde.press("space")
+        part = part_of(sde)
+        part._loaded = False
+        monkeypatch.setattr(part, "_load", lambda: None)
+        await sde.press(key)
+        assert "once decisions are open" in sde.flashed
+        assert len(sde.session.records.marks) == 1
+        assert part.wishes == SelectionWishes()
+
+
 # ---- wishes stay, and are taken back
 
 
@@ -425,6 +439,34 @@ async def test_the_map_zooms_and_hides_its_signs(open_app, essays):
         assert part.map.grid.counts.sum() == 79
         await sde.press("d")
         assert not any("●" in line for line in braille(sde) if "few to many" not in line)
+
+
+async def test_zooming_twice_before_the_map_is_drawn_stays_where_the_cursor_was(open_app, essays):
+    async with open_app(essays) as sde:
+        await sde.press("7")
+        await sde.press("p")
+        shown = part_of(sde).map
+        lines, columns = shown.grid.counts.shape
+        left, right, bottom, top = shown.grid.window
+        assert shown.zoom_in(0, 0)
+        assert shown.zoom_in(lines // 2, columns // 2)
+        x, y = (shown._windows[1][0] + shown._windows[1][1]) / 2, (shown._windows[1][2] + shown._windows[1][3]) / 2
+        assert x == pytest.approx(left + (right - left) / columns / 2, abs=(right - left) / columns)
+        assert y == pytest.approx(top - (top - bottom) / lines / 2, abs=(top - bottom) / lines)
+
+
+async def test_a_map_whose_drawing_was_stopped_is_drawn_when_it_is_next_shown(open_app, essays):
+    async with open_app(essays) as sde:
+        await sde.press("7")
+        await sde.press("p")
+        shown = part_of(sde).map
+        shown.forget()
+        sde.app.screen.refresh_all("shown")
+        sde.session.lanes.stop("selection-map")
+        await sde.settle()
+        assert shown.grid is None
+        await sde.press("i", "i", "p")
+        assert shown.grid.counts.sum() == 79
 
 
 async def test_the_map_stands_under_the_list_where_there_is_room(open_app, essays):
