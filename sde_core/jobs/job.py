@@ -28,6 +28,8 @@ _SILENT_SECONDS = 300.0
 """A job on another machine that has not written for this long counts as lost."""
 _children: dict[Path, subprocess.Popen[bytes]] = {}
 """Processes that this one launched: only their parent can tell that they ended, and must, or they stay as zombies."""
+_leaving: list[subprocess.Popen[bytes]] = []
+"""Earlier processes of resumed jobs that have said their last word and are not quite gone."""
 
 
 class Job:
@@ -134,6 +136,8 @@ class Job:
 
     def _start(self, status: JobStatus) -> None:
         write_status(self.folder / "status.json", replace(status, beat=time.time()))
+        earlier = _children.pop(self.folder, None)
+        _leaving[:] = [child for child in (*_leaving, *([earlier] if earlier else [])) if child.poll() is None]
         with self.log_path.open("ab") as log:
             _children[self.folder] = subprocess.Popen(
                 _command(self.folder),

@@ -19,7 +19,7 @@ def classes():
 
 def test_every_part_that_computes_has_a_lane_of_its_own():
     lanes = [part.lane for part in classes()]
-    assert sorted(lanes) == ["balance", "check", "duplicates", "labels", "leaks", "rules"]
+    assert sorted(lanes) == ["balance", "check", "comparisons", "duplicates", "labels", "leaks", "rules"]
 
 
 @pytest.mark.parametrize("part_class", classes())

@@ -194,7 +194,7 @@ async def test_a_fault_in_a_thread_is_one_sentence_and_the_app_goes_on(open_app,
 async def test_a_command_longer_than_the_line_is_shown_whole_and_left_in_a_file(open_app, dataset_file):
     async with open_app(dataset_file) as sde:
         await sde.press("7")
-        sde.session.selection.wish(locked=frozenset({0, 2, 4}))
+        sde.session.selection.wish("lock three rows", locked=frozenset({0, 2, 4}))
         await sde.press("exclamation_mark")
         command = sde.session.selection.command_line()
         shown = "".join(line.strip(" │") for line in sde.lines[2:-2])
