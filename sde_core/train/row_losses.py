@@ -56,6 +56,7 @@ class RowLossRecorder:
         self._waiting: dict[bool, list[tuple[Any, Any, Any]]] = {False: [], True: []}
         self.rows: Any = None
         self.held_out = False
+        self._begun = False
 
     def loss(self, outputs: Any, labels: Any, num_items_in_batch: Any = None) -> Any:
         """The loss of a batch as transformers' causal-LM loss has it: the sum over trained tokens divided by their number.
@@ -88,7 +89,18 @@ class RowLossRecorder:
         if rows:
             line = {"step": step, "split": HELD_OUT if held_out else TRAIN, "rows": rows, "losses": [round(x, 6) for x in losses], "tokens": counts}
             with self._path.open("ab") as file:
-                file.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
+                file.write(self._before_first_line() + orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
+
+    def _before_first_line(self) -> bytes:
+        """A line break where a killed process left its last line torn, so that only that line is lost; asked once."""
+        if self._begun or not self._path.exists():
+            self._begun = True
+            return b""
+        self._begun = True
+        with self._path.open("rb") as file:
+            size = file.seek(0, 2)
+            file.seek(max(size - 1, 0))
+            return b"" if file.read(1) in (b"", b"\n") else b"\n"
 
 
 @dataclass

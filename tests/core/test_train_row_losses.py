@@ -96,3 +96,16 @@ def test_the_last_loss_of_a_row_is_that_of_its_last_step_whichever_process_had_i
 
 def test_a_folder_without_losses_has_none(tmp_path):
     assert len(read_row_losses(tmp_path).rows) == 0
+
+
+def test_a_line_torn_by_a_kill_costs_only_itself(tmp_path):
+    path = row_losses_path(tmp_path)
+    path.write_text('{"step":1,"split":"train","rows":[5],"losses":[2.0],"tokens":[2]}\n{"step":2,"spl')
+    logits, labels = batch()
+    recorder = RowLossRecorder(path)
+    for step in (2, 3):
+        recorder.rows = torch.tensor([0, 1, 2])
+        recorder.loss({"logits": logits}, labels)
+        recorder.write(step, held_out=False)
+    losses = read_row_losses(tmp_path)
+    assert [len(losses.of_step(step)) for step in (1, 2, 3)] == [1, 3, 3]
