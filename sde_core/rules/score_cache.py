@@ -78,7 +78,10 @@ def definition(rule: Rule, version: str = "") -> str:
         rule: The rule.
         version: `_measures_version()`, where it is known already.
     """
-    formula = rule.expression().meta.serialize()
+    try:
+        formula = rule.expression().meta.serialize()
+    except pl.exceptions.ComputeError:  # polars pickles Python functions by cloudpickle, which a base install lacks
+        formula = _PYTHON_FUNCTION
     if _PYTHON_FUNCTION in formula:  # pickled, which neither holds its code nor is the same each time
         formula = f"{code_version('rules/bank')} {rule.about}".encode()
     return xxhash.xxh3_128_hexdigest(f"{version or _measures_version()}\0{rule.name}\0".encode() + formula)

@@ -111,6 +111,12 @@ def test_what_formulas_read_is_part_of_their_definition(monkeypatch: pytest.Monk
     assert subprocess.run([sys.executable, "-c", f"{loads}; {heavy}"], capture_output=True, text=True, check=True).stdout == "set()\n"
 
 
+def test_definitions_need_no_cloudpickle() -> None:
+    bare = "import sys; sys.modules['cloudpickle'] = None; from sde_core.rules import RULES; from sde_core.rules.score_cache import definition"
+    shown = subprocess.run([sys.executable, "-c", f"{bare}; print(*map(definition, RULES))"], capture_output=True, text=True, check=True)
+    assert shown.stdout.split() == [definition(rule) for rule in RULES]
+
+
 def test_another_embedder_is_another_encoder(tmp_path: Path) -> None:
     for name in ("vectors.npz", "tokenizer.json"):
         (tmp_path / name).write_bytes(b"1")
