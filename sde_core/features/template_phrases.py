@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from sde_core.features.components import components
+
 U64 = npt.NDArray[np.uint64]
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -172,22 +174,8 @@ def _joined(places: Ints, rows: Ints, row_counts: Floats) -> Ints:
     link, count = links["link"].to_numpy(), links["rows"].to_numpy()
     left, right = link // n, link % n
     tight = count >= _TOGETHER * np.maximum(row_counts[left], row_counts[right])
-    return _components(left[tight], right[tight], n)
-
-
-def _components(left: Ints, right: Ints, n: int) -> Ints:
-    """Connected components, numbered by their first member."""
-    label = np.arange(n)
-    while True:
-        lowest = np.minimum(label[left], label[right])
-        before = label.copy()
-        np.minimum.at(label, left, lowest)
-        np.minimum.at(label, right, lowest)
-        label = label[label]
-        if np.array_equal(label, before):
-            break
-    numbers: Ints = np.unique(label, return_inverse=True)[1].astype(np.int64)
-    return numbers
+    phrases: Ints = np.unique(components(n, left[tight], right[tight]), return_inverse=True)[1].astype(np.int64)
+    return phrases
 
 
 def covering(places: Ints, preference: Floats) -> Ints:

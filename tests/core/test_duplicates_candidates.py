@@ -17,9 +17,9 @@ from sde_core.checks.duplicates.anchors import TextAnchors, text_anchors
 from sde_core.checks.duplicates.candidates import candidate_pairs
 from sde_core.checks.duplicates.near import near_pairs
 from sde_core.checks.duplicates.overlap import comparer
-from sde_core.checks.duplicates.pairs import components
 from sde_core.checks.duplicates.token_weights import TokenWeights
 from sde_core.errors import CancelledError
+from sde_core.features.components import components
 
 WORDS = [f"w{n}" for n in range(400)]
 

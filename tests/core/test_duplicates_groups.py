@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from sde_core.checks.duplicates import KINDS, DuplicateIndex, DuplicateParams, drop_reasons, find_duplicates
 from sde_core.checks.duplicates.keepers import label_agreement, preference
-from sde_core.checks.duplicates.pairs import components
 from sde_core.checks.duplicates.parts import ComparedTexts, compared_texts
 from sde_core.dataset import open_dataset
 from sde_core.errors import UsageError
+from sde_core.features.components import components
 
 BASE = "Please tell me how the river boats were built and who paid for the long wooden bridge across the narrow valley"
 

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from sde_core.checks.duplicates.anchors import text_anchors
 from sde_core.checks.duplicates.near import near_pairs
 from sde_core.checks.duplicates.overlap import comparer
-from sde_core.checks.duplicates.pairs import ScoredPairs, components
+from sde_core.checks.duplicates.pairs import ScoredPairs
 from sde_core.checks.duplicates.token_weights import TokenWeights, token_weights
+from sde_core.features.components import components
 
 NOTHING_SEEN = TokenWeights(np.full(1 << 20, 10, np.float32))
 

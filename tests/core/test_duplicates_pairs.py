@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sde_core.checks.duplicates.cosine import cosine_pairs
-from sde_core.checks.duplicates.pairs import ScoredPairs, components, joined_pairs, no_pairs, strongest_forest, strongest_neighbours
+from sde_core.checks.duplicates.pairs import ScoredPairs, joined_pairs, no_pairs, strongest_forest, strongest_neighbours
 from sde_core.errors import CancelledError
+from sde_core.features.components import components
 
 
 def union_find(n: int, edges: list[tuple[int, int]]) -> list[int]:

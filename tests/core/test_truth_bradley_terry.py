@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sde_core.errors import UsageError
+from sde_core.features.components import components
 from sde_core.rules.truth import JudgedPairs, fit_bradley_terry
-from sde_core.rules.truth.bradley_terry import MOST_ROWS, PRIOR, groups_of, logistic
+from sde_core.rules.truth.bradley_terry import MOST_ROWS, PRIOR, logistic
 
 
 def pairs_of(*judged: tuple[int, int, float]) -> JudgedPairs:
@@ -91,7 +92,7 @@ def test_rows_never_compared_and_groups_apart_stay_in_the_middle_with_wide_inter
     assert fit.log_strength[4] == pytest.approx(0, abs=1e-9)
     assert fit.log_strength[0] == pytest.approx(fit.log_strength[2], abs=1e-9)
     assert fit.standard_error.argmax() == 4
-    assert groups_of(np.array([0, 2]), np.array([1, 3]), 5).tolist() == [0, 0, 2, 2, 4]
+    assert components(5, np.array([0, 2]), np.array([1, 3])).tolist() == [0, 0, 2, 2, 4]
 
 
 def test_a_long_chain_of_wins_is_ranked() -> None:

@@ -6,8 +6,9 @@ import numpy as np
 import polars as pl
 import pytest
 
+from sde_core.features.components import components
 from sde_core.rules.truth import Asked, Comparison, JudgedPairs, choose_next_pair, fit_bradley_terry, sample_rows, self_agreement
-from sde_core.rules.truth.bradley_terry import groups_of, logistic
+from sde_core.rules.truth.bradley_terry import logistic
 from sde_core.rules.truth.next_pair import expected_gain
 
 
@@ -43,7 +44,7 @@ def spearman(left: np.ndarray, right: np.ndarray) -> float:
 def test_all_rows_are_linked_before_any_pair_is_refined() -> None:
     _, pairs, _, repeated = run(10, 10, 3)
     assert not any(repeated)
-    assert len(set(groups_of(pairs.left[:9], pairs.right[:9], 10).tolist())) == 1
+    assert len(set(components(10, pairs.left[:9], pairs.right[:9]).tolist())) == 1
 
 
 def test_no_pair_comes_twice_but_every_fifteenth_with_its_sides_turned() -> None:

@@ -9,7 +9,8 @@ from typing import Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from sde_core.checks.duplicates.pairs import ScoredPairs, components
+from sde_core.checks.duplicates.pairs import ScoredPairs
+from sde_core.features.components import components
 
 I64 = npt.NDArray[np.int64]
 F32 = npt.NDArray[np.float32]

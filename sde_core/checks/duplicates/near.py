@@ -9,7 +9,8 @@ import polars as pl
 from sde_core.checks.duplicates.anchors import TextAnchors, text_anchors
 from sde_core.checks.duplicates.candidates import candidate_pairs
 from sde_core.checks.duplicates.overlap import Comparer, comparer
-from sde_core.checks.duplicates.pairs import ScoredPairs, components, joined_pairs
+from sde_core.checks.duplicates.pairs import ScoredPairs, joined_pairs
+from sde_core.features.components import components
 from sde_core.features.tokens import Texts, sequence_keys, token_chunks
 from sde_core.progress import NEVER, Cancel, Progress, raise_if_cancelled, silent
 

@@ -1,4 +1,4 @@
-"""Scored pairs, the forest that holds their components together at every threshold, and components by union-find in numpy."""
+"""Scored pairs, the forest that holds their components together at every threshold."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+
+from sde_core.features.components import components
 
 I64 = npt.NDArray[np.int64]
 F32 = npt.NDArray[np.float32]
@@ -49,25 +51,6 @@ def joined_pairs(parts: Iterable[ScoredPairs], floor: float) -> ScoredPairs:
     parts = [no_pairs(floor), *parts]
     first, second = np.concatenate([part.first for part in parts]), np.concatenate([part.second for part in parts])
     return ScoredPairs(first, second, np.concatenate([part.scores for part in parts]), floor, all(part.complete for part in parts))
-
-
-def components(n: int, first: I64, second: I64) -> I64:
-    """Connected components of a graph on `n` nodes: int64[n], the smallest node of each node's component.
-
-    Hooks the larger root of every edge onto the smaller and halves all paths, until no edge joins two roots (Shiloach and Vishkin, 1982).
-    """
-    roots = np.arange(n, dtype=np.int64)
-    while len(first):
-        left, right = roots[first], roots[second]
-        open_edges = left != right
-        first, second, left, right = first[open_edges], second[open_edges], left[open_edges], right[open_edges]
-        np.minimum.at(roots, np.maximum(left, right), np.minimum(left, right))
-        while True:
-            grand = roots[roots]
-            if np.array_equal(grand, roots):
-                break
-            roots = grand
-    return roots
 
 
 def strongest_forest(n: int, pairs: ScoredPairs) -> ScoredPairs:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sde_core.errors import UsageError
+from sde_core.features.components import components
 from sde_core.rules.truth.row_truth import RowTruth
 
 if TYPE_CHECKING:
@@ -121,30 +122,10 @@ class _Answers:
         return np.asarray(np.bincount(ends, np.concatenate([of_left, of_right]), self.m), np.float64)
 
 
-def groups_of(left: NDArray[np.int64], right: NDArray[np.int64], m: int) -> NDArray[np.int64]:
-    """int64[m]: the group of linked rows that each row belongs to, named by its first row.
-
-    Args:
-        left: int64[c], places of the rows that stood left, each below m.
-        right: int64[c], places of those that stood right.
-        m: How many rows there are.
-    """
-    group = np.arange(m)
-    while True:
-        lowest = np.minimum(group[left], group[right])
-        joined = group.copy()
-        np.minimum.at(joined, left, lowest)
-        np.minimum.at(joined, right, lowest)
-        joined = joined[joined]
-        if np.array_equal(joined, group):
-            return group
-        group = joined
-
-
 def _maximised(answers: _Answers, prior: float) -> tuple[NDArray[np.float64], int]:
     left, right = answers.left, answers.right
     wins = answers.sums(answers.score, 1.0 - answers.score) + prior / 2
-    group = groups_of(left, right, answers.m)
+    group = components(answers.m, left, right)
     s = np.zeros(answers.m)
     rounds, change = 0, np.inf
     while change > _CONVERGED and rounds < _MOST_ROUNDS:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from sde_core.dataset import Dataset
 from sde_core.errors import UsageError
-from sde_core.rules.truth.bradley_terry import Strengths, fit_bradley_terry, groups_of
+from sde_core.features.components import components
+from sde_core.rules.truth.bradley_terry import Strengths, fit_bradley_terry
 from sde_core.rules.truth.comparisons import SKIP, Comparison, ComparisonJournal
 from sde_core.rules.truth.next_pair import DEFAULT_SAMPLE, Asked, NextPair, choose_next_pair, sample_rows, self_agreement
 from sde_core.rules.truth.pairs import JudgedPairs, judged_pairs
@@ -91,14 +92,35 @@ class Comparing:
             UsageError: When there are no two rows that differ.
             ReadOnlyError: When it cannot be written.
         """
-        kept = self.rows.tolist()
-        if len(kept) < size:
-            rows = sample_rows(self.dataset.texts(), quality, size, seed=self.seed, keep=kept)
-            if len(rows) < FEWEST_ROWS:
-                raise UsageError("There are no two different rows with an answer to compare.")
-            if len(rows) > len(kept):
-                self.journal.take_sample([int(self._keys[row]) for row in rows], seed=self.seed)
+        self.take(self.sampled(quality, size))
         return self.rows
+
+    def sampled(self, quality: NDArray[np.float32] | None = None, size: int = DEFAULT_SAMPLE) -> list[int]:
+        """The rows that `draw` would take, those of the sample among them; nothing is written.
+
+        Args:
+            quality: As for `draw`.
+            size: Rows of the sample.
+
+        Raises:
+            UsageError: When there are no two rows that differ.
+        """
+        kept: list[int] = self.rows.tolist()
+        if len(kept) >= size:
+            return kept
+        rows = sample_rows(self.dataset.texts(), quality, size, seed=self.seed, keep=kept)
+        if len(rows) < FEWEST_ROWS:
+            raise UsageError("There are no two different rows with an answer to compare.")
+        return [int(row) for row in rows]
+
+    def take(self, rows: Sequence[int]) -> None:
+        """Writes a larger sample down; one that is no larger changes nothing.
+
+        Raises:
+            ReadOnlyError: When it cannot be written.
+        """
+        if len(rows) > len(self.rows):
+            self.journal.take_sample([int(self._keys[row]) for row in rows], seed=self.seed)
 
     # ---- asking
 
@@ -191,7 +213,7 @@ class Comparing:
         if len(pairs):
             truth = fit_bradley_terry(pairs).truth(pairs.source)
             half_width = float((truth.upper - truth.lower).mean() / 2)
-            group = groups_of(np.searchsorted(compared, pairs.left), np.searchsorted(compared, pairs.right), len(compared))
+            group = components(len(compared), np.searchsorted(compared, pairs.left), np.searchsorted(compared, pairs.right))
             groups = len(np.unique(group))
         again = self_agreement(self._answers)
         skipped = sum(one.winner == SKIP for one in self._answers)

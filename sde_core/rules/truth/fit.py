@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sde_core.errors import UsageError
+from sde_core.features.components import components
 from sde_core.progress import NEVER, Cancel, raise_if_cancelled
 from sde_core.rules.matrix import ScoreMatrix
 from sde_core.rules.truth.agreement import AgreementReport, agreement_with, filled
-from sde_core.rules.truth.bradley_terry import groups_of, logistic
+from sde_core.rules.truth.bradley_terry import logistic
 from sde_core.rules.truth.pairs import JudgedPairs
 from sde_core.rules.truth.row_truth import RowTruth
 
@@ -247,7 +248,7 @@ def _folds(problem: _Problem, prompts: Sequence[str] | None, folds: int, seed: i
     m = len(problem.here)
     group = np.arange(m)
     if problem.paired:
-        linked = groups_of(problem.first, problem.second, m)
+        linked = components(m, problem.first, problem.second)
         group = linked if len(np.unique(linked)) >= 2 * folds else group
     elif prompts is not None:
         named = {prompt: number for number, prompt in enumerate(dict.fromkeys(prompts))}

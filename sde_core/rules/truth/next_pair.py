@@ -9,7 +9,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from sde_core.rules.truth.bradley_terry import Strengths, fit_bradley_terry, groups_of, logistic
+from sde_core.features.components import components
+from sde_core.rules.truth.bradley_terry import Strengths, fit_bradley_terry, logistic
 from sde_core.rules.truth.comparisons import SCORES, Comparison
 from sde_core.rules.truth.pairs import JudgedPairs
 
@@ -83,7 +84,7 @@ def choose_next_pair(
     gain = expected_gain(fit_bradley_terry(known, rows=rows), first, second)
     if prompts is not None:
         gain = gain * np.where(prompts[first] == prompts[second], _SAME_PROMPT, 1.0)
-    group = groups_of(np.searchsorted(rows, known.left), np.searchsorted(rows, known.right), m)
+    group = components(m, np.searchsorted(rows, known.left), np.searchsorted(rows, known.right))
     links = group[first] != group[second]
     best = int(np.argmax(np.where(links | ~links.any(), gain, -1.0) + 1e-9 * rng.random(len(gain))))
     left, right = (int(first[best]), int(second[best]))[:: 1 if rng.random() < 0.5 else -1]
