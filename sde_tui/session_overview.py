@@ -296,5 +296,5 @@ def _text_words(texts: pl.DataFrame) -> str:
 
 def _lengths(prompts: pl.Series, answers: pl.Series) -> str:
     """What matters most comes first: a narrow terminal cuts the end."""
-    medians = f"median prompt {int(prompts.median() or 0):,}, answer {int(answers.median() or 0):,} characters"  # type: ignore[arg-type]
-    return f"{medians}, longest {int(prompts.max() or 0):,} and {int(answers.max() or 0):,}"  # type: ignore[arg-type]
+    medians = f"median prompt {int(prompts.median() or 0):,}, answer {int(answers.median() or 0):,}"  # type: ignore[arg-type]
+    return f"{medians} characters, longest {int(prompts.max() or 0):,} and {int(answers.max() or 0):,}"  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ from textual.widget import Widget
 
 from sde_core.visible import visible
 from sde_tui.screens.base import SdeScreen
-from sde_tui.screens.overview_drawing import fact_lines, problem_line, problems_head, silenced_line, step_line, title_width
+from sde_tui.screens.overview_drawing import fact_lines, problem_line, problems_head, silenced_line, step_line, tab_width, title_width
 from sde_tui.screens.status import rows_read
 from sde_tui.session_overview import Problem
 from sde_tui.widgets.bindings import screen_bindings
@@ -102,9 +102,11 @@ class OverviewScreen(SdeScreen):
             words = "nothing that the checks look for" if not silenced else "nothing that is not silenced"
             return [Item([*title, (f"  {words}", "good")]), *notes, *tail]
         shown = problems[: self._room_for_problems(len(problems), taken + 1 + len(notes) + len(tail))]
-        room = title_width(problems, width)
-        items = [Item(problems_head(width)), *notes]
-        items += [Item(problem_line(problem, width, room, self._tab(problem)), Target("check", problem.check)) for problem in shown]
+        tabs = [self._tab(problem) for problem in shown]
+        key = tab_width(shown, tabs, width)
+        room = title_width(shown, width, key)
+        items = [Item(problems_head(width, key)), *notes]
+        items += [Item(problem_line(one, width, room, tab, key), Target("check", one.check)) for one, tab in zip(shown, tabs, strict=True)]
         if len(shown) < len(problems):
             items.append(Item([(f"            … and {len(problems) - len(shown)} more: enter shows all", "dim")], Target("more")))
         return items + tail if not findings.running else [*items, Item([(f"   {overview.check_words()}", "dim")]), *tail]
@@ -115,7 +117,7 @@ class OverviewScreen(SdeScreen):
 
     def _tab(self, problem: Problem) -> str:
         """The key and the name of the screen that deals with a problem."""
-        return next((f"{number} {short}" for number, _, _, short in self.sde_app.tabs if number == problem.number), "")
+        return next((f"{number} {title}" for number, _, title, _ in self.sde_app.tabs if number == problem.number), "")
 
     def _room_for_problems(self, count: int, taken: int) -> int:
         """How many problems leave the next steps in sight; all of them once the user asked."""

@@ -171,7 +171,7 @@ async def test_the_worst_damage_is_first_and_the_signs_are_explained(open_app, f
         problems = sde.session.overview.problems()
         assert [problem.damage for problem in problems] == sorted((problem.damage for problem in problems), reverse=True)
         assert sum(problem.damage for problem in problems) == pytest.approx(1)
-        assert next(line for line in sde.lines if "Empty answers" in line).rstrip().endswith("5 Form")
+        assert next(line for line in sde.lines if "Empty answers" in line).rstrip().endswith("5 Formats")
 
 
 async def test_eight_problems_and_three_steps_fit_a_low_window(open_app, tmp_path):
