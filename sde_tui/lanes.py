@@ -37,12 +37,14 @@ class Task:
         done: Units done.
         total: Units in all, None where unknown.
         quiet: Not shown in the status line.
+        ended: Called when it failed or was stopped.
     """
 
     purpose: str
     title: str
     generation: int
     quiet: bool = False
+    ended: Callable[[], None] | None = None
     done: int = 0
     total: int | None = None
     cancel: threading.Event = field(default_factory=threading.Event)
@@ -94,24 +96,24 @@ class Lanes:
             work: Must look at `cancel` between slices.
             done: Called unless the work failed, was stopped or was replaced.
             quiet: Leave it out of the status line.
-            ended: Called when the work failed or was stopped (not when it was replaced).
+            ended: Called on the event loop when the work failed or was stopped (not when it was replaced).
 
         Returns:
             The work's generation number.
         """
-        self.stop(purpose)
+        self._take_away(purpose)
         self._generation += 1
-        task = Task(purpose, title, self._generation, quiet)
+        task = Task(purpose, title, self._generation, quiet, ended)
         self._tasks[purpose] = task
-        self._app.run_worker(lambda: self._run(task, work, done, ended), thread=True, group=f"lane-{purpose}", name=title, exit_on_error=False)
+        self._app.run_worker(lambda: self._run(task, work, done), thread=True, group=f"lane-{purpose}", name=title, exit_on_error=False)
         self._changed()
         return task.generation
 
     def stop(self, purpose: str) -> bool:
-        """Asks the task of this purpose to stop and drops its result; whether there was one."""
-        task = self._tasks.pop(purpose, None)
+        """Asks the task of this purpose to stop and drops its result; whether there was one. What its `ended` does comes after the caller's work."""
+        task = self._take_away(purpose)
         if task is not None:
-            task.cancel.set()
+            self._app.call_later(self._stopped, task)
             self._changed()
         return task is not None
 
@@ -122,7 +124,17 @@ class Lanes:
             self.stop(purpose)
         return titles
 
-    def _run(self, task: Task, work: Work, done: Callable[[Any], None], ended: Callable[[], None] | None) -> None:
+    def _take_away(self, purpose: str) -> Task | None:
+        task = self._tasks.pop(purpose, None)
+        if task is not None:
+            task.cancel.set()
+        return task
+
+    def _stopped(self, task: Task) -> None:
+        if task.purpose not in self._tasks and task.ended is not None:  # else what stopped it has begun anew
+            task.ended()
+
+    def _run(self, task: Task, work: Work, done: Callable[[Any], None]) -> None:
         last_report = 0.0
 
         def progress(done_units: int, total: int | None) -> None:
@@ -136,12 +148,12 @@ class Lanes:
         try:
             value = work(task.cancel, progress)
         except CancelledError:
-            self._app.call_later(self._finish, task, ended or _nothing)
+            self._app.call_later(self._finish, task, task.ended or _nothing)
         except SdeError as failure:
-            self._app.call_later(self._finish, task, ended or _nothing, failure)
+            self._app.call_later(self._finish, task, task.ended or _nothing, failure)
         except Exception as failure:
             # the session's border: a fault of ours must not take the user's screen away
-            self._app.call_later(self._finish, task, ended or _nothing, internal_error(failure, task.title))
+            self._app.call_later(self._finish, task, task.ended or _nothing, internal_error(failure, task.title))
         else:
             self._app.call_later(self._finish, task, lambda: done(value))
 

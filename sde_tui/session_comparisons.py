@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sde_core.errors import SdeError
@@ -186,13 +185,25 @@ class ComparisonsPart(WorkPart):
         return True
 
     def more_rows(self, then: Callable[[], None]) -> None:
-        """Draws ten rows more into the sample."""
-        comparing, quality = self._comparing, self._quality()
-        if (
-            comparing is not None
-            and self._session.attempt(partial(comparing.draw, self._of_all_rows(quality), len(comparing.rows) + SAMPLE_STEP)) is not None
-        ):
-            self.advance(then)
+        """Draws ten rows more into the sample, chooses the next pair and calls `then`; no pair is there meanwhile."""
+        comparing, quality, before = self._comparing, self._quality(), self.pair
+        if comparing is None:
+            return
+
+        def kept() -> None:
+            if self._comparing is comparing:
+                self.pair = before
+
+        def drawn(rows: list[int]) -> None:
+            kept()
+            if self._comparing is comparing and self._session.attempt(lambda: comparing.take(rows) or True):
+                self.advance(then)
+
+        def work(_cancel: Any, _progress: Any) -> list[int]:
+            return comparing.sampled(self._of_all_rows(quality), len(comparing.rows) + SAMPLE_STEP)
+
+        self.pair = None
+        self._session.lanes.thread(self.lane, "drawing rows to compare", work, drawn, ended=kept)
 
     def sides(self) -> tuple[ShownSide, ShownSide] | None:
         """The two rows of the pair as they may be shown, left and right."""

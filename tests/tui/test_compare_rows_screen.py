@@ -10,6 +10,7 @@ import pytest
 from sde_core.errors import CancelledError
 from sde_core.project import Project
 from sde_core.rules.truth import ComparisonJournal
+from sde_core.rules.truth.comparing import Comparing
 from sde_tui.screens.compare_rows import CompareScreen
 from sde_tui.screens.compare_rows_drawing import interval_bar
 
@@ -205,6 +206,33 @@ async def test_a_sample_grows_by_key(open_app, tmp_path):
         assert "40 rows to compare" in sde.text
         await sde.press("plus")
         assert "50 rows to compare now" in sde.text
+
+
+async def test_drawing_more_rows_is_waited_for_in_a_thread_and_gives_the_pair_back_where_it_is_stopped(open_app, data, monkeypatch):
+    threads, begun, real = [], threading.Event(), Comparing.sampled
+
+    def held(comparing, quality, size):
+        threads.append(threading.current_thread())
+        if not begun.is_set():
+            begun.set()
+            part._session.lanes.running(part.lane).cancel.wait(5)
+        return real(comparing, quality, size)
+
+    async with open_app(data) as sde:
+        await opened(sde)
+        part = sde.session.part("comparisons")
+        before, sample = part.pair, part.status.sample
+        monkeypatch.setattr(Comparing, "sampled", held)
+        part.more_rows(lambda: None)
+        assert part.pair is None
+        while not begun.is_set():
+            await sde.pilot.pause()
+        sde.session.lanes.stop_all()
+        await sde.settle()
+        assert (part.pair, len(part._comparing.rows)) == (before, sample)
+        await sde.press("plus")
+        assert part.pair is not None
+        assert threading.main_thread() not in threads and len(threads) == 2
 
 
 async def test_another_process_that_compares_is_told_of(open_app, data):

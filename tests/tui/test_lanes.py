@@ -84,6 +84,32 @@ async def test_stopping_sets_the_cancel_event_and_drops_the_result(bench):
     assert not bench.lanes.stop("long")
 
 
+async def test_who_waits_is_told_of_stopping_but_not_of_newer_work(bench):
+    told = []
+
+    def work(cancel, progress):
+        cancel.wait(5)
+        raise_if_cancelled(cancel)
+
+    def start(number):
+        bench.lanes.thread("long", "working", work, print, ended=lambda: told.append(number))
+
+    start(1)
+    start(2)
+    bench.lanes.stop("long")
+    assert told == [], "whoever stops it has the first word"
+    await _settle(bench)
+    assert told == [2]
+    start(3)
+    bench.lanes.stop_all()
+    start(4)
+    await bench.pilot.pause()
+    assert told == [2], "what was stopped has begun anew"
+    bench.lanes.stop("long")
+    await _settle(bench)
+    assert told == [2, 4]
+
+
 async def test_an_error_stated_for_the_user_is_told(bench):
     ended = []
 
