@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from sde_core.jobs import JobContext
+from sde_core.train.checkpoints import COMPLETE
 from sde_core.train.row_losses import RowLossRecorder
 
-COMPLETE = "complete"
-"""A file in a checkpoint's folder that says that all of it was written."""
 CHECKPOINT_SECONDS = 120.0
 """A run on one device saves at least this often, so that no accident costs more."""
 EVALUATING_SECONDS = 10.0

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import math
-import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import orjson
 
-from sde_core.errors import CancelledError, MissingExtraError, ModelError
+from sde_core.errors import CancelledError
 from sde_core.jobs import JobContext
-from sde_core.train.callbacks import COMPLETE, event_callback
+from sde_core.train.callbacks import event_callback
+from sde_core.train.checkpoints import last_checkpoint, restore, save_result, step_of
 from sde_core.train.device import DevicePlan
+from sde_core.train.model import load_model, with_adapter
 from sde_core.train.order import EpochSampler
 from sde_core.train.out_of_memory import does_not_fit, fitting_recipe, is_out_of_memory, keep_fitting, with_smaller_batches
 from sde_core.train.preflight import steps_of
 from sde_core.train.recipe import Recipe, listed
 from sde_core.train.row_losses import RowLossRecorder, row_losses_path
 from sde_core.train.samples import Collator, Sample, Samples, row_count
-from sde_core.train.tokenizer import EMBEDDED_HINT, Tokenizer, hub_is_reachable, model_location
+from sde_core.train.tokenizer import Tokenizer
 
 _CHECKPOINTS = 10
 _EVALUATIONS = 6
@@ -28,69 +28,6 @@ _EVALUATIONS = 6
 _EVALUATED_SHARE = 0.05
 _LEAST_EVALUATED = 16
 """An evaluation looks at this share of the samples that the run trains on, and at least at so many: all of them then take a tenth of its time."""
-
-
-def load_model(recipe: Recipe, plan: DevicePlan) -> Any:
-    """The base model, in the plan's precision.
-
-    Raises:
-        ModelError: When it cannot be loaded.
-        MissingExtraError: When transformers is not installed.
-    """
-    try:
-        import torch
-        from transformers import AutoModelForCausalLM
-    except ImportError as error:
-        raise MissingExtraError("Training needs torch and transformers.", "pip install 'sde[ml]'") from error
-    location = model_location(recipe.model)
-    # LoRA's own weights stay in float32 (peft casts them up); the frozen base may be as small as the device computes with.
-    dtype = {"float32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[plan.precision]
-    options: dict[str, Any] = {"quantization_config": _four_bit(dtype), "device_map": {"": 0}} if plan.quantize == "4bit" else {}
-    options["local_files_only"] = not Path(location).is_dir() and not hub_is_reachable()
-    try:
-        return AutoModelForCausalLM.from_pretrained(location, dtype=dtype, use_safetensors=True, trust_remote_code=False, **options)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        words = str(error).strip().split("\n")[0][:300].rstrip(".")
-        raise ModelError(f"The model {recipe.model or location} cannot be loaded: {words}.", EMBEDDED_HINT) from error
-
-
-def _four_bit(dtype: Any) -> Any:
-    """QLoRA's own setting: 4-bit NormalFloat with double quantisation (Dettmers et al. 2023, section 3)."""
-    from transformers import BitsAndBytesConfig
-
-    return BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=dtype)
-
-
-def with_adapter(model: Any, recipe: Recipe, plan: DevicePlan) -> Any:
-    """The model with a fresh adapter on the layers that the recipe names.
-
-    Raises:
-        ModelError: When the model has no such layers.
-    """
-    from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
-
-    if plan.quantize == "4bit":
-        model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
-    if recipe.gradient_checkpointing:
-        model.gradient_checkpointing_enable()
-        model.enable_input_require_grads()
-    targets = recipe.lora_targets if recipe.lora_targets == "all-linear" else listed(recipe.lora_targets)
-    config = LoraConfig(
-        task_type="CAUSAL_LM", r=recipe.lora_r, lora_alpha=recipe.lora_alpha, lora_dropout=recipe.lora_dropout, target_modules=targets
-    )
-    try:
-        return get_peft_model(model, config)
-    except ValueError as error:
-        raise ModelError(
-            f"The model has no layers named {recipe.lora_targets!r} to put an adapter on.",
-            f"Its linear layers are {', '.join(_linear_names(model))}; or set --set lora_targets=all-linear.",
-        ) from error
-
-
-def _linear_names(model: Any) -> list[str]:
-    import torch
-
-    return sorted({name.rsplit(".", 1)[-1] for name, module in model.named_modules() if isinstance(module, torch.nn.Linear)})
 
 
 def train_adapter(context: JobContext, recipe: Recipe, plan: DevicePlan, samples: Samples, tokenizer: Tokenizer) -> None:
@@ -154,7 +91,7 @@ def _train_once(context: JobContext, recipe: Recipe, fitting: Recipe, plan: Devi
     checkpoint = last_checkpoint(context.folder / "checkpoints")
     wanted = steps_of(len(samples.train), recipe, plan.processes)
     if checkpoint and step_of(checkpoint) >= wanted:
-        _restore(trainer, checkpoint)
+        restore(trainer, checkpoint)
     else:
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     steps = trainer.state.global_step
@@ -171,7 +108,7 @@ def _train_once(context: JobContext, recipe: Recipe, fitting: Recipe, plan: Devi
         "accumulation": fitting.accumulation,
     }
     if trainer.is_world_process_zero():
-        _save_result(trainer.accelerator.unwrap_model(trainer.model), context, metrics)
+        save_result(trainer.accelerator.unwrap_model(trainer.model), context, metrics)
 
 
 def _held_out_loss(trainer: Any) -> float:
@@ -263,40 +200,7 @@ def _arguments(context: JobContext, recipe: Recipe, plan: DevicePlan, steps: int
     )
 
 
-def last_checkpoint(folder: Path) -> Path | None:
-    """The latest checkpoint that was written whole, None where there is none."""
-    whole = [path.parent for path in folder.glob(f"checkpoint-*/{COMPLETE}")]
-    return max(whole, key=step_of, default=None)
-
-
-def step_of(checkpoint: Path) -> int:
-    """The step after which a checkpoint was saved."""
-    return int(checkpoint.name.rpartition("-")[2])
-
-
-def _restore(trainer: Any, checkpoint: Path) -> None:
-    """Bring the trainer to the end of a run whose last step is saved but whose result is not; the Trainer itself would train one step more."""
-    from peft import set_peft_model_state_dict
-    from safetensors.torch import load_file
-    from transformers import TrainerState
-
-    set_peft_model_state_dict(trainer.model, load_file(checkpoint / "adapter_model.safetensors"))
-    trainer.state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
-
-
 def _last_losses(history: list[dict[str, Any]]) -> float | None:
     """Mean training loss of the last ten points."""
     losses = [entry["loss"] for entry in history if "loss" in entry][-10:]
     return sum(losses) / len(losses) if losses else None
-
-
-def _save_result(model: Any, context: JobContext, metrics: dict[str, Any]) -> None:
-    """Write the adapter beside its place and move it there whole, then what belongs to it."""
-    scratch, final = context.result_dir / "adapter.unfinished", context.result_dir / "adapter"
-    shutil.rmtree(scratch, ignore_errors=True)
-    model.save_pretrained(str(scratch), safe_serialization=True)
-    shutil.rmtree(final, ignore_errors=True)
-    scratch.rename(final)
-    for name in ("recipe.json", "manifest.json"):
-        shutil.copyfile(context.folder / name, context.result_dir / name)
-    (context.result_dir / "metrics.json").write_bytes(orjson.dumps(metrics, option=orjson.OPT_INDENT_2))
