@@ -14,7 +14,7 @@ import numpy.typing as npt
 from sde_core.errors import MissingExtraError
 from sde_core.progress import Cancel, raise_if_cancelled
 from sde_core.train.device import DevicePlan, plan_device
-from sde_core.train.lora import load_model
+from sde_core.train.model import load_model
 from sde_core.train.recipe import Recipe
 
 TokenSequence = tuple[npt.NDArray[np.int32], npt.NDArray[np.bool_]]

@@ -1,0 +1,74 @@
+"""The base model in the plan's precision, and an adapter on it. Everything here loads torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sde_core.errors import MissingExtraError, ModelError
+from sde_core.train.device import DevicePlan
+from sde_core.train.recipe import Recipe, listed
+from sde_core.train.tokenizer import EMBEDDED_HINT, hub_is_reachable, model_location
+
+
+def load_model(recipe: Recipe, plan: DevicePlan) -> Any:
+    """The base model, in the plan's precision.
+
+    Raises:
+        ModelError: When it cannot be loaded.
+        MissingExtraError: When transformers is not installed.
+    """
+    try:
+        import torch
+        from transformers import AutoModelForCausalLM
+    except ImportError as error:
+        raise MissingExtraError("Training needs torch and transformers.", "pip install 'sde[ml]'") from error
+    location = model_location(recipe.model)
+    # LoRA's own weights stay in float32 (peft casts them up); the frozen base may be as small as the device computes with.
+    dtype = {"float32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[plan.precision]
+    options: dict[str, Any] = {"quantization_config": _four_bit(dtype), "device_map": {"": 0}} if plan.quantize == "4bit" else {}
+    options["local_files_only"] = not Path(location).is_dir() and not hub_is_reachable()
+    try:
+        return AutoModelForCausalLM.from_pretrained(location, dtype=dtype, use_safetensors=True, trust_remote_code=False, **options)
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        words = str(error).strip().split("\n")[0][:300].rstrip(".")
+        raise ModelError(f"The model {recipe.model or location} cannot be loaded: {words}.", EMBEDDED_HINT) from error
+
+
+def _four_bit(dtype: Any) -> Any:
+    """QLoRA's own setting: 4-bit NormalFloat with double quantisation (Dettmers et al. 2023, section 3)."""
+    from transformers import BitsAndBytesConfig
+
+    return BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=dtype)
+
+
+def with_adapter(model: Any, recipe: Recipe, plan: DevicePlan) -> Any:
+    """The model with a fresh adapter on the layers that the recipe names.
+
+    Raises:
+        ModelError: When the model has no such layers.
+    """
+    from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
+
+    if plan.quantize == "4bit":
+        model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
+    if recipe.gradient_checkpointing:
+        model.gradient_checkpointing_enable()
+        model.enable_input_require_grads()
+    targets = recipe.lora_targets if recipe.lora_targets == "all-linear" else listed(recipe.lora_targets)
+    config = LoraConfig(
+        task_type="CAUSAL_LM", r=recipe.lora_r, lora_alpha=recipe.lora_alpha, lora_dropout=recipe.lora_dropout, target_modules=targets
+    )
+    try:
+        return get_peft_model(model, config)
+    except ValueError as error:
+        raise ModelError(
+            f"The model has no layers named {recipe.lora_targets!r} to put an adapter on.",
+            f"Its linear layers are {', '.join(_linear_names(model))}; or set --set lora_targets=all-linear.",
+        ) from error
+
+
+def _linear_names(model: Any) -> list[str]:
+    import torch
+
+    return sorted({name.rsplit(".", 1)[-1] for name, module in model.named_modules() if isinstance(module, torch.nn.Linear)})
