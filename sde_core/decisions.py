@@ -18,8 +18,8 @@ import numpy as np
 import xxhash
 
 from sde_core.dataset.turns import Edit, FieldPath
-from sde_core.errors import InputError, ReadOnlyError, UsageError
-from sde_core.journal_file import Decision, decisions_in, line_of, opened_lines, write_synced
+from sde_core.errors import ReadOnlyError, UsageError
+from sde_core.journal_file import Decision, decisions_in, line_of, opened_entries, write_synced
 
 if TYPE_CHECKING:
     from sde_core.dataset import Dataset
@@ -109,13 +109,7 @@ class Journal:
             InputError: When a line other than the last cannot be read.
             ReadOnlyError: When the file exists and cannot be read.
         """
-        file, whole, torn = opened_lines(path, writing=writing)
-        try:
-            decisions = list(decisions_in(path, whole))
-        except InputError:
-            if file is not None:
-                os.close(file)
-            raise
+        file, decisions, torn = opened_entries(path, decisions_in, writing=writing)
         return cls(path, dataset_keys, decisions, file, torn)
 
     @property

@@ -7,11 +7,11 @@ import errno
 import fcntl
 import os
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import orjson
@@ -23,6 +23,7 @@ from sde_core.files import unwritable
 from sde_core.visible import visible
 from sde_core.wording import count_of
 
+Entry = TypeVar("Entry")
 VERSION = 1
 _PACKED_FROM = 64
 """From so many keys on they are packed rather than spelled out."""
@@ -135,6 +136,30 @@ def opened_lines(path: Path, *, writing: bool) -> tuple[int | None, bytes, bytes
             os.close(file)
             file = None
     return file, whole, torn
+
+
+def opened_entries(path: Path, parse: Callable[[Path, bytes], Iterable[Entry]], *, writing: bool) -> tuple[int | None, list[Entry], bytes]:
+    """Opens a journal as `opened_lines` does and reads its lines; lets go of it where one cannot be read.
+
+    Args:
+        path: The file; its folder must exist.
+        parse: The entries that whole lines say.
+        writing: False reads what is there, creates nothing and takes no lock.
+
+    Returns:
+        The locked descriptor (None where it may only be read), the entries, and the torn tail.
+
+    Raises:
+        InputError: When a line other than the last cannot be read.
+        ReadOnlyError: When the file exists and cannot be read.
+    """
+    file, whole, torn = opened_lines(path, writing=writing)
+    try:
+        return file, list(parse(path, whole)), torn
+    except InputError:
+        if file is not None:
+            os.close(file)
+        raise
 
 
 def set_aside(path: Path, torn: bytes) -> None:

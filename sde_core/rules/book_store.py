@@ -101,11 +101,7 @@ class BookStore:
             UsageError: When there is nothing to take back.
         """
         with self._locked():
-            self._note_editor(self._text())
-            undone, _ = self._stacks()
-            if not undone:
-                raise UsageError("No change of the rule book is left to take back.", f"The last {KEPT_CHANGES} are kept.")
-            last = undone[-1]
+            last = self._latest(0, "No change of the rule book is left to take back.", f"The last {KEPT_CHANGES} are kept.")
             self._write(Change(last.what, now(), last.after, last.before, "undo"))
             return last.what
 
@@ -119,13 +115,17 @@ class BookStore:
             UsageError: When there is nothing to make again.
         """
         with self._locked():
-            self._note_editor(self._text())
-            _, redone = self._stacks()
-            if not redone:
-                raise UsageError("No change of the rule book was taken back.", "")
-            last = redone[-1]
+            last = self._latest(1, "No change of the rule book was taken back.", "")
             self._write(Change(last.what, now(), last.before, last.after, "redo"))
             return last.what
+
+    def _latest(self, stack: int, nothing: str, hint: str) -> Change:
+        """The change that is next to take back (stack 0) or to make again (stack 1)."""
+        self._note_editor(self._text())
+        changes = self._stacks()[stack]
+        if not changes:
+            raise UsageError(nothing, hint)
+        return changes[-1]
 
     def changes(self) -> tuple[Change, ...]:
         """All changes that are kept, oldest first; lines that are torn or damaged count as absent."""

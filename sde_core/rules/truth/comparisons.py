@@ -21,7 +21,7 @@ import xxhash
 
 from sde_core.dataset.json_text import encodable, parse_json
 from sde_core.errors import BadRecordError, InputError, ReadOnlyError, UsageError
-from sde_core.journal_file import opened_lines, write_synced
+from sde_core.journal_file import opened_entries, write_synced
 from sde_core.visible import visible
 
 VERSION = 1
@@ -119,13 +119,8 @@ class ComparisonJournal:
             InputError: When a line other than the last cannot be read.
             ReadOnlyError: When the file exists and cannot be read.
         """
-        file, whole, torn = opened_lines(path, writing=writing)
-        try:
-            return cls(path, _entries(path, whole), file, torn)
-        except InputError:
-            if file is not None:
-                os.close(file)
-            raise
+        file, entries, torn = opened_entries(path, _entries, writing=writing)
+        return cls(path, entries, file, torn)
 
     @property
     def read_only(self) -> bool:
