@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sde_core.errors import MissingExtraError, SdeError
 from sde_core.visible import visible
-from sde_core.wording import duration
+from sde_tui.session_followed_job import FollowedJob
 from sde_tui.session_selection_wishes import STATIC
 
 if TYPE_CHECKING:
@@ -15,12 +15,11 @@ if TYPE_CHECKING:
     from sde_core.jobs import Job
     from sde_core.project import Project
     from sde_tui.session import Session
-    from sde_tui.session_jobs import JobLine
 
 LANE = "embedding-job"
 
 
-class EmbeddingPart:
+class EmbeddingPart(FollowedJob):
     """Sees to the vectors of an encoder being in the cache, where `embed_rows` finds them.
 
     `signals.jobs` says "embedded" when they are there, and when it is known that they will not be.
@@ -30,12 +29,10 @@ class EmbeddingPart:
     """
 
     def __init__(self, session: Session) -> None:
-        self._session = session
+        super().__init__(session)
         self.encoder = STATIC
-        self._job: Job | None = None
         self._ended = ""
         self._refusal = ""
-        session.signals.jobs.subscribe(session.app, self._jobs_moved)
 
     @staticmethod
     def named(text: str) -> str:
@@ -88,32 +85,16 @@ class EmbeddingPart:
         """How far it is: "Embedding by all-MiniLM-L6-v2: 812 of 3,000 texts, 4 min left"; "" where no job is at work."""
         if not self.active:
             return ""
-        line, name = self._line, visible(Path(self.encoder).name, 30)
-        counted = f": {line.done:,} of {line.total:,} texts" if line is not None and line.total else ""
-        left = f", {duration(line.eta_s, units=1)} left" if line is not None and line.eta_s is not None else ""
-        return f"Embedding by {name}{counted}{left}"
-
-    @property
-    def _line(self) -> JobLine | None:
-        wanted = self._job.id if self._job is not None else ""
-        return next((line for line in self._session.jobs.lines if line.id == wanted), None)
+        return self._counted(f"Embedding by {Path(self.encoder).name[:30]}", "texts")
 
     # ---- the job
-
-    def stop(self) -> None:
-        """Stops the job; what it has embedded stays."""
-        if self._job is not None:
-            self._session.attempt(self._job.stop)
-            self._session.jobs.watch()
 
     def _follow(self, found: Job | SdeError) -> None:
         if isinstance(found, SdeError):
             self._refusal, self._ended = f"{found.message} {found.hint}".strip(), "failed"
             self._session.signals.jobs.publish("embedded")
             return
-        self._job = found
-        self._session.jobs.watch()
-        self._jobs_moved("moved")
+        self._follow_job(found)
 
     def _jobs_moved(self, how: str) -> None:
         if how != "moved" or self._job is None or self._ended:

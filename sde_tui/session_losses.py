@@ -6,26 +6,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sde_core.visible import visible
-from sde_core.wording import duration
+from sde_tui.session_followed_job import FollowedJob
 
 if TYPE_CHECKING:
     from sde_core.dataset import Dataset
     from sde_core.jobs import Job
     from sde_core.project import Project
     from sde_tui.session import Session
-    from sde_tui.session_jobs import JobLine
 
 LANE = "losses"
 
 
-class LossesPart:
+class LossesPart(FollowedJob):
     """Wishes for a method once the losses that it needs are there."""
 
     def __init__(self, session: Session) -> None:
-        self._session = session
+        super().__init__(session)
         self._method = self._model = ""
-        self._job: Job | None = None
-        session.signals.jobs.subscribe(session.app, self._jobs_moved)
 
     def choose(self, method: str, model: str) -> None:
         """Chooses rows by a method and a model: at once where all losses are known, else when a job has measured them.
@@ -59,31 +56,17 @@ class LossesPart:
         """How far it is: "Measuring of answers by base_model: 812 of 3,000 rows, 4 min left"; "" where no job is at work."""
         if not self.active:
             return ""
-        line, name = self._line, visible(Path(self._model).name, 30) or "the base model"
-        counted = f": {line.done:,} of {line.total:,} rows" if line is not None and line.total else ""
-        left = f", {duration(line.eta_s, units=1)} left" if line is not None and line.eta_s is not None else ""
-        return f"Measuring of answers by {name}{counted}{left}"
-
-    @property
-    def _line(self) -> JobLine | None:
-        wanted = self._job.id if self._job is not None else ""
-        return next((line for line in self._session.jobs.lines if line.id == wanted), None)
+        return self._counted(f"Measuring of answers by {Path(self._model).name[:30] or 'the base model'}", "rows")
 
     # ---- the job
 
-    def stop(self) -> None:
-        """Stops the job; what it has measured stays."""
-        if self._job is not None:
-            self._session.attempt(self._job.stop)
-            self._session.jobs.watch()
-
     def _follow(self, job: Job | None, method: str, model: str) -> None:
-        self._job, self._method, self._model = job, method, model
+        self._method, self._model = method, model
         if job is None:
+            self._job = None
             self._wish()
-            return
-        self._session.jobs.watch()
-        self._jobs_moved("moved")
+        else:
+            self._follow_job(job)
 
     def _jobs_moved(self, how: str) -> None:
         if how != "moved" or self._job is None:
