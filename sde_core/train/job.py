@@ -14,6 +14,7 @@ from sde_core.errors import CancelledError, JobError, UsageError
 from sde_core.jobs import JobContext, read_events
 from sde_core.train.device import process_count, use_one_gpu
 from sde_core.train.encode import Encoder
+from sde_core.train.imports import import_ahead, imported
 from sde_core.train.preflight import refuse_if_nothing_trains
 from sde_core.train.recipe import Recipe, read_recipe
 from sde_core.train.rows import read_snapshot
@@ -36,6 +37,7 @@ def run_training(context: JobContext) -> None:
         _run_processes(context, processes)
     else:
         use_one_gpu()
+        import_ahead(lean=not recipe.report_to)
         train_in_this_process(context, recipe)
     context.say(_last_word(context))
 
@@ -46,6 +48,7 @@ def train_in_this_process(context: JobContext, recipe: Recipe) -> None:
     tokenizer = load_tokenizer(recipe.model)
     samples = _samples(context, recipe, tokenizer)
     context.say("Loading torch.", unit="steps")
+    imported()
     from sde_core.train.device import plan_device
     from sde_core.train.lora import train_adapter
 

@@ -15,6 +15,7 @@ from sde_core.embedded import embedded_path
 from sde_core.errors import MissingExtraError, ModelError
 from sde_core.files import from_home
 from sde_core.train.chat_template import ChatTemplate, TemplateError
+from sde_core.train.imports import imported
 
 _GENERIC_CLASSES = ("PreTrainedTokenizerFast", "TokenizersBackend")
 """Classes that add nothing to `tokenizer.json`; all others change it while loading and need transformers."""
@@ -154,6 +155,7 @@ def _from_files(folder: Path) -> Tokenizer | None:
 
 
 def _from_transformers(location: str) -> Tokenizer:
+    imported()
     try:
         from transformers import AutoConfig, AutoTokenizer
     except ImportError as error:

@@ -16,6 +16,7 @@ from sde_core.errors import CancelledError, SdeError
 from sde_core.jobs import JobContext, JobStatus
 from sde_core.jobs.identity import ProcessIdentity
 from sde_core.jobs.status import read_status
+from sde_core.train.imports import import_ahead
 from sde_core.train.job import train_in_this_process
 from sde_core.train.recipe import read_recipe
 
@@ -42,7 +43,9 @@ def main(folder: Path, parent: int) -> int:
     _end_with(ProcessIdentity.of_pid(parent))
     context = WorkerContext(folder, read_status(folder / "status.json") or JobStatus())
     try:
-        train_in_this_process(context, read_recipe(folder / "recipe.json"))
+        recipe = read_recipe(folder / "recipe.json")
+        import_ahead(lean=not recipe.report_to)
+        train_in_this_process(context, recipe)
     except SdeError as error:
         stopped = isinstance(error, CancelledError)
         if context.first:
