@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections import Counter
 from typing import Any
 
 import orjson
 
-from sde_core.errors import CancelledError, JobError, UsageError
-from sde_core.jobs import JobContext, read_events
+from sde_core.errors import UsageError
+from sde_core.jobs import JobContext
 from sde_core.train.device import process_count, use_one_gpu
 from sde_core.train.encode import Encoder
 from sde_core.train.imports import import_ahead, imported
 from sde_core.train.preflight import refuse_if_nothing_trains
+from sde_core.train.processes import run_processes
 from sde_core.train.recipe import Recipe, read_recipe
 from sde_core.train.rows import read_snapshot
 from sde_core.train.samples import Samples, encode_rows, row_count
 from sde_core.train.tokenizer import Tokenizer, load_tokenizer
-
-_POLL_SECONDS = 0.5
 
 
 def run_training(context: JobContext) -> None:
@@ -34,7 +30,7 @@ def run_training(context: JobContext) -> None:
     recipe = read_recipe(context.folder / "recipe.json")
     processes = process_count(recipe)
     if processes > 1:
-        _run_processes(context, processes)
+        run_processes(context, processes)
     else:
         use_one_gpu()
         import_ahead(lean=not recipe.report_to)
@@ -73,43 +69,3 @@ def _last_word(context: JobContext) -> str:
     return f"Trained {metrics['steps']:,} steps on {metrics['training_rows']:,} rows; loss {metrics['train_loss']:.3f}" + (
         f", held-out {held_out:.3f}." if held_out is not None else "."
     )
-
-
-def _run_processes(context: JobContext, processes: int) -> None:
-    """Start the processes, watch them, and pass their progress on."""
-    context.say(f"Starting {processes} processes.", unit="steps")
-    # This is what accelerate's own launcher starts for GPUs; unlike that launcher it also starts several processes on a CPU.
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
-    command = [*launcher, "-m", "sde_core.train.worker", str(context.folder), str(os.getpid())]
-    failure = context.folder / "failure.json"
-    failure.unlink(missing_ok=True)
-    offset = (context.folder / "events.jsonl").stat().st_size
-    children = subprocess.Popen(command, cwd=context.folder)
-    try:
-        while (code := _exit_code(children)) is None:
-            offset = _pass_progress_on(context, offset)
-    finally:
-        children.terminate()
-        children.wait()
-    if failure.exists():
-        told = orjson.loads(failure.read_bytes())
-        raise CancelledError(told["message"]) if told["stopped"] else JobError(told["message"], told["hint"])
-    if code:
-        raise JobError(f"The training processes ended with code {code}.", "The whole story is in log.txt.")
-
-
-def _exit_code(children: subprocess.Popen[bytes]) -> int | None:
-    try:
-        return children.wait(_POLL_SECONDS)
-    except subprocess.TimeoutExpired:
-        return None
-
-
-def _pass_progress_on(context: JobContext, offset: int) -> int:
-    events, offset = read_events(context.folder / "events.jsonl", offset)
-    steps = [event for event in events if event.get("event") == "step"]
-    if steps:
-        if context.status.message != "Training.":
-            context.say("Training.", unit="steps")
-        context.report(steps[-1]["step"], steps[-1]["steps"])
-    return offset

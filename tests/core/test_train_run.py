@@ -183,8 +183,9 @@ def test_stopped_then_killed_then_resumed_it_ends_as_if_nothing_had_happened(wor
     ).read_bytes()
 
 
-def test_two_processes_learn_as_one_with_the_same_global_batch(world):
-    """For real, over gloo: the same rows in every step, and the same losses."""
+def test_two_processes_learn_as_one_with_the_same_global_batch(world, monkeypatch):
+    """For real, by accelerate over gloo: the same rows in every step, and the same losses; and nobody writes the environment down."""
+    monkeypatch.setenv("WANDB_API_KEY", "a-key-that-nobody-may-keep")
     settings = {"max_steps": 12, "lora_dropout": 0.0, "save_steps": 6, "eval_steps": 12}
     one = launch(world, "one-process", batch_size=4, **settings)
     assert one.wait(PATIENCE).state == "done"
@@ -202,6 +203,8 @@ def test_two_processes_learn_as_one_with_the_same_global_batch(world):
         assert rows_of_two == rows_of_one
     held_out = [json.loads((job.result_dir / "metrics.json").read_text())["held_out_loss"] for job in (one, two)]
     assert held_out[1] == pytest.approx(held_out[0], rel=5e-3)
+    assert json.loads((two.folder / "accelerate.json").read_text())["num_processes"] == 2
+    assert not [path for path in two.folder.rglob("*") if path.is_file() and b"a-key-that-nobody-may-keep" in path.read_bytes()]
 
 
 def test_layers_that_are_not_there_are_named_before_training(world):
