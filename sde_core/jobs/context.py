@@ -61,6 +61,14 @@ class JobContext:
         counting = {} if unit is None else {"unit": unit, "done": 0, "total": None, "rate": 0.0, "eta_s": None}
         self._update(force=True, message=message, **counting)
 
+    def waits(self, message: str, rank: float) -> None:
+        """Say that the job waits for a device, and where it stands."""
+        self._update(force=True, state="waiting", message=message, rank=rank)
+
+    def begins(self) -> None:
+        """Say that the job has what it waited for and begins its work."""
+        self._update(force=True, state="running", message="Starting.", started=time.time())
+
     def event(self, kind: str, **fields: Any) -> None:
         """Append one event to `events.jsonl`."""
         append_event(self.folder / "events.jsonl", {"event": kind, **fields})

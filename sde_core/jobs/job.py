@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -16,16 +17,19 @@ from typing import Any
 
 import orjson
 
-from sde_core.errors import JobError, UsageError
+from sde_core.errors import JobError, SdeError, UsageError
 from sde_core.files import unwritable
 from sde_core.jobs.event_log import CHUNK_BYTES, read_events
+from sde_core.jobs.identity import ProcessIdentity
 from sde_core.jobs.kinds import JOB_KINDS
+from sde_core.jobs.queue import QueueFile, Ticket
 from sde_core.jobs.status import FINAL_STATES, JobState, JobStatus, read_status, write_status
 
 _UNBORN_SECONDS = 60.0
 """A launched job whose process has not reported by then never will."""
 _SILENT_SECONDS = 300.0
 """A job on another machine that has not written for this long counts as lost."""
+_BUSY_QUEUE_SECONDS = 2.0
 _children: dict[Path, subprocess.Popen[bytes]] = {}
 """Processes that this one launched: only their parent can tell that they ended, and must, or they stay as zombies."""
 _leaving: list[subprocess.Popen[bytes]] = []
@@ -52,6 +56,11 @@ class Job:
             self.spec: dict[str, Any] = launched["spec"]
         except (OSError, orjson.JSONDecodeError, KeyError, TypeError) as error:
             raise JobError(f"{folder} is not a job folder.", "sde jobs lists the jobs of a dataset.") from error
+
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """What it takes its turn for, such as ("cpu",); a job whose spec names nothing waits for nobody."""
+        return tuple(map(str, self.spec.get("devices") or ()))
 
     @property
     def result_dir(self) -> Path:
@@ -105,8 +114,13 @@ class Job:
             if process.is_running():
                 process.kill()
 
-    def resume(self) -> None:
+    def resume(self, *, beside: bool = False) -> None:
         """Start the job again in the same folder; it goes on from what it saved.
+
+        A job that was lost keeps its place among those that wait for a device, any other joins at the end.
+
+        Args:
+            beside: Begin at once, beside whatever uses its device.
 
         Raises:
             JobError: When it still runs, or is done.
@@ -117,7 +131,9 @@ class Job:
         if status.state == "done":
             raise JobError(f"Job {self.id} is done; there is nothing to resume.", "Start a new one.")
         (self.folder / "STOP").unlink(missing_ok=True)
-        self._start(replace(status, state="queued", identity=None, started=None, ended=None, attempt=status.attempt + 1, message="Starting again."))
+        rank = status.rank if status.state == "lost" and status.rank else time.time()
+        again = replace(status, state="queued", identity=None, started=None, ended=None, attempt=status.attempt + 1, message="Starting again.")
+        self._start(replace(again, rank=rank if self.devices else 0.0, beside=beside))
 
     def wait(self, timeout: float | None = None) -> JobStatus:
         """Wait until the job ends; for scripts and tests, since the job itself needs nobody.
@@ -148,6 +164,15 @@ class Job:
                 cwd=self.folder,
                 env=_environment(),
             )
+        if self.devices:
+            self._enter_queue(_children[self.folder].pid, status)
+        tell_watchers(self.folder.parent)
+
+    def _enter_queue(self, pid: int, status: JobStatus) -> None:
+        """Queue the job's process in the order of launching: by itself it would come when Python is up, early or late. Where this fails it does."""
+        ticket = Ticket(str(self.folder), self.devices, status.rank, status.beside, identity=ProcessIdentity.of_pid(pid))
+        with suppress(SdeError):
+            QueueFile().enter(ticket, timeout=_BUSY_QUEUE_SECONDS)
 
     def _written_status(self) -> JobStatus:
         return read_status(self.folder / "status.json") or JobStatus(created=self.folder.stat().st_mtime, beat=self.folder.stat().st_mtime)
@@ -187,8 +212,14 @@ class Job:
             return
 
 
-def launch(jobs_dir: Path, kind: str, spec: dict[str, Any], *, title: str, folder: Path | None = None) -> Job:
-    """Start a detached job.
+def tell_watchers(jobs_dir: Path) -> None:
+    """Change the time of the folder of jobs, so that who watches it looks at all of them again."""
+    with suppress(OSError):
+        os.utime(jobs_dir)
+
+
+def launch(jobs_dir: Path, kind: str, spec: dict[str, Any], *, title: str, folder: Path | None = None, beside: bool = False) -> Job:
+    """Start a detached job; one whose spec names "devices" waits for its turn on them.
 
     Args:
         jobs_dir: Where job folders stand; made when it is missing.
@@ -196,6 +227,7 @@ def launch(jobs_dir: Path, kind: str, spec: dict[str, Any], *, title: str, folde
         spec: What the job's function reads; goes to JSON. Paths in it must be absolute.
         title: One line that tells this job from others.
         folder: A folder from `new_job_folder` that already holds the job's input; a new one by default.
+        beside: Begin at once, beside whatever uses its devices.
 
     Raises:
         UsageError: When there is no such kind.
@@ -207,7 +239,8 @@ def launch(jobs_dir: Path, kind: str, spec: dict[str, Any], *, title: str, folde
     try:
         (folder / "spec.json").write_bytes(orjson.dumps({"kind": kind, "title": title, "spec": spec}, option=orjson.OPT_INDENT_2))
         job = Job(folder)
-        job._start(JobStatus(created=time.time(), message="Starting."))
+        now = time.time()
+        job._start(JobStatus(created=now, message="Starting.", rank=now if job.devices else 0.0, beside=beside))
     except OSError as error:
         raise unwritable(folder, error) from error
     return job

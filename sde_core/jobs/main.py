@@ -18,7 +18,8 @@ from sde_core.jobs.event_log import close_torn_line
 from sde_core.jobs.identity import ProcessIdentity
 from sde_core.jobs.job import Job
 from sde_core.jobs.kinds import job_function
-from sde_core.jobs.status import JobStatus, read_status, write_status
+from sde_core.jobs.status import JobState, JobStatus, read_status, write_status
+from sde_core.jobs.turn import wait_for_turn
 
 _LOCK_SECONDS = 2.0
 """How long a resumed job waits for its predecessor to leave the folder."""
@@ -35,10 +36,11 @@ def main(folder: Path) -> int:
     if lock is None:
         return 2
     job = Job(folder)
-    context = _begin(folder)
+    context = _begin(folder, waits=bool(job.devices))
     signal.signal(signal.SIGTERM, lambda _number, _frame: _terminate(context, _frame))
     context.beat_forever()
     try:
+        wait_for_turn(context, job.devices)
         job_function(job.kind)(context)
     except CancelledError as stop:
         context.finish("stopped", stop.message)
@@ -57,14 +59,14 @@ def main(folder: Path) -> int:
     return JobError.exit_code if context.status.state == "failed" else 0
 
 
-def _begin(folder: Path) -> JobContext:
+def _begin(folder: Path, *, waits: bool) -> JobContext:
     """The context of this attempt, its first status and event written."""
     path = folder / "status.json"
     now = time.time()
     status = read_status(path) or JobStatus(created=now)
-    status = replace(
-        status, state="running", identity=ProcessIdentity.of_pid(os.getpid()), started=now, ended=None, beat=now, message="Starting.", hint=""
-    )
+    state: JobState = "waiting" if waits else "running"
+    status = replace(status, state=state, started=None if waits else now, ended=None, beat=now, message="Starting.", hint="")
+    status = replace(status, identity=ProcessIdentity.of_pid(os.getpid()))
     write_status(path, status)
     close_torn_line(folder / "events.jsonl")
     context = JobContext(folder, status)

@@ -11,9 +11,9 @@ import orjson
 
 from sde_core.jobs.identity import ProcessIdentity
 
-JobState = Literal["queued", "running", "stopping", "done", "stopped", "failed", "lost"]
-ACTIVE_STATES: tuple[JobState, ...] = ("queued", "running", "stopping")
-"""States in which a process works, or is about to."""
+JobState = Literal["queued", "waiting", "running", "stopping", "done", "stopped", "failed", "lost"]
+ACTIVE_STATES: tuple[JobState, ...] = ("queued", "waiting", "running", "stopping")
+"""States in which a process works, waits for a device, or is about to."""
 FINAL_STATES: tuple[JobState, ...] = ("done", "stopped", "failed")
 """States that a job itself ends in; "lost" is what a reader says when the process is gone without one of these."""
 
@@ -23,7 +23,8 @@ class JobStatus:
     """How far a job is.
 
     Attributes:
-        state: "queued" until its process reports, "stopping" once somebody asked it to stop, "lost" when its process went without a word.
+        state: "queued" until its process reports, "waiting" until it has a device, "stopping" once somebody asked it to stop,
+            "lost" when its process went without a word.
         done: Units done so far.
         total: Units in all, None where unknown.
         unit: What is counted ("steps", "rows").
@@ -37,6 +38,8 @@ class JobStatus:
         beat: When its process last wrote this.
         attempt: 1, and one more for every resume.
         identity: Its process.
+        rank: Its place among jobs that wait for a device; see `sde_core.jobs.queue`. 0 for a job that needs none.
+        beside: Whether it begins at once, beside whatever uses its device.
     """
 
     state: JobState = "queued"
@@ -53,6 +56,8 @@ class JobStatus:
     beat: float = 0.0
     attempt: int = 1
     identity: ProcessIdentity | None = None
+    rank: float = 0.0
+    beside: bool = False
 
     @property
     def active(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import sys
 from dataclasses import dataclass
 
 from sde_core.errors import MissingExtraError, UsageError
@@ -64,6 +65,17 @@ def process_count(recipe: Recipe) -> int:
     if recipe.processes:
         return recipe.processes
     return max(visible_gpus(), 1) if recipe.device in ("auto", "cuda") else 1
+
+
+def devices_of(recipe: Recipe) -> tuple[str, ...]:
+    """The devices that a run of this recipe takes for itself, such as ("cpu",) or ("gpu0", "gpu1"); found without loading torch."""
+    if recipe.device in ("cpu", "mps"):
+        return (recipe.device,)
+    listed = os.environ.get("CUDA_VISIBLE_DEVICES")
+    names = [name.strip() for name in listed.split(",")] if listed else [str(i) for i in range(visible_gpus())]
+    if visible_gpus():
+        return tuple(f"gpu{name}" for name in names[: process_count(recipe)])
+    return ("mps",) if sys.platform == "darwin" else ("cpu",)
 
 
 def plan_device(recipe: Recipe) -> DevicePlan:

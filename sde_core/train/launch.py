@@ -14,7 +14,7 @@ from sde_core.errors import MissingExtraError, ModelError, SdeError, UsageError
 from sde_core.jobs import Job, launch
 from sde_core.jobs.job import new_job_folder
 from sde_core.progress import NEVER, Cancel, Progress, raise_if_cancelled, silent
-from sde_core.train.device import missing_packages
+from sde_core.train.device import devices_of, missing_packages
 from sde_core.train.encode import Encoder
 from sde_core.train.preflight import RowCheck, refuse_if_nothing_trains, row_check
 from sde_core.train.recipe import Recipe
@@ -25,7 +25,14 @@ _LOOK_ROWS = 256
 
 
 def launch_training(
-    dataset: Dataset, rows: Sequence[int], recipe: Recipe, jobs_dir: Path, *, cancel: Cancel = NEVER, progress: Progress = silent
+    dataset: Dataset,
+    rows: Sequence[int],
+    recipe: Recipe,
+    jobs_dir: Path,
+    *,
+    beside: bool = False,
+    cancel: Cancel = NEVER,
+    progress: Progress = silent,
 ) -> Job:
     """Start a detached LoRA fine-tune of these rows.
 
@@ -36,6 +43,7 @@ def launch_training(
         rows: Record positions.
         recipe: How to train.
         jobs_dir: The dataset's job folders.
+        beside: Begin at once; else the run waits for its device while another one uses it.
         cancel: Looked at between batches of rows.
         progress: In rows.
 
@@ -55,7 +63,9 @@ def launch_training(
             orjson.dumps({**recipe.to_json(), "model": location, "learning_rate": recipe.peak_learning_rate}, option=orjson.OPT_INDENT_2)
         )
         spec: dict[str, Any] = {"dataset": manifest["dataset"]["path"], "rows": manifest["rows"], "model": recipe.model or "embedded"}
-        return launch(jobs_dir, "train", spec, title=f"LoRA of {Path(location).name} on {len(rows):,} rows of {dataset.name}", folder=folder)
+        spec["devices"] = devices_of(recipe)
+        title = f"LoRA of {Path(location).name} on {len(rows):,} rows of {dataset.name}"
+        return launch(jobs_dir, "train", spec, title=title, folder=folder, beside=beside)
     except (SdeError, OSError):
         shutil.rmtree(folder, ignore_errors=True)
         raise

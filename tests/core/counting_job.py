@@ -43,8 +43,10 @@ def _act(spec: dict, number: int, context: JobContext) -> None:
 
 
 if __name__ == "__main__":
+    from sde_core.jobs import turn
     from sde_core.jobs.main import main
 
+    turn.LOOK_SECONDS = float(os.environ.get("COUNTING_LOOK_SECONDS", turn.LOOK_SECONDS))
     JOB_KINDS["count"] = "counting_job:count"
     sys.path.insert(0, str(Path(__file__).parent))
     sys.exit(main(Path(sys.argv[1])))

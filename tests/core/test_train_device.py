@@ -8,7 +8,7 @@ from tiny_model import make_tiny_model
 from sde_core.dataset import open_dataset
 from sde_core.errors import MissingExtraError, ModelError, UsageError
 from sde_core.train import device
-from sde_core.train.device import DevicePlan, plan_device, process_count, use_one_gpu, visible_gpus
+from sde_core.train.device import DevicePlan, devices_of, plan_device, process_count, use_one_gpu, visible_gpus
 from sde_core.train.launch import check_before_launch
 from sde_core.train.recipe import Recipe
 from sde_core.train.tokenizer import hub_is_reachable, load_tokenizer
@@ -27,6 +27,16 @@ def test_processes(monkeypatch):
     assert process_count(Recipe(processes=3)) == 3
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert process_count(Recipe()) == 1
+
+
+def test_a_run_takes_the_devices_it_will_use(monkeypatch):
+    monkeypatch.setattr(device.sys, "platform", "linux")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,6")
+    assert devices_of(Recipe()) == ("gpu5", "gpu6")
+    assert devices_of(Recipe(processes=1)) == ("gpu5",)
+    assert devices_of(Recipe(device="cpu")) == ("cpu",)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert devices_of(Recipe()) == ("cpu",)
 
 
 def test_one_process_sees_one_gpu(monkeypatch):

@@ -1,0 +1,388 @@
+"""The queue of runs: one at a time on a device, in order, whoever dies; as real processes and as a model of many."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import sde_core.jobs.job as job_module
+from sde_core.errors import JobError, UsageError
+from sde_core.jobs import JOB_KINDS, launch
+from sde_core.jobs.identity import ProcessIdentity
+from sde_core.jobs.mutex import Mutex
+from sde_core.jobs.queue import LIMIT_VARIABLE, Queue, QueueFile, Ticket
+from sde_core.jobs.turn import device_words
+
+BODY = Path(__file__).with_name("counting_job.py")
+PATIENCE = 60
+HERE = ProcessIdentity.of_pid(os.getpid())
+
+
+@pytest.fixture(autouse=True)
+def counting_kind(monkeypatch):
+    monkeypatch.setenv("COUNTING_LOOK_SECONDS", "0.05")
+    monkeypatch.setitem(JOB_KINDS, "count", "counting_job:count")
+    monkeypatch.setattr(job_module, "_command", lambda folder: [sys.executable, str(BODY), str(folder)])
+
+
+@pytest.fixture
+def start(tmp_path):
+    started = []
+
+    def start_counting(*, dataset="a", beside=False, **spec):
+        jobs_dir = tmp_path / dataset / "jobs"
+        started.append(launch(jobs_dir, "count", {"total": 2, "devices": ["cpu"], **spec}, title="Count", beside=beside))
+        return started[-1]
+
+    yield start_counting
+    for job in started:
+        job.kill()
+        job.wait(PATIENCE)
+
+
+def wait_for(condition):
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "nothing happened"
+        time.sleep(0.01)
+
+
+def held(start, **spec):
+    """A job that holds its device until a file named go lies in its folder."""
+    job = start(hold_at=1, **spec)
+    wait_for(lambda: job.status().state == "running")
+    return job
+
+
+def go(job):
+    (job.folder / "go").touch()
+
+
+def order_of(jobs):
+    """The jobs by when they began to work."""
+    return [job.id for job in sorted(jobs, key=lambda job: job.status().started)]
+
+
+# ---- as processes
+
+
+def test_the_next_run_waits_says_for_what_and_begins_by_itself(start):
+    first = held(start)
+    second = start(dataset="b")
+    wait_for(lambda: second.status().state == "waiting" and second.status().message.startswith("Waits"))
+    status = second.status()
+    assert (status.active, status.started, status.message) == (True, None, "Waits for 1 run before it on the CPU.")
+    assert QueueFile().read().place(second.folder) == 1
+    go(first)
+    assert first.wait(PATIENCE).state == "done"
+    assert second.wait(PATIENCE).state == "done"
+    assert second.status().started >= first.status().ended
+    assert [event["event"] for event in second.events()[0]][:2] == ["start", "turn"]
+
+
+def test_a_waiting_process_is_light(start):
+    import psutil
+
+    held(start)
+    second = start()
+    wait_for(lambda: second.status().state == "waiting")
+    assert psutil.Process(second.status().identity.pid).memory_info().rss < 30e6
+
+
+def test_killing_the_holder_gives_its_turn_on_and_it_comes_back_before_those_behind_it(start):
+    first = held(start)
+    second, third = start(hold_at=1), start()
+    wait_for(lambda: len(QueueFile().read().waiting) == 2)
+    os.killpg(first.status().identity.pid, signal.SIGKILL)
+    wait_for(lambda: second.status().state == "running")
+    wait_for(lambda: first.status().state == "lost")
+    first.resume()
+    wait_for(lambda: QueueFile().read().place(first.folder) == 1)
+    assert QueueFile().read().place(third.folder) == 2
+    go(first)
+    go(second)
+    assert third.wait(PATIENCE).state == "done"
+    assert order_of([first, second, third]) == [second.id, first.id, third.id]
+
+
+def test_cancelling_keeps_the_run_and_it_can_be_queued_again(start):
+    first = held(start)
+    second, third = start(), start()
+    wait_for(lambda: third.status().state == "waiting")
+    second.stop()
+    status = second.wait(PATIENCE)
+    assert (status.state, status.message) == ("stopped", "Taken out of the queue before its turn; what it had done before is kept.")
+    assert [ticket.id for ticket in QueueFile().read().waiting] == [third.id]
+    second.resume()
+    wait_for(lambda: QueueFile().read().place(second.folder) == 2)
+    go(first)
+    assert second.wait(PATIENCE).state == "done"
+    assert order_of([first, second, third]) == [first.id, third.id, second.id]
+
+
+def test_the_order_can_be_changed_while_they_wait(start):
+    first = held(start)
+    others = [start(), start(), start()]
+    wait_for(lambda: len(QueueFile().read().waiting) == 3)
+    QueueFile().move(others[2].folder, "first")
+    QueueFile().move(others[0].folder, "down")
+    go(first)
+    for job in others:
+        job.wait(PATIENCE)
+    assert order_of(others) == [others[2].id, others[1].id, others[0].id]
+    with pytest.raises(UsageError, match="does not wait"):
+        QueueFile().move(first.folder, "up")
+
+
+def test_a_run_beside_others_begins_at_once_and_so_does_one_told_to(start):
+    first, beside = held(start), held(start, beside=True)
+    waiting = start(hold_at=1)
+    wait_for(lambda: waiting.status().state == "waiting")
+    QueueFile().start_beside(waiting.folder)
+    wait_for(lambda: waiting.status().state == "running")
+    assert [job.status().state for job in (first, beside)] == ["running", "running"]
+
+
+def test_runs_on_different_devices_do_not_wait_for_each_other(start):
+    held(start, devices=["gpu0"])
+    held(start, devices=["gpu1"])
+    both = start(devices=["gpu0", "gpu1"])
+    third = start(devices=["gpu1"])
+    wait_for(lambda: third.status().message == "Waits for 2 runs before it on GPU 1.")
+    assert both.status().message == "Waits for 2 runs before it on GPUs 0 and 1."
+
+
+def test_a_queue_that_cannot_be_written_holds_nobody_up(start, monkeypatch, tmp_path):
+    (tmp_path / "full").touch()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "full"))
+    job = start()
+    assert job.wait(PATIENCE).state == "done"
+    assert any(event["event"] == "queue" and "cannot be written" in event["failure"] for event in job.events()[0])
+
+
+def test_a_queue_that_somebody_deletes_is_entered_again(start):
+    first = held(start)
+    second = start()
+    wait_for(lambda: second.status().state == "waiting")
+    QueueFile().path.unlink()
+    go(first)
+    assert second.wait(PATIENCE).state == "done"
+
+
+def test_under_random_kills_cancels_and_moves_no_two_hold_and_all_others_run(start):
+    """Every job notes when it held the device; nobody stops at random, they are killed at random."""
+    chance, jobs, cancelled = random.Random(5), [], set()
+    for number in range(9):
+        jobs.append(start(dataset=f"d{number % 3}", total=3))
+        victim, act = chance.choice(jobs), chance.choice(["kill", "move", "cancel", "nothing"])
+        status = victim.status()
+        if act == "kill" and status.identity is not None:
+            victim.kill()
+        elif act == "move" and QueueFile().read().place(victim.folder):
+            try:
+                QueueFile().move(victim.folder, chance.choice(["up", "down", "first", "last"]))
+            except UsageError:
+                continue
+        elif act == "cancel" and status.state == "waiting" and len(cancelled) < 3:
+            victim.stop()
+            cancelled.add(victim.id)
+    for _ in range(20):
+        for job in jobs:
+            if job.wait(PATIENCE).state == "lost":
+                job.resume()
+        if all(job.status().state in ("done", "stopped") for job in jobs):
+            break
+    assert {job.id for job in jobs if job.status().state == "stopped"} <= cancelled
+    assert all(job.status().state == "done" for job in jobs if job.id not in cancelled)
+    spans = sorted(span for job in jobs for span in held_spans(job))
+    assert all(end <= begin for (_, end), (begin, _) in pairwise(spans)), spans
+
+
+def held_spans(job):
+    """(first, last) moment of work in each attempt that began, from its events: what it counted, never when it waited."""
+    spans, times = [], []
+    for event in job.events()[0]:
+        if event["event"] == "start":
+            spans += [(times[0], times[-1])] if times else []
+            times = []
+        elif event["event"] == "count":
+            times.append(event["t"])
+    return spans + ([(times[0], times[-1])] if times else [])
+
+
+# ---- the order, as a model
+
+
+def ticket(number, devices=("cpu",), **fields):
+    return Ticket(f"/jobs/{number}", devices, float(number), identity=HERE, **fields)
+
+
+DEVICES = st.sets(st.sampled_from(["gpu0", "gpu1", "cpu"]), min_size=1, max_size=2).map(lambda names: tuple(sorted(names)))
+
+
+@settings(max_examples=80)
+@given(wanted=st.lists(DEVICES, min_size=1, max_size=8), limit=st.integers(1, 2), data=st.data())
+def test_every_waiting_run_begins_in_the_end_and_none_overtakes_on_its_device(wanted, limit, data):
+    waiting = [ticket(number, devices) for number, devices in enumerate(wanted)]
+    holding, begun = [], []
+    while waiting or holding:
+        queue = Queue((*holding, *waiting), limit)
+        ready = [one for one in waiting if queue.may_begin(one)]
+        assert ready or holding, "nobody holds and nobody may begin"
+        acting = data.draw(st.sampled_from([*ready, *holding]))
+        if acting in holding:
+            holding.remove(acting)
+            continue
+        waiting.remove(acting)
+        assert not [one for one in waiting if one.rank < acting.rank and set(one.devices) & set(acting.devices)] or limit > 1
+        holding.append(replace(acting, holding=True))
+        begun.append(acting)
+        for device in acting.devices:
+            assert sum(device in one.devices for one in holding) <= limit
+    assert sorted(one.rank for one in begun) == [float(number) for number in range(len(wanted))]
+
+
+@settings(max_examples=15)
+@given(moves=st.lists(st.tuples(st.integers(0, 3), st.sampled_from(["up", "down", "first", "last"])), max_size=8), alike=st.booleans())
+def test_moving_is_what_moving_in_a_list_is(tmp_path_factory, moves, alike):
+    queue_file = QueueFile(tmp_path_factory.mktemp("queue"))
+    model = list(range(4))
+    for number in model:
+        queue_file.enter(replace(ticket(number), rank=1.0 if alike else float(number)))
+    for number, where in moves:
+        at = model.index(number)
+        model.remove(number)
+        model.insert({"up": max(at - 1, 0), "down": at + 1, "first": 0, "last": len(model)}[where], number)
+        queue = queue_file.move(Path(f"/jobs/{number}"), where)
+        assert [one.id for one in queue.waiting] == [str(n) for n in model]
+    queue_file.enter(ticket(9))
+    assert queue_file.read().waiting[-1].id == "9"
+
+
+def test_only_live_processes_of_this_boot_stand_in_the_queue(tmp_path):
+    queue_file = QueueFile(tmp_path)
+    gone, alive = replace(ticket(1), identity=replace(HERE, boot="before"), holding=True), ticket(2)
+    queue_file.enter(alive)
+    known = json.loads(queue_file.path.read_text())
+    known["tickets"].insert(
+        0, {**known["tickets"][0], "folder": "/jobs/1", "holding": True, "identity": {**known["tickets"][0]["identity"], "boot": "x"}}
+    )
+    queue_file.path.write_text(json.dumps(known))
+    assert gone.alive is False
+    assert [one.id for one in queue_file.read().tickets] == ["2"]
+    assert queue_file.begin(Path("/jobs/2"), HERE)
+    assert [entry["folder"] for entry in json.loads(queue_file.path.read_text())["tickets"]] == ["/jobs/2"]
+
+
+def test_an_earlier_process_of_the_same_job_keeps_the_device_until_it_is_gone(tmp_path):
+    queue_file = QueueFile(tmp_path)
+    leaving = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    queue_file.enter(replace(ticket(1), identity=ProcessIdentity.of_pid(leaving.pid)))
+    assert queue_file.begin(Path("/jobs/1"), ProcessIdentity.of_pid(leaving.pid))
+    queue_file.enter(replace(ticket(1), rank=7.0))
+    assert not queue_file.begin(Path("/jobs/1"), HERE)
+    leaving.communicate()
+    assert queue_file.begin(Path("/jobs/1"), HERE)
+    queue_file.leave(Path("/jobs/1"), HERE)
+    assert queue_file.read().tickets == ()
+
+
+def test_the_limit_is_kept_and_the_environment_goes_before_it(tmp_path, monkeypatch):
+    queue_file = QueueFile(tmp_path)
+    for number in range(3):
+        queue_file.enter(ticket(number))
+    assert queue_file.set_limit(2).limit == 2
+    assert [queue_file.begin(Path(f"/jobs/{number}"), HERE) for number in range(3)] == [True, True, False]
+    monkeypatch.setenv(LIMIT_VARIABLE, "3")
+    assert queue_file.begin(Path("/jobs/2"), HERE)
+    monkeypatch.setenv(LIMIT_VARIABLE, "many")
+    assert queue_file.read().limit == 2
+    with pytest.raises(UsageError, match="is none"):
+        queue_file.set_limit(0)
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{", b'{"limit":"x","tickets":[]}', b'{"limit":1,"tickets":[{"folder":1}]}'])
+def test_a_damaged_queue_is_an_empty_one(tmp_path, content):
+    queue_file = QueueFile(tmp_path)
+    queue_file.path.write_bytes(content)
+    assert queue_file.read() == Queue()
+    assert queue_file.enter(ticket(1)).waiting[0].id == "1"
+
+
+def test_devices_in_words():
+    assert [device_words(devices) for devices in (("cpu",), ("gpu0",), ("gpu0", "gpu2"), ("mps",))] == ["the CPU", "GPU 0", "GPUs 0 and 2", "the GPU"]
+
+
+# ---- the lock
+
+
+def test_one_of_many_threads_holds_the_lock(tmp_path):
+    mutex, inside, seen = Mutex(tmp_path / "lock"), [], []
+
+    def work(number):
+        with Mutex(tmp_path / "lock").held():
+            inside.append(number)
+            seen.append(len(inside))
+            time.sleep(0.001)
+            inside.remove(number)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(60)))
+    assert seen == [1] * 60
+    assert len(list((tmp_path / "lock").iterdir())) == 1
+    with mutex.held():
+        pass
+
+
+COUNTER = """
+import sys, time
+from pathlib import Path
+from sde_core.jobs.mutex import Mutex
+folder = Path(sys.argv[1])
+for _ in range(int(sys.argv[2])):
+    with Mutex(folder / "lock").held():
+        value = int((folder / "value").read_text())
+        (folder / "busy").mkdir()
+        (folder / "value").write_text(str(value + 1))
+        (folder / "busy").rmdir()
+"""
+
+
+def test_processes_that_are_killed_while_they_hold_it_stop_nobody(tmp_path):
+    (tmp_path / "value").write_text("0")
+    dies = "from sde_core.jobs.mutex import Mutex\nimport os, sys\nfrom pathlib import Path\nwith Mutex(Path(sys.argv[1])/'lock').held(): os._exit(9)"
+    counters = [subprocess.Popen([sys.executable, "-c", COUNTER, str(tmp_path), "40"]) for _ in range(3)]
+    for _ in range(4):
+        assert subprocess.run([sys.executable, "-c", dies, str(tmp_path)], check=False, timeout=PATIENCE).returncode == 9
+    assert [counter.wait(PATIENCE) for counter in counters] == [0, 0, 0]
+    assert (tmp_path / "value").read_text() == "120"
+
+
+def test_a_holder_that_lives_is_waited_for_and_named(tmp_path):
+    with Mutex(tmp_path).held(), pytest.raises(JobError, match="held by another process"), Mutex(tmp_path).held(timeout=0.05):
+        pass
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"null"])
+def test_a_lock_cut_short_by_a_power_failure_is_taken_over(tmp_path, content):
+    (tmp_path / "7").mkdir()
+    (tmp_path / "7" / "owner.json").write_bytes(content)
+    with Mutex(tmp_path).held(timeout=0.5):
+        assert (tmp_path / "8" / "owner.json").exists()
+    (tmp_path / "8" / "released").unlink()
+    os.utime(tmp_path / "8", (1, 1))
+    with Mutex(tmp_path).held(timeout=0.5):
+        assert not (tmp_path / "8").exists()
