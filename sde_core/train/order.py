@@ -40,13 +40,15 @@ class EpochSampler:
         batch_size: Samples in a batch.
         seed: The run's seed.
         grouped: See `epoch_order`.
+        shuffled: Whether an order is drawn at all; otherwise samples come as they stand.
     """
 
-    def __init__(self, lengths: np.ndarray, batch_size: int, *, seed: int, grouped: bool) -> None:
+    def __init__(self, lengths: np.ndarray, batch_size: int, *, seed: int, grouped: bool, shuffled: bool = True) -> None:
         self._lengths = lengths
         self._batch_size = batch_size
         self._seed = seed
         self._grouped = grouped
+        self._shuffled = shuffled
         self._epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -57,5 +59,7 @@ class EpochSampler:
         return len(self._lengths)
 
     def __iter__(self) -> Iterator[int]:
+        if not self._shuffled:
+            return iter(range(len(self._lengths)))
         order = epoch_order(self._lengths, self._batch_size, seed=self._seed, epoch=self._epoch, grouped=self._grouped)
         return iter(order.tolist())

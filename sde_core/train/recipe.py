@@ -35,6 +35,7 @@ class Recipe:
         answers: Which assistant turns train: "all" or the "last".
         epochs: Passes over the rows; ignored where `max_steps` is set.
         max_steps: Optimizer steps, 0 for as many as `epochs` takes.
+        extended_at: Steps at which the run was given more to do, separated by commas: there the learning rate rises and takes its course once more.
         batch_size: Samples per device and forward pass.
         accumulation: Forward passes per optimizer step.
         learning_rate: Peak learning rate; None for 2e-3 with the small base model that comes with sde and 2e-4 with any other.
@@ -50,7 +51,11 @@ class Recipe:
         eval_steps: Steps between evaluations, 0 for about six in a run.
         save_steps: Steps between checkpoints, 0 for about ten in a run.
         log_steps: Steps between points of the loss curve.
-        group_by_length: Whether samples of like length share a batch, which wastes less on padding.
+        sample_every: Steps between sample answers written by the model that trains, 0 for none.
+        sample_prompts: How many held-out rows are asked each time (the first ones; training rows where none are held out).
+        group_by_length: Whether samples of like length share a batch, which wastes less on padding; without effect where samples are packed.
+        packing: Whether several samples share one sequence of at most `max_length` tokens, none of which sees another; `batch_size` then counts
+            sequences.
         seed: Seed of the split, the order and the adapter's weights.
         device: "auto", "cpu", "cuda" or "mps".
         precision: "auto" (bf16 on GPUs that have it, float32 elsewhere), "float32", "bf16" or "fp16".
@@ -69,6 +74,7 @@ class Recipe:
     answers: Literal["all", "last"] = "all"
     epochs: float = 1.0
     max_steps: int = 0
+    extended_at: str = ""
     batch_size: int = 8
     accumulation: int = 1
     learning_rate: float | None = None
@@ -84,7 +90,10 @@ class Recipe:
     eval_steps: int = 0
     save_steps: int = 0
     log_steps: int = 1
+    sample_every: int = 0
+    sample_prompts: int = 3
     group_by_length: bool = True
+    packing: bool = False
     seed: int = 0
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     precision: Literal["auto", "float32", "bf16", "fp16"] = "auto"
@@ -100,6 +109,8 @@ class Recipe:
                 raise UsageError(f"The recipe's {name} is {value}; it must be at least {lowest}.", f"Set it with --set {name}=….")
         if not 0 <= self.held_out < 1:
             raise UsageError(f"The recipe's held_out is {self.held_out}; it is a share of the rows, below 1.", "Set it with --set held_out=0.05.")
+        if not all(end.isdecimal() for end in listed(self.extended_at)):
+            raise UsageError(f"The recipe's extended_at is {self.extended_at!r}; it is steps separated by commas.", "Leave it out.")
         if not self.max_steps and not self.epochs:
             raise UsageError("The recipe trains for no steps and no epochs.", "Set --set epochs=1 or --set max_steps=100.")
 
@@ -110,6 +121,11 @@ class Recipe:
             return self.learning_rate
         return 2e-4 if self.model else 2e-3
 
+    @property
+    def groups_lengths(self) -> bool:
+        """Whether batches are made of sequences of like length: packed ones are all about as long as each other."""
+        return self.group_by_length and not self.packing
+
     def to_json(self) -> dict[str, Any]:
         """The recipe as its file holds it."""
         return dataclasses.asdict(self)
@@ -118,6 +134,7 @@ class Recipe:
 _LOWEST: dict[str, float] = {
     "max_length": 2, "epochs": 0, "max_steps": 0, "batch_size": 1, "accumulation": 1, "learning_rate": 0, "warmup": 0, "weight_decay": 0,
     "max_grad_norm": 0, "lora_r": 1, "lora_alpha": 1, "lora_dropout": 0, "eval_steps": 0, "save_steps": 0, "log_steps": 1, "seed": 0, "processes": 0,
+    "sample_every": 0, "sample_prompts": 1,
 }  # fmt: skip
 
 

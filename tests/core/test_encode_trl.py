@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import chat_forms
+import numpy as np
 import pytest
 from tiny_model import make_tiny_model
 
@@ -14,6 +15,7 @@ from trl_samples import trl_samples
 from sde_core.dataset import open_dataset
 from sde_core.dataset.turns import Turn, Turns
 from sde_core.train.encode import IGNORED, Encoder
+from sde_core.train.packing import best_fit_decreasing
 from sde_core.train.recipe import Recipe
 from sde_core.train.tokenizer import load_tokenizer
 
@@ -154,3 +156,14 @@ def test_cutting(models, shared_data, side, mode):
     assert_equal(trl, sde)
     assert any(len(ids) == 96 for ids, _ in sde)
     assert len(sde) < len(batch) or side == "left"
+
+
+def test_packed_sequences_are_as_full_as_trls():
+    """Its packing_strategy "bfd" on samples that all fit."""
+    import datasets
+    from trl.data_utils import pack_dataset
+
+    lengths = np.random.default_rng(3).integers(1, 100, 300).tolist()
+    theirs = pack_dataset(datasets.Dataset.from_dict({"input_ids": [[7] * length for length in lengths]}), seq_length=128, strategy="bfd")
+    ours = [sum(lengths[i] for i in one) for one in best_fit_decreasing(lengths, 128)]
+    assert sorted(ours) == sorted(map(len, theirs["input_ids"]))
