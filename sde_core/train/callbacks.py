@@ -10,6 +10,7 @@ from typing import Any
 
 from sde_core.jobs import JobContext
 from sde_core.train.checkpoints import COMPLETE
+from sde_core.train.machine_figures import MachineFigures
 from sde_core.train.row_losses import RowLossRecorder
 
 CHECKPOINT_SECONDS = 120.0
@@ -17,7 +18,6 @@ CHECKPOINT_SECONDS = 120.0
 EVALUATING_SECONDS = 10.0
 """An evaluation, which has no steps, says so often that it is at work."""
 _RATE_WINDOW_SECONDS = 15.0
-_MEMORY_SECONDS = 1.0
 
 
 class TokenRate:
@@ -35,30 +35,6 @@ class TokenRate:
         return (tokens - before) / (now - then) if now > then else 0.0
 
 
-class Memory:
-    """What the run holds, in bytes; measured at most once a second."""
-
-    def __init__(self, device: str) -> None:
-        import psutil
-
-        self._process = psutil.Process()
-        self._device = device
-        self._measured = 0.0
-        self._bytes: dict[str, int] = {}
-
-    def bytes(self) -> dict[str, int]:
-        """ "memory" for the host and, on a GPU, "gpu_memory"."""
-        if time.monotonic() - self._measured >= _MEMORY_SECONDS:
-            self._measured = time.monotonic()
-            self._bytes = {"memory": self._process.memory_info().rss}
-            if self._device == "cuda":
-                import torch
-
-                free, total = torch.cuda.mem_get_info()
-                self._bytes |= {"gpu_memory": total - free, "gpu_total": total}
-        return self._bytes
-
-
 def event_callback(context: JobContext, device: str, row_losses: RowLossRecorder) -> Any:
     """The callback that reports a run to its job and stops it when the job is asked to stop.
 
@@ -69,7 +45,7 @@ def event_callback(context: JobContext, device: str, row_losses: RowLossRecorder
     """
     from transformers import TrainerCallback
 
-    rate, memory = TokenRate(), Memory(device)
+    rate, machine = TokenRate(), MachineFigures(device)
 
     class EventCallback(TrainerCallback):  # type: ignore[misc]
         saved = time.monotonic()
@@ -98,7 +74,7 @@ def event_callback(context: JobContext, device: str, row_losses: RowLossRecorder
         def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any], **_: Any) -> None:
             if "loss" in logs:
                 tokens_s = rate.add(time.monotonic(), state.num_input_tokens_seen)
-                context.event("step", **_step_fields(logs, state), tokens_s=round(tokens_s, 1), **memory.bytes())
+                context.event("step", **_step_fields(logs, state), tokens_s=round(tokens_s, 1), **machine.read())
             elif "eval_loss" in logs:
                 row_losses.write(state.global_step, held_out=True)
                 context.event("eval", step=state.global_step, loss=logs["eval_loss"])

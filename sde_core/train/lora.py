@@ -18,6 +18,7 @@ from sde_core.train.out_of_memory import does_not_fit, fitting_recipe, is_out_of
 from sde_core.train.preflight import steps_of
 from sde_core.train.recipe import Recipe, listed
 from sde_core.train.row_losses import RowLossRecorder, row_losses_path
+from sde_core.train.sampled_answers import sampling_callbacks
 from sde_core.train.samples import Collator, Sample, Samples, row_count
 from sde_core.train.tokenizer import Tokenizer
 
@@ -156,7 +157,7 @@ def _trainer(
         eval_dataset=held_out or None,
         data_collator=Collator(tokenizer.pad_id, 8 if plan.device == "cuda" else 1),
         compute_loss_func=recorder.loss,
-        callbacks=[event_callback(context, plan.device, recorder)],
+        callbacks=[event_callback(context, plan.device, recorder), *sampling_callbacks(context, recipe, tokenizer)],
     )
     for printing in (PrinterCallback, ProgressCallback):
         trainer.remove_callback(printing)
