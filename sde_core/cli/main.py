@@ -37,6 +37,8 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("export", "sde_core.cli.export", "Write the rows that are left, beside a manifest."),
     ("preflight", "sde_core.cli.preflight", "What every row would train, before anything trains."),
     ("train", "sde_core.cli.train", "Fine-tune a LoRA on the accepted rows as a detached job."),
+    ("try", "sde_core.cli.try_model", "Ask a run's base model and its adapter the same prompts."),
+    ("collect", "sde_core.cli.collect", "Failures of tried models, and the rows they become."),
     ("jobs", "sde_core.cli.jobs", "List, follow, stop and resume jobs."),
 )
 """Name, module, one line of help."""
