@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,14 @@ from typing import Any
 import orjson
 
 from sde_core.errors import CancelledError
+from sde_core.jobs.disk import give_room_back
 from sde_core.jobs.event_log import append_event
 from sde_core.jobs.status import JobState, JobStatus, write_status
 
 BEAT_SECONDS = 10.0
 """A job writes its status at least this often, so that other machines see that it lives."""
+STOP, PAUSE = "STOP", "pause"
+"""The file that asks a job to stop, and what it holds where the job is only to pause."""
 _WRITE_SECONDS = 0.25
 _LOOK_SECONDS = 0.1
 _RATE_WINDOW_SECONDS = 30.0
@@ -81,6 +85,13 @@ class JobContext:
             self._stop_asked = (self.folder / "STOP").exists()
         return self._stop_asked
 
+    @property
+    def pause_asked(self) -> bool:
+        """Whether whoever asked it to stop means to go on with it."""
+        with suppress(OSError):
+            return (self.folder / STOP).read_text() == PAUSE
+        return False
+
     def on_terminate(self) -> None:
         """SIGTERM: the first asks as the STOP file does, any later one breaks off wherever the work stands.
 
@@ -93,8 +104,9 @@ class JobContext:
         self._stop_asked = True
 
     def finish(self, state: JobState, message: str, hint: str = "") -> None:
-        """Write the final status."""
+        """Write the final status, if need be in the room that was kept for it."""
         self._ended.set()
+        give_room_back(self.folder)
         self._update(force=True, state=state, message=message, hint=hint, ended=time.time(), eta_s=None)
 
     def beat_forever(self) -> threading.Thread:
@@ -106,7 +118,8 @@ class JobContext:
     def _beat(self) -> None:
         while not self._ended.wait(BEAT_SECONDS):
             if time.monotonic() - self._written >= BEAT_SECONDS:
-                self._update(force=True)
+                with suppress(OSError):  # a full disk is for the work to report, which can stop
+                    self._update(force=True)
 
     def _update(self, *, force: bool, **changes: Any) -> None:
         with self._lock:

@@ -22,7 +22,8 @@ def append_event(path: Path, event: dict[str, Any]) -> None:
     line = orjson.dumps({"t": round(time.time(), 3), **event}, option=orjson.OPT_SERIALIZE_NUMPY) + b"\n"
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     try:
-        os.write(descriptor, line)
+        while line:  # a disk that is nearly full takes a part, and refuses the rest
+            line = line[os.write(descriptor, line) :]
     finally:
         os.close(descriptor)
 

@@ -19,6 +19,7 @@ import orjson
 
 from sde_core.errors import JobError, SdeError, UsageError
 from sde_core.files import unwritable
+from sde_core.jobs.context import PAUSE, STOP
 from sde_core.jobs.event_log import CHUNK_BYTES, read_events
 from sde_core.jobs.identity import ProcessIdentity
 from sde_core.jobs.kinds import JOB_KINDS
@@ -91,7 +92,18 @@ class Job:
 
     def stop(self) -> None:
         """Ask the job to save and stop at its next step."""
-        (self.folder / "STOP").touch()
+        (self.folder / STOP).write_text("")
+
+    def pause(self) -> None:
+        """Ask the job to save and to leave its device to others at its next step; it goes on when somebody resumes it.
+
+        Raises:
+            JobError: When it is not at work.
+        """
+        status = self.status()
+        if not status.active:
+            raise JobError(f"Job {self.id} is {status.state}; only a job at work can pause.")
+        (self.folder / STOP).write_text(PAUSE)
 
     def terminate(self) -> None:
         """Ask harder (SIGTERM), for a job that does not come to its next step."""
@@ -114,26 +126,31 @@ class Job:
             if process.is_running():
                 process.kill()
 
-    def resume(self, *, beside: bool = False) -> None:
+    def resume(self, *, beside: bool = False, extended: bool = False) -> None:
         """Start the job again in the same folder; it goes on from what it saved.
 
         A job that was lost keeps its place among those that wait for a device, any other joins at the end.
 
         Args:
             beside: Begin at once, beside whatever uses its device.
+            extended: Whether it was given more to do, so that one that is done goes on.
 
         Raises:
             JobError: When it still runs, or is done.
+            ReadOnlyError: When its folder cannot be written, the disk being full for example.
         """
         status = self.status()
         if status.active:
             raise JobError(f"Job {self.id} is still {status.state}.", "Stop it first, or attach to it.")
-        if status.state == "done":
+        if status.state == "done" and not extended:
             raise JobError(f"Job {self.id} is done; there is nothing to resume.", "Start a new one.")
-        (self.folder / "STOP").unlink(missing_ok=True)
         rank = status.rank if status.state == "lost" and status.rank else time.time()
         again = replace(status, state="queued", identity=None, started=None, ended=None, attempt=status.attempt + 1, message="Starting again.")
-        self._start(replace(again, rank=rank if self.devices else 0.0, beside=beside))
+        try:
+            (self.folder / STOP).unlink(missing_ok=True)
+            self._start(replace(again, rank=rank if self.devices else 0.0, beside=beside, hint=""))
+        except OSError as error:
+            raise unwritable(self.folder, error) from error
 
     def wait(self, timeout: float | None = None) -> JobStatus:
         """Wait until the job ends; for scripts and tests, since the job itself needs nobody.

@@ -14,6 +14,7 @@ from types import FrameType
 
 from sde_core.errors import CancelledError, JobError, SdeError
 from sde_core.jobs.context import JobContext
+from sde_core.jobs.disk import give_room_back, is_unwritable, reserve_room, unwritable_job
 from sde_core.jobs.event_log import close_torn_line
 from sde_core.jobs.identity import ProcessIdentity
 from sde_core.jobs.job import Job
@@ -43,12 +44,14 @@ def main(folder: Path) -> int:
         wait_for_turn(context, job.devices)
         job_function(job.kind)(context)
     except CancelledError as stop:
-        context.finish("stopped", stop.message)
+        context.finish("paused" if context.pause_asked else "stopped", stop.message)
     except SdeError as error:
         context.finish("failed", error.message, error.hint)
     except OSError as error:
+        give_room_back(folder)
         traceback.print_exc()
-        context.finish("failed", f"The job's files could not be read or written: {error}", "Free some space if the disk is full, then resume it.")
+        told = unwritable_job(folder, error) if is_unwritable(error) else JobError(f"A file could not be read or written: {error}.")
+        context.finish("failed", told.message, told.hint)
     except Exception as error:
         traceback.print_exc()
         context.finish("failed", f"{type(error).__name__}: {error}"[:400], "The whole story is in log.txt.")
@@ -68,6 +71,7 @@ def _begin(folder: Path, *, waits: bool) -> JobContext:
     status = replace(status, state=state, started=None if waits else now, ended=None, beat=now, message="Starting.", hint="")
     status = replace(status, identity=ProcessIdentity.of_pid(os.getpid()))
     write_status(path, status)
+    reserve_room(folder)
     close_torn_line(folder / "events.jsonl")
     context = JobContext(folder, status)
     context.event("start", attempt=status.attempt, pid=os.getpid())

@@ -11,10 +11,10 @@ import orjson
 
 from sde_core.jobs.identity import ProcessIdentity
 
-JobState = Literal["queued", "waiting", "running", "stopping", "done", "stopped", "failed", "lost"]
+JobState = Literal["queued", "waiting", "running", "stopping", "done", "stopped", "paused", "failed", "lost"]
 ACTIVE_STATES: tuple[JobState, ...] = ("queued", "waiting", "running", "stopping")
 """States in which a process works, waits for a device, or is about to."""
-FINAL_STATES: tuple[JobState, ...] = ("done", "stopped", "failed")
+FINAL_STATES: tuple[JobState, ...] = ("done", "stopped", "paused", "failed")
 """States that a job itself ends in; "lost" is what a reader says when the process is gone without one of these."""
 
 

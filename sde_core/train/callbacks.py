@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from pathlib import Path
 from typing import Any
 
 from sde_core.jobs import JobContext
-from sde_core.train.checkpoints import COMPLETE
 from sde_core.train.machine_figures import MachineFigures
 from sde_core.train.row_losses import RowLossRecorder
 
@@ -82,7 +80,6 @@ def event_callback(context: JobContext, device: str, row_losses: RowLossRecorder
         def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             self.saved = time.monotonic()
             if state.is_world_process_zero:
-                (Path(args.output_dir) / f"checkpoint-{state.global_step}" / COMPLETE).touch()
                 context.event("checkpoint", step=state.global_step)
 
     return EventCallback()

@@ -2,22 +2,105 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from sde_core.files import atomic_write
 from sde_core.jobs import JobContext
 
-COMPLETE = "complete"
-"""A file in a checkpoint's folder that says that all of it was written."""
+ADAPTER = "adapter_model.safetensors"
+"""The adapter's weights, in a checkpoint and in the result; peft's own name for them."""
+COMPLETE = "complete.json"
+"""A file in a checkpoint's folder that is written last and holds the sizes of all others."""
+_KEPT = 2
+"""Checkpoints that stay: the last one, and the one before in case the last is damaged."""
+_NAME = re.compile(r"checkpoint-\d+")
+_UNFINISHED = ".unfinished"
+
+
+class UnwritableCheckpointError(OSError):
+    """A checkpoint could not be written; those before it are as they were.
+
+    Args:
+        cause: What the system said.
+        needed: Bytes that the checkpoint takes.
+    """
+
+    def __init__(self, cause: OSError, needed: int) -> None:
+        super().__init__(cause.errno, cause.strerror or str(cause), cause.filename)
+        self.needed = needed
+
+
+class CheckpointWriter:
+    """Writes one checkpoint beside its place, and moves it there when all of it is on the disk; only then older ones go.
+
+    Args:
+        folder: Where a run's checkpoints stand.
+        step: The step after which it is saved.
+    """
+
+    def __init__(self, folder: Path, step: int) -> None:
+        self._folder = folder
+        self._final = folder / f"checkpoint-{step}"
+        self.scratch = folder / f"checkpoint-{step}{_UNFINISHED}"
+        self.needed = 0
+
+    @contextmanager
+    def removed_if_it_fails(self) -> Iterator[None]:
+        """Leaves nothing half written behind where the disk is full.
+
+        Raises:
+            UnwritableCheckpointError: When something in here could not be written.
+        """
+        try:
+            yield
+        except OSError as error:
+            shutil.rmtree(self.scratch, ignore_errors=True)
+            raise UnwritableCheckpointError(error, self.needed) from error
+
+    def begin(self) -> None:
+        """Make the folder to write into, without what an earlier attempt left in it."""
+        shutil.rmtree(self.scratch, ignore_errors=True)
+        self.scratch.mkdir(parents=True)
+
+    def add(self, name: str, content: bytes) -> None:
+        """Write one of its files."""
+        (self.scratch / name).write_bytes(content)
+
+    def finish(self) -> None:
+        """Make it count: its files on the disk, then its name, then the oldest goes."""
+        sizes = {path.name: path.stat().st_size for path in self.scratch.iterdir()}
+        self.add(COMPLETE, orjson.dumps(sizes))
+        sync([*self.scratch.iterdir(), self.scratch])
+        shutil.rmtree(self._final, ignore_errors=True)  # only ever a damaged one: runs go on from the last whole one
+        self.scratch.rename(self._final)
+        sync([self._folder])
+        remove_older(self._folder, _KEPT)
 
 
 def last_checkpoint(folder: Path) -> Path | None:
-    """The latest checkpoint that was written whole, None where there is none."""
-    whole = [path.parent for path in folder.glob(f"checkpoint-*/{COMPLETE}")]
-    return max(whole, key=step_of, default=None)
+    """The latest checkpoint that is whole, None where there is none."""
+    return max(whole_checkpoints(folder), key=step_of, default=None)
+
+
+def whole_checkpoints(folder: Path) -> list[Path]:
+    """The checkpoints whose files all are there and as long as they were written."""
+    return [path.parent for path in folder.glob(f"checkpoint-*/{COMPLETE}") if _NAME.fullmatch(path.parent.name) and _is_whole(path)]
+
+
+def _is_whole(complete: Path) -> bool:
+    try:
+        sizes = orjson.loads(complete.read_bytes())
+        return all((complete.parent / name).stat().st_size == size for name, size in sizes.items())
+    except (OSError, orjson.JSONDecodeError, AttributeError, TypeError):
+        return False
 
 
 def step_of(checkpoint: Path) -> int:
@@ -25,23 +108,76 @@ def step_of(checkpoint: Path) -> int:
     return int(checkpoint.name.rpartition("-")[2])
 
 
+def process_file(process: int) -> str:
+    """The file of a checkpoint that holds what is one process's own."""
+    return f"process-{process}.safetensors"
+
+
+def remove_older(folder: Path, kept: int) -> None:
+    """Remove all whole checkpoints but the last few; each loses its mark first, so that one half removed never counts."""
+    for checkpoint in sorted(whole_checkpoints(folder), key=step_of)[:-kept]:
+        (checkpoint / COMPLETE).unlink()
+        shutil.rmtree(checkpoint, ignore_errors=True)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what a run that was killed left half written or half removed."""
+    whole = whole_checkpoints(folder)
+    for path in folder.glob("checkpoint-*"):
+        if path not in whole:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def checkpoint_bytes(folder: Path) -> int | None:
+    """What the last checkpoint takes on the disk, None where there is none."""
+    last = last_checkpoint(folder)
+    return None if last is None else sum(path.stat().st_size for path in last.iterdir())
+
+
+def sync(paths: Iterable[Path]) -> None:
+    """Wait until files, or the names in folders, are on the disk; those that are not there yet are left out."""
+    for path in paths:
+        try:
+            descriptor = os.open(path, os.O_RDONLY)
+        except FileNotFoundError:
+            continue
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
 def restore(trainer: Any, checkpoint: Path) -> None:
     """Bring the trainer to the end of a run whose last step is saved but whose result is not; the Trainer itself would train one step more."""
-    from peft import set_peft_model_state_dict
-    from safetensors.torch import load_file
     from transformers import TrainerState
 
-    set_peft_model_state_dict(trainer.model, load_file(checkpoint / "adapter_model.safetensors"))
+    trainer._load_from_checkpoint(str(checkpoint))
     trainer.state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
 
 
 def save_result(model: Any, context: JobContext, metrics: dict[str, Any]) -> None:
-    """Write the adapter beside its place and move it there whole, then what belongs to it."""
-    scratch, final = context.result_dir / "adapter.unfinished", context.result_dir / "adapter"
-    shutil.rmtree(scratch, ignore_errors=True)
-    model.save_pretrained(str(scratch), safe_serialization=True)
-    shutil.rmtree(final, ignore_errors=True)
+    """Write the adapter beside its place and move it there whole, then what belongs to it; one that stood there goes after that."""
+    from safetensors import SafetensorError
+
+    scratch, final, before = (context.result_dir / f"adapter{suffix}" for suffix in (_UNFINISHED, "", ".before"))
+    for leftover in (scratch, before):
+        shutil.rmtree(leftover, ignore_errors=True)
+    try:
+        model.save_pretrained(str(scratch), safe_serialization=True)
+    except SafetensorError as error:
+        raise OSError(*_system_error(error)) from error
+    sync([*scratch.iterdir(), scratch])
+    if final.exists():
+        final.rename(before)
     scratch.rename(final)
     for name in ("recipe.json", "manifest.json"):
-        shutil.copyfile(context.folder / name, context.result_dir / name)
-    (context.result_dir / "metrics.json").write_bytes(orjson.dumps(metrics, option=orjson.OPT_INDENT_2))
+        atomic_write(context.result_dir / name, [(context.folder / name).read_bytes()])
+    atomic_write(context.result_dir / "metrics.json", [orjson.dumps(metrics, option=orjson.OPT_INDENT_2)])
+    shutil.rmtree(before, ignore_errors=True)
+    remove_older(context.folder / "checkpoints", 1)
+
+
+def _system_error(error: Exception) -> tuple[int | None, str]:
+    """What safetensors says of a file it could not write, as the system's own number and words."""
+    number = re.search(r"os error (\d+)", str(error))
+    return (int(number[1]), os.strerror(int(number[1]))) if number else (None, str(error))

@@ -7,20 +7,25 @@ from typing import Any
 
 import numpy as np
 
-from sde_core.errors import CancelledError
+from sde_core.errors import CancelledError, JobError
 from sde_core.jobs import JobContext
+from sde_core.jobs.disk import give_room_back, is_unwritable, unwritable_job
 from sde_core.train.callbacks import event_callback
-from sde_core.train.checkpoints import last_checkpoint, restore, save_result, step_of
+from sde_core.train.checkpoints import UnwritableCheckpointError, checkpoint_bytes, last_checkpoint, remove_unfinished, restore, save_result, step_of
 from sde_core.train.device import DevicePlan
+from sde_core.train.exact_resume import ExactResume
 from sde_core.train.model import load_model, with_adapter
 from sde_core.train.order import EpochSampler
 from sde_core.train.out_of_memory import does_not_fit, fitting_recipe, is_out_of_memory, keep_fitting, with_smaller_batches
+from sde_core.train.packing import refuse_if_samples_leak
 from sde_core.train.preflight import steps_of
 from sde_core.train.recipe import Recipe, listed
 from sde_core.train.row_losses import RowLossRecorder, row_losses_path
 from sde_core.train.sampled_answers import sampling_callbacks
 from sde_core.train.samples import Collator, Sample, Samples, row_count
+from sde_core.train.schedule import LearningRateCourse, planned_first
 from sde_core.train.tokenizer import Tokenizer
+from sde_core.train.trained_logits import TrainedLogits
 
 _CHECKPOINTS = 10
 _EVALUATIONS = 6
@@ -50,18 +55,30 @@ def train_adapter(context: JobContext, recipe: Recipe, plan: DevicePlan, samples
     while True:
         try:
             _train_once(context, recipe, fitting, plan, samples, tokenizer)
+        except OSError as error:
+            if not is_unwritable(error):
+                raise
+            give_room_back(context.folder)
+            raise _unwritable_run(context, error) from error
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
             smaller = with_smaller_batches(fitting)
             if smaller is None or plan.processes > 1:
-                raise does_not_fit(fitting, plan, max(len(sample.ids) for sample in samples.train)) from error
+                raise does_not_fit(fitting, plan, max(map(len, samples.train))) from error
             fitting = smaller
         else:
             return
         _free_memory()
         keep_fitting(context.folder, fitting)
         context.event("memory", batch_size=fitting.batch_size, accumulation=fitting.accumulation)
+
+
+def _unwritable_run(context: JobContext, error: OSError) -> JobError:
+    folder = context.folder / "checkpoints"
+    needed = error.needed if isinstance(error, UnwritableCheckpointError) else checkpoint_bytes(folder)
+    last = last_checkpoint(folder)
+    return unwritable_job(context.folder, error, needed=needed, saved=f"step {step_of(last):,}" if last else "")
 
 
 def _free_memory() -> None:
@@ -87,7 +104,9 @@ def _train_once(context: JobContext, recipe: Recipe, fitting: Recipe, plan: Devi
     trainable = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
     context.event("model", parameters=model.num_parameters(), trainable=trainable, device=plan.name, precision=plan.precision)
     held_out = evaluated_samples(samples, recipe, plan)
-    trainer = _trainer(context, recipe, fitting, plan, samples.train, held_out, tokenizer, model)
+    trainer = _trainer(context, recipe, fitting, plan, samples, held_out, tokenizer, model)
+    if plan.process == 0:
+        remove_unfinished(context.folder / "checkpoints")
     checkpoint = last_checkpoint(context.folder / "checkpoints")
     wanted = steps_of(len(samples.train), recipe, plan.processes)
     if checkpoint and step_of(checkpoint) >= wanted:
@@ -96,7 +115,7 @@ def _train_once(context: JobContext, recipe: Recipe, fitting: Recipe, plan: Devi
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     steps = trainer.state.global_step
     if steps < wanted:
-        raise CancelledError(f"Stopped and saved at step {steps:,} of {wanted:,}.")
+        raise CancelledError(f"{'Paused' if context.pause_asked else 'Stopped'} and saved at step {steps:,} of {wanted:,}.")
     metrics = {
         "steps": steps,
         "train_loss": _last_losses(trainer.state.log_history),
@@ -120,7 +139,8 @@ def _held_out_loss(trainer: Any) -> float:
 
 def evaluated_samples(samples: Samples, recipe: Recipe, plan: DevicePlan) -> list[Sample]:
     """The held-out samples that the run evaluates on: all of them, or evenly spaced ones by length where they would cost more than they tell."""
-    trained_on = steps_of(len(samples.train), recipe, plan.processes) * recipe.batch_size * recipe.accumulation * plan.processes
+    steps = planned_first(recipe, steps_of(len(samples.train), recipe, plan.processes))
+    trained_on = steps * recipe.batch_size * recipe.accumulation * plan.processes
     count = min(max(round(_EVALUATED_SHARE * trained_on), _LEAST_EVALUATED), len(samples.held_out))
     return [samples.held_out[i * len(samples.held_out) // count] for i in range(count)]
 
@@ -130,35 +150,52 @@ def _trainer(
     recipe: Recipe,
     fitting: Recipe,
     plan: DevicePlan,
-    train: list[Sample],
+    samples: Samples,
     held_out: list[Sample],
     tokenizer: Tokenizer,
     model: Any,
 ) -> Any:
+    from torch.optim.lr_scheduler import LambdaLR
     from transformers import PrinterCallback, ProgressCallback, Trainer
 
     recorder = RowLossRecorder(row_losses_path(context.folder, plan.process))
-    lengths = np.array([len(sample.ids) for sample in train])
+    lengths = np.array([len(sequence) for sequence in samples.train])
+    flat = "flash" in (getattr(model.config, "_attn_implementation", None) or "")
+    if recipe.packing:
+        refuse_if_samples_leak(model, flat=flat)
 
-    class OrderedTrainer(Trainer):  # type: ignore[misc]
+    logits = TrainedLogits(model)
+
+    class OrderedTrainer(ExactResume, Trainer):  # type: ignore[misc]
         """Draws the order from the seed and the epoch, where the Trainer draws it from the state of a random generator."""
 
         def _get_train_sampler(self, *_: Any, **__: Any) -> EpochSampler:
-            return EpochSampler(lengths, recipe.batch_size * plan.processes, seed=recipe.seed, grouped=recipe.group_by_length)
+            batch = recipe.batch_size * plan.processes
+            return EpochSampler(lengths, batch, seed=recipe.seed, grouped=recipe.groups_lengths, shuffled=not samples.in_order)
+
+        def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
+            self.lr_scheduler = LambdaLR(optimizer or self.optimizer, LearningRateCourse(recipe, num_training_steps))
+            self._created_lr_scheduler = True
+            return self.lr_scheduler
 
         def compute_loss(self, model: Any, inputs: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
             recorder.rows, recorder.held_out = inputs.pop("rows", None), not model.training
-            return super().compute_loss(model, inputs, *args, **kwargs)
+            recorder.segments = inputs.pop("segments", None)
+            if recorder.segments is not None:
+                inputs.pop("attention_mask")  # where one is given, transformers does not look for packed samples
+            with logits.of(inputs.get("labels")):
+                return super().compute_loss(model, inputs, *args, **kwargs)
 
     trainer = OrderedTrainer(
         model=model,
-        args=_arguments(context, fitting, plan, steps_of(len(train), recipe, plan.processes), evaluates=bool(held_out)),
-        train_dataset=train,
+        args=_arguments(context, fitting, plan, steps_of(len(samples.train), recipe, plan.processes), evaluates=bool(held_out)),
+        train_dataset=samples.train,
         eval_dataset=held_out or None,
-        data_collator=Collator(tokenizer.pad_id, 8 if plan.device == "cuda" else 1),
+        data_collator=Collator(tokenizer.pad_id, 8 if plan.device == "cuda" else 1, flat=flat),
         compute_loss_func=recorder.loss,
         callbacks=[event_callback(context, plan.device, recorder), *sampling_callbacks(context, recipe, tokenizer)],
     )
+    trainer.synced_logs = (context.folder / "events.jsonl", row_losses_path(context.folder, plan.process))
     for printing in (PrinterCallback, ProgressCallback):
         trainer.remove_callback(printing)
     return trainer
@@ -167,6 +204,7 @@ def _trainer(
 def _arguments(context: JobContext, recipe: Recipe, plan: DevicePlan, steps: int, *, evaluates: bool) -> Any:
     from transformers import TrainingArguments
 
+    planned = planned_first(recipe, steps)
     return TrainingArguments(
         output_dir=str(context.folder / "checkpoints"),
         num_train_epochs=recipe.epochs,
@@ -175,16 +213,13 @@ def _arguments(context: JobContext, recipe: Recipe, plan: DevicePlan, steps: int
         per_device_eval_batch_size=recipe.batch_size,
         gradient_accumulation_steps=recipe.accumulation,
         learning_rate=recipe.peak_learning_rate,
-        lr_scheduler_type={"constant": "constant_with_warmup"}.get(recipe.scheduler, recipe.scheduler),
-        warmup_steps=math.ceil(recipe.warmup * steps),
         weight_decay=recipe.weight_decay,
         max_grad_norm=recipe.max_grad_norm,
         logging_steps=recipe.log_steps,
         logging_nan_inf_filter=False,
         eval_strategy="steps" if evaluates else "no",
-        eval_steps=recipe.eval_steps or max(math.ceil(steps / _EVALUATIONS), 1),
-        save_steps=recipe.save_steps or max(math.ceil(steps / _CHECKPOINTS), 1),
-        save_total_limit=2,
+        eval_steps=recipe.eval_steps or max(math.ceil(planned / _EVALUATIONS), 1),
+        save_steps=recipe.save_steps or max(math.ceil(planned / _CHECKPOINTS), 1),
         seed=recipe.seed,
         data_seed=recipe.seed,
         use_cpu=plan.device == "cpu",
