@@ -19,6 +19,12 @@ def count_of(count: int, noun: str, several: str = "") -> str:
     return f"{count:,} {noun if count == 1 else several or f'{noun}s'}"
 
 
+def ordinal(number: int) -> str:
+    """A place in an order: "1st", "2nd", "13th"."""
+    suffix = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number:,}{suffix}"
+
+
 def quoted_if_padded(name: str) -> str:
     """A name of the data, in quotes where white space at its ends would not be seen."""
     return f"'{name}'" if name != name.strip() else name

@@ -13,7 +13,7 @@ from sde_core.cli.common import emit_json, talk
 from sde_core.jobs import Job, JobStatus
 from sde_core.train.curve import RunCurve
 from sde_core.visible import visible
-from sde_core.wording import duration
+from sde_core.wording import duration, ordinal
 
 _POLL_SECONDS = 0.5
 
@@ -85,6 +85,17 @@ def say_outcome(job: Job, status: JobStatus) -> None:
         talk(f"What it printed: {visible(str(job.log_path))}")
 
 
+def _waiting_words(job: Job) -> str:
+    """A sentence on a job that waits for a device; "" for any other."""
+    if not job.devices:
+        return ""
+    from sde_core.jobs.queue import QueueFile
+
+    queue = QueueFile().read()
+    waits = next((ticket for ticket in queue.waiting if ticket.folder == str(job.folder) and not queue.may_begin(ticket)), None)
+    return "" if waits is None else f"It is queued as {ordinal(queue.place(job.folder) or 0)} and begins by itself: sde jobs queue\n"
+
+
 def leave_or_follow(ctx: click.Context, job: Job, attach: bool | None, *, as_json: bool) -> None:
     """What a command does about the job it started: it follows it, or says how to.
 
@@ -100,7 +111,7 @@ def leave_or_follow(ctx: click.Context, job: Job, attach: bool | None, *, as_jso
         status = follow(job)
         say_outcome(job, status)
     elif not as_json:
-        talk(f"{visible(job.title)}: {job.id}\nFollow it with: sde jobs attach {job.id[-4:]}")
+        talk(f"{visible(job.title)}: {job.id}\n{_waiting_words(job)}Follow it with: sde jobs attach {job.id[-4:]}")
     if as_json:
         emit_json(job_json(job))
     if status.state in ("failed", "lost"):

@@ -1,19 +1,154 @@
-"""`sde jobs`: list, show, follow, stop and resume jobs."""
+"""`sde jobs`: list, show, follow, stop, resume, queue, compare and remove jobs."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
 from sde_core.cli.common import emit_json, json_option, talk
-from sde_core.cli.following import follow, job_json, progress_line, say_outcome
+from sde_core.cli.following import follow, job_json, say_outcome
 from sde_core.errors import UsageError
 from sde_core.jobs import Job, find_job, list_jobs
-from sde_core.visible import visible
-from sde_core.wording import duration
 
-_ACTIONS = ("list", "show", "attach", "stop", "resume")
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the command line says besides the verb.
+
+    Attributes:
+        ctx: For the exit status.
+        words: What stands after the verb.
+        data: The dataset whose jobs are meant, None for all in this folder.
+        as_json: Print JSON and nothing else.
+        kill: Stop at once, without saving.
+        now: Begin beside whatever uses the device.
+        yes: Ask nothing.
+        limit: Runs that may use a device at once.
+    """
+
+    ctx: click.Context
+    words: tuple[str, ...]
+    data: str | None
+    as_json: bool
+    kill: bool
+    now: bool
+    yes: bool
+    limit: int | None
+
+    def word(self, place: int, default: str = "last") -> str:
+        """The word at a place after the verb."""
+        return self.words[place] if len(self.words) > place else default
+
+    def job(self, place: int = 0) -> Job:
+        """The job that the word at a place names.
+
+        Raises:
+            UsageError: When no job or several are meant.
+        """
+        return found_job(self.word(place), self.data)
+
+
+def _list(asked: Asked) -> None:
+    from sde_core.cli.jobs_text import list_jobs_text
+
+    list_jobs_text([job for folder in job_folders(asked.data) for job in list_jobs(folder)], as_json=asked.as_json)
+
+
+def _show(asked: Asked) -> None:
+    from sde_core.cli.jobs_text import show_job
+
+    show_job(asked.job(), as_json=asked.as_json)
+
+
+def _attach(asked: Asked) -> None:
+    job = asked.job()
+    status = follow(job)
+    if asked.as_json:
+        emit_json(job_json(job))
+    else:
+        say_outcome(job, status)
+    if status.state in ("failed", "lost"):
+        asked.ctx.exit(3)
+
+
+def _stop(asked: Asked) -> None:
+    job = asked.job()
+    waited = job.status().state == "waiting"
+    job.kill() if asked.kill else job.stop()
+    status = job.status()
+    if asked.as_json:
+        emit_json(job_json(job))
+    elif waited and not asked.kill:
+        talk(f"{job.id} leaves the queue. Queue it again with: sde jobs resume {job.id[-4:]}")
+    elif status.active:
+        talk(f"{job.id} saves and stops at its next step.")
+    else:
+        say_outcome(job, status)
+
+
+def _resume(asked: Asked) -> None:
+    from sde_core.cli.jobs_queue import lost_jobs
+
+    jobs = lost_jobs([job for folder in job_folders(asked.data) for job in list_jobs(folder)]) if asked.word(0) == "lost" else [asked.job()]
+    if not jobs:
+        talk("No run here was lost.")
+    for job in jobs:
+        job.resume(beside=asked.now)
+        if asked.as_json:
+            emit_json(job_json(job))
+        else:
+            talk(f"{job.id} {_goes_on(job)} Follow it with: sde jobs attach {job.id[-4:]}")
+
+
+def _goes_on(job: Job) -> str:
+    from sde_core.cli.jobs_queue import place_words
+
+    place = place_words(job)
+    return f"is queued again: {place}." if place else "goes on."
+
+
+def _queue(asked: Asked) -> None:
+    from sde_core.cli.jobs_queue import show_queue
+
+    show_queue(limit=asked.limit, as_json=asked.as_json)
+
+
+def _move(asked: Asked) -> None:
+    from sde_core.cli.jobs_queue import move_job
+
+    move_job(asked.job(), "now" if asked.now else asked.word(1, ""), as_json=asked.as_json)
+
+
+def _diff(asked: Asked) -> None:
+    from sde_core.cli.jobs_diff import show_difference
+
+    a, b = (asked.job(0), asked.job(1)) if len(asked.words) > 1 else (None, asked.job(0))
+    show_difference(a, b, as_json=asked.as_json)
+
+
+def _remove(asked: Asked) -> None:
+    from sde_core.cli.jobs_queue import remove_jobs
+
+    if not asked.words:
+        raise UsageError("Which job is to be removed?", "Name it: sde jobs remove 3f9a; sde jobs lists them.")
+    remove_jobs([asked.job(place) for place in range(len(asked.words))], yes=asked.yes, as_json=asked.as_json)
+
+
+VERBS: dict[str, tuple[Callable[[Asked], None], int]] = {
+    "list": (_list, 0),
+    "show": (_show, 1),
+    "attach": (_attach, 1),
+    "stop": (_stop, 1),
+    "resume": (_resume, 1),
+    "queue": (_queue, 0),
+    "move": (_move, 2),
+    "diff": (_diff, 2),
+    "remove": (_remove, 99),
+}
+"""Each verb's function, and how many words it takes at most."""
 
 
 @click.command(
@@ -24,40 +159,34 @@ Examples:
   sde jobs --data ../data.jsonl   the jobs of one dataset
   sde jobs attach last            follow the latest; ctrl+c leaves it running
   sde jobs stop 3f9a              it saves and stops at its next step
-  sde jobs resume 3f9a""",
+  sde jobs resume 3f9a            go on with it; "resume lost" goes on with all
+                                  that a kill or a restart took, in their order
+  sde jobs queue                  what waits for a device, of all datasets
+  sde jobs queue --limit 2        let two runs use a device at once
+  sde jobs move 3f9a first        or up, down, last; --now starts it beside others
+  sde jobs show 3f9a              its recipe, its rows, what came of it
+  sde jobs diff 3f9a 77b0         what differs: recipe, rows, losses
+  sde jobs remove 3f9a            delete it and free its disk space""",
 )
-@click.argument("action", type=click.Choice(_ACTIONS), default="list")
-@click.argument("identifier", metavar="[ID]", default="last")
+@click.argument("action", type=click.Choice(list(VERBS)), default="list")
+@click.argument("words", metavar="[ID]...", nargs=-1)
 @click.option("--data", metavar="DATA", help="The dataset whose jobs are meant; all in this folder when omitted.")
 @click.option("--kill", is_flag=True, help="With stop: end it at once, without saving.")
+@click.option("--now", is_flag=True, help="With resume and move: begin at once, beside whatever uses the device.")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="With queue: so many runs may use a device at once; 1 at first.")
+@click.option("--yes", is_flag=True, help="With remove: do not ask.")
 @json_option
 @click.pass_context
-def command(ctx: click.Context, action: str, identifier: str, data: str | None, kill: bool, as_json: bool) -> None:
-    """List jobs, or show, attach to, stop or resume one. ID is an id, its end, a job's folder, or "last"."""
-    if action == "list":
-        _list([job for folder in _job_folders(data) for job in list_jobs(folder)], as_json)
-        return
-    job = _find(identifier, data)
-    if action == "stop":
-        job.kill() if kill else job.stop()
-    elif action == "resume":
-        job.resume()
-    status = follow(job) if action == "attach" else job.status()
-    if as_json:
-        emit_json(job_json(job))
-    elif action == "show":
-        _show(job)
-    elif action == "stop" and status.active:
-        talk(f"{job.id} saves and stops at its next step.")
-    elif action == "resume":
-        talk(f"{job.id} goes on. Follow it with: sde jobs attach {job.id[-4:]}")
-    else:
-        say_outcome(job, status)
-    if action == "attach" and status.state in ("failed", "lost"):
-        ctx.exit(3)
+def command(ctx: click.Context, /, action: str, words: tuple[str, ...], as_json: bool, **options: object) -> None:
+    """List jobs, or show, attach to, stop, resume, queue, compare or remove them. ID is an id, its end, a job's folder, or "last"."""
+    verb, most = VERBS[action]
+    if len(words) > most:
+        raise UsageError(f"sde jobs {action} takes {most or 'no'} word{'s' if most != 1 else ''} after it, not {len(words)}.", "See sde jobs --help.")
+    verb(Asked(ctx, words, as_json=as_json, **options))  # type: ignore[arg-type]
 
 
-def _job_folders(data: str | None) -> list[Path]:
+def job_folders(data: str | None) -> list[Path]:
+    """The folders of jobs that are meant: of one dataset, or of all in this folder and in the user's state folder."""
     from sde_core.project import Project, user_state_folder
 
     if data:
@@ -65,10 +194,15 @@ def _job_folders(data: str | None) -> list[Path]:
     return sorted(Path.cwd().glob("*.sde/jobs")) + sorted(user_state_folder().glob("*/jobs"))
 
 
-def _find(identifier: str, data: str | None) -> Job:
+def found_job(identifier: str, data: str | None) -> Job:
+    """The job that is meant; see the command's help.
+
+    Raises:
+        UsageError: When no job or several are meant.
+    """
     if (Path(identifier) / "spec.json").is_file():
         return Job(Path(identifier).absolute())
-    folders = [folder for folder in _job_folders(data) if list_jobs(folder)]
+    folders = [folder for folder in job_folders(data) if list_jobs(folder)]
     if identifier == "last" and folders:
         return max((list_jobs(folder)[0] for folder in folders), key=lambda job: job.id)
     for folder in folders:
@@ -76,33 +210,3 @@ def _find(identifier: str, data: str | None) -> Job:
         if matching:
             return find_job(folder, identifier)
     raise UsageError(f"No job here matches {identifier!r}.", "sde jobs lists them; name the dataset with --data if you are in another folder.")
-
-
-def _list(jobs: list[Job], as_json: bool) -> None:
-    if as_json:
-        emit_json({"jobs": [job_json(job) for job in jobs]})
-        return
-    if not jobs:
-        talk("No jobs here. Start one with sde train DATA, or name a dataset with --data.")
-    for job in sorted(jobs, key=lambda job: job.id, reverse=True):
-        status = job.status()
-        share = f"{status.done:,}/{status.total:,} {status.unit}" if status.total else ""
-        left = f"{duration(status.eta_s)} left" if status.eta_s is not None and status.active else ""
-        click.echo(f"{job.id}  {status.state:<8} {share:<16} {left:<14} {visible(job.title, 60)}".rstrip())
-
-
-def _show(job: Job) -> None:
-    from sde_core.train.curve import RunCurve
-
-    status, curve, offset = job.status(), RunCurve(), 0
-    while True:
-        events, after = job.events(offset)
-        if after == offset:
-            break
-        curve.add(events)
-        offset = after
-    click.echo(f"{job.id}  {status.state}\n{visible(job.title)}\n{visible(status.message)} {visible(status.hint)}".rstrip())
-    if curve.train.count:
-        click.echo(progress_line(status, curve))
-        click.echo(f"loss: first ten {curve.train.mean_of(10, 0):.3f}, last ten {curve.train.mean_of(0, 10):.3f}")
-    click.echo(f"folder  {visible(str(job.folder))}")

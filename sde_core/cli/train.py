@@ -23,7 +23,8 @@ Examples:
   sde train data.jsonl --model ./my-model --set max_steps=200 --attach
   sde train data.jsonl --rows picks.json --recipe recipe.yaml --detach --json
 
-Interrupting an attached run leaves it running; stop it with sde jobs stop.""",
+Interrupting an attached run leaves it running; stop it with sde jobs stop.
+While another run uses the device, this one waits for its turn: sde jobs queue.""",
 )
 @data_options
 @click.option("--model", help="A model folder or hub name; the base model that comes with sde when omitted.")
@@ -36,6 +37,7 @@ Interrupting an attached run leaves it running; stop it with sde jobs stop.""",
     help="Which rows: by default the accepted ones, or all but the rejected ones where none was accepted.",
 )
 @click.option("--attach/--detach", default=None, help="Follow the run, or return at once; follows on a terminal by default.")
+@click.option("--now", is_flag=True, help="Begin at once, beside runs that use the same device; by default the run waits for its turn.")
 @json_option
 @click.pass_context
 def command(
@@ -46,6 +48,7 @@ def command(
     settings: tuple[str, ...],
     rows: str | None,
     attach: bool | None,
+    now: bool,
     as_json: bool,
 ) -> None:
     """Fine-tune a LoRA adapter on the rows of DATA, as a job that outlives this terminal."""
@@ -56,7 +59,7 @@ def command(
     project = Project.of(dataset.path)
     recipe = _recipe(project, model, recipe_file, settings)
     with stderr_progress("preparing") as progress:
-        job = launch_training(dataset, _rows(dataset, rows), recipe, project.created().jobs_dir, progress=progress)
+        job = launch_training(dataset, _rows(dataset, rows), recipe, project.created().jobs_dir, beside=now, progress=progress)
     leave_or_follow(ctx, job, attach, as_json=as_json)
 
 

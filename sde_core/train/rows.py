@@ -42,6 +42,15 @@ class SnapshotRow:
     turns: Turns
 
 
+@dataclass(frozen=True, slots=True)
+class SnapshotPlace:
+    """Where one row of a run stood at its launch; `row`, `key` and `split` as in `SnapshotRow`."""
+
+    row: int
+    key: int
+    split: str
+
+
 def write_snapshot(
     folder: Path, dataset: Dataset, rows: Sequence[int], *, held_out: float, seed: int, cancel: Cancel = NEVER, progress: Progress = silent
 ) -> dict[str, Any]:
@@ -96,6 +105,13 @@ def read_snapshot(folder: Path) -> Iterator[SnapshotRow]:
         for line in file:
             kept = _parsed(line)
             yield SnapshotRow(kept["row"], int(kept["key"], 16), kept["split"], turns_of(kept["record"], layout))
+
+
+def read_places(folder: Path) -> Iterator[SnapshotPlace]:
+    """Where the rows of a run stood, in the order they were written."""
+    with (folder / "rows.jsonl").open("rb") as file:
+        for kept in map(_parsed, file):
+            yield SnapshotPlace(kept["row"], int(kept["key"], 16), kept["split"])
 
 
 def read_row_keys(folder: Path) -> Iterator[int]:
