@@ -1,0 +1,167 @@
+"""Structured records from the shapes that they come in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from sde_core.design.task import Entry, Task, TaskRecord
+from sde_core.visible import visible
+
+
+class UnfitError(Exception):
+    """A value is not of the shape that the task's records have; the message says why, without capital and full stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Misfit:
+    """A row that says nothing that the task knows.
+
+    Attributes:
+        row: Its position.
+        reason: Why, in a sentence.
+    """
+
+    row: int
+    reason: str
+
+
+def label_entries(value: Any, task: Task) -> tuple[Entry, ...]:
+    """One label as text."""
+    return (Entry(task.targets[0], _text(value, "label")),)
+
+
+def attribute_entries(value: Any, task: Task) -> tuple[Entry, ...]:
+    """`{target: value}`; the placeholder and null say nothing."""
+    if not isinstance(value, Mapping):
+        raise UnfitError("it holds no mapping of targets to values")
+    return tuple(Entry(str(target), _text(said, "value")) for target, said in value.items() if said not in (None, task.absent))
+
+
+def listed_entries(value: Any, _task: Task) -> tuple[Entry, ...]:
+    """`[{term, polarity}]` or `[{type, span}]` under any of their usual names, or events in groups of one topic; twice the same is once."""
+    if isinstance(value, Mapping) and isinstance(value.get("hopper"), list):
+        value = [event for group in value["hopper"] if isinstance(group, Mapping) for event in group.get("events", [])]
+    if not isinstance(value, list):
+        raise UnfitError("it holds no list")
+    return tuple(dict.fromkeys(_listed_entry(item) for item in value))
+
+
+def _listed_entry(item: Any) -> Entry:
+    if not isinstance(item, Mapping):
+        raise UnfitError(f"{_shown(item)} is no object")
+    found = [next((item[name] for name in names if name in item), None) for names in _LISTED_NAMES]
+    if found[0] is None or found[1] is None:
+        raise UnfitError(f"{_shown(item)} has no target and value")
+    value = found[1].get("text") if isinstance(found[1], Mapping) else found[1]
+    details = _details(item.get("arguments") or item.get("argument") or [])
+    return Entry(_text(found[0], "target"), _text(value, "value"), str(found[2] or ""), details)
+
+
+_LISTED_NAMES = (
+    ("term", "aspect", "target", "type", "entity_type", "event_type", "subtype", "label"),
+    ("polarity", "sentiment", "value", "span", "text", "trigger", "entity_name", "name", "nugget"),
+    ("description", "reason", "explanation"),
+)
+
+
+def _details(arguments: Any) -> tuple[tuple[str, str], ...]:
+    if isinstance(arguments, Mapping):
+        return tuple((str(role), str(text)) for role, text in arguments.items())
+    pairs = []
+    for argument in arguments if isinstance(arguments, list) else []:
+        role = argument.get("role", argument.get("type")) if isinstance(argument, Mapping) else None
+        role = role.get("type") if isinstance(role, Mapping) else role
+        if role is None or not isinstance(argument.get("text"), str):
+            raise UnfitError(f"the argument {_shown(argument)} has no role and text")
+        pairs.append((str(role), argument["text"]))
+    return tuple(pairs)
+
+
+EntriesReader = Callable[[Any, Task], tuple[Entry, ...]]
+READERS: Mapping[str, EntriesReader] = MappingProxyType(
+    {"label": label_entries, "attributes": attribute_entries, "terms": listed_entries, "spans": listed_entries}
+)
+"""How the field that holds what is said is read, by the task's kind."""
+
+
+def read_records(rows: Iterable[Any], task: Task, *, text_field: str, said_field: str) -> tuple[dict[int, TaskRecord], list[Misfit]]:
+    """Records of parsed rows, by position, and the rows that do not fit with the reason.
+
+    Args:
+        rows: Parsed rows in order.
+        task: What they are rows of.
+        text_field: The field with the text.
+        said_field: The field with the label, the mapping or the list.
+    """
+    records, misfits = {}, []
+    for row, value in enumerate(rows):
+        try:
+            record = _record(value, task, text_field, said_field)
+            faults = task.misfits(record)
+        except UnfitError as error:
+            faults = [f"{str(error)[:1].upper()}{str(error)[1:]}."]
+        if faults:
+            misfits.append(Misfit(row, faults[0]))
+        else:
+            records[row] = record
+    return records, misfits
+
+
+def _record(value: Any, task: Task, text_field: str, said_field: str) -> TaskRecord:
+    if not isinstance(value, Mapping):
+        raise UnfitError("the row is no object")
+    for name in (text_field, said_field):
+        if name not in value:
+            raise UnfitError(f"the row has no field {_shown(name)}")
+    return TaskRecord(_text(value[text_field], "text"), task.ordered(READERS[task.kind](value[said_field], task)))
+
+
+def iob2_records(lines: Iterable[str], task: Task) -> Iterator[TaskRecord]:
+    """Sentences of a file in IOB2 columns, nested spans in further columns, as records with spans.
+
+    Args:
+        lines: A token and its tags with tabs between, an empty line after each sentence.
+        task: Types that it does not name are left out.
+    """
+    sentence: list[Sequence[str]] = []
+    for line in [*lines, ""]:
+        fields = line.rstrip("\r\n").split("\t")
+        if fields[0]:
+            sentence.append(fields)
+        elif sentence:
+            yield TaskRecord(" ".join(token for token, *_ in sentence), task.ordered(_spans(sentence, task)))
+            sentence = []
+
+
+def _spans(sentence: Sequence[Sequence[str]], task: Task) -> Iterator[Entry]:
+    """Spans by their first token, the longest first."""
+    found = [span for column in range(1, max(map(len, sentence))) for span in _column_spans(sentence, column)]
+    for begin, end, kind in sorted(found, key=lambda span: (span[0], -span[1])):
+        if kind in task.targets:
+            yield Entry(kind, " ".join(token for token, *_ in sentence[begin:end]))
+
+
+def _column_spans(sentence: Sequence[Sequence[str]], column: int) -> Iterator[tuple[int, int, str]]:
+    """(first token, one past the last, type) of one column of tags."""
+    tags = [fields[column] if column < len(fields) else "O" for fields in sentence]
+    for begin, tag in enumerate(tags):
+        if tag.startswith("B-"):
+            end = begin + 1
+            while end < len(tags) and tags[end] == f"I-{tag[2:]}":
+                end += 1
+            yield begin, end, tag[2:]
+
+
+def _text(value: Any, what: str) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    raise UnfitError(f"its {what} {_shown(value)} is no text")
+
+
+def _shown(value: Any) -> str:
+    return f"“{visible(str(value), 60)}”"

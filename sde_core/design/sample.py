@@ -1,0 +1,128 @@
+"""A record as a training sample: where the instruction stands, what it says of the form, and the answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sde_core.design.answer import NOTHING, full_stop, render_answer, separator
+from sde_core.design.notation import json_text
+from sde_core.design.options import Design
+from sde_core.design.task import Task, TaskRecord
+from sde_core.errors import UsageError
+
+SEPARATOR = "\n---\n"
+"""What stands between instruction and text (arXiv 2404.13033's released code)."""
+CUE = "\nOutput:"
+"""What ends a prompt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A record in one design.
+
+    Attributes:
+        prompt: What the model is given; ends with the cue.
+        answer: What it is to answer; no blank stands before it.
+    """
+
+    prompt: str
+    answer: str
+
+
+def render_sample(record: TaskRecord, task: Task, design: Design, *, wording: int = 0) -> Sample:
+    """A record in one design.
+
+    Args:
+        record: What is said of which text.
+        task: What is asked.
+        design: How.
+        wording: Which of the task's instructions, from 0.
+
+    Raises:
+        UsageError: When the record does not fit the task, the design makes no sense for it, or there is no such wording.
+    """
+    before, after = around_text(task, design, wording=wording)
+    return Sample(f"{before}{record.text}{after}", render_answer(record, task, design))
+
+
+def around_text(task: Task, design: Design, *, wording: int = 0) -> tuple[str, str]:
+    """What a prompt has before and after the text.
+
+    Raises:
+        UsageError: When there is no such wording.
+    """
+    if not 0 <= wording < len(task.instructions):
+        raise UsageError(f"There is no wording {wording} of the instruction.", f"The task has {len(task.instructions)}, from 0.")
+    instruction = f"{task.instructions[wording]} {form_words(task, design)}"
+    if design.instruction == "first":
+        return f"{instruction}{SEPARATOR}", CUE
+    return ("", f"{SEPARATOR}{instruction}{CUE}") if design.instruction == "last" else ("", CUE)
+
+
+def text_in(prompt: str, task: Task, design: Design) -> tuple[str, int] | None:
+    """The text and the number of the wording in a prompt of this design; None where the prompt is of no wording."""
+    for wording in range(len(task.instructions)):
+        before, after = around_text(task, design, wording=wording)
+        if len(prompt) >= len(before) + len(after) and prompt.startswith(before) and prompt.endswith(after):
+            return prompt[len(before) : len(prompt) - len(after)], wording
+    return None
+
+
+def form_words(task: Task, design: Design) -> str:
+    """The sentences of an instruction that say in which form to answer."""
+    said = [_targets_words(task), _values_words(task, design), f"Answer in the format {_form(task, design)}"]
+    said.append(_absent_words(task, design))
+    return " ".join(sentence for sentence in said if sentence)
+
+
+def _targets_words(task: Task) -> str:
+    if task.kind == "label" or not task.targets:
+        return ""
+    return f"{'Types' if task.many else 'Aspects'}: {', '.join(task.targets)}."
+
+
+def _values_words(task: Task, design: Design) -> str:
+    if design.labels == "number":
+        words = ", ".join(f"{task.number(word)} = {word}" for word in task.numbered)
+        return f"Write {'types' if task.many else 'values'} as numbers: {words}."
+    return f"Values: {', '.join(task.values)}." if task.values else ""
+
+
+def _form(task: Task, design: Design) -> str:
+    target, value, description, _ = task.keys
+    if design.output == "pairs":
+        return f"[{json_text(value)}], one a line." if task.kind == "label" else f"[{json_text(target)}, {json_text(value)}], one a line."
+    if design.output == "json":
+        names = [value] if design.reasoning == "none" else [description, value] if design.reasoning == "cot" else [value, description]
+        names = names if task.kind == "label" else [target, *names] if not task.many else [target, value]
+        body = ", ".join(f'"{name}": {_place(name, task, design)}' for name in names)
+        return f"{{{body}}}, one object a line."
+    shown = {"none": value, "cot": f"({description}) {value}", "r-cot": f"{value} ({description})"}[design.reasoning]
+    if task.kind == "label":
+        return f"{shown}{full_stop(task, design)}"
+    shown = f"{task.quote}{shown}{task.quote}" if design.reasoning == "none" else shown
+    one = [f"{task.quote}{target} {i}{task.quote}: {shown}" for i in (1, 2)]
+    return f"{separator(task, design).join(one)} …" if design.output == "natural" else f"{one[0]}, one {target} a line."
+
+
+def _place(name: str, task: Task, design: Design) -> str:
+    """What stands for a value of JSON in the description of the form."""
+    target, value, *_ = task.keys
+    if task.many and name == value:
+        return "[…]"
+    number = design.labels == "number" and name == (target if task.many else value)
+    return "…" if number else '"…"'
+
+
+def _absent_words(task: Task, design: Design) -> str:
+    if task.kind == "label":
+        return ""
+    nothing = NOTHING if design.output in ("json", "pairs") else f"{task.none}{full_stop(task, design)}"
+    if task.kind == "terms":
+        return f"If there is none, answer {nothing}"
+    if not design.placeholder:
+        return f"Leave out what the text does not mention; if that is all, answer {nothing}"
+    if task.many and design.output in ("json", "pairs"):
+        return f"Where the text has none, write {'an empty list' if design.output == 'json' else 'null'}."
+    number = design.labels == "number" and not task.many
+    return f"Where the text does not mention it, write {task.number(task.absent) if number else f'{task.quote}{task.absent}{task.quote}'}."
