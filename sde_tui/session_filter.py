@@ -10,6 +10,7 @@ import polars as pl
 
 from sde_core.errors import UsageError
 from sde_core.progress import raise_if_cancelled
+from sde_tui.session_records import LOSS_ORDERS
 
 if TYPE_CHECKING:
     from sde_tui.session import Session
@@ -34,6 +35,8 @@ def filtered_rows(session: Session, view: View, cancel: Any, progress: Any) -> n
         matching = matching_rows(dataset.texts(cancel=cancel, progress=progress), view.text)
         rows = rows[np.isin(rows, matching)]
     raise_if_cancelled(cancel)
+    if view.costs is not None and view.order in LOSS_ORDERS:
+        return rows[np.argsort(view.costs.place[rows], kind="stable")]
     return rows if view.order == "file" else rows[_order(session, rows, view.order, cancel, progress)]
 
 

@@ -32,6 +32,8 @@ def record_text(session: Session, row: int, *, source: bool, tokens: bool) -> Re
         "status": session.decisions.status(row), "reason": session.decisions.reason(row),
         "edited": row in dataset.edits, "findings": tuple((found.severity, found.message, found.evidence) for found in session.findings.of(row)),
     }  # fmt: skip
+    costs = session.records.view.costs
+    known["notes"] = ([(words, "accent")],) if costs is not None and (words := costs.words(row)) else ()
     if source:
         return RecordText(**known, source=dataset.raw(row).decode("utf-8", "replace"))
     try:
@@ -42,7 +44,10 @@ def record_text(session: Session, row: int, *, source: bool, tokens: bool) -> Re
         pieces, note = _tokens(session, row)
         if pieces:
             return RecordText(**known, tokens=pieces, token_note=note)
-        known["notes"] = ([("the tokens stand here once the tokenizer has been read", "dim")],)
+        known["notes"] = (
+            *known["notes"],
+            [("the tokens stand here once the tokenizer has been read", "dim")],
+        )
     return RecordText(**known, turns=turns, facts=_facts(dataset, value))
 
 

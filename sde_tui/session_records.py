@@ -14,6 +14,7 @@ from sde_tui.widgets.record_table import RowCells
 if TYPE_CHECKING:
     from sde_tui.session import Session
     from sde_tui.session_record import EditableText
+    from sde_tui.session_run_rows import RowCosts
     from sde_tui.widgets.record_text import RecordText
 
 EXCERPT = 400
@@ -34,10 +35,13 @@ ORDERS = {
     "longest": "longest first",
     "shortest": "shortest first",
     "worst": "worst findings first",
+    "loss": "highest loss first, of the run shown or the latest",
+    "unlearned": "never learned first, of the run shown or the latest",
     "quality": "best quality first",
     "poorest": "poorest quality first",
 }
 QUALITY_ORDERS = ("quality", "poorest")
+LOSS_ORDERS = ("loss", "unlearned")
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,7 @@ class View:
         text: Only rows that hold this; small letters match capitals too.
         only: A key of `ONLY`.
         order: A key of `ORDERS`.
+        costs: What a run's losses say of the rows; None where the view is not about losses.
     """
 
     rows: Sequence[int] = ()
@@ -59,6 +64,7 @@ class View:
     text: str = ""
     only: str = ""
     order: str = "file"
+    costs: RowCosts | None = None
 
     @property
     def filtered(self) -> bool:
@@ -70,8 +76,13 @@ class View:
         words = [self.title] if self.title else []
         words += [ONLY[self.only]] if self.only else []
         words += [f"“{visible(self.text, 30)}”"] if self.text else []
-        words += [ORDERS[self.order]] if self.order != "file" else []
+        words += [self._order_words()] if self.order != "file" else []
         return " · ".join(words)
+
+    def _order_words(self) -> str:
+        """The order, with the run that it is of."""
+        words = ORDERS[self.order]
+        return words if self.costs is None or self.order not in LOSS_ORDERS else f"{words.partition(',')[0]}, run {self.costs.run}"
 
 
 @dataclass(frozen=True)
@@ -121,11 +132,29 @@ class RecordsPart:
         session = self._session
         status, severity = session.decisions.status(row), session.findings.severity(row)
         marked, edited = row in self.marks, row in session.dataset.edits
+        loss = self.view.costs.shown(row) if self.view.costs is not None else ""
         try:
             turns = session.dataset.turns(row)
         except BadRecordError as error:
-            return RowCells(row, "", visible(error.message, EXCERPT), "", status, "error", marked, edited, bad=True)
-        return RowCells(row, visible(turns.label or "", 40), *_excerpts(turns), status, severity, marked, edited)
+            return RowCells(row, "", visible(error.message, EXCERPT), "", status, "error", marked, edited, bad=True, loss=loss)
+        return RowCells(row, visible(turns.label or "", 40), *_excerpts(turns), status, severity, marked, edited, loss=loss)
+
+    # ---- why a row of the view would be rejected
+
+    def reasons(self, rows: Sequence[int]) -> list[str] | None:
+        """What each row cost where the view is about losses, before what was found on it; None where it is not."""
+        costs = self.view.costs
+        if costs is None:
+            return None
+        found = [self._session.findings.reason(row) for row in rows]
+        return [
+            " · ".join(filter(None, [costs.reason(row), words if words != "by hand" else ""])) or words
+            for row, words in zip(rows, found, strict=True)
+        ]
+
+    def reason_to_offer(self, rows: Sequence[int]) -> str:
+        """The reason that is common to the rows, "" where there is none."""
+        return next(iter(self.reasons(rows) or [""])) if len(rows) == 1 else ""
 
     # ---- changing the view
 
@@ -135,7 +164,7 @@ class RecordsPart:
         if not wanted.filtered and wanted.order == "file":
             self._session.lanes.stop("view")
             rows = range(len(self._session.dataset)) if wanted.base is None else wanted.base
-            self._showing(replace(wanted, rows=rows))
+            self._showing(replace(wanted, rows=rows, costs=None if wanted.base is None else wanted.costs))
             return
         self._wanted = wanted
         if (wanted.text or wanted.order in ("longest", "shortest")) and self._texts_of is not self._session.dataset:
@@ -161,6 +190,11 @@ class RecordsPart:
     def _computed(self, wanted: View, cancel: Any, progress: Any) -> View:
         from sde_tui.session_filter import filtered_rows
 
+        if wanted.order in LOSS_ORDERS:
+            self._session.dataset.read_all(cancel=cancel, progress=progress)
+            wanted = replace(wanted, costs=self._session.part("run_rows").costs(wanted.order, cancel))
+        elif wanted.base is None:
+            wanted = replace(wanted, costs=None)
         return replace(wanted, rows=filtered_rows(self._session, wanted, cancel, progress))
 
     def _showing(self, view: View) -> None:
@@ -211,17 +245,18 @@ class RecordsPart:
 
     # ---- there and back
 
-    def drill(self, rows: Sequence[int], title: str, *, screen: str) -> None:
+    def drill(self, rows: Sequence[int], title: str, *, screen: str, costs: RowCosts | None = None) -> None:
         """Shows just these rows on the Records screen; `back` returns to where the user is now.
 
         Args:
             rows: Record positions, in the order to show.
             title: What they are, in plain words, safe to show.
             screen: The screen that the user comes from.
+            costs: What a run's losses say of them, where that is what they were chosen for.
         """
         self.places.append(Place(screen, self.view, self.cursor, self.scroll))
         self._session.lanes.stop("view")
-        self.view, self.cursor, self.scroll = View(rows, rows, title), 0, 0
+        self.view, self.cursor, self.scroll = View(rows, rows, title, costs=costs), 0, 0
         self._session.signals.view.publish("rows")
         self._session.app.show_screen("records")
 

@@ -2,22 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from sde_core.errors import UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import polars as pl
+
     from sde_core.dataset import Dataset
+    from sde_core.train.loss_table import LossTable
     from sde_tui.session import Session
+
+Cancel = Any
+_HELD_OUT = "held out, "
+
+
+@dataclass(frozen=True)
+class RowCosts:
+    """What the rows of a view cost in a run; rows are those of the dataset as it is now.
+
+    Attributes:
+        run: The last letters of its id.
+        order: int64[n], the rows that have a loss, in the order to show them.
+        place: int64[m], where in `order` each row of the dataset stands; n and more for rows without a loss.
+        losses: float64[n], the loss of each row of `order`.
+        steps: int64[n], the step of that loss.
+        courses: What is known of each row besides, a few words; "" for nothing.
+    """
+
+    run: str
+    order: Any
+    place: Any
+    losses: Any
+    steps: Any
+    courses: Sequence[str]
+
+    def at(self, row: int) -> int | None:
+        """The row's place, None where the run has no loss of it."""
+        place = int(self.place[row]) if row < len(self.place) else len(self.order)
+        return place if place < len(self.order) else None
+
+    def shown(self, row: int) -> str:
+        """The row's loss, "" where it has none."""
+        place = self.at(row)
+        return "" if place is None else shown_loss(float(self.losses[place]))
+
+    def reason(self, row: int) -> str:
+        """ "loss 7.30 at step 112 of run ab12", "" where the run has no loss of the row."""
+        place = self.at(row)
+        return "" if place is None else f"loss {shown_loss(float(self.losses[place]))} at step {int(self.steps[place]):,} of run {self.run}"
+
+    def words(self, row: int) -> str:
+        """The same, and how the row's loss went."""
+        place = self.at(row)
+        return "" if place is None else " · ".join(filter(None, [self.reason(row), self.courses[place]]))
 
 
 class RunRowsPart:
-    """Answers for the run that the training part shows."""
+    """Answers for the run that the training part shows, or else for the latest that recorded losses."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self._step: tuple[str, int] | None = None
+        self._table: tuple[tuple[Any, ...], LossTable] | None = None
+
+    # ---- the step under the chart's cursor
 
     @property
     def step(self) -> int | None:
@@ -46,55 +99,126 @@ class RunRowsPart:
             self._step = (training.shown.id, step)
         self._session.signals.jobs.publish("curve")
 
+    def stand_on(self, step: int) -> None:
+        """Puts the cursor on a step."""
+        self._step = (self._session.training.shown.id, step)
+        self._session.signals.jobs.publish("curve")
+
     def leave(self) -> None:
         """Takes the cursor off the chart."""
         self._step = None
         self._session.signals.jobs.publish("curve")
 
+    # ---- rows in Records
+
     def drill_step(self, screen: str) -> None:
-        """Shows in Records the rows that trained in the step, the highest loss first."""
-        step = self.step
-        if step is not None:
-            self._drill(f"rows of step {step:,}, highest loss first", lambda folder, dataset: rows_of_step(folder, dataset, step), screen)
+        """Shows in Records the rows that trained in the step under the cursor, the highest loss first."""
+        if self.step is not None:
+            self.show_step(self.step, screen)
+
+    def show_step(self, step: int, screen: str) -> None:
+        """Shows in Records the rows that trained in a step, the highest loss first."""
+        folder, dataset = self._run_folder(), self._session.dataset
+        title = f"rows of step {step:,}, highest loss first"
+        self._drill(title, lambda _cancel: costs_of_step(folder, dataset, step), screen)
 
     def drill_losses(self, screen: str) -> None:
         """Shows in Records all rows of the run, the highest loss first."""
-        self._drill("rows by their last loss, highest first", rows_by_loss, screen)
+        self._drill("rows by their last loss, highest first", lambda cancel: self.costs("loss", cancel), screen)
 
-    def _drill(self, title: str, find: Callable[[Path, Dataset], list[int]], screen: str) -> None:
-        folder, dataset = self._session.training.shown.folder, self._session.dataset
-
-        def found(rows: list[int]) -> None:
-            if rows:
-                self._session.records.drill(rows, title, screen=screen)
+    def _drill(self, title: str, find: Callable[[Cancel], RowCosts], screen: str) -> None:
+        def found(costs: RowCosts) -> None:
+            if len(costs.order):
+                self._session.records.drill(costs.order.tolist(), title, screen=screen, costs=costs)
             else:
                 self._session.flash("This run recorded no losses of rows that are still here.", "warn")
 
-        self._session.lanes.thread("run-rows", "finding the run's rows", lambda *_: find(folder, dataset), found)
+        self._session.lanes.thread("run-rows", "finding the run's rows", lambda cancel, _progress: find(cancel), found)
+
+    # ---- the table, for threads
+
+    def costs(self, order: str, cancel: Cancel) -> RowCosts:
+        """The last loss of every row of the run, in the order "loss" or "unlearned".
+
+        Raises:
+            UsageError: When no run recorded losses.
+        """
+        table = self.table(cancel)
+        return costs_of_table(table, table.by_course() if order == "unlearned" else table.by_loss(), len(self._session.dataset))
+
+    def table(self, cancel: Cancel) -> LossTable:
+        """What the run recorded of each row; kept until it records more.
+
+        Raises:
+            UsageError: When no run recorded losses.
+        """
+        from sde_core.train.loss_table import loss_table
+
+        folder, dataset = self._run_folder(), self._session.dataset
+        known = (folder, dataset, sum(path.stat().st_size for path in folder.glob("row_losses-*")))
+        if self._table is None or self._table[0] != known:
+            self._table = known, loss_table(folder, dataset, cancel=cancel)
+        return self._table[1]
+
+    def _run_folder(self) -> Path:
+        """The run shown, else the latest one that recorded losses.
+
+        Raises:
+            UsageError: When there is none.
+        """
+        from sde_core.train.row_losses import row_losses_path
+
+        training = self._session.training
+        if training.shown is not None:
+            folder: Path = training.shown.folder
+            return folder
+        folders = (self._session.project.jobs_dir / line.id for line in training.runs)
+        recorded = next((folder for folder in folders if row_losses_path(folder).exists()), None)
+        if recorded is None:
+            raise UsageError("No fine-tune of this dataset has recorded losses of its rows.", "F starts one.")
+        return recorded
 
 
-def rows_of_step(folder: Path, dataset: Dataset, step: int) -> list[int]:
-    """Present positions of the rows that trained in a step, the highest loss first."""
+def costs_of_step(folder: Path, dataset: Dataset, step: int) -> RowCosts:
+    """Rows that trained in a step, the highest loss first; those that are gone are left out."""
     from sde_core.train.row_losses import read_row_losses
-
-    return _still_here(folder, dataset, [row for row, _ in read_row_losses(folder).of_step(step)])
-
-
-def rows_by_loss(folder: Path, dataset: Dataset) -> list[int]:
-    """Present positions of all rows of a run by their last loss, the highest first; a loss that is no number comes first of all."""
-    from sde_core.train.row_losses import read_row_losses
-
-    latest = read_row_losses(folder).latest()
-    return _still_here(folder, dataset, sorted(latest, key=lambda row: -latest[row] if latest[row] == latest[row] else -float("inf")))
-
-
-def _still_here(folder: Path, dataset: Dataset, launched_rows: list[int]) -> list[int]:
-    """Where rows of the time of the launch stand now, each once though it may train in parts; those that are gone are left out."""
     from sde_core.train.rows import read_key_of_rows
 
     keys = read_key_of_rows(folder)
-    found = (dataset.row_of_key(keys[row]) for row in dict.fromkeys(launched_rows) if row in keys)
-    return [row for row in found if row is not None]
+    found = [(dataset.row_of_key(keys[row]), loss) for row, loss in read_row_losses(folder).of_step(step) if row in keys]
+    here = [(row, loss) for row, loss in found if row is not None]
+    return _row_costs(folder.name, [row for row, _ in here], [loss for _, loss in here], [step] * len(here), [""] * len(here), len(dataset))
+
+
+def costs_of_table(table: LossTable, rows: pl.DataFrame, count: int) -> RowCosts:
+    """Rows of the table in the order given.
+
+    Args:
+        table: The run's.
+        rows: Lines of its frame whose rows are still here.
+        count: Rows of the dataset.
+    """
+    from sde_core.train.loss_table import COURSES
+
+    words = []
+    for seen, course, since, held_out in rows.select("seen", "course", "since", "held_out").iter_rows():
+        known = COURSES[course] if seen > 1 else "seen once"
+        words.append((_HELD_OUT if held_out else "") + known.partition(":")[0] + (f" · row {since} since" if since else ""))
+    return _row_costs(table.run, rows["row"].to_numpy(), rows["last"].to_numpy(), rows["last_step"].to_numpy(), words, count)
+
+
+def _row_costs(run: str, rows: Any, losses: Any, steps: Any, courses: Sequence[str], count: int) -> RowCosts:
+    import numpy as np
+
+    order = np.asarray(rows, dtype=np.int64)
+    place = np.full(count, len(order), dtype=np.int64)
+    place[order] = np.arange(len(order))
+    return RowCosts(run[-4:], order, place, np.asarray(losses, dtype=np.float64), np.asarray(steps, dtype=np.int64), courses)
+
+
+def shown_loss(loss: float) -> str:
+    """A loss in at most six cells."""
+    return "nan" if loss != loss else f"{loss:.2f}" if loss < 1000 else f"{loss:.0e}"
 
 
 def _next_step(series: Any, step: int, direction: int, columns: int, last: int) -> int | None:

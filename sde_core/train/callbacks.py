@@ -56,7 +56,7 @@ def event_callback(context: JobContext, device: str, row_losses: RowLossRecorder
             context.report(state.global_step, state.max_steps)
 
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
-            row_losses.write(state.global_step, held_out=False)
+            row_losses.write(state.global_step, held_out=False, epoch=state.epoch)
             context.report(state.global_step, state.max_steps)
             control.should_save |= args.world_size == 1 and time.monotonic() - self.saved > CHECKPOINT_SECONDS
             if _asked_to_stop(context, args):
@@ -74,7 +74,7 @@ def event_callback(context: JobContext, device: str, row_losses: RowLossRecorder
                 tokens_s = rate.add(time.monotonic(), state.num_input_tokens_seen)
                 context.event("step", **_step_fields(logs, state), tokens_s=round(tokens_s, 1), **machine.read())
             elif "eval_loss" in logs:
-                row_losses.write(state.global_step, held_out=True)
+                row_losses.write(state.global_step, held_out=True, epoch=state.epoch)
                 context.event("eval", step=state.global_step, loss=logs["eval_loss"])
 
         def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:

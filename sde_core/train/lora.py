@@ -158,7 +158,7 @@ def _trainer(
     from torch.optim.lr_scheduler import LambdaLR
     from transformers import PrinterCallback, ProgressCallback, Trainer
 
-    recorder = RowLossRecorder(row_losses_path(context.folder, plan.process))
+    recorder = RowLossRecorder(row_losses_path(context.folder, plan.process), plan.processes)
     lengths = np.array([len(sequence) for sequence in samples.train])
     flat = "flash" in (getattr(model.config, "_attn_implementation", None) or "")
     if recipe.packing:

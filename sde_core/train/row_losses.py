@@ -1,147 +1,159 @@
-"""The loss of every row at every step: written by the run from the logits that the step computes anyway, read by whoever asks which rows are hard."""
+"""The loss of every row at every step, from the logits that the step computes anyway: no second softmax, no float32 copy of all logits."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+import itertools
+import math
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import orjson
 
 from sde_core.train.encode import IGNORED
-from sde_core.train.rows import HELD_OUT, TRAIN
+from sde_core.train.row_loss_log import RowLosses, append_block, read_row_losses, row_losses_path
 
+__all__ = ["RowLossRecorder", "RowLosses", "read_row_losses", "row_losses_path", "token_losses"]
 
-@dataclass(frozen=True, slots=True)
-class RowLosses:
-    """Losses in the order they were computed; of a step that was repeated after a resume only the last time counts.
-
-    Attributes:
-        steps: int64[m], the optimizer step that the loss belongs to, from 1.
-        rows: int64[m], record positions at the time of the launch.
-        losses: float64[m], mean negative log-likelihood of the row's trained tokens, in nats.
-        tokens: int64[m], how many those are.
-        held_out: bool[m], whether the row was only evaluated on.
-    """
-
-    steps: np.ndarray
-    rows: np.ndarray
-    losses: np.ndarray
-    tokens: np.ndarray
-    held_out: np.ndarray
-
-    def of_step(self, step: int) -> list[tuple[int, float]]:
-        """(row, loss) of what trained in a step, the highest loss first."""
-        inside = np.flatnonzero((self.steps == step) & ~self.held_out)
-        order = inside[np.argsort(-self.losses[inside], kind="stable")]
-        return [(int(self.rows[i]), float(self.losses[i])) for i in order]
-
-    def latest(self) -> dict[int, float]:
-        """The last loss of every row."""
-        return dict(zip(self.rows.tolist(), self.losses.tolist(), strict=True))
+_CHUNK_BYTES = 64 << 20
+"""Float32 logits that are held at a time."""
 
 
 class RowLossRecorder:
     """Computes a batch's loss for the Trainer and keeps what each row contributes to it.
 
     Args:
-        path: The file to append to, one line a step.
+        path: The file to append to, of this process alone.
+        processes: How many processes train; the first of them marks what others recorded that an earlier attempt had and this one has not.
+
+    Attributes:
+        rows: int64[s], the row of each sample of the batch that comes next; None records nothing.
+        segments: int64[b, k], which of these samples each token is of, where several share a sequence; None where each has its own.
+        held_out: Whether that batch is only evaluated on.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, processes: int | None = None) -> None:
         self._path = path
+        self._processes = processes
         self._waiting: dict[bool, list[tuple[Any, Any, Any]]] = {False: [], True: []}
         self.rows: Any = None
+        self.segments: Any = None
         self.held_out = False
         self._begun = False
 
     def loss(self, outputs: Any, labels: Any, num_items_in_batch: Any = None) -> Any:
         """The loss of a batch as transformers' causal-LM loss has it: the sum over trained tokens divided by their number.
 
-        Only the logits of trained tokens are widened to float32, which saves most of that work where prompts are masked.
-
         Args:
-            outputs: The model's, with logits [b, k, v].
+            outputs: The model's, with logits as `token_losses` takes them.
             labels: int64[b, k], `IGNORED` where a token carries no loss.
             num_items_in_batch: Trained tokens of the whole optimizer step; those of this batch when omitted.
         """
+        places = labels[:, 1:] != IGNORED
+        each = token_losses(outputs["logits"], labels)
+        if self.rows is not None:
+            self._waiting[self.held_out].append(_summed(self.rows, self.segments, each.detach(), places))
+        return each.sum() / (num_items_in_batch if num_items_in_batch is not None else places.sum().clamp(min=1))
+
+    def write(self, step: int, *, held_out: bool, epoch: float | None = None) -> None:
+        """Append what the batches since the last call have cost, as one block.
+
+        Args:
+            step: The optimizer step that they belong to.
+            held_out: Which batches: those evaluated on, or those trained on.
+            epoch: How many passes over the rows are done by now, as the Trainer counts them.
+        """
         import torch
 
-        targets = labels[:, 1:]
-        places = targets != IGNORED
-        each = torch.nn.functional.cross_entropy(outputs["logits"][:, :-1][places].float(), targets[places], reduction="none")
-        counts = places.sum(dim=1)
-        of_row = torch.repeat_interleave(torch.arange(len(labels), device=labels.device), counts)
-        sums = torch.zeros(len(labels), dtype=torch.float32, device=labels.device).index_add_(0, of_row, each.detach())
-        if self.rows is not None:
-            self._waiting[self.held_out].append((self.rows, sums, counts))
-        return each.sum() / (num_items_in_batch if num_items_in_batch is not None else counts.sum().clamp(min=1))
-
-    def write(self, step: int, *, held_out: bool) -> None:
-        """Append what the batches since the last call have cost, as one line."""
         batches, self._waiting[held_out] = self._waiting[held_out], []
-        rows = [row for part, _, _ in batches for row in part.tolist()]
-        counts = [count for _, _, part in batches for count in part.tolist()]
-        losses = [total / max(count, 1) for (_, sums, part) in batches for total, count in zip(sums.tolist(), part.tolist(), strict=True)]
-        if rows:
-            line = {"step": step, "split": HELD_OUT if held_out else TRAIN, "rows": rows, "losses": [round(x, 6) for x in losses], "tokens": counts}
-            with self._path.open("ab") as file:
-                file.write(self._before_first_line() + orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
-
-    def _before_first_line(self) -> bytes:
-        """A line break where a killed process left its last line torn, so that only that line is lost; asked once."""
-        if self._begun or not self._path.exists():
-            self._begun = True
-            return b""
+        if not batches:
+            return
+        rows, sums, counts = (torch.cat([batch[part] for batch in batches]).cpu().numpy() for part in range(3))
+        if not self._begun:
+            self._mark_left_over(step)
+        passes = max(math.ceil(epoch or 0) - 1, 0)
+        append_block(self._path, step, rows, sums / np.maximum(counts, 1), counts, held_out=held_out, epoch=passes, begins=not self._begun)
         self._begun = True
-        with self._path.open("rb") as file:
-            size = file.seek(0, 2)
-            file.seek(max(size - 1, 0))
-            return b"" if file.read(1) in (b"", b"\n") else b"\n"
+
+    def _mark_left_over(self, step: int) -> None:
+        """Processes that the run has no more repeat nothing themselves: what they recorded from this step on stands no longer."""
+        folder, nothing = self._path.parent, np.zeros(0)
+        first = self._path == row_losses_path(folder) and self._processes is not None
+        for number in itertools.count(self._processes or 0):
+            left = row_losses_path(folder, number)
+            if not first or not left.exists():
+                break
+            append_block(left, step, nothing, nothing, nothing, begins=True)
 
 
-@dataclass
-class _Columns:
-    steps: list[int] = field(default_factory=list)
-    rows: list[int] = field(default_factory=list)
-    losses: list[float] = field(default_factory=list)
-    tokens: list[int] = field(default_factory=list)
-    held_out: list[bool] = field(default_factory=list)
+def _summed(rows: Any, segments: Any, each: Any, places: Any) -> tuple[Any, Any, Any]:
+    """Row, sum of the losses and count of trained tokens of each sample."""
+    import torch
+
+    if segments is None:
+        segments = torch.arange(len(places), device=places.device)[:, None].expand(-1, places.shape[1] + 1)
+    of_token = segments[:, 1:][places]
+    sums = torch.zeros(len(rows), dtype=torch.float32, device=each.device).index_add_(0, of_token, each)
+    return rows, sums, torch.bincount(of_token, minlength=len(rows))
 
 
-def row_losses_path(folder: Path, process: int = 0) -> Path:
-    """Where a process of a run keeps its rows' losses."""
-    return folder / f"row_losses-{process}.jsonl"
+def token_losses(logits: Any, labels: Any) -> Any:
+    """Negative log-likelihood of every trained token, float32[n] in the order of the batch, whatever the logits' precision.
+
+    Logits of masked tokens are never looked at, and those of trained ones are widened to float32 some megabytes at a time: where cross entropy keeps
+    three copies of them for the way back, this keeps none.
+
+    Args:
+        logits: [b, k, v] of any floating type, the token at place i is predicted at i - 1; or [n, v], those of the n trained tokens alone.
+        labels: int64[b, k], `IGNORED` where a token carries no loss.
+    """
+    import torch
+
+    targets = labels[:, 1:]
+    places = targets != IGNORED
+    sample, token = torch.nonzero(places, as_tuple=True)
+    chosen = None if logits.ndim == 2 else sample * logits.shape[1] + token
+    losses = _token_losses().apply(logits, chosen, targets[places])
+    return losses
 
 
-def read_row_losses(folder: Path) -> RowLosses:
-    """What a run has recorded so far, of all its processes; a last line that is not whole yet is left out."""
-    columns = _Columns()
-    for line in _last_of_each_step(sorted(folder.glob("row_losses-*.jsonl"))):
-        count = len(line["rows"])
-        columns.steps += [line["step"]] * count
-        columns.rows += line["rows"]
-        columns.losses += [float("nan") if loss is None else loss for loss in line["losses"]]
-        columns.tokens += line["tokens"]
-        columns.held_out += [line["split"] == HELD_OUT] * count
-    return RowLosses(
-        np.array(columns.steps, np.int64), np.array(columns.rows, np.int64), np.array(columns.losses, np.float64),
-        np.array(columns.tokens, np.int64), np.array(columns.held_out, bool),
-    )  # fmt: skip
+@lru_cache(maxsize=1)
+def _token_losses() -> Any:
+    import torch
+
+    class TokenLosses(torch.autograd.Function):  # type: ignore[misc]
+        @staticmethod
+        def forward(ctx: Any, logits: Any, places: Any, targets: Any) -> Any:
+            flat = logits.reshape(-1, logits.shape[-1])
+            normal, losses = torch.empty(2, len(targets), dtype=torch.float32, device=logits.device)
+            for part in _chunks(len(targets), logits.shape[-1]):
+                wide = flat[_chosen(places, part)].float()
+                normal[part] = torch.logsumexp(wide, dim=-1)
+                losses[part] = normal[part] - wide.gather(1, targets[part, None])[:, 0]
+            ctx.save_for_backward(logits, places, targets, normal)
+            return losses
+
+        @staticmethod
+        @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator]
+        def backward(ctx: Any, upstream: Any) -> tuple[Any, None, None]:
+            """D loss / d logit = softmax - one at the target."""
+            logits, places, targets, normal = ctx.saved_tensors
+            flat = logits.reshape(-1, logits.shape[-1])
+            slopes = torch.empty_like(flat) if places is None else torch.zeros_like(flat)
+            for part in _chunks(len(targets), logits.shape[-1]):
+                wide = flat[_chosen(places, part)].float().sub(normal[part, None]).exp_()
+                wide[torch.arange(len(wide), device=wide.device), targets[part]] -= 1
+                slopes[_chosen(places, part)] = wide.mul_(upstream[part, None]).to(slopes.dtype)
+            return slopes.view(logits.shape), None, None
+
+    return TokenLosses
 
 
-def _last_of_each_step(paths: Sequence[Path]) -> Iterator[dict[str, Any]]:
-    """By step over all files, since a row may be in one process's share now and in another's in the next epoch."""
-    lines = {(path, line["step"], line["split"]): line for path in paths for line in map(_parsed, path.read_bytes().split(b"\n")) if line}
-    yield from sorted(lines.values(), key=lambda line: int(line["step"]))
+def _chosen(places: Any, part: slice) -> Any:
+    """Which of the logits are looked at: those at these places, or all of them where they are of trained tokens alone."""
+    return part if places is None else places[part]
 
 
-def _parsed(line: bytes) -> dict[str, Any] | None:
-    try:
-        parsed: Any = json.loads(line)
-    except ValueError:
-        return None
-    return parsed if isinstance(parsed, dict) and parsed.keys() >= {"step", "split", "rows", "losses", "tokens"} else None
+def _chunks(tokens: int, vocabulary: int) -> list[slice]:
+    size = max(_CHUNK_BYTES // (4 * vocabulary), 1)
+    return [slice(start, start + size) for start in range(0, tokens, size)]

@@ -127,6 +127,13 @@ def read_key_of_rows(folder: Path) -> dict[int, int]:
         return {kept["row"]: int(kept["key"], 16) for kept in map(_parsed, file)}
 
 
+def read_kept_rows(folder: Path) -> Iterator[tuple[int, int, Any]]:
+    """Position at the launch, key and parsed record of each of a run's rows, with the edits of that moment."""
+    with (folder / "rows.jsonl").open("rb") as file:
+        for kept in map(_parsed, file):
+            yield kept["row"], int(kept["key"], 16), kept["record"]
+
+
 def choose_held_out(dataset: Dataset, rows: Sequence[int], *, share: float, seed: int, cancel: Cancel = NEVER) -> frozenset[int]:
     """The rows to evaluate on: those of the data's own test splits where it has any, else about `share` of them, at most `MAX_HELD_OUT`.
 

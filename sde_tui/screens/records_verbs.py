@@ -39,7 +39,7 @@ class RecordVerbs(_Base):
         self._verb(lambda rows: self.session.decisions.accept(rows))
 
     def action_reject(self) -> None:
-        self._verb(lambda rows: self.session.decisions.reject(rows))
+        self._verb(lambda rows: self.session.decisions.reject(rows, self.session.records.reasons(rows)))
 
     def action_clear(self) -> None:
         self._verb(lambda rows: self.session.decisions.clear(rows))
@@ -58,7 +58,7 @@ class RecordVerbs(_Base):
             if self.session.decisions.reject(rows, reason or "by hand"):
                 self._decided(marked)
 
-        self.prompt(f"Reject {_count(rows)} because", because, value=self._last_reason)
+        self.prompt(f"Reject {_count(rows)} because", because, value=self.session.records.reason_to_offer(rows) or self._last_reason)
 
     def _all(self) -> list[int]:
         """The rows of the view."""

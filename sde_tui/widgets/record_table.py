@@ -14,6 +14,7 @@ from sde_tui.widgets.spans import Line, Span, fit, strip_of
 STATUS_GLYPHS = {"accepted": ("✓", "good"), "rejected": ("✗", "bad")}
 SEVERITY_GLYPHS = {"error": ("!", "bad"), "warning": ("▴", "warn"), "info": ("·", "dim")}
 _CACHED_ROWS = 512
+_LOSS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class RowCells:
         marked: Whether the user marked it.
         edited: Whether the user edited it.
         bad: Whether it cannot be read.
+        loss: What it cost in a run, "" where that is not what the view is about.
     """
 
     row: int
@@ -41,10 +43,11 @@ class RowCells:
     marked: bool = False
     edited: bool = False
     bad: bool = False
+    loss: str = ""
 
 
 class RecordTable(LineList):
-    """Records of a view. Columns: mark, decision, finding, row number, label where there are labels, prompt, answer.
+    """Records of a view. Columns: mark, decision, finding, row number, loss and label where there are any, prompt, answer.
 
     Args:
         cells: What to show of a row.
@@ -60,6 +63,7 @@ class RecordTable(LineList):
         self.rows: Sequence[int] = ()
         self.number_width = 5
         self.label_width = 0
+        self.loss_width = 0
         self._shows_prompt = self._shows_answer = True
 
     def show_rows(self, rows: Sequence[int], *, highest: int, cursor: int, scroll: int | None = None) -> None:
@@ -93,6 +97,7 @@ class RecordTable(LineList):
         first = [self.cells(int(row)) for row in self.rows[self.scroll_offset.y : self.scroll_offset.y + 40]]
         widest = max((len(cells.label) for cells in first), default=0)
         self.label_width = min(max(widest, len("label")), 16) if widest else 0
+        self.loss_width = max((len(cells.loss) for cells in first), default=0) and _LOSS
         self._shows_prompt = any(cells.prompt for cells in first if not cells.bad) or not first
         self._shows_answer = not self._shows_prompt or any(cells.answer != cells.label for cells in first if not cells.bad)
         self.refresh()
@@ -124,6 +129,9 @@ class RecordTable(LineList):
         ink = "dim" if cells.status == "rejected" else "text"
         spans.append((f"{cells.row:>{self.number_width},}  ", "dim"))
         left = width - 3 - self.number_width - 2
+        if self.loss_width:
+            spans.append((f"{cells.loss:>{_LOSS}}  ", "accent"))
+            left -= self.loss_width + 2
         if cells.bad:
             return [*spans, (fit("cannot be read: " + cells.prompt, left), "bad")]
         if self.label_width:
@@ -142,6 +150,9 @@ class RecordTable(LineList):
         """The column titles for this width."""
         left = width - 3 - self.number_width - 2
         text = "   " + "row".rjust(self.number_width) + "  "
+        if self.loss_width:
+            text += "loss".rjust(_LOSS) + "  "
+            left -= self.loss_width + 2
         if self.label_width:
             text += fit("label", self.label_width) + "  "
             left -= self.label_width + 2

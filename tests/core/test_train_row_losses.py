@@ -1,4 +1,4 @@
-"""The loss of rows: the recorder against transformers' own loss and a sum by hand, and what a real run leaves behind."""
+"""The loss of rows: the recorder against transformers' own loss and a sum by hand, and the file that a run leaves, whatever happened to it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import math
 import numpy as np
 import pytest
 
-from sde_core.train.row_losses import RowLossRecorder, read_row_losses, row_losses_path
+from sde_core.train import row_losses
+from sde_core.train.row_loss_log import RECORD_BYTES, append_block, read_row_losses_from
+from sde_core.train.row_losses import RowLossRecorder, read_row_losses, row_losses_path, token_losses
 
 torch = pytest.importorskip("torch")
 
@@ -22,21 +24,33 @@ def batch(rows=3, length=7, vocabulary=11, seed=0):
 
 
 def by_hand(logits, labels):
-    """Mean NLL of each row, from the definition."""
-    means = []
+    """Losses of the trained tokens of each row, from the definition."""
+    found = []
     for row_logits, row_labels in zip(logits.tolist(), labels.tolist(), strict=True):
-        losses = []
-        for scores, label in zip(row_logits, row_labels[1:], strict=False):
-            if label != -100:
-                losses.append(math.log(sum(math.exp(score) for score in scores)) - scores[label])
-        means.append(sum(losses) / len(losses) if losses else 0.0)
-    return means
+        pairs = zip(row_logits, row_labels[1:], strict=False)
+        found.append([math.log(sum(map(math.exp, scores))) - scores[label] for scores, label in pairs if label != -100])
+    return found
 
 
+def means_by_hand(logits, labels):
+    return [sum(losses) / len(losses) for losses in by_hand(logits, labels)]
+
+
+def recorded(recorder, step, rows, logits, labels, *, held_out=False, segments=None, epoch=None):
+    recorder.rows, recorder.segments, recorder.held_out = torch.tensor(rows), segments, held_out
+    recorder.loss({"logits": logits}, labels)
+    recorder.write(step, held_out=held_out, epoch=epoch)
+
+
+# ---- the loss
+
+
+@pytest.mark.parametrize("chunk", [1, 100, 1 << 20])
 @pytest.mark.parametrize("items", [None, 29])
-def test_the_loss_is_that_of_transformers_and_so_is_its_gradient(tmp_path, items):
+def test_the_loss_is_that_of_transformers_and_so_is_its_gradient(tmp_path, monkeypatch, items, chunk):
     from transformers.loss.loss_utils import ForCausalLMLoss
 
+    monkeypatch.setattr(row_losses, "_CHUNK_BYTES", chunk)
     logits, labels = batch()
     ours, theirs = logits.clone().requires_grad_(), logits.clone().requires_grad_()
     count = None if items is None else torch.tensor(items)
@@ -48,64 +62,187 @@ def test_the_loss_is_that_of_transformers_and_so_is_its_gradient(tmp_path, items
     assert torch.allclose(ours.grad, theirs.grad, atol=1e-7)
 
 
+def test_losses_of_half_precision_logits_are_computed_in_float32():
+    logits, labels = batch()
+    half = logits.bfloat16().requires_grad_()
+    losses = token_losses(half, labels)
+    assert losses.dtype == torch.float32
+    assert np.allclose(losses.tolist(), np.concatenate(by_hand(half.float(), labels)), atol=1e-5)
+    losses.sum().backward()
+    assert half.grad.dtype == torch.bfloat16
+
+
+def test_large_logits_neither_overflow_nor_make_the_gradient_no_number():
+    logits = torch.tensor([[[1e4, -1e4], [0.0, 0.0]]], requires_grad=True)
+    losses = token_losses(logits, torch.tensor([[0, 1]]))
+    losses.sum().backward()
+    assert losses.tolist() == [2e4]
+    assert torch.isfinite(logits.grad).all()
+
+
+# ---- what is recorded
+
+
 def test_rows_cost_what_a_sum_by_hand_says(tmp_path):
     logits, labels = batch()
-    recorder = RowLossRecorder(row_losses_path(tmp_path))
-    recorder.rows = torch.tensor([40, 7, 12])
-    recorder.loss({"logits": logits}, labels)
-    recorder.write(3, held_out=False)
+    recorded(RowLossRecorder(row_losses_path(tmp_path)), 3, [40, 7, 12], logits, labels, epoch=1.25)
     losses = read_row_losses(tmp_path)
     assert losses.rows.tolist() == [40, 7, 12]
     assert losses.steps.tolist() == [3, 3, 3]
     assert losses.tokens.tolist() == [3, 1, 6]
-    assert np.allclose(losses.losses, by_hand(logits, labels), atol=1e-5)
-    assert losses.of_step(3) == sorted(zip(losses.rows.tolist(), losses.losses.tolist(), strict=True), key=lambda pair: -pair[1])
+    assert losses.epochs.tolist() == [1, 1, 1]
+    assert np.allclose(losses.losses, means_by_hand(logits, labels), atol=1e-5)
+    expected = sorted(zip(losses.rows.tolist(), losses.losses.tolist(), strict=True), key=lambda pair: -pair[1])
+    assert losses.of_step(3) == [(row, pytest.approx(loss)) for row, loss in expected]
     assert losses.of_step(4) == []
 
 
-def test_a_row_that_trains_on_nothing_costs_nothing(tmp_path):
+def test_rows_of_a_packed_batch_are_told_apart(tmp_path):
+    """Rows 5 and 9 share the first sequence, row 7 stands alone in the second; what separates samples carries no loss."""
+    logits, labels = batch(rows=2, length=8)
+    labels[:] = torch.arange(8) % 5
+    labels[0, 3], labels[1, 6:] = -100, -100
+    segments = torch.tensor([[0, 0, 0, 1, 1, 1, 1, 1], [2] * 8])
+    recorded(RowLossRecorder(row_losses_path(tmp_path)), 1, [5, 9, 7], logits, labels, segments=segments)
+    losses = read_row_losses(tmp_path)
+    first, second = by_hand(logits, labels)
+    assert losses.rows.tolist() == [5, 9, 7]
+    assert losses.tokens.tolist() == [2, 4, 5]
+    assert np.allclose(losses.losses, [np.mean(first[:2]), np.mean(first[2:]), np.mean(second)], atol=1e-5)
+
+
+def test_batches_that_make_one_step_are_one_block(tmp_path):
+    recorder, (logits, labels) = RowLossRecorder(row_losses_path(tmp_path)), batch()
+    recorder.rows = torch.tensor([1, 2, 3])
+    recorder.loss({"logits": logits}, labels)
+    recorded(recorder, 1, [4, 5, 6], *batch(seed=1))
+    losses = read_row_losses(tmp_path)
+    assert losses.rows.tolist() == [1, 2, 3, 4, 5, 6]
+    assert np.allclose(losses.losses, means_by_hand(logits, labels) + means_by_hand(*batch(seed=1)), atol=1e-5)
+
+
+def test_a_row_in_parts_counts_by_its_tokens(tmp_path):
+    logits, labels = batch()
+    recorded(RowLossRecorder(row_losses_path(tmp_path)), 1, [8, 8, 3], logits, labels)
+    parts = by_hand(logits, labels)
+    assert dict(read_row_losses(tmp_path).of_step(1)) == {8: pytest.approx(np.mean(parts[0] + parts[1])), 3: pytest.approx(np.mean(parts[2]))}
+
+
+def test_evaluations_are_kept_apart_from_training(tmp_path):
+    recorder = RowLossRecorder(row_losses_path(tmp_path))
+    recorded(recorder, 1, [1, 2, 3], *batch())
+    recorded(recorder, 1, [7, 8, 9], *batch(seed=2), held_out=True)
+    losses = read_row_losses(tmp_path)
+    assert losses.held_out.tolist() == [False] * 3 + [True] * 3
+    assert {row for row, _ in losses.of_step(1)} == {1, 2, 3}
+
+
+def test_a_row_that_trains_on_nothing_has_no_loss(tmp_path):
     logits, labels = batch()
     labels[1] = -100
-    recorder = RowLossRecorder(row_losses_path(tmp_path))
-    recorder.rows = torch.tensor([0, 1, 2])
-    assert torch.isfinite(recorder.loss({"logits": logits}, labels))
-    recorder.write(1, held_out=False)
-    assert read_row_losses(tmp_path).losses[1] == 0.0
-    assert RowLossRecorder(tmp_path / "x").loss({"logits": logits}, torch.full_like(labels, -100)).item() == 0.0
+    recorded(RowLossRecorder(row_losses_path(tmp_path)), 1, [0, 1, 2], logits, labels)
+    assert read_row_losses(tmp_path).rows.tolist() == [0, 2]
+    nothing = logits.clone().requires_grad_()
+    loss = RowLossRecorder(tmp_path / "x").loss({"logits": nothing}, torch.full_like(labels, -100))
+    loss.backward()
+    assert loss.item() == 0.0
+    assert not nothing.grad.any()
 
 
-def test_a_repeated_step_counts_once_and_a_torn_line_not_at_all(tmp_path):
-    line = '{"step":%d,"split":"%s","rows":[%d],"losses":[%s],"tokens":[2]}\n'
-    first = line % (1, "train", 5, "2.0") + line % (2, "train", 6, "3.0") + line % (2, "held-out", 9, "1.0")
-    row_losses_path(tmp_path).write_text(first + line % (2, "train", 6, "2.5") + line % (3, "train", 5, "null") + '{"step":4,"spl')
+def test_a_loss_that_is_no_number_is_kept_and_comes_first(tmp_path):
+    logits, labels = batch()
+    logits[2] = float("nan")
+    recorded(RowLossRecorder(row_losses_path(tmp_path)), 1, [0, 1, 2], logits, labels)
+    (row, loss), *others = read_row_losses(tmp_path).of_step(1)
+    assert row == 2
+    assert math.isnan(loss)
+    assert all(math.isfinite(other) for _, other in others)
+
+
+# ---- the file
+
+
+def block(path, step, rows, losses, **options):
+    append_block(path, step, np.array(rows), np.array(losses), np.full(len(rows), 2), **options)
+
+
+def told(losses):
+    return list(zip(losses.steps.tolist(), losses.rows.tolist(), losses.losses.tolist(), losses.held_out.tolist(), strict=True))
+
+
+def test_steps_that_a_resumed_run_repeats_count_once(tmp_path):
+    path = row_losses_path(tmp_path)
+    block(path, 1, [5], [4.0], begins=True)
+    block(path, 2, [6], [3.0])
+    block(path, 2, [9], [1.0], held_out=True)
+    block(path, 3, [7], [8.0])
+    block(path, 2, [6, 5], [2.5, 2.0], begins=True)
+    block(path, 2, [9], [0.5], held_out=True)
+    assert told(read_row_losses(tmp_path)) == [(1, 5, 4.0, False), (2, 6, 2.5, False), (2, 5, 2.0, False), (2, 9, 0.5, True)]
+
+
+def test_an_evaluation_that_is_repeated_leaves_its_step_as_it_trained(tmp_path):
+    path = row_losses_path(tmp_path)
+    block(path, 4, [5], [4.0], begins=True)
+    block(path, 4, [9], [1.0], held_out=True)
+    block(path, 4, [9], [0.75], held_out=True, begins=True)
+    assert told(read_row_losses(tmp_path)) == [(4, 5, 4.0, False), (4, 9, 0.75, True)]
+
+
+def test_steps_of_several_processes_come_together(tmp_path):
+    for process, first, second in ((0, 5, 8), (1, 6, 5)):
+        block(row_losses_path(tmp_path, process), 1, [first], [2.0], begins=True)
+        block(row_losses_path(tmp_path, process), 2, [second], [1.0])
     losses = read_row_losses(tmp_path)
-    assert losses.of_step(2) == [(6, 2.5)]
-    assert losses.held_out.sum() == 1
-    assert math.isnan(losses.latest()[5])
-    assert losses.latest()[9] == 1.0
+    assert losses.steps.tolist() == [1, 1, 2, 2]
+    assert {row for row, _ in losses.of_step(2)} == {5, 8}
 
 
-def test_the_last_loss_of_a_row_is_that_of_its_last_step_whichever_process_had_it(tmp_path):
-    line = '{"step":%d,"split":"train","rows":[%d,%d],"losses":[%s],"tokens":[2,2]}\n'
-    row_losses_path(tmp_path, 0).write_text(line % (1, 5, 6, "4.0,3.0") + line % (2, 7, 8, "1.0,1.5"))
-    row_losses_path(tmp_path, 1).write_text(line % (1, 7, 8, "3.5,2.5") + line % (2, 6, 5, "0.5,0.25"))
+def test_what_a_process_recorded_that_the_run_has_no_more_is_repeated_by_the_others(tmp_path):
+    block(row_losses_path(tmp_path, 1), 1, [1], [2.0], begins=True)
+    block(row_losses_path(tmp_path, 1), 2, [2], [2.0])
+    recorded(RowLossRecorder(row_losses_path(tmp_path), processes=1), 2, [0, 1, 2], *batch())
     losses = read_row_losses(tmp_path)
-    assert losses.latest() == {5: 0.25, 6: 0.5, 7: 1.0, 8: 1.5}
-    assert losses.of_step(2) == [(8, 1.5), (7, 1.0), (6, 0.5), (5, 0.25)]
+    assert list(zip(losses.steps.tolist(), losses.rows.tolist(), strict=True)) == [(1, 1), (2, 0), (2, 1), (2, 2)]
+
+
+@pytest.mark.parametrize("lost", range(1, 2 * RECORD_BYTES))
+def test_what_a_kill_tears_costs_only_itself(tmp_path, lost):
+    path = row_losses_path(tmp_path)
+    block(path, 1, [5], [2.0], begins=True)
+    block(path, 2, [6, 7], [3.0, 4.0])
+    path.write_bytes(path.read_bytes()[:-lost])
+    assert told(read_row_losses(tmp_path))[0] == (1, 5, 2.0, False)
+    recorder = RowLossRecorder(path)
+    recorded(recorder, 2, [0, 1, 2], *batch())
+    recorded(recorder, 3, [3, 4, 5], *batch())
+    losses = read_row_losses(tmp_path)
+    assert [len(losses.of_step(step)) for step in (1, 2, 3)] == [1, 3, 3]
+    assert len(losses) == 7
+
+
+def test_zeros_that_a_power_cut_left_are_no_rows(tmp_path):
+    path = row_losses_path(tmp_path)
+    block(path, 1, [5], [2.0], begins=True)
+    with path.open("ab") as file:
+        file.write(bytes(3 * RECORD_BYTES + 5))
+    block(path, 2, [6], [3.0], begins=True)
+    assert told(read_row_losses(tmp_path)) == [(1, 5, 2.0, False), (2, 6, 3.0, False)]
+
+
+def test_what_was_appended_is_read_on_from_an_offset(tmp_path):
+    path = row_losses_path(tmp_path)
+    block(path, 1, [5], [2.0], begins=True)
+    block(path, 2, [6], [3.0])
+    losses, offset = read_row_losses_from(path, 0)
+    assert losses.rows.tolist() == [5, 6]
+    block(path, 3, [7, 8], [1.0, 1.5])
+    losses, offset = read_row_losses_from(path, offset)
+    assert losses.rows.tolist() == [6, 7, 8]
+    assert read_row_losses_from(path, offset)[0].steps.tolist() == [3, 3]
 
 
 def test_a_folder_without_losses_has_none(tmp_path):
-    assert len(read_row_losses(tmp_path).rows) == 0
-
-
-def test_a_line_torn_by_a_kill_costs_only_itself(tmp_path):
-    path = row_losses_path(tmp_path)
-    path.write_text('{"step":1,"split":"train","rows":[5],"losses":[2.0],"tokens":[2]}\n{"step":2,"spl')
-    logits, labels = batch()
-    recorder = RowLossRecorder(path)
-    for step in (2, 3):
-        recorder.rows = torch.tensor([0, 1, 2])
-        recorder.loss({"logits": logits}, labels)
-        recorder.write(step, held_out=False)
-    losses = read_row_losses(tmp_path)
-    assert [len(losses.of_step(step)) for step in (1, 2, 3)] == [1, 3, 3]
+    assert len(read_row_losses(tmp_path)) == 0
+    row_losses_path(tmp_path).touch()
+    assert len(read_row_losses(tmp_path)) == 0

@@ -197,7 +197,7 @@ def test_two_processes_learn_as_one_with_the_same_global_batch(world, monkeypatc
     assert status.state == "done", f"{status.message}\n{two.log_path.read_text()[-3000:]}"
     expected, found = ({event["step"]: event["loss"] for event in events_of(job, "step")} for job in (one, two))
     assert found == pytest.approx(expected, rel=2e-3)
-    assert len(list(two.folder.glob("row_losses-*.jsonl"))) == 2
+    assert len(list(two.folder.glob("row_losses-*.bin"))) == 2
     for step in expected:
         rows_of_two, rows_of_one = (sorted(row for row, _ in read_row_losses(job.folder).of_step(step)) for job in (two, one))
         assert rows_of_two == rows_of_one

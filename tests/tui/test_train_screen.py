@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "core"))
@@ -19,6 +20,7 @@ from tiny_model import make_tiny_model
 from sde_core.dataset import open_dataset
 from sde_core.jobs import list_jobs
 from sde_core.project import Project
+from sde_core.train.row_loss_log import append_block, row_losses_path
 from sde_tui.screens.dialogs import ChooseScreen, ConfirmScreen, PromptScreen
 from sde_tui.screens.train_drawing import when
 
@@ -244,9 +246,9 @@ def with_row_losses(folder, dataset_file, *, spike):
     dataset.read_all()
     rows = [{"row": row, "key": f"{int(key):016x}", "split": "train", "record": {}} for row, key in enumerate(dataset.keys())]
     (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    lines = [{"step": step, "split": "train", "rows": [4], "losses": [0.5], "tokens": [3]} for step in range(1, 41)]
-    lines[spike - 1] = {"step": spike, "split": "train", "rows": [3, 5], "losses": [1.0, 9.0], "tokens": [3, 3]}
-    (folder / "row_losses-0.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    for step in range(1, 41):
+        trained, losses = ([3, 5], [1.0, 9.0]) if step == spike else ([4], [0.5])
+        append_block(row_losses_path(folder), step, np.array(trained), np.array(losses), np.full(len(trained), 3), begins=step == 1)
     events = [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
     raised = [{**event, "loss": 6.0} if event.get("step") == spike and event["event"] == "step" else event for event in events]
     (folder / "events.jsonl").write_text("".join(json.dumps(event) + "\n" for event in raised))
@@ -263,8 +265,10 @@ async def test_from_a_spike_to_its_rows_and_to_a_decision(open_app, dataset_file
         await sde.press("left", "enter")
         assert "▐2 Records▌" in sde.lines[1]
         assert list(sde.session.records.view.rows) == [5, 3]
+        assert "9.00" in sde.text
         await sde.press("x")
         assert sde.session.decisions.status(5) == "rejected"
+        assert sde.session.decisions.reason(5) == "loss 9.00 at step 25 of run ab12"
         await sde.press("backspace", "escape")
         assert "┊" not in sde.text
         await sde.press("l")
