@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sde_core.errors import SdeError
+from sde_core.errors import JobError
+from sde_core.wording import ordinal
 
 if TYPE_CHECKING:
     from textual.timer import Timer
@@ -27,25 +30,43 @@ class JobLine:
     total: int | None
     eta_s: float | None
     message: str
+    place: int | None = None
+    """1 for the job that is next to get its device, None for one that does not wait."""
 
     @property
     def active(self) -> bool:
         """Whether its process lives, or soon will."""
-        return self.state in ("queued", "running", "stopping")
+        return self.state in ("queued", "waiting", "running", "stopping")
 
     def shown(self) -> str:
-        """ "train 812/3,000"."""
+        """ "train 812/3,000", "train waits (2nd)"."""
+        if self.state == "waiting":
+            return f"{self.kind} waits" + (f" ({ordinal(self.place)})" if self.place else "")
         count = f" {self.done:,}/{self.total:,}" if self.total else ""
         return f"{self.kind}{count}" + ("" if self.state == "running" else f" {self.state}")
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A job as it was read last, and what its status file was then."""
+
+    job: Any
+    stamp: tuple[int, int, int]
+    line: JobLine
+
+
 class JobsPart:
-    """Polls job folders while a job is active; nothing is polled else."""
+    """Polls the folder of jobs, always, since another program may start one; all but active jobs cost nothing.
+
+    A job that begins, goes on or is removed changes the time of the folder, whoever does it. Only then all status files are looked at.
+    """
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self._lines: tuple[JobLine, ...] = ()
         self._timer: Timer | None = None
+        self._folder_time: int | None = None
+        self._seen: dict[str, _Seen] = {}
 
     def start(self) -> None:
         """Looks for jobs of earlier sessions and attaches to those that run."""
@@ -53,6 +74,7 @@ class JobsPart:
 
     def watch(self) -> None:
         """Call after launching, stopping or resuming a job."""
+        self._folder_time = None
         self._show(self._read())
 
     @property
@@ -71,19 +93,34 @@ class JobsPart:
             self._session.flash("Attached again: " + ", ".join(line.shown() for line in self.active), "good")
 
     def _read(self) -> tuple[JobLine, ...]:
-        if not self._session.project.jobs_dir.is_dir():
+        folder = self._session.project.jobs_dir
+        try:
+            changed = folder.stat().st_mtime_ns
+        except FileNotFoundError:
+            self._seen = {}
             return ()
-        from sde_core.jobs import list_jobs
+        if changed != self._folder_time:
+            self._folder_time = changed
+            names = sorted((name for name in os.listdir(folder) if name[:1].isdigit()), reverse=True)  # noqa: PTH208
+            seen = {name: _looked_at(folder / name, self._seen.get(name)) for name in names}
+        else:
+            seen = {name: _looked_at(folder / name, one) if one.line.active else one for name, one in self._seen.items()}
+        self._seen = {name: one for name, one in seen.items() if one is not None}
+        return self._placed(tuple(one.line for one in self._seen.values()))
 
-        return tuple(line for job in list_jobs(self._session.project.jobs_dir) if (line := _line_of(job)) is not None)
+    def _placed(self, lines: tuple[JobLine, ...]) -> tuple[JobLine, ...]:
+        """The lines with their places in the queue; that is read only where one waits."""
+        if not any(line.state == "waiting" for line in lines):
+            return lines
+        from sde_core.jobs.queue import QueueFile
+
+        queue, folder = QueueFile().read(), self._session.project.jobs_dir.absolute()
+        return tuple(replace(line, place=queue.place(folder / line.id)) if line.state == "waiting" else line for line in lines)
 
     def _show(self, lines: tuple[JobLine, ...]) -> None:
         changed, self._lines = lines != self._lines, lines
-        if self.active and self._timer is None:
+        if self._timer is None:
             self._timer = self._session.app.set_interval(POLL_SECONDS, self._poll)
-        elif not self.active and self._timer is not None:
-            self._timer.stop()
-            self._timer = None
         if changed:
             self._session.signals.jobs.publish("moved")
 
@@ -91,9 +128,25 @@ class JobsPart:
         self._session.attempt(lambda: self._show(self._read()))
 
 
-def _line_of(job: Any) -> JobLine | None:
+def _looked_at(folder: Path, before: _Seen | None) -> _Seen | None:
+    """The job as it is now, read anew where it is active or its status file is another; None where the folder holds none."""
+    from sde_core.jobs import Job
+
+    stamp = _stamp(folder / "status.json")
+    if before is not None and before.stamp == stamp and not before.line.active:
+        return before
     try:
+        job = before.job if before is not None else Job(folder)
         status = job.status()
-    except SdeError:
+    except (JobError, FileNotFoundError):
         return None
-    return JobLine(job.id, job.kind, job.title, status.state, status.done, status.total, status.eta_s, status.message)
+    line = JobLine(job.id, job.kind, job.title, status.state, status.done, status.total, status.eta_s, status.message)
+    return _Seen(job, stamp, line)
+
+
+def _stamp(path: Path) -> tuple[int, int, int]:
+    try:
+        found = path.stat()
+    except OSError:
+        return 0, 0, 0
+    return found.st_mtime_ns, found.st_size, found.st_ino
