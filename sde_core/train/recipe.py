@@ -61,6 +61,7 @@ class Recipe:
         precision: "auto" (bf16 on GPUs that have it, float32 elsewhere), "float32", "bf16" or "fp16".
         quantize: "none", or "4bit" for QLoRA (a CUDA GPU and bitsandbytes).
         gradient_checkpointing: Trades time for memory.
+        attention: The attention kernel: "auto" (what transformers thinks best), "eager", "sdpa", "flash_attention_2" or "flex_attention".
         processes: Processes to train in, one a GPU; 0 for one per visible GPU.
         report_to: Other places that metrics go to, separated by commas: "tensorboard", "wandb", "trackio".
     """
@@ -99,6 +100,7 @@ class Recipe:
     precision: Literal["auto", "float32", "bf16", "fp16"] = "auto"
     quantize: Literal["none", "4bit"] = "none"
     gradient_checkpointing: bool = False
+    attention: Literal["auto", "eager", "sdpa", "flash_attention_2", "flex_attention"] = "auto"
     processes: int = 0
     report_to: str = ""
 
