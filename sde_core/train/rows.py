@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -52,7 +52,14 @@ class SnapshotPlace:
 
 
 def write_snapshot(
-    folder: Path, dataset: Dataset, rows: Sequence[int], *, held_out: float, seed: int, cancel: Cancel = NEVER, progress: Progress = silent
+    folder: Path,
+    dataset: Dataset,
+    rows: Sequence[int],
+    *,
+    held_out: float | frozenset[int],
+    seed: int,
+    cancel: Cancel = NEVER,
+    progress: Progress = silent,
 ) -> dict[str, Any]:
     """Write `rows.jsonl` and `manifest.json` into a job folder.
 
@@ -62,7 +69,7 @@ def write_snapshot(
         folder: The job folder.
         dataset: Where the rows are; its edits are part of them.
         rows: Record positions.
-        held_out: Share of the rows to evaluate on.
+        held_out: Share of the rows to evaluate on, or those rows themselves.
         seed: Which rows these are.
         cancel: Looked at between batches.
         progress: In rows.
@@ -77,7 +84,7 @@ def write_snapshot(
     if not len(rows):
         raise UsageError("There are no rows to train on.", "Accept some rows, or take back some rejections.")
     keys = dataset.keys()
-    held_out_rows = choose_held_out(dataset, rows, share=held_out, seed=seed, cancel=cancel)
+    held_out_rows = held_out if isinstance(held_out, frozenset) else choose_held_out(dataset, rows, share=held_out, seed=seed, cancel=cancel)
     digest, counts = xxhash.xxh3_128(), {TRAIN: 0, HELD_OUT: 0}
     with (folder / "rows.jsonl").open("wb") as file:
         for batch in dataset.batches(rows=rows, cancel=cancel, progress=progress):
@@ -139,18 +146,44 @@ def choose_held_out(dataset: Dataset, rows: Sequence[int], *, share: float, seed
 
     At least one row is always left to train on. Rows with the same prompt stay together, or, where too few prompts make that impossible, equal rows.
     """
-    positions, prompts, whole_rows, own_split = [], [], [], []
+    draws = SplitDraws(seed)
     for batch in dataset.batches(rows=rows, cancel=cancel):
         for row, _, turns in batch:
-            positions.append(row)
-            prompts.append(_draw(turns.prompt or turns.answer, seed))
-            whole_rows.append(_draw(f"{turns.prompt}\0{turns.answer}", seed))
-            own_split.append(dataset.split(row).lower() in HELD_OUT_SPLITS)
-    if any(own_split) and not all(own_split):
-        return frozenset(row for row, test in zip(positions, own_split, strict=True) if test)
-    wanted = min(round(share * len(positions)), MAX_HELD_OUT, len(positions) - 1)
-    # Where a few prompts are shared by all rows, no group of them fits, and only equal rows are kept together.
-    return frozenset(_whole_groups(positions, prompts, wanted) or _whole_groups(positions, whole_rows, wanted))
+            draws.add(row, turns, dataset.split(row))
+    return draws.held_out(share)
+
+
+class SplitDraws:
+    """What decides on which side of the split each row falls.
+
+    Args:
+        seed: The run's seed.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self._positions: list[int] = []
+        self._prompts: list[int] = []
+        self._whole_rows: list[int] = []
+        self._own_split: list[bool] = []
+
+    def add(self, row: int, turns: Turns, split: str) -> None:
+        """One row more, and the split that the data itself puts it into."""
+        self._positions.append(row)
+        self._prompts.append(_draw(turns.prompt or turns.answer, self._seed))
+        self._whole_rows.append(_draw(f"{turns.prompt}\0{turns.answer}", self._seed))
+        self._own_split.append(split.lower() in HELD_OUT_SPLITS)
+
+    def held_out(self, share: float, rows: Collection[int] | None = None) -> frozenset[int]:
+        """See `choose_held_out`; of `rows` alone where they are named."""
+        chosen = [i for i, row in enumerate(self._positions) if rows is None or row in rows]
+        positions, own = [self._positions[i] for i in chosen], [self._own_split[i] for i in chosen]
+        if any(own) and not all(own):
+            return frozenset(row for row, test in zip(positions, own, strict=True) if test)
+        wanted = min(round(share * len(positions)), MAX_HELD_OUT, len(positions) - 1)
+        # Where a few prompts are shared by all rows, no group of them fits, and only equal rows are kept together.
+        by_prompt = _whole_groups(positions, [self._prompts[i] for i in chosen], wanted)
+        return frozenset(by_prompt or _whole_groups(positions, [self._whole_rows[i] for i in chosen], wanted))
 
 
 def _draw(text: str, seed: int) -> int:

@@ -12,7 +12,7 @@ import numpy as np
 from sde_core.progress import NEVER, Cancel, Progress, raise_if_cancelled, silent
 from sde_core.train.encode import IGNORED, Encoder
 from sde_core.train.packing import best_fit_decreasing
-from sde_core.train.preflight import RowCheck, row_check
+from sde_core.train.row_check import RowCheck, row_check
 from sde_core.train.rows import HELD_OUT, TRAIN, SnapshotRow
 
 _BATCH_ROWS = 512
@@ -85,10 +85,11 @@ def encode_rows(rows: Iterable[SnapshotRow], encoder: Encoder, *, total: int, ca
     checks: list[RowCheck] = []
     for batch in _batched(rows, _BATCH_ROWS):
         raise_if_cancelled(cancel)
-        for row, encoded in zip(batch, encoder.encode_all([row.turns for row in batch]), strict=True):
+        for row, encoded in zip(batch, encoder.encode_tokens([row.turns for row in batch]), strict=True):
             checks.append(row_check(row.row, encoded))
             by_split[row.split] += [Sample(row.row, encoded.ids[part], encoded.labels[part]) for part in encoded.parts]
         progress(len(checks), total)
+    encoder.save()
     train: Sequence[Sequenced] = by_split[TRAIN]
     if encoder.recipe.packing:
         train = packed(by_split[TRAIN], encoder.max_length)

@@ -1,0 +1,93 @@
+"""The forward passes of a run, without running it: how many sequences each holds, and how long they are padded to."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from sde_core.train.order import epoch_order
+from sde_core.train.packing import best_fit_decreasing
+from sde_core.train.recipe import Recipe
+
+_EPOCHS_LOOKED_AT = 3
+"""Of longer runs the batches of so many epochs stand for all: every epoch is drawn alike."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunBatches:
+    """The forward passes of a run in their order, of all its processes together; `weight` of them are alike.
+
+    Attributes:
+        sequences: int64[m], how many each holds.
+        widths: int64[m], tokens that each sequence is padded to.
+        tokens: int64[m], how many of them are no padding.
+        steps: Optimizer steps of the run.
+        weight: How many forward passes of the run each of these stands for; above 1 where there are too many epochs to look at all.
+    """
+
+    sequences: np.ndarray
+    widths: np.ndarray
+    tokens: np.ndarray
+    steps: int
+    weight: float = 1.0
+
+    @property
+    def areas(self) -> np.ndarray:
+        """int64[m]: tokens of each with padding."""
+        return self.sequences * self.widths
+
+    @property
+    def padding_share(self) -> float:
+        """Share of all tokens that is padding."""
+        area = int(self.areas.sum())
+        return round(1 - int(self.tokens.sum()) / area, 4) if area else 0.0
+
+
+def sequence_lengths(samples: Sequence[int] | np.ndarray, recipe: Recipe, max_length: int) -> np.ndarray:
+    """int64[n]: tokens of each sequence that samples of these lengths become; fewer than samples where they are packed."""
+    lengths = np.asarray(samples, dtype=np.int64)
+    if not recipe.packing:
+        return lengths
+    return np.array([int(lengths[chosen].sum()) for chosen in best_fit_decreasing(lengths, max_length)], dtype=np.int64)
+
+
+def steps_of(sequences: int, recipe: Recipe, processes: int = 1) -> int:
+    """Optimizer steps of a run over this many sequences."""
+    if recipe.max_steps:
+        return recipe.max_steps
+    batches = math.ceil(sequences / (recipe.batch_size * processes))
+    return math.ceil(recipe.epochs * max(math.ceil(batches / recipe.accumulation), 1)) if batches else 0
+
+
+def run_batches(lengths: np.ndarray, recipe: Recipe, *, processes: int = 1) -> RunBatches:
+    """The forward passes over these sequences as training will order them.
+
+    Args:
+        lengths: int64[n], tokens of every sequence, in the order of the rows; see `sequence_lengths`.
+        recipe: Its batch, order, epochs and steps.
+        processes: Processes that share every batch.
+    """
+    steps = steps_of(len(lengths), recipe, processes)
+    batch = recipe.batch_size * processes
+    epoch_passes = math.ceil(len(lengths) / batch)
+    epoch_steps = max(math.ceil(epoch_passes / recipe.accumulation), 1)
+    wanted = math.ceil(steps / epoch_steps) if epoch_passes else 0
+    parts = [_epoch_batches(lengths, recipe, processes, epoch) for epoch in range(min(wanted, _EPOCHS_LOOKED_AT))]
+    if wanted <= _EPOCHS_LOOKED_AT and parts:
+        parts[-1] = parts[-1][:, : (steps - (wanted - 1) * epoch_steps) * recipe.accumulation]
+    sequences, widths, tokens = np.concatenate(parts, axis=1) if parts else np.zeros((3, 0), dtype=np.int64)
+    weight = steps / (epoch_steps * len(parts)) if wanted > _EPOCHS_LOOKED_AT else 1.0
+    return RunBatches(sequences, widths, tokens, steps, weight)
+
+
+def _epoch_batches(lengths: np.ndarray, recipe: Recipe, processes: int, epoch: int) -> np.ndarray:
+    """int64[3, m]: sequences, width and tokens of each forward pass of one epoch."""
+    per_pass = recipe.batch_size * processes
+    order = epoch_order(lengths, per_pass, seed=recipe.seed, epoch=epoch, grouped=recipe.groups_lengths)
+    starts = np.arange(0, len(order), per_pass)
+    ordered = lengths[order]
+    sizes = np.diff(np.append(starts, len(order)))
+    return np.stack([sizes, np.maximum.reduceat(ordered, starts), np.add.reduceat(ordered, starts)])
