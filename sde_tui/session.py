@@ -45,6 +45,8 @@ PARTS: tuple[tuple[str, str], ...] = (
     ("selection", "sde_tui.session_selection:SelectionPart"),
     ("training", "sde_tui.session_training:TrainingPart"),
     ("run_rows", "sde_tui.session_run_rows:RunRowsPart"),
+    ("chart", "sde_tui.session_chart:ChartPart"),
+    ("generations", "sde_tui.session_generations:GenerationsPart"),
 )
 """(attribute, "module:Class") of the parts that screens bring; a class takes the session. Imported when first used."""
 

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
 
 from sde_core.train.curve import RunCurve
+from sde_core.train.loss_trend import MEDIAN_STEPS
 from sde_core.wording import duration
 
-AlertKind = Literal["nan", "zero", "diverging", "stalled"]
+AlertKind = Literal["nan", "zero", "diverging", "stalled", "overfitting"]
 
-SMOOTHED_STEPS = 10
-"""The median of so many steps stands for the loss; one spike is no divergence."""
 DIVERGED_BY = 1.5
-"""A smoothed loss this many times its lowest, and above where the run began, is one that got worse."""
-ZERO_LOSS, ZERO_STEPS = 1e-6, 5
+"""A median loss this many times its lowest, and above where the run began, is one that got worse."""
+ZERO_STEPS = 5
 STALLED_SECONDS, STALLED_STEPS = 60.0, 20.0
 """A run is stalled when nothing was heard of it for this long, in seconds and in times of its usual step; an evaluation may take longer than that."""
+RISING_EVALUATIONS, RISEN_BY = 3, 1.05
+"""A held-out loss that rose so often in a row, to this many times its lowest, while the training loss fell, is one that learns by heart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +31,13 @@ class Alert:
         kind: What.
         step: Since when, or where it was seen.
         words: The figures, in one sentence without a full stop.
+        advice: What to do, likewise.
     """
 
     kind: AlertKind
     step: int
     words: str
+    advice: str
 
 
 def alerts_of(curve: RunCurve, *, active: bool, now: float) -> tuple[Alert, ...]:
@@ -44,36 +48,28 @@ def alerts_of(curve: RunCurve, *, active: bool, now: float) -> tuple[Alert, ...]
         active: Whether it is still at work; only then can it stall.
         now: Seconds since the epoch.
     """
-    found = (_not_a_number(curve), _zero(curve), _diverging(curve), _stalled(curve, now) if active else None)
+    found = (_not_a_number(curve), _zero(curve), _diverging(curve), _stalled(curve, now) if active else None, _overfitting(curve))
     return tuple(alert for alert in found if alert is not None)
 
 
 def _not_a_number(curve: RunCurve) -> Alert | None:
     step = curve.not_a_number
-    return None if step is None else Alert("nan", step, f"The loss is not a number since step {step:,}; a lower learning rate may help")
+    return None if step is None else Alert("nan", step, f"The loss is not a number since step {step:,}", "stop it and halve learning_rate")
 
 
 def _zero(curve: RunCurve) -> Alert | None:
-    steps, losses = curve.train.points()
-    if len(losses) < ZERO_STEPS or (losses[-ZERO_STEPS:] > ZERO_LOSS).any():
+    if curve.trend.zero_steps < ZERO_STEPS:
         return None
-    above = np.flatnonzero(losses > ZERO_LOSS)
-    since = int(steps[above[-1] + 1]) if len(above) else int(steps[0])
-    return Alert("zero", since, f"The loss is zero since step {since:,}: nothing is left to learn, or nothing trains")
+    since = curve.trend.zero_since
+    return Alert("zero", since, f"The loss is zero since step {since:,}: nothing is left to learn, or nothing trains", "preflight says what trains")
 
 
 def _diverging(curve: RunCurve) -> Alert | None:
-    steps, losses = curve.train.points()
-    if len(losses) < 3 * SMOOTHED_STEPS:
+    trend = curve.trend
+    if trend.count < 3 * MEDIAN_STEPS or trend.first is None or trend.latest <= max(DIVERGED_BY * trend.lowest, trend.first):
         return None
-    smoothed = np.median(np.lib.stride_tricks.sliding_window_view(losses, SMOOTHED_STEPS), axis=1)
-    lowest = int(np.argmin(smoothed))
-    if smoothed[-1] <= max(DIVERGED_BY * smoothed[lowest], smoothed[0]):
-        return None
-    step = int(steps[lowest + SMOOTHED_STEPS - 1])
-    return Alert(
-        "diverging", step, f"The loss rises since step {step:,}: from {smoothed[lowest]:.3g} to {smoothed[-1]:.3g}; a lower learning rate may help"
-    )
+    words = f"The loss rises since step {trend.lowest_step:,}: from {trend.lowest:.3g} to {trend.latest:.3g}"
+    return Alert("diverging", trend.lowest_step, words, "stop it and halve learning_rate")
 
 
 def _stalled(curve: RunCurve, now: float) -> Alert | None:
@@ -82,5 +78,20 @@ def _stalled(curve: RunCurve, now: float) -> Alert | None:
     usual = float(np.median(np.diff(curve.moments)))
     if now - curve.told_at < max(STALLED_SECONDS, STALLED_STEPS * usual):
         return None
-    silent = now - curve.moments[-1]
-    return Alert("stalled", max(curve.train.last_step, 0), f"No step for {duration(silent)}; a step usually takes {duration(usual)}")
+    words = f"No step for {duration(now - curve.moments[-1])}; a step usually takes {_step_time(usual)}"
+    return Alert("stalled", max(curve.train.last_step, 0), words, "look into log.txt of the run's folder, or stop it: it goes on from its checkpoint")
+
+
+def _step_time(seconds: float) -> str:
+    return duration(seconds) if seconds >= 1 else f"{seconds:.2g} s"
+
+
+def _overfitting(curve: RunCurve) -> Alert | None:
+    told, lowest = list(curve.evaluations)[-RISING_EVALUATIONS - 1 :], curve.held_out.lowest()
+    if len(told) <= RISING_EVALUATIONS or lowest is None:
+        return None
+    rose = all(after[1] > before[1] for before, after in pairwise(told)) and told[-1][1] > RISEN_BY * lowest
+    if not rose or not told[-1][2] < told[0][2]:
+        return None
+    words = f"The held-out loss rises since step {told[0][0]:,}, from {told[0][1]:.3g} to {told[-1][1]:.3g}, while the training loss falls"
+    return Alert("overfitting", told[0][0], words, "it learns rows by heart: fewer epochs, or a lower learning_rate")

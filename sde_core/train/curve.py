@@ -1,96 +1,45 @@
-"""A run's loss curve from its events: one value a step, whatever was repeated after a resume, and cheap to draw however long the run is."""
+"""What a run's events say so far: one value a step, whatever was repeated after a resume, in memory that does not grow with the run."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-_BESIDE = 10
+from sde_core.train.loss_trend import LossTrend
+from sde_core.train.series import Series
+
+QUANTITIES = ("loss", "lr", "grad_norm", "tokens", "tokens_s", "memory", "memory_free", "gpu_use", "gpu_memory")
+"""Fields of a "step" event that are kept by step."""
 _MOMENTS = 32
+_KEPT_CHECKPOINTS = 4
+"""A run keeps two checkpoints; it can only go on from one of the last."""
 
 
-class Series:
-    """Values by step; a step that is reported again keeps its last value."""
+@dataclass
+class _Progress:
+    """What a resume takes back to the checkpoint that it goes on from."""
 
-    def __init__(self) -> None:
-        self._values = np.full(256, np.nan, dtype=np.float64)
-        self._last_step = -1
-        self.count = 0
-        self.latest: float | None = None
+    series: dict[str, Series] = field(default_factory=lambda: {name: Series() for name in QUANTITIES})
+    held_out: Series = field(default_factory=Series)
+    trend: LossTrend = field(default_factory=LossTrend)
+    latest: dict[str, Any] = field(default_factory=dict)
+    evaluations: deque[tuple[int, float, float]] = field(default_factory=lambda: deque(maxlen=_MOMENTS))
 
-    def set(self, step: int, value: float) -> None:
-        """Record the value of a step, from 0 on."""
-        if step >= len(self._values):
-            grown = np.full(max(step + 1, 2 * len(self._values)), np.nan)
-            grown[: len(self._values)] = self._values
-            self._values = grown
-        self.count += bool(np.isnan(self._values[step]))
-        self._values[step] = value
-        self._last_step = max(self._last_step, step)
-        self.latest = value
-
-    @property
-    def last_step(self) -> int:
-        """The highest step seen, -1 where there is none."""
-        return self._last_step
-
-    def points(self) -> tuple[np.ndarray, np.ndarray]:
-        """int64[k] steps in order and float64[k] values."""
-        steps = np.flatnonzero(~np.isnan(self._values[: self._last_step + 1]))
-        return steps, self._values[steps]
-
-    def columns(self, count: int, last_step: int) -> tuple[np.ndarray, np.ndarray]:
-        """The lowest and highest value in each of `count` equal ranges of the steps 0 to `last_step`, so that no spike is lost.
-
-        Returns:
-            Two float64[count], NaN where a range holds no value.
-        """
-        low, high = np.full(count, np.nan), np.full(count, np.nan)
-        steps, values = self.points()
-        within = steps <= last_step
-        steps, values = steps[within], values[within]
-        if len(steps):
-            column = np.minimum(steps * count // (last_step + 1), count - 1)
-            starts = np.flatnonzero(np.diff(column, prepend=-1))
-            low[column[starts]] = np.minimum.reduceat(values, starts)
-            high[column[starts]] = np.maximum.reduceat(values, starts)
-        return low, high
-
-    def at(self, step: int) -> float | None:
-        """The value of a step, None where it has none."""
-        value = self._values[step] if 0 <= step < len(self._values) else np.nan
-        return None if np.isnan(value) else float(value)
-
-    def highest_within(self, first: int, stop: int) -> int | None:
-        """The step of the highest value in [first, stop), None where that holds none."""
-        part = self._values[first:stop]
-        return None if np.isnan(part).all() else first + int(np.nanargmax(part))
-
-    def standing_out(self) -> int | None:
-        """The step whose value lies furthest above the median of the ten steps on either side; None where there is no value."""
-        steps, values = self.points()
-        if not len(steps):
-            return None
-        padded = np.pad(values, _BESIDE, mode="edge")
-        medians = np.median(np.lib.stride_tricks.sliding_window_view(padded, 2 * _BESIDE + 1), axis=1)
-        return int(steps[np.argmax(values - medians)])
-
-    def mean_of(self, first: int, last: int) -> float | None:
-        """Mean of the `first` first values when positive, else of the `last` last ones; None where there are none."""
-        values = self.points()[1]
-        part = values[:first] if first else values[-last:]
-        return float(part.mean()) if len(part) else None
+    def copy(self) -> _Progress:
+        series = {name: series.copy() for name, series in self.series.items()}
+        return _Progress(series, self.held_out.copy(), self.trend.copy(), self.latest, self.evaluations.copy())
 
 
 class RunCurve:
     """What a fine-tune's events say so far.
 
+    A run that goes on from a checkpoint is taken back to it exactly, so that what it repeats is not counted twice.
+
     Attributes:
-        train, held_out: Losses by step.
-        latest: The last step's event.
         facts: Of the model, the rows and the memory.
         steps: How many there will be.
         not_a_number: The first step of the present attempt whose loss was no number.
@@ -99,40 +48,102 @@ class RunCurve:
     """
 
     def __init__(self) -> None:
-        self.train = Series()
-        self.held_out = Series()
-        self.latest: dict[str, Any] = {}
+        self._progress = _Progress()
+        self._checkpoints: dict[int, _Progress] = {}
         self.facts: dict[str, Any] = {}
         self.steps: int | None = None
         self.not_a_number: int | None = None
         self.moments: deque[float] = deque(maxlen=_MOMENTS)
         self.told_at = 0.0
 
+    @property
+    def train(self) -> Series:
+        """Training losses by step."""
+        return self._progress.series["loss"]
+
+    @property
+    def held_out(self) -> Series:
+        """Held-out losses by step."""
+        return self._progress.held_out
+
+    @property
+    def trend(self) -> LossTrend:
+        """The running median of the training loss."""
+        return self._progress.trend
+
+    @property
+    def latest(self) -> dict[str, Any]:
+        """The last step's event."""
+        return self._progress.latest
+
+    @property
+    def evaluations(self) -> Sequence[tuple[int, float, float]]:
+        """(step, held-out loss, the training loss's median then) of the last evaluations."""
+        return self._progress.evaluations
+
+    def series(self, quantity: str) -> Series:
+        """One of `QUANTITIES` by step."""
+        return self._progress.series[quantity]
+
     def add(self, events: Iterable[dict[str, Any]]) -> None:
         """Take in events in the order they were written."""
+        steps: list[dict[str, Any]] = []
         for event in events:
-            self._add(event)
+            if isinstance(event.get("t"), (int, float)):
+                self.told_at = event["t"]
+            if event.get("event") == "step" and isinstance(event.get("step"), int):
+                steps.append(event)
+            elif "event" in event:
+                self._add_steps(steps)
+                steps = []
+                self._add_other(event["event"], event)
+        self._add_steps(steps)
 
-    def _add(self, event: dict[str, Any]) -> None:
-        kind, step, loss = event.get("event"), event.get("step"), event.get("loss")
-        if isinstance(event.get("t"), (int, float)):
-            self.told_at = event["t"]
-        if kind in ("step", "eval") and isinstance(step, int):
-            if loss is not None:
-                (self.train if kind == "step" else self.held_out).set(step, float(loss))
-            if kind == "step":
-                self._add_step(event, step, loss)
+    def _add_steps(self, events: Sequence[dict[str, Any]]) -> None:
+        if not events:
+            return
+        for name, series in self._progress.series.items():
+            told = [event for event in events if event.get(name) is not None or name == "loss"]
+            series.extend(np.array([event["step"] for event in told], np.int64), np.array([event.get(name) for event in told], np.float64))
+        losses = [(event["step"], event["loss"]) for event in events if event.get("loss") is not None]
+        self.trend.extend(np.array([step for step, _ in losses], np.int64), np.array([loss for _, loss in losses], np.float64))
+        if self.not_a_number is None:
+            self.not_a_number = next((event["step"] for event in events if event.get("loss") is None), None)
+        self.moments.extend(event["t"] for event in events[-_MOMENTS:] if isinstance(event.get("t"), (int, float)))
+        self._progress.latest = events[-1]
+        self._note_length(events[-1])
+
+    def _add_other(self, kind: str, event: dict[str, Any]) -> None:
+        step = event.get("step")
+        if kind == "eval" and isinstance(step, int):
+            self._add_evaluation(step, event.get("loss"))
         elif kind in ("rows", "model", "memory"):
             self.facts |= {name: value for name, value in event.items() if name not in ("t", "event")}
         elif kind == "train":
-            self.not_a_number = None
-            self.moments.clear()
+            self._begin(step if isinstance(step, int) else 0)
+        elif kind == "checkpoint" and isinstance(step, int):
+            self._checkpoints[step] = self._progress.copy()
+            self._checkpoints = dict(list(self._checkpoints.items())[-_KEPT_CHECKPOINTS:])
+        self._note_length(event)
+
+    def _add_evaluation(self, step: int, loss: float | None) -> None:
+        self.held_out.set(step, float("nan") if loss is None else float(loss))
+        if loss is not None:
+            if self._progress.evaluations and self._progress.evaluations[-1][0] == step:
+                self._progress.evaluations.pop()
+            self._progress.evaluations.append((step, float(loss), self.trend.latest))
+
+    def _begin(self, step: int) -> None:
+        """An attempt goes on from this step."""
+        if step < self.train.last_step:
+            kept = self._checkpoints.get(step)
+            if kept is not None:
+                self._progress = kept.copy()
+            elif step == 0:
+                self._progress = _Progress()
+        self.not_a_number = None
+        self.moments.clear()
+
+    def _note_length(self, event: dict[str, Any]) -> None:
         if isinstance(event.get("steps"), int):
             self.steps = event["steps"]
-
-    def _add_step(self, event: dict[str, Any], step: int, loss: float | None) -> None:
-        self.latest = event
-        if loss is None and self.not_a_number is None:
-            self.not_a_number = step
-        if isinstance(event.get("t"), (int, float)):
-            self.moments.append(event["t"])

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import time
-from types import ModuleType
+from collections.abc import Callable
 from typing import Any
 
 _SECONDS = 1.0
 """Measured at most this often."""
 
 
-def nvml() -> ModuleType | None:
+def nvml() -> Any:
     """NVIDIA's management library, ready to be asked; None where it is not installed or finds no driver."""
     try:
         import pynvml
     except ImportError:
         return None
+    library: Any = pynvml
     try:
-        pynvml.nvmlInit()
-    except pynvml.NVMLError:
+        library.nvmlInit()
+    except library.NVMLError:
         return None
-    module: ModuleType = pynvml
-    return module
+    return library
 
 
 class GpuFigures:
@@ -38,8 +38,9 @@ class GpuFigures:
 
     def read(self) -> dict[str, float]:
         """What the GPU tells of "gpu_use" (%), "gpu_memory" and "gpu_total" (bytes), "gpu_temperature" (°C) and "gpu_power" (W)."""
-        library, handle, found = self._library, self._handle, {}
-        asked = {
+        library, handle = self._library, self._handle
+        found: dict[str, float] = {}
+        asked: dict[str, Callable[[], float]] = {
             "gpu_use": lambda: library.nvmlDeviceGetUtilizationRates(handle).gpu,
             "gpu_memory": lambda: library.nvmlDeviceGetMemoryInfo(handle).used,
             "gpu_total": lambda: library.nvmlDeviceGetMemoryInfo(handle).total,

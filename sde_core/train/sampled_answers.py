@@ -85,7 +85,8 @@ def _parsed(line: bytes) -> SampledAnswers | None:
 
 def prompted_rows(folder: Path, count: int) -> list[SnapshotRow]:
     """The rows that are asked: the first held-out ones that hold an answer, or the first ones where none are held out."""
-    held_out, others = [], []
+    held_out: list[SnapshotRow] = []
+    others: list[SnapshotRow] = []
     for row in read_snapshot(folder):
         if row.turns.answer and len(held_out) < count:
             (held_out if row.split == HELD_OUT else others).append(row)

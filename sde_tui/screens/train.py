@@ -4,36 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from textual.containers import Container
+from textual.containers import Container, Horizontal
 from textual.widget import Widget
 
 from sde_tui.screens.base import SdeScreen
-from sde_tui.screens.train_drawing import DRILL_TITLES, alert_words, curve_points, figure_lines, list_items, result_words, step_words
+from sde_tui.screens.train_drawing import DRILL_TITLES, advice_words, alert_words, list_items, result_words, step_words
+from sde_tui.screens.train_figures import figure_lines, legend, side_items
+from sde_tui.screens.train_view_keys import ChartKeys
+from sde_tui.session_chart import ChartPart
 from sde_tui.session_run_rows import RunRowsPart
 from sde_tui.session_training import TrainingPart
 from sde_tui.widgets.bindings import screen_bindings
 from sde_tui.widgets.chrome import OneLine
-from sde_tui.widgets.lines import ItemList, LineList
-from sde_tui.widgets.loss_chart import LossChart, plot_columns
+from sde_tui.widgets.lines import ItemList, LineList, TextLines
+from sde_tui.widgets.loss_chart import LossChart
 from sde_tui.widgets.spans import Line
 
 _HINTS = {
-    "running": "s stops it · you may leave, it goes on",
+    "running": "s stops it · you may leave, it goes on · z zooms, m smooths, o lays other runs over it",
     "queued": "s stops it",
+    "waiting": "it waits until its device is free · s takes it out of the queue",
     "stopping": "it saves and stops at its next step · s again is harsher",
 }
 
 
-class TrainScreen(SdeScreen):
-    """A list with the set and the runs, two lines of figures, and the chart."""
+class TrainScreen(ChartKeys, SdeScreen):
+    """A list with the set and the runs, three lines of figures, and the chart; beside it, where there is room, the course of every quantity."""
 
     NAME = "train"
     BINDINGS = screen_bindings("train")
     DEFAULT_CSS = """
-    TrainScreen #things { height: 8; }
+    TrainScreen #things { height: 7; }
     TrainScreen.-tall #things { height: 12; }
-    TrainScreen #run { height: 1fr; layout: vertical; border-top: solid $panel; }
-    TrainScreen #chart { height: 1fr; }
+    TrainScreen #run { height: 1fr; layout: vertical; }
+    TrainScreen #plots { height: 1fr; }
+    TrainScreen #chart { width: 1fr; height: 1fr; }
+    TrainScreen #side { display: none; width: 44; height: 1fr; }
+    TrainScreen.-wide #side { display: block; }
     """
 
     def __init__(self) -> None:
@@ -46,7 +53,11 @@ class TrainScreen(SdeScreen):
         with Container(id="run"):
             yield OneLine(id="losses")
             yield OneLine(id="rates")
-            yield LossChart(id="chart")
+            yield OneLine(id="machine")
+            yield OneLine(id="legend")
+            with Horizontal(id="plots"):
+                yield LossChart(id="chart")
+                yield TextLines(id="side")
 
     def on_mount(self) -> None:
         self.set_focus(self.things)
@@ -61,6 +72,12 @@ class TrainScreen(SdeScreen):
     def run_rows(self) -> RunRowsPart:
         """The rows behind the curve."""
         part: RunRowsPart = self.session.part("run_rows")
+        return part
+
+    @property
+    def chart(self) -> ChartPart:
+        """How the curve is looked at."""
+        part: ChartPart = self.session.part("chart")
         return part
 
     @property
@@ -91,11 +108,15 @@ class TrainScreen(SdeScreen):
             self.things.move_to(y)
 
     def _show_run(self) -> None:
-        width = self.size.width
-        for name, line in zip(("losses", "rates"), figure_lines(self.part, width), strict=True):
+        width, chart = self.size.width, self.query_one("#chart", LossChart)
+        losses, rates, machine = figure_lines(self.part, self.chart, width)
+        shown = {"losses": losses, "rates": rates, "machine": advice_words(self.part, width) or machine, "legend": legend(self.chart, width)}
+        for name, line in shown.items():
             self.query_one(f"#{name}", OneLine).show(line, [])
-        chart = self.query_one("#chart", LossChart)
-        chart.show(curve_points(self.part, chart.size.width, self.run_rows.step))
+        chart.show(self.chart.view(chart.size.width, self.run_rows.step))
+        side = self.query_one("#side", TextLines)
+        if side.display:
+            side.set_items(side_items(self.chart, side.size.width))
 
     def on_line_list_moved(self, event: LineList.Moved) -> None:
         kind, value = self.things.value or ("", "")
@@ -115,12 +136,15 @@ class TrainScreen(SdeScreen):
         status = part.shown_status
         if self.run_rows.step is not None:
             return step_words(self.run_rows)
+        if self.chart.zoomed:
+            return [("←→", "accent"), (" another part · ", "dim"), ("z Z", "accent"), (" closer, farther · ", "dim"), ("space", "accent"),
+                    (" the step that stands out · ", "dim"), ("esc", "accent"), (" all", "dim")]  # fmt: skip
         alert = alert_words(part, self.size.width - 1)
         if alert:
             return alert
         if status is not None and status.state in _HINTS:
             return [(_HINTS[status.state], "dim")]
-        if status is not None and status.state in ("stopped", "lost", "failed"):
+        if status is not None and status.state in ("stopped", "paused", "lost", "failed"):
             return [("r", "accent"), (" goes on from what it saved · ", "dim"), ("F", "accent"), (" starts another", "dim")]
         return list(result_words(part)) or [
             ("F", "accent"),
@@ -163,28 +187,11 @@ class TrainScreen(SdeScreen):
             return "There are no such rows."
         return "" if kind else "There is nothing here to open."
 
-    def action_later(self) -> None:
-        self._move_step(1)
-
-    def action_earlier(self) -> None:
-        self._move_step(-1)
-
-    def _move_step(self, direction: int) -> None:
-        self.run_rows.move(direction, plot_columns(self.query_one("#chart", LossChart).size.width) // 2)
-
-    def why_not_later(self) -> str:
-        return self.run_rows.why_no_step()
-
-    why_not_earlier = why_not_losses = why_not_later
-
-    def action_no_step(self) -> None:
-        self.run_rows.leave()
-
-    def why_not_no_step(self) -> str:
-        return "" if self.run_rows.step is not None else "No step is under the cursor: → puts it on the step that stands out most."
-
     def action_losses(self) -> None:
         self.run_rows.drill_losses(self.NAME)
+
+    def why_not_losses(self) -> str:
+        return self.run_rows.why_no_step()
 
     def action_stop(self) -> None:
         status = self.part.shown_status

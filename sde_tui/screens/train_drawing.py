@@ -1,16 +1,17 @@
-"""The lines of screen 9: what would train, the runs, the figures of the one shown."""
+"""The lines of screen 9: what would train, the runs, and what to do about the one shown."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sde_core.visible import visible
-from sde_core.wording import duration, size_of
+from sde_core.wording import duration
+from sde_tui.keys import keys_of
+from sde_tui.screens.train_figures import number
 from sde_tui.widgets.histogram import sparkline
 from sde_tui.widgets.lines import Item
-from sde_tui.widgets.loss_chart import CurvePoints, plot_columns
 from sde_tui.widgets.spans import Line, Span, fit, width_of
 
 if TYPE_CHECKING:
@@ -33,9 +34,11 @@ DRILL_TITLES = {
 }  # fmt: skip
 """What a list of rows is called in Records, by verdict."""
 _STATES = {
-    "queued": ("…", "accent"), "running": ("▶", "accent"), "stopping": ("▷", "warn"), "done": ("✓", "good"),
-    "stopped": ("■", "warn"), "failed": ("✗", "bad"), "lost": ("✗", "bad"),
+    "queued": ("…", "accent"), "waiting": ("…", "accent"), "running": ("▶", "accent"), "stopping": ("▷", "warn"), "done": ("✓", "good"),
+    "stopped": ("■", "warn"), "paused": ("=", "warn"), "failed": ("✗", "bad"), "lost": ("✗", "bad"),
 }  # fmt: skip
+_AFTER_A_RUN = (("t", "tries it"), ("g", "loss by group"), ("o", "lays other runs over it"), ("y", "copies the adapter's folder"))
+"""What one may do with a run that is done, by key."""
 
 
 # ---- what would train, and the runs
@@ -97,59 +100,7 @@ def _run_line(line: JobLine, title: str, width: int) -> Line:
     return [*head, (fit(visible(title, 80), width - width_of(head) - 1).rstrip(), "text")]
 
 
-# ---- the run that is shown
-
-
-def figure_lines(part: TrainingPart, width: int) -> tuple[Line, Line]:
-    """The shown run's figures in two lines; where it has none yet, or failed, what it says."""
-    status, curve = part.shown_status, part.curve
-    if status is None:
-        return [(" A run's loss is drawn here while it trains.", "dim")], []
-    if status.state in ("failed", "lost", "stopped"):
-        ink = "warn" if status.state == "stopped" else "bad"
-        return [(fit(f" {visible(status.message, 300)}", width), ink)], [(fit(f" {visible(status.hint, 300)}", width), "text")]
-    latest = curve.latest if curve is not None else {}
-    if curve is None or not latest:
-        counted = f" {status.done:,} of {status.total:,} {status.unit}" if status.total else ""
-        return [(f" {visible(status.message, 100)}{counted}", "accent")], []
-    starting = status.active and status.message != "Training."
-    return _loss_line(curve, latest), [(f" {visible(status.message, 100)}", "accent")] if starting else _rate_line(part, latest)
-
-
-def _loss_line(curve: Any, latest: dict[str, Any]) -> Line:
-    loss = latest.get("loss")
-    spans: list[Span] = [(f" step {latest['step']:,}", "strong"), (f" of {curve.steps:,}" if curve.steps else "", "dim")]
-    spans += [("  ⣀ loss ", "accent"), (_number(loss) if loss is not None else "not a number", "strong" if loss is not None else "bad")]
-    first = curve.train.mean_of(10, 0)
-    spans += [(f" (first ten {_number(first)})", "dim")] if first is not None and curve.train.count > 10 else []
-    spans += [("  ◆ held-out ", "warn"), (_number(curve.held_out.latest), "strong")] if curve.held_out.latest is not None else []
-    return [*spans, *([(f"  grad {latest['grad_norm']:.2g}", "dim")] if latest.get("grad_norm") is not None else [])]
-
-
-def _rate_line(part: TrainingPart, latest: dict[str, Any]) -> Line:
-    status = part.shown_status
-    assert status is not None  # noqa: S101
-    words = [f"{status.rate:.2g} steps/s"] if status.rate and status.active else []
-    words += [f"{latest['tokens_s']:,.0f} tokens/s"] if latest.get("tokens_s") else []
-    words += [f"{duration(status.eta_s)} left"] if status.eta_s is not None and status.active else []
-    words += [f"lr {latest['lr']:.2e}"] if latest.get("lr") is not None else []
-    words += [f"memory {size_of(latest['memory'])}"] if latest.get("memory") else []
-    words += [f"GPU {size_of(latest['gpu_memory'])} of {size_of(latest['gpu_total'])}"] if latest.get("gpu_total") else []
-    facts = part.curve.facts if part.curve is not None else {}
-    words += [f"memory was full: {facts['batch_size']} at a time, {facts['accumulation']} to a step"] if "batch_size" in facts else []
-    words += [f"took {duration(status.ended - status.started)}"] if status.ended is not None and status.started is not None else []
-    return [(" " + " · ".join(words), "text")]
-
-
-def curve_points(part: TrainingPart, width: int, cursor: int | None = None) -> CurvePoints:
-    """The shown run's curve for a chart of this many cells, with a line at the step `cursor`."""
-    curve = part.curve
-    if curve is None or (not curve.train.count and not curve.held_out.count):
-        return CurvePoints()
-    steps = max(curve.steps or 0, curve.train.last_step, curve.held_out.last_step, 1)
-    low, high = curve.train.columns(plot_columns(width), steps)
-    at, losses = curve.held_out.points()
-    return CurvePoints(low.tolist(), high.tolist(), list(zip(at.tolist(), losses.tolist(), strict=True)), steps, cursor)
+# ---- what to do about the run that is shown
 
 
 def result_words(part: TrainingPart) -> Sequence[Span]:
@@ -157,13 +108,12 @@ def result_words(part: TrainingPart) -> Sequence[Span]:
     status, shown = part.shown_status, part.shown
     if status is None or shown is None or status.state != "done":
         return ()
-    return [
-        ("✓ done · ", "good"),
-        ("y", "accent"),
-        (" copies the adapter's folder · ", "dim"),
-        ("enter", "accent"),
-        (" shows the rows it saw", "dim"),
-    ]
+    known = {key.key for key in keys_of("train")}
+    spans: list[Span] = [("✓ done", "good")]
+    for key, words in _AFTER_A_RUN:
+        if key in known or key == "y":
+            spans += [(" · ", "dim"), (key, "accent"), (f" {words}", "dim")]
+    return spans
 
 
 def alert_words(part: TrainingPart, width: int) -> Line:
@@ -172,10 +122,16 @@ def alert_words(part: TrainingPart, width: int) -> Line:
     return [(fit(f"{alerts[0].words}.", width).rstrip(), "bad" if alerts[0].kind in ("nan", "diverging") else "warn")] if alerts else []
 
 
+def advice_words(part: TrainingPart, width: int) -> Line:
+    """What to do about the worst of what is wrong; nothing where all is well."""
+    alerts = part.alerts()
+    return [(fit(f" → {alerts[0].advice}", width).rstrip(), "warn")] if alerts else []
+
+
 def step_words(run_rows: RunRowsPart) -> Line:
     """The step under the cursor, and what can be done with it."""
     loss = run_rows.loss
-    words = f"step {run_rows.step:,} · loss {'not a number' if loss is None else _number(loss)} · "
+    words = f"step {run_rows.step:,} · loss {'not a number' if loss is None else number(loss)} · "
     return [(words, "text"), ("enter", "accent"), (" its rows, highest loss first · ", "dim"), ("←→", "accent"), (" another · ", "dim"),
             ("esc", "accent"), (" leaves", "dim")]  # fmt: skip
 
@@ -192,7 +148,3 @@ def when(identifier: str) -> str:
     except ValueError:
         return ""
     return time.strftime("%d %b %H:%M", time.localtime(launched))
-
-
-def _number(loss: float) -> str:
-    return f"{loss:.3f}" if loss < 1000 else f"{loss:.3g}"

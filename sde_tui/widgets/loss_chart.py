@@ -1,161 +1,219 @@
-"""A loss curve in braille dots: every range of steps shows its lowest and highest value, and only lines that changed are drawn again."""
+"""Curves in braille dots: values as single dots, their smoothed course as a joined line, and only lines that changed are drawn again."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
 from sde_tui.theme import inks
-from sde_tui.widgets.spans import Line, Span, strip_of
+from sde_tui.widgets.chart_scale import LABEL, Scale, scale_of
+from sde_tui.widgets.spans import Line, strip_of
 
-_LABEL = 8
-"""Cells before the plot: the scale's figures and a tick."""
 _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 """Braille dots by their line and column in a cell."""
-_HELD_OUT = "◆"
+HELD_OUT = "◆"
+NO_NUMBER = "×"
+_LETTER_EVERY = 24
+"""Cells between the letters that tell one run's line from another's."""
 
 
 @dataclass(frozen=True, slots=True)
-class CurvePoints:
-    """What a chart draws.
+class ChartTrace:
+    """One run's curve in the columns of dots of a plot, NaN where a column has none.
 
     Attributes:
-        low: Lowest training loss in each of the plot's dot columns, NaN where a column has none.
-        high: Highest one.
-        held_out: (step, loss) of each evaluation.
-        steps: The step at the right edge.
-        cursor: The step that a line is drawn at; None for no line.
+        low, high: The values, as their lowest and highest in each column; empty where only the line is drawn.
+        line: Their smoothed course; empty where the values themselves are joined.
+        missing: Columns in which nothing but steps without a number fall.
+        markers: (column, value) of values that stand alone, such as held-out losses.
+        ink: Colour of the line.
+        letter: Stands on the line and for its markers, where several runs are drawn; "" for one.
     """
 
     low: Sequence[float] = ()
     high: Sequence[float] = ()
-    held_out: Sequence[tuple[int, float]] = ()
-    steps: int = 1
+    line: Sequence[float] = ()
+    missing: Sequence[int] = ()
+    markers: Sequence[tuple[int, float]] = ()
+    ink: str = "accent"
+    letter: str = ""
+
+    def values(self) -> list[float]:
+        """Everything that has a place."""
+        return [value for value in (*self.low, *self.high, *self.line, *(value for _, value in self.markers)) if math.isfinite(value)]
+
+
+@dataclass(frozen=True, slots=True)
+class ChartView:
+    """What a chart draws.
+
+    Attributes:
+        traces: The runs, the one that is shown first.
+        columns: Columns of dots of the plot.
+        first, last: Steps or tokens at the edges.
+        unit: What they are, for the axis.
+        log: Whether the scale is logarithmic.
+        cursor: The column that a line is drawn at; None for no line.
+        figure: How a value is written beside the plot.
+    """
+
+    traces: Sequence[ChartTrace] = ()
+    columns: int = 0
+    first: int = 0
+    last: int = 1
+    unit: str = "step"
+    log: bool = False
     cursor: int | None = None
+    figure: Callable[[float], str] | None = field(default=None, compare=False)
 
 
 def plot_columns(width: int) -> int:
     """Dot columns of a chart of this many cells."""
-    return max(width - _LABEL - 1, 1) * 2
+    return max(width - LABEL - 1, 1) * 2
 
 
-def chart_lines(points: CurvePoints, height: int) -> list[Line]:
-    """The chart as lines, the scale at the left and the steps below.
-
-    Args:
-        points: `low` and `high` have one value for each of the chart's `plot_columns`.
-        height: Lines, the axis included.
-    """
-    values = [value for value in (*points.low, *points.high, *(loss for _, loss in points.held_out)) if math.isfinite(value)]
-    if not values or height < 3:
-        return [[] for _ in range(height)]
-    bottom, top, step = _scale(min(values), max(values), height - 1)
+def chart_lines(view: ChartView, height: int) -> list[Line]:
+    """The chart as lines, the scale at the left and the steps below."""
+    shown = [value for trace in view.traces for value in trace.values() if value > 0 or not view.log]
     rows = height - 1
-    canvas = _Canvas(len(points.low), rows * 4, bottom, top)
-    canvas.draw(points.low, points.high)
-    labels = _labels(bottom, top, step, rows)
-    markers = {(canvas.line_of(loss) // 4, _cell_of(at, points)) for at, loss in points.held_out}
-    cursor = None if points.cursor is None else _cell_of(points.cursor, points)
-    lines = [[(labels[y], "dim"), *_cells(canvas.row(y), {x for at, x in markers if at == y}, cursor)] for y in range(rows)]
-    return [*lines, _axis(points.steps, len(points.low) // 2)]
+    if height < 3 or not (shown or any(trace.missing for trace in view.traces)):
+        return [[] for _ in range(height)]
+    scale = scale_of(min(shown, default=0.0 if not view.log else 1.0), max(shown, default=1.0), rows, log=view.log, figure=view.figure)
+    plot = _Plot(view.columns, rows, scale)
+    for trace in reversed(view.traces):
+        plot.draw(trace)
+    if view.cursor is not None:
+        plot.stand(view.cursor // 2)
+    labels = _labels(scale, rows)
+    return [*([(labels[y], "dim"), *plot.spans(y)] for y in range(rows)), _axis(view, (view.columns + 1) // 2)]
 
 
-def _cell_of(step: int, points: CurvePoints) -> int:
-    return min(step * len(points.low) // (points.steps + 1), len(points.low) - 1) // 2
-
-
-def _cells(row: Sequence[int], markers: set[int], cursor: int | None) -> list[Span]:
-    spans: list[Span] = []
-    text = ""
-    for x, dots in enumerate(row):
-        if x in markers or x == cursor:
-            spans += [(text, "accent"), (_HELD_OUT, "warn") if x in markers else (chr(0x2800 + dots) if dots else "┊", "strong")]
-            text = ""
-        else:
-            text += chr(0x2800 + dots) if dots else " "
-    return [*spans, (text, "accent")]
-
-
-def _scale(lowest: float, highest: float, rows: int) -> tuple[float, float, float]:
-    """(bottom, top, distance of figures): round numbers, so that the scale stays while the curve grows."""
-    span = max(highest - lowest, abs(highest) * 0.01, 1e-6)
-    rough = span / max(min(rows // 2, 8), 1)
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = next(power * nice for nice in (1, 2, 2.5, 5, 10) if power * nice >= rough)
-    bottom = math.floor(lowest / step) * step
-    return bottom, max(math.ceil(highest / step) * step, bottom + step), step
-
-
-def _labels(bottom: float, top: float, step: float, rows: int) -> list[str]:
+def _labels(scale: Scale, rows: int) -> list[str]:
     """The figure of each line that holds a round number, and a tick."""
-    labels = [" " * (_LABEL - 1) + "│"] * rows
-    for k in range(round((top - bottom) / step) + 1):
-        value = top - k * step
-        y = round((top - value) / (top - bottom) * (rows - 1)) if rows > 1 else 0
-        labels[y] = f"{_figure(value, step):>{_LABEL - 1}}┤"
+    labels = [" " * (LABEL - 1) + "│"] * rows
+    for value, figure in scale.ticks:
+        y = round((1 - scale.place(value)) * (rows - 1)) if rows > 1 else 0
+        labels[y] = f"{figure[: LABEL - 1]:>{LABEL - 1}}┤"
     return labels
 
 
-def _figure(value: float, step: float) -> str:
-    decimals = max(0, -math.floor(math.log10(step) + 1e-9) + (f"{step:e}".startswith("2.5")))
-    shown = f"{value + 0.0:.{decimals}f}"
-    return shown if len(shown) < _LABEL else f"{value:.1e}"
+def _axis(view: ChartView, cells: int) -> Line:
+    left, right = f"{view.first:,}", f"{view.unit} {view.last:,}"
+    half = f"{(view.first + view.last) // 2:,}"
+    text = left.ljust(cells + 1)
+    if cells > len(left) + len(right) + len(half) + 8:
+        middle = (cells - len(half)) // 2 + 1
+        text = text[:middle] + half + text[middle + len(half) :]
+    return [(" " * (LABEL - 1), "dim"), ((text[: cells + 1 - len(right)] + right)[: cells + 1], "dim")]
 
 
-def _axis(steps: int, cells: int) -> Line:
-    right = f"step {steps:,}"
-    half = f"{steps // 2:,}"
-    middle = half.center(cells) if cells > 30 else " " * cells
-    return [(" " * (_LABEL - 1) + "0", "dim"), ((middle[: cells - len(right)] + right)[:cells], "dim")]
+class _Plot:
+    """Cells over a scale; each holds dots of one curve, or a sign."""
 
+    def __init__(self, columns: int, rows: int, scale: Scale) -> None:
+        self._columns, self._lines, self._scale = columns, rows * 4, scale
+        width = (columns + 1) // 2
+        self._dots = [[0] * width for _ in range(rows)]
+        self._inks = [["dim"] * width for _ in range(rows)]
+        self._signs: dict[tuple[int, int], tuple[str, str]] = {}
+        self._cursor: int | None = None
 
-class _Canvas:
-    """Dots over a scale."""
+    def stand(self, cell: int) -> None:
+        """Draws a line from top to bottom that hides no dot."""
+        self._cursor = cell
 
-    def __init__(self, columns: int, lines: int, bottom: float, top: float) -> None:
-        self._columns, self._lines, self._bottom, self._top = columns, lines, bottom, top
-        self._dots = [[0] * ((columns + 1) // 2) for _ in range(lines // 4)]
+    def draw(self, trace: ChartTrace) -> None:
+        """Draws a curve over what is there."""
+        if trace.line:
+            self._scatter(trace)
+        layer = self._layer(trace)
+        for y, row in enumerate(layer):
+            for x, dots in enumerate(row):
+                if dots:
+                    self._dots[y][x], self._inks[y][x] = dots, trace.ink
+        self._letters(trace, layer)
+        for column in trace.missing:
+            self._signs[len(self._dots) - 1, column // 2] = (NO_NUMBER, "bad")
+        for column, value in trace.markers:
+            if self._has_place(value) and 0 <= column < self._columns:
+                self._signs[self._line_of(value) // 4, column // 2] = (trace.letter.lower() or HELD_OUT, trace.ink if trace.letter else "warn")
 
-    def line_of(self, value: float) -> int:
+    def spans(self, y: int) -> Line:
+        """One line of cells."""
+        return [self._cell(y, x) for x in range(len(self._dots[y]))]
+
+    def _cell(self, y: int, x: int) -> tuple[str, str]:
+        sign, dots = self._signs.get((y, x)), self._dots[y][x]
+        if sign is not None:
+            return sign
+        if x == self._cursor:
+            return (chr(0x2800 + dots) if dots else "┊", "strong")
+        return (chr(0x2800 + dots) if dots else " ", self._inks[y][x])
+
+    def _has_place(self, value: float) -> bool:
+        return math.isfinite(value) and (value > 0 or not self._scale.log)
+
+    def _line_of(self, value: float) -> int:
         """The dot line of a value, 0 at the top."""
-        return min(max(round((self._top - value) / (self._top - self._bottom) * (self._lines - 1)), 0), self._lines - 1)
+        return round((1 - self._scale.place(value)) * (self._lines - 1))
 
-    def row(self, y: int) -> Sequence[int]:
-        """The dots of a line of cells."""
-        return self._dots[y]
+    def _scatter(self, trace: ChartTrace) -> None:
+        """The lowest and highest value of every column as dots that nothing joins."""
+        for values in (trace.low, trace.high):
+            for x, value in enumerate(values):
+                if self._has_place(value):
+                    y = self._line_of(value)
+                    self._dots[y // 4][x // 2] |= _DOTS[y % 4][x % 2]
 
-    def draw(self, low: Sequence[float], high: Sequence[float]) -> None:
-        """Draws every column from its highest to its lowest value, joined to the column before."""
-        before: tuple[int, int, int] | None = None
-        for x in range(self._columns):
-            if not math.isfinite(low[x]):
+    def _layer(self, trace: ChartTrace) -> list[list[int]]:
+        """The dots of the joined line; a column without a number breaks it."""
+        layer = [[0] * len(row) for row in self._dots]
+        low, high = (trace.line, trace.line) if trace.line else (trace.low, trace.high)
+        broken, before = set(trace.missing), None
+        for x in range(min(len(low), self._columns)):
+            if x in broken:
+                before = None
+            if not self._has_place(low[x]):
                 continue
-            first, last = self.line_of(high[x]), self.line_of(low[x])
+            here = (x, self._line_of(high[x]), self._line_of(low[x]))
             if before is not None:
-                self._join(before, (x, first, last))
-            self._column(x, first, last)
-            before = (x, first, last)
+                _join(layer, before, here)
+            _fill(layer, *here)
+            before = here
+        return layer
 
-    def _join(self, before: tuple[int, int, int], here: tuple[int, int, int]) -> None:
-        (x0, first0, last0), (x1, first1, last1) = before, here
-        y0 = min(max((first1 + last1) // 2, first0), last0)
-        y1 = min(max(y0, first1), last1)
-        for x in range(x0 + 1, x1 + 1):
-            now, then = (y0 + (y1 - y0) * (x - x0 - shift) / (x1 - x0) for shift in (0, 1))
-            self._column(x, round(min(now, then)), round(max(now, then)))
+    def _letters(self, trace: ChartTrace, layer: list[list[int]]) -> None:
+        """The run's letter on its line, at places that differ from run to run, and at its end."""
+        drawn = [x for x in range(len(layer[0])) if any(row[x] for row in layer)]
+        if not trace.letter or not drawn:
+            return
+        shift = ord(trace.letter) % 4 * (_LETTER_EVERY // 4)
+        for x in {*(x for x in drawn if x % _LETTER_EVERY == shift), drawn[-1]}:
+            rows = [y for y, row in enumerate(layer) if row[x]]
+            self._signs[rows[len(rows) // 2], x] = (trace.letter, trace.ink)
 
-    def _column(self, x: int, first: int, last: int) -> None:
-        for y in range(first, last + 1):
-            self._dots[y // 4][x // 2] |= _DOTS[y % 4][x % 2]
+
+def _join(layer: list[list[int]], before: tuple[int, int, int], here: tuple[int, int, int]) -> None:
+    (x0, first0, last0), (x1, first1, last1) = before, here
+    y0 = min(max((first1 + last1) // 2, first0), last0)
+    y1 = min(max(y0, first1), last1)
+    for x in range(x0 + 1, x1 + 1):
+        now, then = (y0 + (y1 - y0) * (x - x0 - shift) / (x1 - x0) for shift in (0, 1))
+        _fill(layer, x, round(min(now, then)), round(max(now, then)))
+
+
+def _fill(layer: list[list[int]], x: int, first: int, last: int) -> None:
+    for y in range(first, last + 1):
+        layer[y // 4][x // 2] |= _DOTS[y % 4][x % 2]
 
 
 class LossChart(Widget):
-    """The chart of one run."""
+    """The chart of the run shown, and of those laid over it."""
 
     DEFAULT_CSS = """
     LossChart { background: $background; color: $foreground; }
@@ -166,9 +224,9 @@ class LossChart(Widget):
         super().__init__(id=id)
         self._lines: list[Line] = []
 
-    def show(self, points: CurvePoints) -> int:
-        """Draws other points; returns how many lines changed."""
-        lines, old = chart_lines(points, self.size.height), self._lines
+    def show(self, view: ChartView) -> int:
+        """Draws other curves; returns how many lines changed."""
+        lines, old = chart_lines(view, self.size.height), self._lines
         self._lines = lines
         changed = [y for y, line in enumerate(lines) if y >= len(old) or old[y] != line]
         for y in changed:

@@ -1,4 +1,4 @@
-"""The loss chart: dots where the losses are, no spike lost, and only changed lines drawn again."""
+"""The loss chart: dots where the losses are, no spike and no gap lost, runs told apart without colour, and only changed lines drawn again."""
 
 from __future__ import annotations
 
@@ -10,18 +10,20 @@ from hypothesis import strategies as st
 from textual.app import App
 
 from sde_tui.theme import THEMES
-from sde_tui.widgets.loss_chart import CurvePoints, LossChart, chart_lines, plot_columns
+from sde_tui.widgets.chart_scale import scale_of
+from sde_tui.widgets.loss_chart import ChartTrace, ChartView, LossChart, chart_lines, plot_columns
 from sde_tui.widgets.spans import plain, width_of
 
 NAN = math.nan
 
 
-def text_of(points, height=9):
-    return [plain(line) for line in chart_lines(points, height)]
+def text_of(view, height=9):
+    return [plain(line) for line in chart_lines(view, height)]
 
 
-def points_of(values, **options):
-    return CurvePoints(values, values, **{"steps": max(len(values) - 1, 1), **options})
+def view_of(values, *, line=(), last=None, log=False, cursor=None, **options):
+    trace = ChartTrace(values, values, line, **options)
+    return ChartView([trace], len(values), 0, max(len(values) - 1, 1) if last is None else last, log=log, cursor=cursor)
 
 
 def dots(lines):
@@ -37,12 +39,12 @@ def dots(lines):
 
 
 def test_nothing_to_draw_is_blank():
-    assert text_of(CurvePoints((), ())) == [""] * 9
-    assert text_of(points_of([NAN] * 20)) == [""] * 9
+    assert text_of(ChartView()) == [""] * 9
+    assert text_of(view_of([NAN] * 20)) == [""] * 9
 
 
 def test_a_falling_curve_goes_from_the_top_left_to_the_bottom_right():
-    lines = text_of(points_of([4.0 - 3.0 * x / 39 for x in range(40)], steps=1200))
+    lines = text_of(view_of([4.0 - 3.0 * x / 39 for x in range(40)], last=1200))
     assert lines[0].startswith("    4.0┤") or lines[0].startswith("      4┤")
     assert "step 1,200" in lines[-1]
     found = dots(lines)
@@ -52,8 +54,14 @@ def test_a_falling_curve_goes_from_the_top_left_to_the_bottom_right():
     assert tops == sorted(tops)
 
 
+def test_one_point_and_a_constant_are_drawn():
+    assert len(dots(text_of(view_of([NAN] * 10 + [2.0] + [NAN] * 10)))) == 1
+    assert {x for x, _ in dots(text_of(view_of([2.0] * 40)))} == set(range(40))
+    assert {x for x, _ in dots(text_of(view_of([0.0] * 40)))} == set(range(40))
+
+
 def test_held_out_losses_are_marked_by_a_sign_of_their_own():
-    lines = text_of(points_of([2.0] * 40, held_out=[(10, 3.0), (39, 2.0)]))
+    lines = text_of(view_of([2.0] * 40, markers=[(10, 3.0), (39, 2.0), (40, 2.0), (-1, 2.0)]))
     assert sum(line.count("◆") for line in lines) == 2
     assert "◆" in lines[0]
 
@@ -62,7 +70,7 @@ def test_held_out_losses_are_marked_by_a_sign_of_their_own():
 @given(st.lists(st.one_of(st.just(NAN), st.floats(0.01, 50)), min_size=2, max_size=60), st.integers(3, 12))
 def test_every_column_with_a_value_has_its_extremes_and_the_line_has_no_gap(values, height):
     known = [x for x, value in enumerate(values) if math.isfinite(value)]
-    lines = text_of(points_of(values), height)
+    lines = text_of(view_of(values), height)
     assert len(lines) == height
     if not known:
         return
@@ -77,10 +85,64 @@ def test_every_column_with_a_value_has_its_extremes_and_the_line_has_no_gap(valu
     assert max(y for column in columns.values() for y in column) == max(columns[best])
 
 
-@given(st.floats(1e-4, 1e4), st.floats(0, 1e4), st.integers(3, 30))
-def test_figures_fit_their_place(low, span, height):
-    lines = chart_lines(points_of([low, low + span]), height)
+def test_without_colour_the_average_is_a_joined_line_among_single_dots():
+    raw = [3.0 + (1.5 if x % 2 else -1.5) for x in range(80)]
+    found = dots(text_of(view_of(raw, line=[3.0] * 80), 12))
+    line = next(y for y in range(44) if all((x, y) in found for x in range(80)))
+    others = [(x, y) for x, y in found if y != line]
+    assert len(others) == 80
+    assert not any((x + 1, y) in found or (x - 1, y) in found for x, y in others)
+
+
+def test_steps_without_a_number_break_the_line_and_are_marked():
+    values = [2.0] * 18 + [NAN] * 4 + [2.0] * 18
+    whole, broken = (dots(text_of(view_of(values, missing=missing))) for missing in ((), (18, 19, 20, 21)))
+    assert {x for x, _ in whole} == set(range(40))
+    assert not {x for x, _ in broken} & {18, 19, 20, 21}
+    lines = text_of(view_of(values, missing=(18, 19, 20, 21)))
+    assert lines[-2][8 + 9 : 8 + 11] == "××"
+    assert sum(line.count("×") for line in lines) == 2
+    assert "×" in text_of(view_of([NAN] * 10, missing=(3,)))[-2]
+
+
+def test_on_a_log_scale_equal_ratios_are_equal_distances():
+    lines = text_of(view_of([10.0 ** (2 - x / 10) for x in range(41)], log=True), 17)
+    found = dots(lines)
+    middle = {x: min(y for at, y in found if at == x) for x in (0, 10, 20, 30, 40)}
+    steps = [middle[x + 10] - middle[x] for x in (0, 10, 20, 30)]
+    assert max(steps) - min(steps) <= 2
+    figures = [line[:8].strip(" ┤│") for line in lines[:-1] if "┤" in line]
+    assert figures[0] == "100"
+    assert figures[-1] == "0.01"
+
+
+def test_what_is_not_above_zero_has_no_place_on_a_log_scale():
+    values = [0.0, -1.0, 1.0, 10.0]
+    assert {x for x, _ in dots(text_of(view_of(values, log=True, markers=[(0, 0.0)])))} == {2, 3}
+    assert text_of(view_of([0.0, -1.0], log=True)) == [""] * 9
+
+
+@given(st.floats(1e-9, 1e9), st.floats(0, 1e9), st.integers(3, 30), st.booleans())
+def test_figures_fit_their_place_and_stand_within_the_scale(low, span, height, log):
+    lines = chart_lines(view_of([low, low + span], log=log), height)
     assert all(width_of(line[:1]) == 8 for line in lines[:-1])
+    scale = scale_of(low, low + span, height - 1, log=log)
+    assert 1 <= len(scale.ticks) <= height
+    places = [scale.place(value) for value, _ in scale.ticks]
+    assert places == sorted(places, reverse=True)
+    assert 0 <= scale.place(low) <= scale.place(low + span) <= 1
+
+
+def test_runs_are_told_apart_by_letters():
+    runs = [ChartTrace((), (), [value] * 80, (), [(40, value)], letter=letter) for letter, value in (("A", 1.0), ("B", 2.0), ("C", 3.0))]
+    lines = text_of(ChartView(runs, 80, 0, 79), 13)
+    for letter in "ABC":
+        (holding,) = [line for line in lines if letter in line]
+        assert holding.rstrip().endswith(letter)
+        assert holding.count(letter) >= 2
+        assert letter.lower() in holding
+    (order,) = ["".join(letter for line in lines for letter in "ABC" if letter in line)]
+    assert order == "CBA"
 
 
 class ChartApp(App):
@@ -101,31 +163,28 @@ async def test_only_lines_that_changed_are_drawn_again(size):
         chart = app.query_one(LossChart)
         count = plot_columns(chart.size.width)
         values = [3.0] * 20 + [NAN] * (count - 20)
-        assert chart.show(points_of(values)) == size[1]
+        assert chart.show(view_of(values)) == size[1]
         await pilot.pause()
-        assert chart.show(points_of(values)) == 0
+        assert chart.show(view_of(values)) == 0
         values[20] = 3.0
-        assert chart.show(points_of(values)) <= 2
+        assert chart.show(view_of(values)) <= 2
         values[21] = 9.0
-        assert chart.show(points_of(values)) > 2
-
-
-def test_a_week_of_steps_costs_the_chart_as_much_as_a_minute():
-    from sde_core.train.curve import Series
-
-    series = Series()
-    for step in range(1, 60_001):
-        series.set(step, 2.0 + (step == 33_333))
-    low, high = series.columns(plot_columns(80), 60_000)
-    assert len(low) == len(high) == 142
-    assert max(high) == 3.0
+        assert chart.show(view_of(values)) > 2
 
 
 def test_the_cursor_is_a_line_that_hides_no_dot():
     values = [3.0 - x / 20 for x in range(40)]
-    bare, marked = text_of(points_of(values)), text_of(points_of(values, cursor=20))
+    bare, marked = text_of(view_of(values)), text_of(view_of(values, cursor=20))
     at = 8 + 10
     for before, after in zip(bare[:-1], marked[:-1], strict=True):
         assert after[at] == ("┊" if before[at : at + 1] in (" ", "") else before[at])
         assert before[:at] == after[:at]
     assert dots(bare) == dots(marked)
+
+
+def test_the_axis_names_both_ends_of_a_part():
+    view = ChartView([ChartTrace([1.0] * 120, [1.0] * 120)], 120, 400, 1599, "tokens")
+    line = text_of(view)[-1]
+    assert line[7:].startswith("400")
+    assert line.endswith("tokens 1,599")
+    assert "999" in line
