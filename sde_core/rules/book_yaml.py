@@ -25,8 +25,8 @@ from sde_core.rules.judge_settings import JudgeSettings
 from sde_core.rules.packs import PACKS
 from sde_core.rules.plain_rule import ORIGIN_KINDS, SUBJECTS, Origin, OriginKind, PlainRule, one_line, plain_rule, rule_name
 from sde_core.rules.rule import Subject
-from sde_core.rules.yaml_nodes import Node, ReadingError, composed, dumped, entries, is_list, is_text, items, kept_value, line_of, scalar
 from sde_core.visible import visible
+from sde_core.yaml_nodes import Node, ReadingError, composed, dumped, entries, is_list, is_text, items, kept_value, line_of, scalar
 
 MOST_RULES = 2_000
 

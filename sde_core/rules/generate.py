@@ -20,8 +20,8 @@ from sde_core.rules.plain_rule import Origin, PlainRule, now, one_line, plain_ru
 from sde_core.rules.rating.judge import Answer, Judge, Question
 from sde_core.rules.rating.prompts import Example, framed
 from sde_core.rules.rules_in_text import rules_in_text
-from sde_core.rules.yaml_nodes import dumped
 from sde_core.visible import visible
+from sde_core.yaml_nodes import dumped
 
 PROMPT_VERSION = "generate-1"
 DEFAULT_COUNT = 50

@@ -13,7 +13,7 @@ from sde_core.rules import RULES, JudgeSettings, Origin, PlainRule, RuleBook, pl
 from sde_core.rules.book import FORMULA_NAMES
 from sde_core.rules.book_yaml import MOST_RULES, book_text, parsed_book, read_rules, rules_text
 from sde_core.rules.plain_rule import LONGEST_NAME, LONGEST_SENTENCE, free_name, one_line, proposed_name
-from sde_core.rules.yaml_nodes import LARGEST_BYTES
+from sde_core.yaml_nodes import LARGEST_BYTES
 
 FULL = b"""\
 # what our shop wants

@@ -19,7 +19,7 @@ Node: TypeAlias = Any
 LARGEST_BYTES = 4 << 20
 _DEEPEST = 24
 _MOST_EVENTS = 200_000
-_TOO_LARGE = f"A file of rules is at most {LARGEST_BYTES >> 20} MB."
+_TOO_LARGE = f"A file that is written by hand is at most {LARGEST_BYTES >> 20} MB."
 _Loader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
