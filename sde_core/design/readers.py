@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from types import MappingProxyType
 from typing import Any
 
@@ -87,17 +88,17 @@ READERS: Mapping[str, EntriesReader] = MappingProxyType(
 """How the field that holds what is said is read, by the task's kind."""
 
 
-def read_records(rows: Iterable[Any], task: Task, *, text_field: str, said_field: str) -> tuple[dict[int, TaskRecord], list[Misfit]]:
+def read_records(rows: Iterable[tuple[int, Any]], task: Task, *, text_field: str, said_field: str) -> tuple[dict[int, TaskRecord], list[Misfit]]:
     """Records of parsed rows, by position, and the rows that do not fit with the reason.
 
     Args:
-        rows: Parsed rows in order.
+        rows: Position and parsed row.
         task: What they are rows of.
         text_field: The field with the text.
         said_field: The field with the label, the mapping or the list.
     """
     records, misfits = {}, []
-    for row, value in enumerate(rows):
+    for row, value in rows:
         try:
             record = _record(value, task, text_field, said_field)
             faults = task.misfits(record)
@@ -119,29 +120,27 @@ def _record(value: Any, task: Task, text_field: str, said_field: str) -> TaskRec
     return TaskRecord(_text(value[text_field], "text"), task.ordered(READERS[task.kind](value[said_field], task)))
 
 
-def iob2_records(lines: Iterable[str], task: Task) -> Iterator[TaskRecord]:
-    """Sentences of a file in IOB2 columns, nested spans in further columns, as records with spans.
+def iob2_rows(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
+    """Sentences of a file in IOB2 columns, nested spans in further columns, as {"text", "spans": [{"type", "span"}]}.
 
     Args:
         lines: A token and its tags with tabs between, an empty line after each sentence.
-        task: Types that it does not name are left out.
     """
     sentence: list[Sequence[str]] = []
-    for line in [*lines, ""]:
+    for line in chain(lines, [""]):
         fields = line.rstrip("\r\n").split("\t")
         if fields[0]:
             sentence.append(fields)
         elif sentence:
-            yield TaskRecord(" ".join(token for token, *_ in sentence), task.ordered(_spans(sentence, task)))
+            yield {"text": " ".join(token for token, *_ in sentence), "spans": _spans(sentence)}
             sentence = []
 
 
-def _spans(sentence: Sequence[Sequence[str]], task: Task) -> Iterator[Entry]:
+def _spans(sentence: Sequence[Sequence[str]]) -> list[dict[str, str]]:
     """Spans by their first token, the longest first."""
     found = [span for column in range(1, max(map(len, sentence))) for span in _column_spans(sentence, column)]
-    for begin, end, kind in sorted(found, key=lambda span: (span[0], -span[1])):
-        if kind in task.targets:
-            yield Entry(kind, " ".join(token for token, *_ in sentence[begin:end]))
+    ordered = sorted(found, key=lambda span: (span[0], -span[1]))
+    return [{"type": kind, "span": " ".join(token for token, *_ in sentence[begin:end])} for begin, end, kind in ordered]
 
 
 def _column_spans(sentence: Sequence[Sequence[str]], column: int) -> Iterator[tuple[int, int, str]]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sde_core.design.answer import entries_shown
 from sde_core.design.options import PRESETS, Design, why_not
 from sde_core.design.parse import parse_answer
-from sde_core.design.readers import iob2_records, read_records
+from sde_core.design.readers import iob2_rows, read_records
 from sde_core.design.sample import render_sample, text_in
 from sde_core.design.task import Entry, Task, TaskRecord
 from sde_core.errors import UsageError
@@ -80,7 +80,7 @@ def test_another_wording_is_no_prompt_of_this_design():
     ],
 )  # fmt: skip
 def test_every_usual_shape_is_read(task, value, entries):
-    records, misfits = read_records([{"t": "text", "s": value}], task, text_field="t", said_field="s")
+    records, misfits = read_records([(0, {"t": "text", "s": value})], task, text_field="t", said_field="s")
     assert misfits == []
     assert records == {0: TaskRecord("text", entries)}
 
@@ -97,7 +97,7 @@ def test_every_usual_shape_is_read(task, value, entries):
     ],
 )
 def test_a_row_that_does_not_fit_is_listed_with_the_reason(row, reason):
-    records, misfits = read_records([row], ASPECTS, text_field="t", said_field="s")
+    records, misfits = read_records([(0, row)], ASPECTS, text_field="t", said_field="s")
     assert records == {}
     assert [misfit.row for misfit in misfits] == [0]
     assert reason in misfits[0].reason
@@ -105,19 +105,23 @@ def test_a_row_that_does_not_fit_is_listed_with_the_reason(row, reason):
 
 def test_nested_spans_of_tag_columns():
     lines = ["IL-2\tB-protein\tB-DNA", "gene\tO\tI-DNA", ".\tO\tO", "", "RNA\tB-cell\tO"]
-    assert list(iob2_records(lines, ENTITIES)) == [
-        TaskRecord("IL-2 gene .", (Entry("DNA", "IL-2 gene"), Entry("protein", "IL-2"))), TaskRecord("RNA"),
-    ]  # fmt: skip
+    assert list(iob2_rows(lines)) == [
+        {"text": "IL-2 gene .", "spans": [{"type": "DNA", "span": "IL-2 gene"}, {"type": "protein", "span": "IL-2"}]},
+        {"text": "RNA", "spans": [{"type": "cell", "span": "RNA"}]},
+    ]
 
 
 def test_real_reviews_and_entities_are_read_back_from_every_design(shared_data):
     reviews = [json.loads(line) for line in (shared_data / "structured/Restaurants_Test_Gold.jsonl").read_text("utf-8").splitlines()]
     terms = Task("reviews", "terms", (), ("positive", "neutral", "negative", "conflict"), ("Find the terms.",))
-    records, misfits = read_records(reviews, terms, text_field="text", said_field="aspects")
+    records, misfits = read_records(enumerate(reviews), terms, text_field="text", said_field="aspects")
     assert len(records) > 0.95 * len(reviews)
     assert all("several values" in misfit.reason for misfit in misfits)
     genia = Task("genia", "spans", ("DNA", "RNA", "protein", "cell_type", "cell_line"), (), ("Find the entities.",), absent="", quote="'")
-    sentences = list(iob2_records((shared_data / "structured/genia.dev.iob2").read_text("utf-8").splitlines(), genia))[:300]
+    lines = (shared_data / "structured/genia.dev.iob2").read_text("utf-8").splitlines()
+    read, misfits = read_records(enumerate(iob2_rows(lines)), genia, text_field="text", said_field="spans")
+    assert (len(read), misfits) == (1_669, [])
+    sentences = list(read.values())[:300]
     for task, rows in ((terms, list(records.values())[:300]), (genia, sentences)):
         for design in DESIGNS:
             if why_not(design, task):

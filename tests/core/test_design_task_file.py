@@ -1,0 +1,117 @@
+"""Task files: written, read back, guessed from rows, and refused with the line that is wrong."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from sde_core.dataset import open_dataset
+from sde_core.design.inference import infer_task
+from sde_core.design.readers import read_records
+from sde_core.design.rows import column_rows, dataset_rows, is_in_columns
+from sde_core.design.task_file import TaskFile, read_task, task_text
+from sde_core.errors import InputError, UsageError
+from tests.core.test_design_answer import TASKS
+
+GOOD = "kind: terms\ntext: t\nsaid: s\nvalues: [good, bad]\ninstructions: [Find the terms.]\n"
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_task_is_written_and_read_back(name, tmp_path):
+    file = TaskFile(TASKS[name], "t", "s")
+    path = tmp_path / "task.yaml"
+    path.write_text(task_text(file), "utf-8")
+    assert read_task(path) == file
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ("", 1, "empty"),
+        (GOOD + "colour: red\n", 6, "no 'colour'"),
+        (GOOD.replace("kind: terms\n", ""), 1, "its kind"),
+        (GOOD.replace("[good, bad]", "{good: 1, bad: much}"), 4, "'much'"),
+        (GOOD.replace("[good, bad]", "[[good], bad]"), 4, "should be a text"),
+        (GOOD.replace("good", "*x"), 4, "alias"),
+    ],
+)
+def test_a_faulty_file_names_its_line(text, line, words, tmp_path):
+    path = tmp_path / "task.yaml"
+    path.write_text(text, "utf-8")
+    with pytest.raises(InputError, match=words) as raised:
+        read_task(path)
+    assert f"task.yaml, line {line}" in raised.value.message
+
+
+@pytest.mark.parametrize(
+    ("change", "words"), [(("terms", "poems"), "kind of task"), (("[good, bad]", "[good, good]"), "twice"), (("[good, bad]", "[]"), "values")]
+)
+def test_a_task_without_sense_names_its_file(change, words, tmp_path):
+    path = tmp_path / "task.yaml"
+    path.write_text(GOOD.replace(*change), "utf-8")
+    with pytest.raises(InputError, match=words) as raised:
+        read_task(path)
+    assert "task.yaml" in raised.value.message
+
+
+def test_no_file(tmp_path):
+    with pytest.raises(InputError, match="cannot be read"):
+        read_task(tmp_path / "none.yaml")
+
+
+REVIEW = {
+    "review": "The food was good but we waited for forty minutes.",
+    "aspects": {"Food": "positive", "Wait": "negative", "Drinks": "unmentioned"},
+}
+
+
+@pytest.mark.parametrize(
+    ("row", "kind", "targets", "said"),
+    [
+        ({"text": "a long text here", "intent": "book"}, "label", ("intent",), "intent"),
+        (REVIEW, "attributes", ("Food", "Wait", "Drinks"), "aspects"),
+        ({"id": 1, "text": "a long text here", "said": [{"term": "bread", "polarity": "positive"}, {"term": "butter", "polarity": "positive"}]}, "terms", (), "said"),
+        ({"text": "a long text here", "spans": [{"type": "DNA", "span": "c-fos"}, {"type": "DNA", "span": "IL-2 gene"}]}, "spans", ("DNA",), "spans"),
+    ],
+)  # fmt: skip
+def test_the_task_is_guessed_from_rows(row, kind, targets, said):
+    rows = [{**row, "id": i} for i in range(6)]
+    file = infer_task(rows, name="x", said_field=said)
+    assert (file.task.kind, file.task.targets, file.said_field) == (kind, targets, said)
+    records, misfits = read_records(enumerate(rows), file.task, text_field=file.text_field, said_field=file.said_field)
+    assert (len(records), misfits) == (6, [])
+
+
+def test_a_placeholder_in_the_data_becomes_the_task_s():
+    task = infer_task([REVIEW] * 4, name="x").task
+    assert task.absent == "unmentioned"
+    assert task.values == ("positive", "negative")
+
+
+def test_rows_without_structure_are_refused():
+    with pytest.raises(UsageError, match="looks like"):
+        infer_task([{"text": f"free text {i}", "other": f"other text {i}"} for i in range(9)], name="x")
+    with pytest.raises(UsageError, match="no field 'price'"):
+        infer_task([REVIEW], name="x", said_field="price")
+
+
+@pytest.mark.parametrize(
+    ("file", "kind", "share"),
+    [("structured/Restaurants_Train.jsonl", "terms", 0.95), ("structured/Laptops_Train.jsonl", "terms", 0.95), ("structured/casie.jsonl", "spans", 0.99), ("labels/clinc_full.json", "label", 1.0)],
+)  # fmt: skip
+def test_real_files_say_their_task(file, kind, share, shared_data):
+    rows = [value for _, value in dataset_rows(open_dataset(str(shared_data / file)), limit=600)]
+    found = infer_task(rows, name=file, said_field="cyberevent" if "casie" in file else "")
+    records, _ = read_records(enumerate(rows), found.task, text_field=found.text_field, said_field=found.said_field)
+    assert found.task.kind == kind
+    assert len(records) >= share * len(rows)
+
+
+def test_columns_are_rows_too(tmp_path):
+    path = tmp_path / "x.iob2"
+    path.write_text("IL-2\tB-protein\n\n", "utf-8")
+    assert is_in_columns(str(path))
+    assert [json.dumps(row) for row in column_rows(path)] == ['[0, {"text": "IL-2", "spans": [{"type": "protein", "span": "IL-2"}]}]']
+    with pytest.raises(InputError):
+        list(column_rows(tmp_path / "none.iob2"))
