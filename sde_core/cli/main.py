@@ -39,6 +39,7 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("train", "sde_core.cli.train", "Fine-tune a LoRA on the accepted rows as a detached job."),
     ("try", "sde_core.cli.try_model", "Ask a run's base model and its adapter the same prompts."),
     ("collect", "sde_core.cli.collect", "Failures of tried models, and the rows they become."),
+    ("losses", "sde_core.cli.losses", "What each row of a fine-tune cost, and which kinds of rows cost most."),
     ("jobs", "sde_core.cli.jobs", "List, follow, stop and resume jobs."),
 )
 """Name, module, one line of help."""
