@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 from sde_core.errors import MissingExtraError, ModelError
 from sde_core.train.device import DevicePlan
+from sde_core.train.out_of_memory import is_out_of_memory, refuse_if_too_big
 from sde_core.train.recipe import Recipe, listed
 from sde_core.train.tokenizer import EMBEDDED_HINT, hub_is_reachable, model_location
+from sde_core.train.weights import check_model_folder
 
 
 def load_model(recipe: Recipe, plan: DevicePlan) -> Any:
@@ -20,17 +23,25 @@ def load_model(recipe: Recipe, plan: DevicePlan) -> Any:
     """
     try:
         import torch
+        from safetensors import SafetensorError
         from transformers import AutoModelForCausalLM
     except ImportError as error:
         raise MissingExtraError("Training needs torch and transformers.", "pip install 'sde[ml]'") from error
     location = model_location(recipe.model)
     # LoRA's own weights stay in float32 (peft casts them up); the frozen base may be as small as the device computes with.
     dtype = {"float32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[plan.precision]
-    options: dict[str, Any] = {"quantization_config": _four_bit(dtype), "device_map": {"": 0}} if plan.quantize == "4bit" else {}
-    options["local_files_only"] = not Path(location).is_dir() and not hub_is_reachable()
+    options: dict[str, Any] = {"local_files_only": not Path(location).is_dir() and not hub_is_reachable()}
+    if plan.quantize == "4bit":
+        options |= {"quantization_config": _four_bit(dtype), "device_map": {"": int(os.environ.get("LOCAL_RANK", "0"))}}
+    if plan.attention != "auto":
+        options["attn_implementation"] = plan.attention
+    if Path(location).is_dir():
+        refuse_if_too_big(check_model_folder(Path(location)), plan)
     try:
         return AutoModelForCausalLM.from_pretrained(location, dtype=dtype, use_safetensors=True, trust_remote_code=False, **options)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, ImportError, SafetensorError, RuntimeError) as error:
+        if is_out_of_memory(error):
+            raise
         words = str(error).strip().split("\n")[0][:300].rstrip(".")
         raise ModelError(f"The model {recipe.model or location} cannot be loaded: {words}.", EMBEDDED_HINT) from error
 
@@ -53,8 +64,7 @@ def with_adapter(model: Any, recipe: Recipe, plan: DevicePlan) -> Any:
     if plan.quantize == "4bit":
         model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
     if recipe.gradient_checkpointing:
-        model.gradient_checkpointing_enable()
-        model.enable_input_require_grads()
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
     targets = recipe.lora_targets if recipe.lora_targets == "all-linear" else listed(recipe.lora_targets)
     config = LoraConfig(
         task_type="CAUSAL_LM", r=recipe.lora_r, lora_alpha=recipe.lora_alpha, lora_dropout=recipe.lora_dropout, target_modules=targets

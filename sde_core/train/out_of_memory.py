@@ -10,7 +10,11 @@ import orjson
 from sde_core.errors import ModelError
 from sde_core.files import atomic_write
 from sde_core.train.device import DevicePlan
+from sde_core.train.machine import this_machine
+from sde_core.train.memory_need import weight_bytes
 from sde_core.train.recipe import Recipe
+from sde_core.train.weights import Weights
+from sde_core.wording import size_of
 
 _WORDS = ("out of memory", "can't allocate memory", "cannot allocate memory", "not enough memory")
 
@@ -18,6 +22,28 @@ _WORDS = ("out of memory", "can't allocate memory", "cannot allocate memory", "n
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether torch, numpy or the system ran out of memory."""
     return isinstance(error, MemoryError) or any(words in str(error).lower() for words in _WORDS)
+
+
+def refuse_if_too_big(weights: Weights, plan: DevicePlan) -> None:
+    """Refuse a model whose weights alone are larger than the memory that is free, before the system kills the job for trying.
+
+    Args:
+        weights: What the model's files hold.
+        plan: Where and how it is to be loaded.
+
+    Raises:
+        ModelError: With what is free, what is needed, and who holds the rest of a GPU.
+    """
+    machine = this_machine()
+    gpu = machine.gpu if plan.device == "cuda" else None
+    needed, free = weight_bytes(weights, plan.precision, plan.quantize), gpu.free if gpu else machine.free
+    if needed <= free:
+        return
+    place = f"{plan.name} has {size_of(free)} of {size_of(gpu.total)} free" if gpu else f"this machine has {size_of(free)} of memory free"
+    held = f" {', '.join(gpu.held_by)} held the rest." if gpu and gpu.held_by else ""
+    smaller = " or --set quantize=4bit" if gpu and plan.quantize == "none" else ""
+    message = f"The model's weights take {size_of(needed)}, and {place}.{held}"
+    raise ModelError(message, f"Take a smaller model{smaller}, or end what holds the memory.")
 
 
 def with_smaller_batches(recipe: Recipe) -> Recipe | None:

@@ -1,0 +1,88 @@
+"""How much memory a LoRA run needs, about: to name a recipe that fits where one did not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from sde_core.train.recipe import Recipe
+from sde_core.train.tokenizer import model_location
+from sde_core.train.weights import Weights, weights_in
+
+_WEIGHT_BYTES = {"float32": 4.0, "bf16": 2.0, "fp16": 2.0}
+_FOUR_BIT_BYTES = 0.6
+"""A 4-bit weight with its scales; embeddings, which stay in 16 bits, are spread over all."""
+_TRAINED_BYTES = 16
+"""A weight of the adapter, its gradient and AdamW's two moments, in float32."""
+_PASSING = 1.2
+"""What is in use for a moment on the way back, over what is kept for it."""
+_LIBRARIES = 700_000_000
+"""What torch and its kernels take before they compute anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSizes:
+    """What of a decoder decides how much memory it trains in.
+
+    Attributes:
+        weights: Its weights.
+        hidden: Width of its residual stream.
+        inner: Width of its feed-forward layers.
+        layers: How many layers it has.
+        heads: Attention heads of each.
+        vocabulary: Tokens that it knows.
+    """
+
+    weights: Weights
+    hidden: int
+    inner: int
+    layers: int
+    heads: int
+    vocabulary: int
+
+
+def model_sizes(model: str) -> ModelSizes | None:
+    """The sizes of a model in a folder, None where its configuration does not tell them.
+
+    Raises:
+        ModelError: When the folder holds no weights that can be read.
+    """
+    folder = Path(model_location(model))
+    try:
+        config: dict[str, Any] = orjson.loads((folder / "config.json").read_bytes())
+        config = config.get("text_config") or config
+        hidden, layers = int(config["hidden_size"]), int(config["num_hidden_layers"])
+        inner = int(config.get("intermediate_size") or 4 * hidden)
+        return ModelSizes(weights_in(folder), hidden, inner, layers, int(config.get("num_attention_heads") or 1), int(config["vocab_size"]))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def weight_bytes(weights: Weights, precision: str, quantize: str) -> int:
+    """Bytes that a model's weights take once they are loaded."""
+    return round(weights.parameters * (_FOUR_BIT_BYTES if quantize == "4bit" else _WEIGHT_BYTES[precision]))
+
+
+def needed_bytes(sizes: ModelSizes, recipe: Recipe, precision: str, length: int) -> int:
+    """Memory that a step takes at its fullest, about: within a third for decoders of the Llama kind.
+
+    For each token and layer the way back needs 9 values of the hidden width, 4 of the inner width, and the attention's mask (sdpa) or probabilities
+    (eager); with checkpointing one of the hidden width, and all of it for one layer at a time. The loss keeps logits and their slopes.
+
+    Args:
+        sizes: The model's.
+        recipe: `batch_size`, `gradient_checkpointing`, `attention`, `quantize` and `lora_r` are looked at.
+        precision: "float32", "bf16" or "fp16".
+        length: Tokens of the longest sample, all of which train.
+    """
+    width = _WEIGHT_BYTES[precision]
+    tokens = recipe.batch_size * length
+    layer = 9 * sizes.hidden + 4 * sizes.inner + length * (sizes.heads if recipe.attention == "eager" else 1)
+    kept = sizes.hidden * sizes.layers + layer if recipe.gradient_checkpointing else layer * sizes.layers
+    adapter = sizes.layers * recipe.lora_r * (8 * sizes.hidden + 3 * (sizes.hidden + sizes.inner))
+    activations = tokens * kept * width * _PASSING
+    logits = 2 * tokens * sizes.vocabulary * width
+    return round(_LIBRARIES + weight_bytes(sizes.weights, precision, recipe.quantize) + adapter * _TRAINED_BYTES + activations + logits)
