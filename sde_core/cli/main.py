@@ -35,11 +35,14 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("redo", "sde_core.cli.redo", "Restore the decision undone last."),
     ("log", "sde_core.cli.log", "All decisions, oldest first."),
     ("export", "sde_core.cli.export", "Write the rows that are left, beside a manifest."),
+    ("design", "sde_core.cli.design", "Lay structured records out as training samples, in any sample design."),
     ("preflight", "sde_core.cli.preflight", "What every row would train, before anything trains."),
     ("train", "sde_core.cli.train", "Fine-tune a LoRA on the accepted rows as a detached job."),
     ("try", "sde_core.cli.try_model", "Ask a run's base model and its adapter the same prompts."),
     ("collect", "sde_core.cli.collect", "Failures of tried models, and the rows they become."),
     ("losses", "sde_core.cli.losses", "What each row of a fine-tune cost, and which kinds of rows cost most."),
+    ("compare", "sde_core.cli.compare", "Did it pay? Train arms on one budget, with intervals."),
+    ("handover", "sde_core.cli.handover", "A finished run for other hands: adapter, card, rows, recipes for other tools."),
     ("jobs", "sde_core.cli.jobs", "List, follow, stop and resume jobs."),
 )
 """Name, module, one line of help."""
