@@ -1,0 +1,204 @@
+"""`sde design`: records with structured targets as training samples, in any sample design."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import orjson
+
+from sde_core.cli.common import emit_json, json_option, open_data, stderr_progress, talk
+from sde_core.errors import UsageError
+from sde_core.visible import visible
+from sde_core.wording import count_of
+
+if TYPE_CHECKING:
+    from sde_core.design.options import Design
+    from sde_core.design.task import TaskRecord
+    from sde_core.design.task_file import TaskFile
+
+_LOOKED_AT = 2_000
+"""Rows that a task is guessed from."""
+_OPTIONS = """\b
+A design is a preset, options, or both: es-sde, "es-sde,output=json",
+"instruction=first,output=lines".
+Presets: es-sde, ew-sde, heuristic, baseline.
+Options: instruction first|last|none, output natural|lines|json|pairs,
+placeholder yes|no, labels text|number, reasoning none|cot|r-cot,
+loss_on_input yes|no."""
+
+data_argument = click.argument("data")
+task_option = click.option("--task", "task_path", metavar="FILE", type=click.Path(path_type=Path), help="The task in YAML; guessed when omitted.")
+field_options = (
+    click.option("--text", "text_field", metavar="FIELD", default="", help="Where no task is named: the field with the text."),
+    click.option("--said", "said_field", metavar="FIELD", default="", help="Where no task is named: the field with what is said of it."),
+)
+
+
+def with_task(function: Any) -> Any:
+    """Adds DATA, --task, --text and --said."""
+    for option in (*reversed(field_options), task_option, data_argument):
+        function = option(function)
+    return function
+
+
+@click.group(
+    "design",
+    epilog=f"""{_OPTIONS}
+
+\b
+Examples:
+  sde design task reviews.jsonl -o task.yaml
+  sde design show reviews.jsonl --task task.yaml --design es-sde --design ew-sde
+  sde design render reviews.jsonl --task task.yaml --design es-sde -o samples.jsonl
+  sde design followed samples.jsonl --task task.yaml""",
+)
+def command() -> None:
+    """Lay structured records out as training samples (Sample Design Engineering)."""
+
+
+@command.command("task")
+@data_argument
+@field_options[0]
+@field_options[1]
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the task file; to stdout when omitted.")
+def task_command(data: str, text_field: str, said_field: str, output: Path | None) -> None:
+    """Guess the task of DATA, as a file to read and correct."""
+    from sde_core.design.task_file import task_text
+    from sde_core.files import atomic_write
+
+    text = task_text(_task_of(data, None, text_field, said_field))
+    if output is None:
+        click.echo(visible(text, keep_newlines=True), nl=False)
+    else:
+        atomic_write(output, [text.encode()])
+        talk(f"Written to {visible(str(output))}. Read it: closed sets of words are those of the first {_LOOKED_AT:,} rows.")
+
+
+@command.command("show", epilog=_OPTIONS)
+@with_task
+@click.option("--design", "designs", metavar="DESIGN", multiple=True, default=("es-sde", "ew-sde"), show_default=True, help="Repeatable.")
+@click.option("--row", default=0, show_default=True, help="Which record.")
+@click.option("--wording", default=0, show_default=True, help="Which of the task's instructions, from 0.")
+@json_option
+def show_command(
+    data: str, task_path: Path | None, text_field: str, said_field: str, designs: tuple[str, ...], row: int, wording: int, as_json: bool
+) -> None:
+    """Show one record of DATA in several designs, byte for byte."""
+    from sde_core.design.options import design_named
+    from sde_core.design.sample import render_sample
+
+    file = _task_of(data, task_path, text_field, said_field)
+    records, misfits = _records(data, file, limit=row + 1)
+    if row not in records:
+        reason = next((misfit.reason for misfit in misfits if misfit.row == row), "There is no such row.")
+        raise UsageError(f"Row {row} is no record of the task: {reason}", "Name another with --row.")
+    shown = {name: render_sample(records[row], file.task, design_named(name), wording=wording) for name in designs}
+    if as_json:
+        emit_json({"row": row, "samples": {name: {"prompt": sample.prompt, "answer": sample.answer} for name, sample in shown.items()}})
+        return
+    for name, sample in shown.items():
+        click.echo(click.style(f"── {name} ", bold=True))
+        click.echo(visible(sample.prompt, keep_newlines=True))
+        click.echo(click.style(visible(sample.answer, keep_newlines=True), fg="green"))
+
+
+@command.command("render", epilog=_OPTIONS)
+@with_task
+@click.option("--design", "design_name", metavar="DESIGN", default="es-sde", show_default=True)
+@click.option("--wording", default=0, show_default=True, help="Which of the task's instructions, from 0.")
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), required=True, help="Write prompts and answers as JSON Lines.")
+@json_option
+def render_command(
+    data: str, task_path: Path | None, text_field: str, said_field: str, design_name: str, wording: int, output: Path, as_json: bool
+) -> None:
+    """Write DATA as samples of one design, which `sde train` trains on; rows that do not fit are listed."""
+    from sde_core.design.options import design_named
+    from sde_core.files import atomic_write
+
+    design, file = design_named(design_name), _task_of(data, task_path, text_field, said_field)
+    records, misfits = _records(data, file)
+    if not records:
+        raise UsageError("No row fits the task.", misfits[0].reason if misfits else "The file has no rows.")
+    lines = _sample_lines(records, file, design, wording)
+    atomic_write(output, [next(lines), *lines])
+    if as_json:
+        emit_json({"rows": len(records), "misfits": [{"row": misfit.row, "reason": misfit.reason} for misfit in misfits]})
+        return
+    talk(f"{count_of(len(records), 'sample')} written to {visible(str(output))}.")
+    for reason, count in Counter(misfit.reason for misfit in misfits).most_common(5):
+        first = next(misfit.row for misfit in misfits if misfit.reason == reason)
+        talk(f"{count:,} left out, the first is row {first}: {reason}")
+
+
+@command.command("followed", epilog=_OPTIONS)
+@data_argument
+@click.option("--task", "task_path", metavar="FILE", type=click.Path(path_type=Path), required=True, help="The task in YAML.")
+@json_option
+def followed_command(data: str, task_path: Path, as_json: bool) -> None:
+    """Tell which design each row of DATA, a file of prompts and answers, follows."""
+    from sde_core.design.followed import followed_designs
+    from sde_core.design.sample import Sample
+    from sde_core.design.task_file import read_task
+
+    task, dataset = read_task(task_path).task, open_data(data)
+    with stderr_progress("reading") as progress:
+        texts = dataset.texts(progress=progress)
+    samples = [Sample(prompt, answer) for prompt, answer in zip(texts["prompt"].to_list(), texts["answer"].to_list(), strict=True)]
+    found, rows = followed_designs(samples, task), texts["row"].to_list()
+    stray = [rows[place] for place in found.stray]
+    if as_json:
+        shares = [{"design": _design_words(design), "rows": count, "share": count / len(samples)} for design, count in found.counts.items()]
+        emit_json({"designs": shares, "stray": stray})
+        return
+    for design, count in found.counts.items():
+        click.echo(f"{count:>9,} {count / len(samples):>5.0%}  {_design_words(design)}")
+    if stray:
+        click.echo(f"{len(stray):>9,} {len(stray) / len(samples):>5.0%}  none; the first is row {stray[0]}")
+
+
+def _design_words(design: Design) -> str:
+    """A design as `design_named` reads it."""
+    placeholder = "yes" if design.placeholder else "no"
+    return f"instruction={design.instruction},output={design.output},placeholder={placeholder},labels={design.labels},reasoning={design.reasoning}"
+
+
+def _task_of(data: str, task_path: Path | None, text_field: str, said_field: str) -> TaskFile:
+    from sde_core.design.inference import infer_task
+    from sde_core.design.task_file import read_task
+
+    if task_path is not None:
+        return read_task(task_path)
+    return infer_task([value for _, value in _rows(data, _LOOKED_AT)], name=Path(data).stem, text_field=text_field, said_field=said_field)
+
+
+def _rows(data: str, limit: int | None) -> Iterator[tuple[int, Any]]:
+    from sde_core.design.rows import column_rows, dataset_rows, is_in_columns
+
+    if is_in_columns(data):
+        yield from column_rows(Path(data), limit=limit)
+        return
+    with stderr_progress("reading") as progress:
+        yield from dataset_rows(open_data(data), limit=limit, progress=progress)
+
+
+def _records(data: str, file: TaskFile, limit: int | None = None) -> tuple[dict[int, TaskRecord], list[Any]]:
+    from sde_core.design.readers import read_records
+
+    return read_records(_rows(data, limit), file.task, text_field=file.text_field, said_field=file.said_field)
+
+
+def _sample_lines(records: dict[int, TaskRecord], file: TaskFile, design: Design, wording: int) -> Iterator[bytes]:
+    from sde_core.design.sample import render_sample
+
+    for record in records.values():
+        sample = render_sample(record, file.task, design, wording=wording)
+        row = {"prompt": sample.prompt, "completion": sample.answer}
+        try:
+            yield orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
+        except TypeError:  # lone surrogates have no UTF-8 form; JSON can still escape them
+            yield json.dumps(row).encode() + b"\n"

@@ -1,0 +1,77 @@
+"""`sde design` as a script sees it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+REVIEWS = [
+    {"review": f"The food was good, we waited {i} minutes.", "said": {"Food": "positive", "Wait": ("negative", "neutral")[i % 2]}} for i in range(8)
+]
+
+
+@pytest.fixture
+def reviews(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    rows = [*REVIEWS, {"review": "x", "said": {"Food": ["?"]}}]
+    (tmp_path / "reviews.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return "reviews.jsonl"
+
+
+@pytest.fixture
+def task(run, reviews):
+    assert run("design", "task", reviews, "-o", "task.yaml")[0] == 0
+    return "task.yaml"
+
+
+def test_a_record_is_shown_byte_for_byte_in_several_designs(run, reviews, task):
+    code, out, _ = run("design", "show", reviews, "--task", task, "--row", "1", "--design", "es-sde", "--design", "baseline", "--json")
+    samples = json.loads(out)["samples"]
+    assert code == 0
+    assert samples["es-sde"]["answer"] == "Food: positive\nWait: neutral"
+    assert samples["baseline"]["answer"] == "Food: positive, Wait: neutral."
+    assert samples["es-sde"]["prompt"].endswith("\n---\nThe food was good, we waited 1 minutes.\nOutput:")
+
+
+def test_samples_are_written_and_found_in_their_design(run, reviews, task):
+    code, out, _ = run("design", "render", reviews, "--task", task, "--design", "es-sde,output=json", "-o", "samples.jsonl", "--json")
+    report = json.loads(out)
+    assert (code, report["rows"], report["misfits"][0]["row"]) == (0, 8, 8)
+    shares = json.loads(run("design", "followed", "samples.jsonl", "--task", task, "--json")[1])
+    assert shares["stray"] == []
+    assert [(share["design"].split(",")[1], share["rows"]) for share in shares["designs"]] == [("output=json", 8)]
+
+
+def test_samples_train(run, reviews, task):
+    run("design", "render", reviews, "--task", task, "-o", "samples.jsonl")
+    code, out, _ = run("preflight", "samples.jsonl", "--json")
+    assert code == 0
+    assert json.loads(out)["summary"]["verdicts"] == {"ok": 8}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("show", "reviews.jsonl", "--row", "8"), "no text"),
+        (("show", "reviews.jsonl", "--row", "99"), "no such row"),
+        (("show", "reviews.jsonl", "--design", "best"), "no design named"),
+        (("show", "reviews.jsonl", "--wording", "4"), "no wording 4"),
+        (("render", "reviews.jsonl", "-o", "reviews.jsonl"), "never written"),
+        (("task", "reviews.jsonl", "--said", "price"), "no field 'price'"),
+    ],
+)
+def test_what_cannot_be_done_says_why(run, reviews, arguments, words):
+    code, out, err = run("design", *arguments)
+    assert (code, out) == (2, "")
+    assert words in err
+
+
+def test_hostile_text_reaches_no_terminal(run, tmp_path, reviews):
+    rows = [{"text": "\x1b]52;c;eA==\x07 a long text", "label": "good"}] * 4
+    (tmp_path / "hostile.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    for arguments in (("show", "hostile.jsonl"), ("task", "hostile.jsonl")):
+        code, out, err = run("design", *arguments)
+        assert code == 0
+        assert "\x1b]" not in out + err
