@@ -204,6 +204,7 @@ KEYS: tuple[Key, ...] = (
     Key("train", "enter", "open_line", "Rows", "Show in Records the rows behind the line: those of a kind, or those of a run.", 1),
     Key("train", "s", "stop", "Stop", "Stop the run shown: it saves a checkpoint first, after asking.", 2),
     Key("train", "r", "resume", "Resume", "Go on with the run shown, from what it saved last.", 3),
+    Key("train", "h", "runs", "Runs", "All runs: those that wait, to be put in order or cancelled, and the history with recipes, rows and differences."),
     Key("train", "e", "recipe", "Recipe…", "Change values of the recipe that the fine-tune uses, such as max_steps=200.", 4),
     Key(
         "train",

@@ -87,10 +87,17 @@ class JobsPart:
         """Jobs whose process lives."""
         return [line for line in self._lines if line.active]
 
+    @property
+    def active_words(self) -> list[str]:
+        """What works and waits, for one line: "train 812/3,000", "3 wait"."""
+        waiting = [line for line in self.active if line.state == "waiting"]
+        words = [line.shown() for line in self.active if line.state != "waiting"]
+        return words + ([f"{len(waiting)} wait"] if len(waiting) > 1 else [line.shown() for line in waiting])
+
     def _attached(self, lines: tuple[JobLine, ...]) -> None:
         self._show(lines)
         if self.active:
-            self._session.flash("Attached again: " + ", ".join(line.shown() for line in self.active), "good")
+            self._session.flash("Attached again: " + ", ".join(self.active_words), "good")
 
     def _read(self) -> tuple[JobLine, ...]:
         folder = self._session.project.jobs_dir

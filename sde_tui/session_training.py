@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sde_core.errors import SdeError
 from sde_core.visible import visible
+from sde_core.wording import ordinal
 from sde_tui.session_training_work import (
     TrainingSet,
     encoder_of,
@@ -168,6 +169,8 @@ class TrainingPart:
         missing = missing_packages()
         if missing:
             return f"Training needs {', '.join(missing)}: pip install 'sde[ml]'."
+        if self._session.decisions.read_only:
+            return "Another sde has this dataset open and may have decided more since: start it there, or with sde train."
         return self.why_not_look() or ("A fine-tune is being prepared already." if self.preparing else "")
 
     @property
@@ -200,7 +203,6 @@ class TrainingPart:
     def doubts(self, found: TrainingSet) -> list[str]:
         """What is off about starting now, a sentence each."""
         said = [f"No row was accepted: all {len(found.rows):,} that are not rejected would train."] if not found.accepted else []
-        said += [f"Another run is at work: {line.shown()}." for line in self.runs if line.active]
         summary = found.report.summary if found.report is not None else None
         if summary is not None:
             verdicts = summary.verdicts
@@ -222,7 +224,9 @@ class TrainingPart:
         self._session.jobs.watch()
         self.show(job.id)
         self._session.app.show_screen("train")
-        self._session.flash("Started. It goes on when you leave; s stops it.", "good")
+        place = self._session.queue.place_of(job)
+        queued = f"Queued as {ordinal(place)}: it begins by itself when its device is free, also when you leave. h shows the queue." if place else ""
+        self._session.flash(queued or "Started. It goes on when you leave; s stops it.", "good")
 
     def _ask(self, question: str, then: Callable[[], None], details: Sequence[str]) -> None:
         self._session.app.screen_stack[0].ask(question, then, details=details)  # type: ignore[attr-defined]
@@ -258,6 +262,8 @@ class TrainingPart:
     def _jobs_moved(self, how: str) -> None:
         if how != "moved":
             return
+        if self.shown is not None and all(line.id != self.shown.id for line in self.runs):
+            self.shown = self.shown_status = self.curve = None  # somebody removed it
         if self.shown is None and self.runs:
             self.show(self.runs[0].id)
         elif self.shown is not None:

@@ -74,7 +74,11 @@ class Job:
         return self.folder / "log.txt"
 
     def status(self) -> JobStatus:
-        """How far the job is; "lost" when its process is gone without a final word."""
+        """How far the job is; "lost" when its process is gone without a final word.
+
+        Raises:
+            JobError: When its folder was removed.
+        """
         status = self._written_status()
         if status.state in FINAL_STATES:
             self._child_ended()
@@ -192,7 +196,14 @@ class Job:
             QueueFile().enter(ticket, timeout=_BUSY_QUEUE_SECONDS)
 
     def _written_status(self) -> JobStatus:
-        return read_status(self.folder / "status.json") or JobStatus(created=self.folder.stat().st_mtime, beat=self.folder.stat().st_mtime)
+        status = read_status(self.folder / "status.json")
+        if status is not None:
+            return status
+        try:
+            made = self.folder.stat().st_mtime
+        except FileNotFoundError as error:
+            raise JobError(f"Job {self.id} was removed.", "sde jobs lists those that are left.") from error
+        return JobStatus(created=made, beat=made)
 
     def _process_is_gone(self, status: JobStatus) -> bool:
         if self.folder in _children:

@@ -17,7 +17,7 @@ from sde_core.jobs.context import JobContext
 from sde_core.jobs.disk import give_room_back, is_unwritable, reserve_room, unwritable_job
 from sde_core.jobs.event_log import close_torn_line
 from sde_core.jobs.identity import ProcessIdentity
-from sde_core.jobs.job import Job
+from sde_core.jobs.job import Job, tell_watchers
 from sde_core.jobs.kinds import job_function
 from sde_core.jobs.status import JobState, JobStatus, read_status, write_status
 from sde_core.jobs.turn import wait_for_turn
@@ -58,6 +58,7 @@ def main(folder: Path) -> int:
     else:
         context.finish("done", context.status.message)
     context.event("end", state=context.status.state, message=context.status.message)
+    tell_watchers(folder.parent)
     os.close(lock)  # ending takes torch a while, and the job may be resumed meanwhile
     return JobError.exit_code if context.status.state == "failed" else 0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -152,9 +153,16 @@ def _seconds_left(folder: Path) -> float | None:
         status = job.status()
         if status.state not in ("queued", "waiting") and status.unit == "steps":
             return status.eta_s
-        facts = run_facts(job)
-    except JobError:
+        return _seconds_needed(folder, folder.parent.stat().st_mtime_ns)
+    except (JobError, FileNotFoundError):
         return None
+
+
+@lru_cache(maxsize=256)
+def _seconds_needed(folder: Path, _folders_time: int) -> float | None:
+    """What a run that has not begun will take; looked for again when a run has begun or ended, which changes the time of the folder of jobs."""
+    job = Job(folder)
+    facts = run_facts(job)
     for other in list_jobs(folder.parent):
         seconds = _seconds_a_sample(other, facts) if other.kind == job.kind else None
         if seconds is not None:

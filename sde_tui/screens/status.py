@@ -38,5 +38,5 @@ def rows_read(session: Session) -> str:
 
 
 def _running(session: Session) -> list[Span]:
-    words = [task.shown() for task in session.lanes.tasks if not task.quiet] + [line.shown() for line in session.jobs.active]
+    words = [task.shown() for task in session.lanes.tasks if not task.quiet] + session.jobs.active_words
     return [(" · ".join(words) + " ", "accent")] if words else []

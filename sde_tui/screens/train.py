@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from textual.containers import Container, Horizontal
 from textual.widget import Widget
@@ -209,6 +210,18 @@ class TrainScreen(ChartKeys, SdeScreen):
 
     def why_not_resume(self) -> str:
         return self.part.why_not_resume()
+
+    def action_runs(self) -> None:
+        from sde_tui.screens.runs import RunsScreen
+
+        shown = self.part.shown
+        self.app.push_screen(RunsScreen(self.session.part("queue"), shown.id if shown is not None else None), self._left_runs)
+
+    def _left_runs(self, left: tuple[str, Any, str] | None) -> None:
+        if left is not None and left[0] == "run":
+            self.part.show(left[1])
+        elif left is not None:
+            self.session.records.drill(left[1], left[2], screen=self.NAME)
 
     def action_recipe(self) -> None:
         self.prompt(
