@@ -53,8 +53,8 @@ def with_task(function: Any) -> Any:
 \b
 Examples:
   sde design task reviews.jsonl -o task.yaml
-  sde design show reviews.jsonl --task task.yaml --design es-sde --design ew-sde
-  sde design render reviews.jsonl --task task.yaml --design es-sde -o samples.jsonl
+  sde design show reviews.jsonl --task task.yaml --row 7
+  sde design render reviews.jsonl --task task.yaml -o samples.jsonl
   sde design followed samples.jsonl --task task.yaml""",
 )
 def command() -> None:
