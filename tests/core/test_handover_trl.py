@@ -8,10 +8,12 @@ from pathlib import Path
 
 import chat_forms
 import pytest
+from handover_plans import PLANS
 from tiny_model import make_tiny_model
 
 from sde_core.dataset import open_dataset
 from sde_core.handover.hand_over import hand_over
+from sde_core.handover.trl import trl_recipe
 from sde_core.jobs import JobContext, JobStatus, read_events
 from sde_core.jobs.status import write_status
 from sde_core.train.job import train_in_this_process
@@ -103,3 +105,16 @@ def test_trl_starts_from_the_same_loss_and_goes_the_same_way(tmp_path, monkeypat
     assert ours[-1] < ours[0] - 0.05
     # The adapters start from other random numbers, so the curves part a little.
     assert max(abs(first - second) for first, second in zip(ours, theirs, strict=True)) < 0.35 * (ours[0] - ours[-1]) + 0.02
+
+
+@pytest.mark.parametrize("name", [name for name in PLANS if name != "gpu"])
+def test_trl_takes_its_recipe(name, tmp_path, monkeypatch):
+    from trl.scripts import sft
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "trl.yaml").write_text(trl_recipe(PLANS[name]).text)
+    script, training, model, _ = sft.make_parser().parse_args_and_config(["--config", "trl.yaml"], fail_with_unknown_args=True)
+    assert training.learning_rate == PLANS[name].recipe.peak_learning_rate
+    assert script.dataset_name == "data/trl"
+    assert model.use_peft
+    assert training.warmup_steps == PLANS[name].warmup_steps
