@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 import click
 import orjson
 
-from sde_core.cli.common import emit_json, json_option, open_data, stderr_progress, talk
+from sde_core.cli.common import data_options, emit_json, journal_of, json_option, open_data, stderr_progress, talk, talk_of_decision
+from sde_core.dataset import Dataset
 from sde_core.errors import UsageError
 from sde_core.visible import visible
 from sde_core.wording import count_of
 
 if TYPE_CHECKING:
+    from sde_core.design.conversion import Conversion, DatasetDesigns
     from sde_core.design.options import Design
     from sde_core.design.task import TaskRecord
     from sde_core.design.task_file import TaskFile
@@ -32,6 +34,7 @@ placeholder yes|no, labels text|number, reasoning none|cot|r-cot,
 loss_on_input yes|no."""
 
 data_argument = click.argument("data")
+required_task = click.option("--task", "task_path", metavar="FILE", type=click.Path(path_type=Path), required=True, help="The task in YAML.")
 task_option = click.option("--task", "task_path", metavar="FILE", type=click.Path(path_type=Path), help="The task in YAML; guessed when omitted.")
 field_options = (
     click.option("--text", "text_field", metavar="FIELD", default="", help="Where no task is named: the field with the text."),
@@ -55,7 +58,8 @@ Examples:
   sde design task reviews.jsonl -o task.yaml
   sde design show reviews.jsonl --task task.yaml --row 7
   sde design render reviews.jsonl --task task.yaml -o samples.jsonl
-  sde design followed samples.jsonl --task task.yaml""",
+  sde design followed samples.jsonl --task task.yaml
+  sde design convert samples.jsonl --task task.yaml --to es-sde --apply""",
 )
 def command() -> None:
     """Lay structured records out as training samples (Sample Design Engineering)."""
@@ -136,29 +140,74 @@ def render_command(
 
 
 @command.command("followed", epilog=_OPTIONS)
-@data_argument
-@click.option("--task", "task_path", metavar="FILE", type=click.Path(path_type=Path), required=True, help="The task in YAML.")
+@data_options
+@required_task
 @json_option
-def followed_command(data: str, task_path: Path, as_json: bool) -> None:
+def followed_command(dataset: Dataset, task_path: Path, as_json: bool) -> None:
     """Tell which design each row of DATA, a file of prompts and answers, follows."""
-    from sde_core.design.followed import followed_designs
-    from sde_core.design.sample import Sample
+    from sde_core.design.conversion import dataset_designs
     from sde_core.design.task_file import read_task
 
-    task, dataset = read_task(task_path).task, open_data(data)
     with stderr_progress("reading") as progress:
-        texts = dataset.texts(progress=progress)
-    samples = [Sample(prompt, answer) for prompt, answer in zip(texts["prompt"].to_list(), texts["answer"].to_list(), strict=True)]
-    found, rows = followed_designs(samples, task), texts["row"].to_list()
-    stray = [rows[place] for place in found.stray]
+        found = dataset_designs(dataset, read_task(task_path).task, progress=progress)
     if as_json:
-        shares = [{"design": _design_words(design), "rows": count, "share": count / len(samples)} for design, count in found.counts.items()]
-        emit_json({"designs": shares, "stray": stray})
+        _emit_designs(found)
         return
-    for design, count in found.counts.items():
-        click.echo(f"{count:>9,} {count / len(samples):>5.0%}  {_design_words(design)}")
-    if stray:
-        click.echo(f"{len(stray):>9,} {len(stray) / len(samples):>5.0%}  none; the first is row {stray[0]}")
+    for design, count in found.followed.counts.items():
+        click.echo(f"{count:>9,} {count / len(found.rows):>5.0%}  {_design_words(design)}")
+    if found.stray:
+        click.echo(f"{len(found.stray):>9,} {len(found.stray) / len(found.rows):>5.0%}  none; the first is row {found.stray[0]}")
+
+
+@command.command("convert", epilog=_OPTIONS)
+@data_options
+@required_task
+@click.option("--to", "design_name", metavar="DESIGN", help="The design to turn all rows to; that of most rows when omitted.")
+@click.option("--preview/--apply", default=True, show_default=True, help="Say what would change, or do it, as one decision that can be undone.")
+@click.option("--show", default=1, show_default=True, metavar="N", help="Texts to print before and after.")
+@json_option
+def convert_command(dataset: Dataset, task_path: Path, design_name: str | None, preview: bool, show: int, as_json: bool) -> None:
+    """Turn the rows of DATA, prompts and answers, into one design; rows that cannot be read stay and are listed."""
+    from sde_core.design.conversion import conversion, dataset_designs
+    from sde_core.design.options import design_named
+    from sde_core.design.task_file import read_task
+
+    task = read_task(task_path).task
+    with stderr_progress("reading") as progress:
+        found = dataset_designs(dataset, task, progress=progress)
+    if not found.followed.counts:
+        raise UsageError("No row follows a design of the task.", "See that the task's instructions are those of the prompts, word for word.")
+    after = design_named(design_name) if design_name else next(iter(found.followed.counts))
+    with stderr_progress("converting") as progress:
+        change = conversion(dataset, found, task, after, progress=progress)
+    left = [{"row": misfit.row, "reason": misfit.reason} for misfit in change.left]
+    if as_json:
+        emit_json({"design": _design_words(after), "rows": change.rows, "left": left, "applied": not preview and bool(change.edits)})
+    else:
+        _print_change(change, after, show)
+    if change.edits and not preview:
+        with journal_of(dataset) as journal:
+            talk_of_decision(journal.edit(change.edits, f"design: {_design_words(after)}"), dataset)
+    elif change.edits and not as_json:
+        talk("Nothing was changed. Do it with --apply; sde undo takes it back.")
+
+
+def _print_change(change: Conversion, after: Design, show: int) -> None:
+    click.echo(f"{count_of(change.rows, 'row')} would become {_design_words(after)}.")
+    for edit in change.edits[: max(show, 0) * 2]:
+        click.echo(f"  row {edit.row}")
+        for sign, text in (("-", edit.before), ("+", edit.after)):
+            click.echo("\n".join(f"    {sign} {line}" for line in visible(text, 1_000, keep_newlines=True).split("\n")))
+    for misfit in change.left[:5]:
+        click.echo(f"  row {misfit.row} stays: {misfit.reason}")
+    if len(change.left) > 5:
+        click.echo(f"  … {count_of(len(change.left), 'row')} in all stay as they are; --json lists them.")
+
+
+def _emit_designs(found: DatasetDesigns) -> None:
+    total = len(found.rows)
+    shares = [{"design": _design_words(design), "rows": count, "share": count / total} for design, count in found.followed.counts.items()]
+    emit_json({"designs": shares, "stray": found.stray})
 
 
 def _design_words(design: Design) -> str:

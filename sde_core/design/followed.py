@@ -14,6 +14,7 @@ from sde_core.design.parse import parse_answer
 from sde_core.design.sample import Sample, render_sample, text_in
 from sde_core.design.task import Task, TaskRecord
 from sde_core.errors import UsageError
+from sde_core.progress import NEVER, Cancel, raise_if_cancelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +35,23 @@ class FollowedDesigns:
         return tuple(place for place, design in enumerate(self.designs) if design is None)
 
 
-def followed_designs(samples: Sequence[Sample], task: Task) -> FollowedDesigns:
+def followed_designs(samples: Sequence[Sample], task: Task, *, cancel: Cancel = NEVER) -> FollowedDesigns:
     """Which design each sample follows, byte for byte in its answer and, where its instruction is known, in its prompt.
 
     An answer of one target looks alike in several designs: each sample is given the one that most samples follow of those that it may be of.
+
+    Args:
+        samples: Prompts and answers.
+        task: What they answer.
+        cancel: Looked at between samples.
+
+    Raises:
+        CancelledError: When stopped.
     """
-    possible = [tuple(_possible(sample, task)) for sample in samples]
+    possible = []
+    for sample in samples:
+        raise_if_cancelled(cancel)
+        possible.append(tuple(_possible(sample, task)))
     votes = Counter(design for designs in possible for design in designs)
     order = {design: place for place, design in enumerate(_answer_designs(task.kind))}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -49,6 +50,32 @@ def test_samples_train(run, reviews, task):
     code, out, _ = run("preflight", "samples.jsonl", "--json")
     assert code == 0
     assert json.loads(out)["summary"]["verdicts"] == {"ok": 8}
+
+
+def test_the_minority_is_converted_as_one_decision_that_can_be_undone(run, reviews, task):
+    for design, name in (("es-sde", "a"), ("es-sde,output=json", "b")):
+        run("design", "render", reviews, "--task", task, "--design", design, "-o", f"{name}.jsonl")
+    mixed = Path("a.jsonl").read_text() + "".join(Path("b.jsonl").read_text().splitlines(keepends=True)[:3])
+    Path("mixed.jsonl").write_text(mixed + json.dumps({"prompt": "else", "completion": "Food: positive"}) + "\n")
+
+    def designs():
+        return [share["rows"] for share in json.loads(run("design", "followed", "mixed.jsonl", "--task", task, "--json")[1])["designs"]]
+
+    assert designs() == [8, 3]
+    code, out, _ = run("design", "convert", "mixed.jsonl", "--task", task, "--json")
+    told = json.loads(out)
+    assert (code, told["rows"], told["applied"], [left["row"] for left in told["left"]]) == (0, 3, False, [11])
+    assert designs() == [8, 3]
+    _, out, _ = run("design", "convert", "mixed.jsonl", "--task", task, "--apply")
+    assert "row 11 stays" in out
+    assert designs() == [11]
+    assert run("export", "mixed.jsonl", "-o", "out.jsonl")[0] == 0
+    assert Path("out.jsonl").read_text().splitlines()[:11] == [
+        *Path("a.jsonl").read_text().splitlines(),
+        *Path("a.jsonl").read_text().splitlines()[:3],
+    ]
+    run("undo", "mixed.jsonl")
+    assert designs() == [8, 3]
 
 
 @pytest.mark.parametrize(
