@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sde_core.errors import MissingExtraError, UsageError
 from sde_core.train.machine import OPTIONAL_PACKAGES, Machine, freest_gpu, this_machine
@@ -28,6 +28,7 @@ class DevicePlan:
         processes: Processes that train together.
         process: Which of them this one is, from 0.
         attention: The attention kernel as transformers names it; "auto" leaves the choice to transformers.
+        free: Bytes of the device's memory that were free when this was planned; 0 where that is not known.
     """
 
     device: str
@@ -37,6 +38,7 @@ class DevicePlan:
     processes: int = 1
     process: int = 0
     attention: str = "auto"
+    free: int = field(default=0, compare=False)
 
 
 def missing_packages() -> list[str]:
@@ -118,7 +120,8 @@ def plan_on(recipe: Recipe, machine: Machine, processes: int = 1, process: int =
     refuse_packages(recipe, device, machine.packages)
     _refuse_attention(recipe, device, precision, machine)
     name = machine.gpu.name if device == "cuda" and machine.gpu else f"{machine.threads} CPU threads" if device == "cpu" else "Apple GPU"
-    return DevicePlan(device, precision, recipe.quantize, name, processes, process, recipe.attention)
+    free = machine.gpu.free if device == "cuda" and machine.gpu else machine.free
+    return DevicePlan(device, precision, recipe.quantize, name, processes, process, recipe.attention, free)
 
 
 def refuse_before_launch(recipe: Recipe) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -30,7 +31,7 @@ def run_training(context: JobContext) -> None:
     recipe = read_recipe(context.folder / "recipe.json")
     processes = process_count(recipe)
     if processes > 1:
-        run_processes(context, processes)
+        run_processes(context, recipe, processes)
     else:
         use_one_gpu()
         import_ahead(lean=not recipe.report_to)
@@ -54,7 +55,9 @@ def train_in_this_process(context: JobContext, recipe: Recipe) -> None:
 def _samples(context: JobContext, recipe: Recipe, tokenizer: Tokenizer) -> Samples:
     manifest = orjson.loads((context.folder / "manifest.json").read_bytes())
     total = sum(manifest["rows"].values())
-    samples = encode_rows(read_snapshot(context.folder), Encoder(tokenizer, recipe), total=total, cancel=context, progress=context.report)
+    cache = context.spec.get("cache")
+    encoder = Encoder(tokenizer, recipe, cache_dir=Path(cache) if cache else None)
+    samples = encode_rows(read_snapshot(context.folder), encoder, total=total, cancel=context, progress=context.report)
     refuse_if_nothing_trains(samples.checks)
     if not samples.train:
         raise UsageError("Only held-out rows would train.", "Set --set held_out=0, or accept more rows.")

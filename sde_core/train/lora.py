@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sde_core.errors import CancelledError, JobError
+from sde_core.errors import CancelledError, JobError, ReadOnlyError
 from sde_core.jobs import JobContext
 from sde_core.jobs.disk import give_room_back, is_unwritable, unwritable_job
 from sde_core.train.callbacks import event_callback
@@ -16,7 +16,14 @@ from sde_core.train.device import DevicePlan
 from sde_core.train.exact_resume import ExactResume
 from sde_core.train.model import load_model, with_adapter
 from sde_core.train.order import EpochSampler
-from sde_core.train.out_of_memory import does_not_fit, fitting_recipe, is_out_of_memory, keep_fitting, with_smaller_batches
+from sde_core.train.out_of_memory import (
+    MemoryFullError,
+    does_not_fit,
+    fitting_recipe,
+    is_out_of_memory,
+    keep_fitting,
+    with_smaller_batches,
+)
 from sde_core.train.packing import refuse_if_samples_leak
 from sde_core.train.preflight import steps_of
 from sde_core.train.recipe import Recipe, listed
@@ -55,17 +62,20 @@ def train_adapter(context: JobContext, recipe: Recipe, plan: DevicePlan, samples
     while True:
         try:
             _train_once(context, recipe, fitting, plan, samples, tokenizer)
-        except OSError as error:
-            if not is_unwritable(error):
+        except (OSError, ReadOnlyError) as error:
+            refusal = error if isinstance(error, OSError) else error.__cause__
+            if not isinstance(refusal, OSError) or not is_unwritable(refusal):
                 raise
             give_room_back(context.folder)
-            raise _unwritable_run(context, error) from error
+            raise _unwritable_run(context, refusal) from error
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
             smaller = with_smaller_batches(fitting)
-            if smaller is None or plan.processes > 1:
+            if smaller is None:
                 raise does_not_fit(fitting, plan, max(map(len, samples.train))) from error
+            if plan.processes > 1:
+                raise MemoryFullError(f"The memory of process {plan.process} is full.", "Set a smaller batch_size.") from error
             fitting = smaller
         else:
             return

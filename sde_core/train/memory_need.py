@@ -19,8 +19,8 @@ _TRAINED_BYTES = 16
 """A weight of the adapter, its gradient and AdamW's two moments, in float32."""
 _PASSING = 1.2
 """What is in use for a moment on the way back, over what is kept for it."""
-_LIBRARIES = 700_000_000
-"""What torch and its kernels take before they compute anything."""
+_KERNELS = 50_000_000
+"""What kernels take for themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ def weight_bytes(weights: Weights, precision: str, quantize: str) -> int:
 
 
 def needed_bytes(sizes: ModelSizes, recipe: Recipe, precision: str, length: int) -> int:
-    """Memory that a step takes at its fullest, about: within a third for decoders of the Llama kind.
+    """Memory that model, adapter and a step at its fullest take, about: within a third for decoders of the Llama kind.
 
     For each token and layer the way back needs 9 values of the hidden width, 4 of the inner width, and the attention's mask (sdpa) or probabilities
     (eager); with checkpointing one of the hidden width, and all of it for one layer at a time. The loss keeps logits and their slopes.
@@ -85,4 +85,4 @@ def needed_bytes(sizes: ModelSizes, recipe: Recipe, precision: str, length: int)
     adapter = sizes.layers * recipe.lora_r * (8 * sizes.hidden + 3 * (sizes.hidden + sizes.inner))
     activations = tokens * kept * width * _PASSING
     logits = 2 * tokens * sizes.vocabulary * width
-    return round(_LIBRARIES + weight_bytes(sizes.weights, precision, recipe.quantize) + adapter * _TRAINED_BYTES + activations + logits)
+    return round(_KERNELS + weight_bytes(sizes.weights, precision, recipe.quantize) + adapter * _TRAINED_BYTES + activations + logits)

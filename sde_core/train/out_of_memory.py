@@ -11,12 +11,20 @@ from sde_core.errors import ModelError
 from sde_core.files import atomic_write
 from sde_core.train.device import DevicePlan
 from sde_core.train.machine import this_machine
-from sde_core.train.memory_need import weight_bytes
-from sde_core.train.recipe import Recipe
+from sde_core.train.memory_need import ModelSizes, model_sizes, needed_bytes, weight_bytes
+from sde_core.train.recipe import Recipe, recipe_from
 from sde_core.train.weights import Weights
 from sde_core.wording import size_of
 
+_ROOM = 0.9
+"""The share of the memory that a recipe may be reckoned to need before it is said to fit."""
+_SHORTEST = 32
+"""Tokens of a sample below which nothing is worth training on."""
 _WORDS = ("out of memory", "can't allocate memory", "cannot allocate memory", "not enough memory")
+
+
+class MemoryFullError(ModelError):
+    """The memory of one of several processes is full; all of them must take smaller batches, so all of them are started again."""
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -69,22 +77,62 @@ def fitting_recipe(folder: Path, recipe: Recipe) -> Recipe:
 
 
 def does_not_fit(recipe: Recipe, plan: DevicePlan, longest: int) -> ModelError:
-    """The error that ends a run that not even single samples fit into.
+    """The error that ends a run that not even single samples fit into, with settings that fit as far as that can be reckoned.
 
     Args:
         recipe: The recipe that did not fit.
         plan: Where it ran.
         longest: Tokens of its longest sample.
     """
-    settings = [f"max_length={max(longest // 2, 2)}"]
-    settings += [] if recipe.gradient_checkpointing else ["gradient_checkpointing=true"]
-    settings += ["quantize=4bit"] if plan.device == "cuda" and recipe.quantize == "none" else []
-    settings += ["batch_size=1"] if plan.processes > 1 and recipe.batch_size > 1 else []
-    samples = "one sample" if recipe.batch_size == 1 else f"{recipe.batch_size} samples"
-    return ModelError(
-        f"The memory of {plan.name} is too small for this model and {samples} of up to {longest:,} tokens.",
-        f"Try {' '.join(f'--set {setting}' for setting in settings)}, or a smaller model.",
-    )
+    sizes = model_sizes(recipe.model)
+    free = f" ({size_of(plan.free)} were free)" if plan.free else ""
+    message = f"The memory of {plan.name}{free} is too small for this model and one sample of {longest:,} tokens."
+    settings = fitting_settings(sizes, recipe, plan, longest) if sizes else untried_settings(recipe, plan, longest)
+    if settings is None:
+        return ModelError(message, "Its weights leave no room for any sample: take a smaller model.")
+    told = " ".join(f"--set {name}={value}" for name, value in settings.items())
+    if sizes is None:
+        return ModelError(message, f"Try {told}, or a smaller model.")
+    needed = _needed(sizes, recipe, plan, longest, settings)
+    return ModelError(message, f"Set {told}, which needs about {size_of(needed)}; or take a smaller model.")
+
+
+def fitting_settings(sizes: ModelSizes, recipe: Recipe, plan: DevicePlan, longest: int) -> dict[str, str] | None:
+    """The first settings that fit by estimate: those that lose nothing before those that cut samples; None where none do.
+
+    Args:
+        sizes: The model's.
+        recipe: The recipe that did not fit, one sample at a time.
+        plan: Where it ran.
+        longest: Tokens of its longest sample.
+    """
+    failed = _needed(sizes, recipe, plan, longest, {})  # what did not fit needs more than is free, whatever the estimate says
+    limit = _ROOM * min(plan.free or failed, failed)
+    settings: dict[str, str] = {}
+    for name, value in untried_settings(recipe, plan, longest).items():
+        settings[name] = value
+        if name != "max_length" and _needed(sizes, recipe, plan, longest, settings) <= limit:
+            return settings
+    length = longest // 2
+    while length >= _SHORTEST:
+        settings["max_length"] = str(length)
+        if _needed(sizes, recipe, plan, longest, settings) <= limit:
+            return settings
+        length //= 2
+    return None
+
+
+def untried_settings(recipe: Recipe, plan: DevicePlan, longest: int) -> dict[str, str]:
+    """What saves memory and is not set yet, what costs least first."""
+    settings = {} if recipe.gradient_checkpointing else {"gradient_checkpointing": "true"}
+    if plan.device == "cuda" and recipe.quantize == "none":
+        settings["quantize"] = "4bit"
+    return {**settings, "max_length": str(max(longest // 2, 2))}
+
+
+def _needed(sizes: ModelSizes, recipe: Recipe, plan: DevicePlan, longest: int, settings: dict[str, str]) -> int:
+    changed = recipe_from({**settings, "batch_size": 1}, recipe)
+    return needed_bytes(sizes, changed, plan.precision, int(settings.get("max_length", longest)))
 
 
 def _path(folder: Path) -> Path:

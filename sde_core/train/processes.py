@@ -11,21 +11,36 @@ import orjson
 
 from sde_core.errors import CancelledError, JobError
 from sde_core.jobs import JobContext, read_events
+from sde_core.train.out_of_memory import fitting_recipe, keep_fitting, with_smaller_batches
+from sde_core.train.recipe import Recipe
 
 _POLL_SECONDS = 0.5
 
 
-def run_processes(context: JobContext, processes: int) -> None:
+def run_processes(context: JobContext, recipe: Recipe, processes: int) -> None:
     """Start the processes, watch them, and pass their progress on.
+
+    Where the memory of one is full, all are started again with half the batch and twice as many to a step; they go on from the last checkpoint.
 
     Args:
         context: The job.
+        recipe: How they train.
         processes: How many, one a GPU or all on the CPU.
 
     Raises:
         CancelledError: When the job was asked to stop.
         JobError: When a process failed, in its words.
     """
+    while not _ran_through(context, processes):
+        fitting = with_smaller_batches(fitting_recipe(context.folder, recipe))
+        if fitting is None:
+            raise JobError("The training processes ran out of memory.", "The whole story is in log.txt.")
+        keep_fitting(context.folder, fitting)
+        context.event("memory", batch_size=fitting.batch_size, accumulation=fitting.accumulation)
+
+
+def _ran_through(context: JobContext, processes: int) -> bool:
+    """Whether the processes came to an end; False where they wish for smaller batches."""
     context.say(f"Starting {processes} processes.", unit="steps")
     command = [*_launcher(context.folder, processes), "-m", "sde_core.train.worker", str(context.folder), str(os.getpid())]
     failure = context.folder / "failure.json"
@@ -40,9 +55,12 @@ def run_processes(context: JobContext, processes: int) -> None:
         children.wait()
     if failure.exists():
         told = orjson.loads(failure.read_bytes())
+        if told.get("smaller"):
+            return False
         raise CancelledError(told["message"]) if told["stopped"] else JobError(told["message"], told["hint"])
     if code:
         raise JobError(f"The training processes ended with code {code}.", "The whole story is in log.txt.")
+    return True
 
 
 def _exit_code(children: subprocess.Popen[bytes]) -> int | None:

@@ -13,11 +13,13 @@ from typing import Any
 import orjson
 
 from sde_core.errors import CancelledError, SdeError
+from sde_core.files import atomic_write
 from sde_core.jobs import JobContext, JobStatus
 from sde_core.jobs.identity import ProcessIdentity
 from sde_core.jobs.status import read_status
 from sde_core.train.imports import import_ahead
 from sde_core.train.job import train_in_this_process
+from sde_core.train.out_of_memory import MemoryFullError
 from sde_core.train.recipe import read_recipe
 
 _LOOK_SECONDS = 2.0
@@ -48,8 +50,9 @@ def main(folder: Path, parent: int) -> int:
         train_in_this_process(context, recipe)
     except SdeError as error:
         stopped = isinstance(error, CancelledError)
-        if context.first:
-            (folder / "failure.json").write_bytes(orjson.dumps({"stopped": stopped, "message": error.message, "hint": error.hint}))
+        if context.first or not stopped:
+            told = {"stopped": stopped, "smaller": isinstance(error, MemoryFullError), "message": error.message, "hint": error.hint}
+            atomic_write(folder / "failure.json", [orjson.dumps(told)])
         return 0 if stopped else error.exit_code
     return 0
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -10,13 +12,25 @@ from hypothesis import strategies as st
 from tiny_model import make_tiny_model
 
 from sde_core.dataset import open_dataset
-from sde_core.errors import ModelError
+from sde_core.errors import JobError, ModelError
 from sde_core.jobs import JobContext, JobStatus
+from sde_core.train import out_of_memory, processes
 from sde_core.train.device import DevicePlan
-from sde_core.train.out_of_memory import does_not_fit, fitting_recipe, is_out_of_memory, keep_fitting, with_smaller_batches
-from sde_core.train.recipe import Recipe
+from sde_core.train.machine import Gpu, Machine
+from sde_core.train.memory_need import ModelSizes, needed_bytes
+from sde_core.train.out_of_memory import (
+    does_not_fit,
+    fitting_recipe,
+    fitting_settings,
+    is_out_of_memory,
+    keep_fitting,
+    refuse_if_too_big,
+    with_smaller_batches,
+)
+from sde_core.train.recipe import Recipe, recipe_from
 from sde_core.train.row_losses import read_row_losses
 from sde_core.train.rows import write_snapshot
+from sde_core.train.weights import Weights
 
 torch = pytest.importorskip("torch")
 
@@ -59,11 +73,80 @@ def test_what_fits_is_remembered_unless_the_recipe_changed(tmp_path):
     assert fitting_recipe(tmp_path, recipe) is recipe
 
 
-def test_the_last_word_names_what_to_change():
-    error = does_not_fit(Recipe(batch_size=1), DevicePlan("cuda", "bf16", "none", "a GPU"), 900)
-    assert "one sample of up to 900 tokens" in error.message
-    assert "max_length=450 --set gradient_checkpointing=true --set quantize=4bit" in error.hint
-    assert "4bit" not in does_not_fit(Recipe(), CPU, 900).hint
+SEVEN = ModelSizes(Weights(7_000_000_000, 14_000_000_000), 4096, 11008, 32, 32, 32000)
+
+
+@given(st.integers(1, 90), st.integers(64, 8192), st.booleans(), st.sampled_from(["cpu", "cuda"]))
+def test_settings_that_are_named_fit_by_the_estimate(gigabytes, longest, checkpointed, device):
+    plan = DevicePlan(device, "bf16", "none", "it", free=gigabytes * 1_000_000_000)
+    recipe = Recipe(batch_size=1, gradient_checkpointing=checkpointed)
+    failed = needed_bytes(SEVEN, recipe, "bf16", longest)
+    settings = fitting_settings(SEVEN, recipe, plan, longest)
+    if settings is None:  # not even the least there is
+        least = replace(recipe, gradient_checkpointing=True, quantize="4bit" if device == "cuda" else "none")
+        assert needed_bytes(SEVEN, least, "bf16", 32) > 0.9 * min(plan.free, failed) or longest < 64
+        return
+    changed = recipe_from(settings, recipe)
+    assert changed != recipe
+    assert needed_bytes(SEVEN, changed, "bf16", changed.max_length or longest) <= 0.9 * min(plan.free, failed)
+    assert device == "cuda" or changed.quantize == "none"
+
+
+def test_more_of_anything_needs_more_memory_and_saving_saves():
+    def need(precision="bf16", length=1024, **settings):
+        return needed_bytes(SEVEN, Recipe(**{"batch_size": 1, **settings}), precision, length)
+
+    assert need(length=512) < need() < need(batch_size=2)
+    assert need(gradient_checkpointing=True) < need() < need(precision="float32")
+    assert need(quantize="4bit") < need() - 9_000_000_000
+    assert need() < need(attention="eager")
+
+
+def test_the_last_word_names_what_to_change(monkeypatch):
+    monkeypatch.setattr(out_of_memory, "model_sizes", lambda model: SEVEN)
+    error = does_not_fit(Recipe(batch_size=1), DevicePlan("cuda", "bf16", "none", "a GPU", free=24_000_000_000), 2048)
+    assert error.message == "The memory of a GPU (24 GB were free) is too small for this model and one sample of 2,048 tokens."
+    assert error.hint.startswith("Set --set gradient_checkpointing=true, which needs about 1")
+    error = does_not_fit(Recipe(batch_size=1), DevicePlan("cuda", "bf16", "none", "a GPU", free=8_000_000_000), 2048)
+    assert "--set gradient_checkpointing=true --set quantize=4bit, which needs about " in error.hint
+    assert "take a smaller model" in does_not_fit(Recipe(batch_size=1), replace(CPU, free=8_000_000_000), 2048).hint
+    monkeypatch.setattr(out_of_memory, "model_sizes", lambda model: None)
+    assert does_not_fit(Recipe(batch_size=1), CPU, 900).hint == "Try --set gradient_checkpointing=true --set max_length=450, or a smaller model."
+
+
+def test_weights_that_memory_has_no_room_for_are_not_even_loaded(monkeypatch):
+    gpu = Gpu("a GPU", 24_000_000_000, 6_000_000_000, (8, 0), bf16=True, held_by=("python (process 7) 18 GB",))
+    monkeypatch.setattr(out_of_memory, "this_machine", lambda: Machine(gpu=gpu, free=9_000_000_000))
+    plan = DevicePlan("cuda", "bf16", "none", "a GPU")
+    with pytest.raises(
+        ModelError, match=r"weights take 14 GB, and a GPU has 6 GB of 24 GB free\. python \(process 7\) 18 GB held the rest"
+    ) as refusal:
+        refuse_if_too_big(SEVEN.weights, plan)
+    assert "quantize=4bit" in refusal.value.hint
+    refuse_if_too_big(SEVEN.weights, replace(plan, quantize="4bit"))
+    with pytest.raises(ModelError, match="weights take 28 GB, and this machine has 9 GB of memory free"):
+        refuse_if_too_big(SEVEN.weights, CPU)
+
+
+def test_processes_that_run_out_of_memory_are_all_started_again_with_half_the_batch(tmp_path, monkeypatch):
+    """What starts them stands in for accelerate: it leaves what a process that has no room for more than two samples leaves."""
+    starter = tmp_path / "starter.py"
+    starter.write_text(
+        "import json, sys\nfrom pathlib import Path\nfolder = Path(sys.argv[3])\nkept = folder / 'fitting_batch.json'\n"
+        "size = json.loads(kept.read_text())['batch_size'] if kept.exists() else 8\n"
+        "told = {'stopped': False, 'smaller': True, 'message': 'full', 'hint': ''}\n"
+        "size > 2 and (folder / 'failure.json').write_text(json.dumps(told)) and sys.exit(1)\n"
+    )
+    monkeypatch.setattr(processes, "_launcher", lambda folder, count: [sys.executable, str(starter)])
+    folder, recipe = job_folder(tmp_path, "several", batch_size=8)
+    context = JobContext(folder, JobStatus())
+    context.event("start")
+    processes.run_processes(context, recipe, 2)
+    events = [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
+    assert [(event["batch_size"], event["accumulation"]) for event in events if event["event"] == "memory"] == [(4, 2), (2, 4)]
+    (folder / "fitting_batch.json").unlink()
+    with pytest.raises(JobError, match="ran out of memory"):
+        processes.run_processes(context, replace(recipe, batch_size=1), 2)
 
 
 # ---- real runs with an allocator that refuses large batches
