@@ -9,17 +9,19 @@ from typing import Any
 
 import orjson
 
-from sde_core.dataset import Dataset
-from sde_core.errors import MissingExtraError, ModelError, SdeError, UsageError
+from sde_core.dataset import Dataset, Turns
+from sde_core.errors import MissingExtraError, SdeError, UsageError
 from sde_core.jobs import Job, launch
 from sde_core.jobs.job import new_job_folder
 from sde_core.progress import NEVER, Cancel, Progress, raise_if_cancelled, silent
-from sde_core.train.device import devices_of, missing_packages
+from sde_core.train.device import devices_of, missing_packages, refuse_before_launch
 from sde_core.train.encode import Encoder
-from sde_core.train.preflight import RowCheck, refuse_if_nothing_trains, row_check
+from sde_core.train.model_check import check_model, refuse_absent_device
+from sde_core.train.nothing_trains import TRIED_ROWS, refuse_if_nothing_trains, working_settings
 from sde_core.train.recipe import Recipe
+from sde_core.train.row_check import RowCheck, row_check
 from sde_core.train.rows import write_snapshot
-from sde_core.train.tokenizer import EMBEDDED_HINT, load_tokenizer, model_location
+from sde_core.train.tokenizer import load_tokenizer, model_location
 
 _LOOK_ROWS = 256
 
@@ -63,7 +65,7 @@ def launch_training(
             orjson.dumps({**recipe.to_json(), "model": location, "learning_rate": recipe.peak_learning_rate}, option=orjson.OPT_INDENT_2)
         )
         spec: dict[str, Any] = {"dataset": manifest["dataset"]["path"], "rows": manifest["rows"], "model": recipe.model or "embedded"}
-        spec["devices"] = devices_of(recipe)
+        spec |= {"devices": devices_of(recipe), "cache": str((jobs_dir.parent / "cache").absolute())}
         title = f"LoRA of {Path(location).name} on {len(rows):,} rows of {dataset.name}"
         return launch(jobs_dir, "train", spec, title=title, folder=folder, beside=beside)
     except (SdeError, OSError):
@@ -84,19 +86,18 @@ def check_before_launch(dataset: Dataset, rows: Sequence[int], recipe: Recipe, *
         raise MissingExtraError(f"Training needs {', '.join(missing)}.", "pip install 'sde[ml]'")
     if not len(rows):
         raise UsageError("There are no rows to train on.", "Accept some rows, or take back some rejections.")
-    _check_weights(model_location(recipe.model))
-    encoder = Encoder(load_tokenizer(recipe.model), recipe)
+    refuse_before_launch(recipe)
+    refuse_absent_device(recipe)
+    tokenizer = load_tokenizer(recipe.model)
+    check_model(recipe, tokenizer)
+    encoder = Encoder(tokenizer, recipe)
     checks: list[RowCheck] = []
+    first: list[Turns] = []
     for batch in dataset.batches(_LOOK_ROWS, rows=rows):
         raise_if_cancelled(cancel)
-        encoded = encoder.encode_all([turns for _, _, turns in batch])
+        encoded = encoder.encode_tokens([turns for _, _, turns in batch])
         checks += [row_check(row, sample) for (row, _, _), sample in zip(batch, encoded, strict=True)]
         if any(check.trained for check in checks):
             return
-    refuse_if_nothing_trains(checks)
-
-
-def _check_weights(location: str) -> None:
-    folder = Path(location)
-    if folder.is_dir() and not any(folder.glob("*.safetensors")):
-        raise ModelError(f"{folder} has no weights in safetensors form; other forms are not loaded, because they can run code.", EMBEDDED_HINT)
+        first += [turns for _, _, turns in batch] if len(first) < TRIED_ROWS else []
+    refuse_if_nothing_trains(checks, working_settings(first, encoder))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,7 @@ class PreflightSummary:
         form: "chat template" or "plain form".
         model: The model as the recipe names it.
         histogram: (from, up to, rows) by tokens before cutting.
+        notes: What is done for want of something in the tokenizer or the model, a sentence each.
     """
 
     rows: int
@@ -78,6 +79,7 @@ class PreflightSummary:
     form: str
     model: str
     histogram: tuple[tuple[int, int, int], ...]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,7 @@ class Preflight:
         checks = tuple(check for check in self.rows if check.row in rows)
         assert self.draws is not None  # noqa: S101 - `preflight` made it
         summary, batches = summarize(checks, recipe, self.draws, self.summary.max_length, self.summary.form)
+        summary = replace(summary, notes=self.summary.notes)
         return Preflight(summary, checks, self.working, batches, self.draws)
 
     def to_json(self) -> dict[str, Any]:
@@ -145,6 +148,7 @@ def preflight(
     encoder.save()
     working = () if any(check.trained for check in checks) else working_settings(first, encoder)
     summary, batches = summarize(checks, recipe, draws, encoder.max_length, encoder.renderer.form)
+    summary = replace(summary, notes=_notes(encoder))
     return Preflight(summary, tuple(checks), working, batches, draws)
 
 
@@ -190,6 +194,20 @@ def summarize(checks: Sequence[RowCheck], recipe: Recipe, draws: SplitDraws, max
         histogram=_histogram(lengths),
     )
     return summary, batches
+
+
+def _notes(encoder: Encoder) -> tuple[str, ...]:
+    tokenizer, notes = encoder.tokenizer, []
+    if not tokenizer.eos_token:
+        notes.append("The tokenizer has no end token, so that the model is not taught where answers end.")
+    if "pad_token" not in tokenizer.special_tokens:
+        filler = "its end token" if tokenizer.eos_token else "its first token"
+        notes.append(f"The tokenizer has no pad token: batches are filled up with {filler}, which is masked there and carries no loss.")
+    if encoder.recipe.template == "auto" and tokenizer.chat_template is None:
+        notes.append("The tokenizer has no chat template: conversations are written in the plain form.")
+    if tokenizer.context and encoder.max_length > tokenizer.context:
+        notes.append(f"max_length {encoder.max_length:,} is more than the {tokenizer.context:,} tokens that the model was made for.")
+    return tuple(notes)
 
 
 def _histogram(lengths: np.ndarray) -> tuple[tuple[int, int, int], ...]:

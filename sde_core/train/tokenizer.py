@@ -15,8 +15,11 @@ from sde_core.embedded import embedded_path
 from sde_core.errors import MissingExtraError, ModelError
 from sde_core.files import from_home
 from sde_core.train.chat_template import ChatTemplate, TemplateError
+from sde_core.train.hub_model import hub_config
 from sde_core.train.imports import imported
 
+_LONGEST_FILE = 500_000_000
+"""Bytes; the longest tokenizers that are in use have a tenth of it."""
 _GENERIC_CLASSES = ("PreTrainedTokenizerFast", "TokenizersBackend")
 """Classes that add nothing to `tokenizer.json`; all others change it while loading and need transformers."""
 _UNLIMITED = 1 << 20
@@ -96,6 +99,8 @@ def model_location(model: str) -> str:
         return str(embedded_path("base_model"))
     folder = from_home(model)
     if folder.is_dir():
+        if (folder / "adapter_config.json").is_file() and not (folder / "config.json").is_file():
+            raise ModelError(f"{model} is a LoRA adapter and not a model.", "Name the model that it was made on.")
         if not (folder / "config.json").is_file():
             raise ModelError(f"{model} is not a model folder: it has no config.json.", EMBEDDED_HINT)
         return str(folder.resolve())
@@ -130,10 +135,18 @@ def load_tokenizer(model: str) -> Tokenizer:
     """
     location = model_location(model)
     folder = Path(location)
+    _refuse_monsters(folder)
     tokenizer = (_from_files(folder) if folder.is_dir() else None) or _from_transformers(location)
     tokenizer.backend.no_truncation()
     tokenizer.backend.no_padding()
     return tokenizer
+
+
+def _refuse_monsters(folder: Path) -> None:
+    """Files that are read whole must not fill the memory."""
+    for path in (folder / name for name in ("tokenizer.json", "tokenizer_config.json", "vocab.json", "tokenizer.model")):
+        if path.is_file() and path.stat().st_size > _LONGEST_FILE:
+            raise ModelError(f"{path} is too long for a tokenizer.", EMBEDDED_HINT)
 
 
 def _from_files(folder: Path) -> Tokenizer | None:
@@ -161,6 +174,8 @@ def _from_transformers(location: str) -> Tokenizer:
     except ImportError as error:
         raise MissingExtraError(f"Loading the tokenizer of {location} needs transformers.", "pip install 'sde[ml]'") from error
     options = {"trust_remote_code": False, "local_files_only": not Path(location).is_dir() and not hub_is_reachable()}
+    if not Path(location).is_dir() and not options["local_files_only"]:
+        hub_config(location)
     try:
         loaded = AutoTokenizer.from_pretrained(location, **options)
         positions = getattr(AutoConfig.from_pretrained(location, **options), "max_position_embeddings", None)
