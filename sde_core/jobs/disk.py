@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 from contextlib import suppress
 from pathlib import Path
 
@@ -35,9 +34,8 @@ def unwritable_job(folder: Path, error: OSError, *, needed: int | None = None, s
     place = visible(str(folder), 200)
     goes_on = f"resume it: it goes on from {saved}." if saved else "resume it."
     if error.errno in _FULL:
-        free = f"{size_of(shutil.disk_usage(folder).free)} are free in {place}"
-        wants = f"it needs {size_of(needed)} to save its state, and " if needed else ""
-        return JobError(f"The disk is full: {wants}{free}.", f"Free some space, then {goes_on}")
+        wants = f"saving its state takes {size_of(needed)} in" if needed else "nothing more can be written to"
+        return JobError(f"The disk is full: {wants} {place}.", f"Free some space, then {goes_on}")
     if error.errno == errno.EFBIG:
         return JobError(f"A file in {place} would grow larger than files may be here.", f"Raise that limit (ulimit -f), then {goes_on}")
     return JobError(f"{place} cannot be written: {error.strerror or error}.", f"Make it writable, then {goes_on}")

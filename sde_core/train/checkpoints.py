@@ -19,6 +19,8 @@ ADAPTER = "adapter_model.safetensors"
 """The adapter's weights, in a checkpoint and in the result; peft's own name for them."""
 COMPLETE = "complete.json"
 """A file in a checkpoint's folder that is written last and holds the sizes of all others."""
+STATE, RUN = "trainer_state.json", "run.json"
+"""Files of a checkpoint: the Trainer's state, and what belongs to a run beside it."""
 _KEPT = 2
 """Checkpoints that stay: the last one, and the one before in case the last is damaged."""
 _NAME = re.compile(r"checkpoint-\d+")
@@ -108,6 +110,15 @@ def step_of(checkpoint: Path) -> int:
     return int(checkpoint.name.rpartition("-")[2])
 
 
+def trainer_facts(checkpoint: Path) -> dict[str, Any]:
+    """What a checkpoint says of its run: "global_step", "max_steps" and "epoch" of the Trainer, and "epoch_steps", the steps of one epoch.
+
+    Raises:
+        OSError: When it cannot be read.
+    """
+    return {**orjson.loads((checkpoint / STATE).read_bytes()), **orjson.loads((checkpoint / RUN).read_bytes())}
+
+
 def process_file(process: int) -> str:
     """The file of a checkpoint that holds what is one process's own."""
     return f"process-{process}.safetensors"
@@ -152,7 +163,7 @@ def restore(trainer: Any, checkpoint: Path) -> None:
     from transformers import TrainerState
 
     trainer._load_from_checkpoint(str(checkpoint))
-    trainer.state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
+    trainer.state = TrainerState.load_from_json(str(checkpoint / STATE))
 
 
 def save_result(model: Any, context: JobContext, metrics: dict[str, Any]) -> None:

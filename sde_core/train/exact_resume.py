@@ -15,11 +15,11 @@ import numpy as np
 import orjson
 
 from sde_core.errors import ModelError
-from sde_core.train.checkpoints import ADAPTER, CheckpointWriter, process_file, sync
+from sde_core.train.checkpoints import ADAPTER, RUN, STATE, CheckpointWriter, process_file, sync
 
 _KEPT_HISTORY = 64
 """Entries of the Trainer's own log that a checkpoint keeps; the whole curve is in the job's events, and this log grows without end."""
-_OPTIMIZER, _RUN, _STATE = "optimizer.safetensors", "run.json", "trainer_state.json"
+_OPTIMIZER = "optimizer.safetensors"
 
 
 class ExactResume:
@@ -58,7 +58,7 @@ class ExactResume:
             self.accelerator.wait_for_everyone()
             if first:
                 self.accelerator.unwrap_model(self.model).peft_config["default"].save_pretrained(str(writer.scratch))
-                self.state.save_to_json(str(writer.scratch / _STATE))
+                self.state.save_to_json(str(writer.scratch / STATE))
                 writer.finish()
 
     def _shared_state(self) -> dict[str, bytes]:
@@ -75,7 +75,7 @@ class ExactResume:
             "logged_step": self._globalstep_last_logged,
             "epoch_steps": math.ceil(len(self.callback_handler.train_dataloader) / self.args.gradient_accumulation_steps),
         }
-        return {ADAPTER: _tensor_bytes(adapter, {"format": "pt"}), _OPTIMIZER: _tensor_bytes(moments, {}), _RUN: orjson.dumps(run)}
+        return {ADAPTER: _tensor_bytes(adapter, {"format": "pt"}), _OPTIMIZER: _tensor_bytes(moments, {}), RUN: orjson.dumps(run)}
 
     def _process_state(self) -> tuple[dict[str, Any], dict[str, str]]:
         """What is this process's own: generators, and the loss that is not yet a point of the curve."""
@@ -109,7 +109,7 @@ class ExactResume:
             return
         from safetensors.torch import load
 
-        run = orjson.loads((Path(checkpoint) / _RUN).read_bytes())
+        run = orjson.loads((Path(checkpoint) / RUN).read_bytes())
         self.optimizer.load_state_dict(_optimizer_state_dict(load((Path(checkpoint) / _OPTIMIZER).read_bytes()), run["groups"]))
         schedule = self.lr_scheduler
         schedule.last_epoch, schedule._step_count = run["schedule_step"], run["schedule_step"] + 1
@@ -120,7 +120,7 @@ class ExactResume:
     def _load_scaler(self, checkpoint: str | None) -> None:
         if checkpoint is None:
             return
-        run = orjson.loads((Path(checkpoint) / _RUN).read_bytes())
+        run = orjson.loads((Path(checkpoint) / RUN).read_bytes())
         if run["scaler"] and self.accelerator.scaler is not None:
             self.accelerator.scaler.load_state_dict(run["scaler"])
 
@@ -144,7 +144,7 @@ class ExactResume:
         if "mps" in names and torch.backends.mps.is_available():
             torch.mps.set_rng_state(tensors["mps"])
         self._tr_loss += tensors["loss"][0].to(self._tr_loss.device)
-        self._globalstep_last_logged = orjson.loads((Path(checkpoint) / _RUN).read_bytes())["logged_step"]
+        self._globalstep_last_logged = orjson.loads((Path(checkpoint) / RUN).read_bytes())["logged_step"]
 
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
         """Evaluate without drawing from the training's generators, so that how often a run evaluates changes nothing in it."""

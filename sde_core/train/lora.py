@@ -16,14 +16,7 @@ from sde_core.train.device import DevicePlan
 from sde_core.train.exact_resume import ExactResume
 from sde_core.train.model import load_model, with_adapter
 from sde_core.train.order import EpochSampler
-from sde_core.train.out_of_memory import (
-    MemoryFullError,
-    does_not_fit,
-    fitting_recipe,
-    is_out_of_memory,
-    keep_fitting,
-    with_smaller_batches,
-)
+from sde_core.train.out_of_memory import does_not_fit, fitting_recipe, is_out_of_memory, keep_fitting, with_smaller_batches
 from sde_core.train.packing import refuse_if_samples_leak
 from sde_core.train.preflight import steps_of
 from sde_core.train.recipe import Recipe, listed
@@ -72,10 +65,8 @@ def train_adapter(context: JobContext, recipe: Recipe, plan: DevicePlan, samples
             if not is_out_of_memory(error):
                 raise
             smaller = with_smaller_batches(fitting)
-            if smaller is None:
+            if smaller is None or plan.processes > 1:
                 raise does_not_fit(fitting, plan, max(map(len, samples.train))) from error
-            if plan.processes > 1:
-                raise MemoryFullError(f"The memory of process {plan.process} is full.", "Set a smaller batch_size.") from error
             fitting = smaller
         else:
             return

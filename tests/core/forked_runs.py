@@ -1,39 +1,59 @@
 """Training jobs in processes that really die: `python forked_runs.py PLAN.json` loads the libraries once and forks a process for every attempt.
 
-The plan is a list of {"folder": a job's folder, "attempts": [[point, count] or null, ...]}. An attempt with a point kills its whole process group
-(SIGKILL, as a power cut would) when that point is reached for the count-th time; one with null is left alone.
+The plan is a list of {"folder": a job's folder, "attempts": [...]}. An attempt is null, or [point, count, act]: when that point is reached for the
+count-th time, "kill" kills its whole process group (SIGKILL, as a power cut would), "fill" fills the disk that the job is on until it ends, "stop"
+and "pause" ask for that; ["extend", steps] gives the run more to do and lets it.
+Each attempt's last status is appended to a file beside the job's folder. A run with a "disk" has a small file system for itself meanwhile.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
+import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import sde_core.jobs.context as context_module
 import sde_core.train.checkpoints as checkpoints
 import sde_core.train.row_losses as row_losses
+from sde_core.errors import JobError
+from sde_core.jobs import Job
 from sde_core.jobs.main import main
+from sde_core.train.extend import write_extension
+
+FILLER = "filler"
 
 
 def die() -> None:
     os.killpg(0, signal.SIGKILL)
 
 
-class Countdown:
-    """Dies when it is called for the `count`-th time."""
+def fill(folder: Path) -> None:
+    """Takes all room that is left."""
+    with (folder / FILLER).open("ab", buffering=0) as file:
+        for size in (1 << 16, 1 << 12, 1):
+            with suppress(OSError):
+                while file.write(bytes(size)):
+                    pass
 
-    def __init__(self, count: int) -> None:
+
+class Countdown:
+    """Acts when it is called for the `count`-th time."""
+
+    def __init__(self, count: int, act: Callable[[], None]) -> None:
         self.left = count
+        self.act = act
 
     def __call__(self) -> None:
         self.left -= 1
         if self.left == 0:
-            die()
+            self.act()
 
 
 def before(owner: Any, name: str, then: Callable[..., None]) -> None:
@@ -137,6 +157,9 @@ def memory_for(samples: int, passes: int) -> None:
 
 
 def attempt(folder: Path, point: list[Any] | None, memory: list[int] | None) -> None:
+    if point and point[0] == "extend":
+        write_extension(Job(folder), steps=point[1])
+        point = None
     child = os.fork()
     if child == 0:
         os.setsid()
@@ -144,22 +167,57 @@ def attempt(folder: Path, point: list[Any] | None, memory: list[int] | None) -> 
         os.dup2(log, 1)
         os.dup2(log, 2)
         (folder / "STOP").unlink(missing_ok=True)
+        context_module._LOOK_SECONDS = 0.0
         if memory:
             memory_for(*memory)
         if point:
-            POINTS[point[0]](Countdown(point[1]))
+            name, count, act = point
+            acts = {"kill": die, "fill": lambda: fill(folder), "stop": Job(folder).stop, "pause": Job(folder).pause}
+            POINTS[name](Countdown(count, acts[act]))
         os._exit(main(folder))
     _, status = os.waitpid(child, 0)
-    killed = os.WIFSIGNALED(status)
-    if killed != bool(point):
-        sys.exit(f"{folder.name}: {point} was {'not ' * (not killed)}reached")
+    (folder / FILLER).unlink(missing_ok=True)
+    with (folder.parent / f"{folder.name}.attempts.jsonl").open("ab") as file:
+        file.write((folder / "status.json").read_bytes() + b"\n")
+    if status != {"kill": signal.SIGKILL, "fill": JobError.exit_code << 8}.get(point[2] if point else "", 0):
+        sys.exit(f"{folder.name}: {point} ended with {status}")
+
+
+@contextmanager
+def disk_of(folder: Path, size: str | None) -> Iterator[None]:
+    """Puts the job on a file system of this size until all attempts are made; this process must have mounts of its own."""
+    if size is None:
+        yield
+        return
+    kept = folder.with_name("kept")
+    shutil.copytree(folder, kept)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], check=True)
+    shutil.copytree(kept, folder, dirs_exist_ok=True)
+    try:
+        yield
+        shutil.copytree(folder, kept, dirs_exist_ok=True)
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+    shutil.rmtree(folder)
+    kept.rename(folder)
+
+
+def load_libraries(model: str) -> None:
+    """Imports what a run needs and fills the caches that all attempts share; computes nothing, since threads do not survive a fork."""
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM, Trainer, TrainingArguments
+
+    import sde_core.train.lora
+
+    loaded = (LoraConfig, Trainer, TrainingArguments, sde_core.train.lora, get_peft_model)
+    AutoModelForCausalLM.from_pretrained(model)
+    assert all(loaded)
 
 
 if __name__ == "__main__":
-    from sde_core.train import lora  # noqa: F401
-    import accelerate, peft, torch, transformers  # noqa: E401, F401
-    from transformers import LlamaForCausalLM, Trainer  # noqa: F401
-
-    for run in json.loads(Path(sys.argv[1]).read_text()):
-        for each in run["attempts"]:
-            attempt(Path(run["folder"]), each, run.get("memory"))
+    plan = json.loads(Path(sys.argv[1]).read_text())
+    load_libraries(json.loads((Path(plan[0]["folder"]) / "recipe.json").read_text())["model"])
+    for run in plan:
+        with disk_of(Path(run["folder"]), run.get("disk")):
+            for each in run["attempts"]:
+                attempt(Path(run["folder"]), each, run.get("memory"))

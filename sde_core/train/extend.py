@@ -1,0 +1,108 @@
+"""Giving a run more to do: it goes on from its last checkpoint, with its optimizer's moments, for more steps or epochs."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from sde_core.errors import JobError, UsageError
+from sde_core.files import atomic_write
+from sde_core.jobs import Job
+from sde_core.jobs.event_log import append_event, close_torn_line
+from sde_core.train.checkpoints import last_checkpoint, step_of, trainer_facts
+from sde_core.train.recipe import Recipe, listed, read_recipe
+from sde_core.train.schedule import LearningRateCourse
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """What a run was given to do.
+
+    Attributes:
+        saved: The step of the checkpoint that it goes on from.
+        planned: Steps that it was to make before.
+        steps: Steps that it is to make now.
+        warmup: Steps over which the learning rate rises again, from step `planned` on.
+        risen_from: The learning rate that it rises from.
+        peak: The learning rate that it rises to.
+    """
+
+    saved: int
+    planned: int
+    steps: int
+    warmup: int
+    risen_from: float
+    peak: float
+
+    def words(self) -> str:
+        """What happens now, in one sentence for the owner of the run."""
+        rise = f"rises from {self.risen_from:.3g} to {self.peak:.3g} over {self.warmup:,} steps" if self.warmup else f"begins at {self.peak:.3g}"
+        return (
+            f"It goes on from step {self.saved:,} to step {self.steps:,}, {self.steps - self.planned:,} more than planned. "
+            f"At step {self.planned:,} the learning rate {rise} and takes its course once more."
+        )
+
+
+def extend_training(job: Job, *, steps: int = 0, epochs: float = 0.0) -> Extension:
+    """Let a fine-tune that is not at work make more steps than were planned.
+
+    The learning rate finishes its course as planned; then it rises again and takes the recipe's course over the new steps, since after most courses
+    it is zero (see `LearningRateCourse`). The same recipe run from its start makes the same steps, to the bit on a CPU. Former recipes stay in the
+    job's folder as `recipe-1.json` and so on.
+
+    Args:
+        job: A run that is done, stopped, paused, failed or lost.
+        steps: Optimizer steps to add.
+        epochs: Passes over the rows to add, in place of steps.
+
+    Returns:
+        What it will do.
+
+    Raises:
+        UsageError: When neither or both are given, or the job is no fine-tune.
+        JobError: When it is at work, or has no checkpoint to go on from.
+        ReadOnlyError: When its folder cannot be written.
+    """
+    extension = write_extension(job, steps=steps, epochs=epochs)
+    job.resume(extended=True)
+    return extension
+
+
+def write_extension(job: Job, *, steps: int = 0, epochs: float = 0.0) -> Extension:
+    """Change what a run is to do without starting it; see `extend_training`."""
+    if job.kind != "train":
+        raise UsageError(f"Job {job.id} is no fine-tune.", "Only fine-tunes can be extended.")
+    if (steps > 0) == (epochs > 0) or min(steps, epochs) < 0:
+        raise UsageError("Say by how much: either steps or epochs, more than none.", "For example --steps 100 or --epochs 1.")
+    status = job.status()
+    if status.active:
+        raise JobError(f"Job {job.id} is still {status.state}.", "Stop or pause it first, then extend it.")
+    checkpoint = last_checkpoint(job.folder / "checkpoints")
+    if checkpoint is None:
+        raise JobError(f"Job {job.id} has no checkpoint to go on from.", "Start a new run.")
+    recipe, facts = read_recipe(job.folder / "recipe.json"), trainer_facts(checkpoint)
+    planned: int = recipe.max_steps or facts["max_steps"]
+    added = steps or math.ceil(epochs * facts["epoch_steps"])
+    longer = replace(recipe, max_steps=planned + added, extended_at=",".join([*listed(recipe.extended_at), str(planned)]))
+    _replace_recipe(job.folder, longer)
+    close_torn_line(job.folder / "events.jsonl")
+    append_event(job.folder / "events.jsonl", {"event": "extended", "step": planned, "steps": longer.max_steps})
+    return _extension(longer, step_of(checkpoint), planned)
+
+
+def _extension(recipe: Recipe, saved: int, planned: int) -> Extension:
+    course, peak = LearningRateCourse(recipe, recipe.max_steps), recipe.peak_learning_rate
+    last = course.stretches[-1]
+    return Extension(saved, planned, recipe.max_steps, last.warmup, last.risen_from * peak, peak)
+
+
+def _replace_recipe(folder: Path, recipe: Recipe) -> None:
+    former = folder / "recipe.json"
+    number = 1 + sum(1 for _ in folder.glob("recipe-*.json"))
+    atomic_write(folder / f"recipe-{number}.json", [former.read_bytes()])
+    values: dict[str, Any] = recipe.to_json()
+    atomic_write(former, [orjson.dumps(values, option=orjson.OPT_INDENT_2)])
