@@ -98,7 +98,7 @@ class GenerationsScreen(Dialog[int]):
 
 def _block(head: str, text: str, width: int, ink: str, most: int) -> list[Item]:
     """A text beside its name, wrapped; where it has more than `most` lines, that is said."""
-    lines = wrapped(visible(text, keep_newlines=True) or "(nothing)", max(width - _HEAD, 20))
+    lines = list(wrapped(visible(text, keep_newlines=True) or "(nothing)", max(width - _HEAD, 20)))
     left = len(lines) - most
     if most and left > 1:
         lines = [*lines[:most], f"… {count_of(left, 'line')} more"]

@@ -22,7 +22,7 @@ from sde_tui.widgets.loss_chart import LossChart
 from sde_tui.widgets.spans import Line
 
 _HINTS = {
-    "running": "s stops it · you may leave, it goes on · z zooms, m smooths, o lays other runs over it",
+    "running": "s stops it · you may leave, it goes on · z zooms in · i shows answers",
     "queued": "s stops it",
     "waiting": "it waits until its device is free · s takes it out of the queue",
     "stopping": "it saves and stops at its next step · s again is harsher",
@@ -92,6 +92,8 @@ class TrainScreen(ChartKeys, SdeScreen):
         if not self._begun and not self.part.why_not_look():
             self._begun = True
             self.part.start()
+        if change == "shown" and self.session.part("group_losses").came_back():
+            self.action_groups()
         if change not in ("view", "findings"):
             self._show_things()
             self._show_run()
@@ -194,6 +196,17 @@ class TrainScreen(ChartKeys, SdeScreen):
     def why_not_losses(self) -> str:
         return self.run_rows.why_no_step()
 
+    def action_groups(self) -> None:
+        from sde_tui.screens.group_losses import GroupLossesScreen
+
+        self.app.push_screen(GroupLossesScreen(self.session.part("group_losses")), self._left_groups)
+
+    why_not_groups = why_not_losses
+
+    def _left_groups(self, place: int | None) -> None:
+        if place is not None:
+            self.session.part("group_losses").drill(place, screen=self.NAME)
+
     def action_stop(self) -> None:
         status = self.part.shown_status
         if status is not None and status.state == "stopping":
@@ -211,6 +224,25 @@ class TrainScreen(ChartKeys, SdeScreen):
     def why_not_resume(self) -> str:
         return self.part.why_not_resume()
 
+    def action_pause(self) -> None:
+        self.session.part("run_control").pause()
+
+    def why_not_pause(self) -> str:
+        words: str = self.session.part("run_control").why_not_pause()
+        return words
+
+    def action_extend(self) -> None:
+        self.prompt(
+            "Give this run how many steps or epochs more?",
+            self.session.part("run_control").extend,
+            placeholder="200 steps, or 1 epoch",
+            details=["It goes on from its last checkpoint. Where it was to end, the learning rate rises again and takes its course once more."],
+        )
+
+    def why_not_extend(self) -> str:
+        words: str = self.session.part("run_control").why_not_extend()
+        return words
+
     def action_runs(self) -> None:
         from sde_tui.screens.runs import RunsScreen
 
@@ -222,6 +254,23 @@ class TrainScreen(ChartKeys, SdeScreen):
             self.part.show(left[1])
         elif left is not None:
             self.session.records.drill(left[1], left[2], screen=self.NAME)
+
+    def action_try_model(self) -> None:
+        from sde_tui.screens.try_model import TryModelScreen
+
+        self.app.push_screen(TryModelScreen(self.session.part("try_model")))
+
+    def why_not_try_model(self) -> str:
+        reason: str = self.session.part("try_model").why_not()
+        return reason
+
+    def action_hand_over(self) -> None:
+        part = self.session.part("handover")
+        self.prompt("Hand the run over in a new folder:", part.write, value=part.suggested(), details=[f"Merged weights too: {part.command_line()}"])
+
+    def why_not_hand_over(self) -> str:
+        reason: str = self.session.part("handover").why_not()
+        return reason
 
     def action_recipe(self) -> None:
         self.prompt(
