@@ -52,7 +52,7 @@ def _json(a: Job, b: Job, found: RunComparison) -> dict[str, Any]:
             "only_b": places(found.only_b),
             "both": found.both,
             "other_side": found.other_side,
-            "same_held_out": found.same_held_out,
+            "held_out_incomparable": found.incomparable or None,
         },
     }
 

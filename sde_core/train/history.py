@@ -17,6 +17,9 @@ from sde_core.train.recipe import Recipe
 from sde_core.train.rows import HELD_OUT, SnapshotPlace, read_places
 from sde_core.train.tokenizer import model_location
 
+_DEFINES_LOSS = frozenset({"model", "max_length", "too_long", "truncation_side", "template", "completion_only", "answers"})
+"""Settings that say which tokens carry loss, and which model gives it: where they differ, a loss means something else."""
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -62,7 +65,7 @@ class RunComparison:
         only_b: The same for B.
         both: Rows that both were given.
         other_side: Those of them that trained in one run and were held out in the other.
-        same_held_out: Whether both evaluated on the same rows, so that their held-out losses can be compared.
+        incomparable: Why their held-out losses cannot be compared, in words; "" where they can.
         metrics_a: What came of A, None where it has not ended.
         metrics_b: The same for B.
     """
@@ -72,16 +75,16 @@ class RunComparison:
     only_b: tuple[SnapshotPlace, ...]
     both: int
     other_side: int
-    same_held_out: bool
+    incomparable: str
     metrics_a: dict[str, Any] | None
     metrics_b: dict[str, Any] | None
 
     @property
     def held_out_words(self) -> str:
         """Whether the held-out losses can be compared, in words."""
-        if self.same_held_out:
-            return "Held-out losses are of the same rows."
-        return "The held-out rows differ, so the held-out losses do not compare."
+        if self.incomparable:
+            return f"Held-out losses do not compare: {self.incomparable}."
+        return "Both hold out the same rows, so held-out losses compare."
 
 
 def run_facts(job: Job) -> RunFacts:
@@ -126,7 +129,7 @@ def compare_runs(a: Job, b: Job) -> RunComparison:
         tuple(place for key, place in places_b.items() if key not in both),
         len(both),
         sum(places_a[key].split != places_b[key].split for key in both),
-        bool(held_out_a) and held_out_a == held_out_b,
+        _incomparable(facts_a, facts_b, same_rows=held_out_a == held_out_b, none=not held_out_a or not held_out_b),
         facts_a.metrics,
         facts_b.metrics,
     )
@@ -151,7 +154,7 @@ def _seconds_left(folder: Path) -> float | None:
     try:
         job = Job(folder)
         status = job.status()
-        if status.state not in ("queued", "waiting") and status.unit == "steps":
+        if status.state not in ("queued", "waiting") and status.unit == "steps" and status.eta_s is not None:
             return status.eta_s
         return _seconds_needed(folder, folder.parent.stat().st_mtime_ns)
     except (JobError, FileNotFoundError):
@@ -187,6 +190,21 @@ def _seconds_a_sample(job: Job, like: RunFacts) -> float | None:
 def _planned_samples(facts: RunFacts) -> float:
     recipe, rows = facts.recipe, facts.manifest["rows"].get("train", 0)
     return float(recipe["max_steps"] * recipe["batch_size"] * recipe["accumulation"] or recipe["epochs"] * rows)
+
+
+def _incomparable(a: RunFacts, b: RunFacts, *, same_rows: bool, none: bool) -> str:
+    """Why the held-out losses of two runs cannot be compared, "" where they can."""
+    if none:
+        return "a run holds out no rows"
+    if not same_rows:
+        return "the rows differ"
+    changed = [change.name for change in recipe_changes(a.recipe, b.recipe) if change.name in _DEFINES_LOSS]
+    if changed:
+        return f"{', '.join(changed)} differ{'s' if len(changed) == 1 else ''}"
+    counts = [facts.metrics.get("held_out_rows") for facts in (a, b) if facts.metrics is not None]
+    return (
+        f"{counts[0]:,} rows were evaluated in A and {counts[1]:,} in B" if len(counts) == 2 and None not in counts and counts[0] != counts[1] else ""
+    )
 
 
 def _default_recipe(recipe: Mapping[str, Any]) -> dict[str, Any]:

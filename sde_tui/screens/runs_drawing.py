@@ -103,7 +103,7 @@ def difference_items(a: str, b: str, found: RunComparison, width: int) -> list[I
     for name, words in _FIGURES:
         figures = [metrics.get(name) if metrics else None for metrics in (found.metrics_a, found.metrics_b)]
         items.append(Item([(f"{words:<24}", "dim"), *((fit(_figure(figure), half), "text") for figure in figures)]))
-    items.append(Item([(found.held_out_words, "dim" if found.same_held_out else "warn")]))
+    items.append(Item([(found.held_out_words, "warn" if found.incomparable else "dim")]))
     items += [Item([]), Item([("Recipe", "header"), ("  the same" if not found.recipe else "", "text")])]
     for change in found.recipe:
         values = (fit(visible(str(value), half), half) for value in (change.before, change.after))

@@ -192,10 +192,12 @@ def test_difference_is_recipe_rows_and_losses(run, made_run, data):
 
 def test_held_out_losses_compare_only_over_the_same_rows(made_run):
     a, b, c = made_run(), made_run(lora_r=4), made_run(range(12))
-    assert compare_runs(a, b).same_held_out
-    assert compare_runs(a, b).held_out_words == "Held-out losses are of the same rows."
-    assert not compare_runs(a, c).same_held_out
-    assert not compare_runs(made_run(held_out=0.0), made_run(held_out=0.0)).same_held_out
+    assert compare_runs(a, b).held_out_words == "Both hold out the same rows, so held-out losses compare."
+    assert compare_runs(a, c).incomparable == "the rows differ"
+    assert compare_runs(made_run(held_out=0.0), made_run(held_out=0.0)).incomparable == "a run holds out no rows"
+    assert compare_runs(a, made_run(answers="last", max_length=9)).incomparable == "max_length, answers differ"
+    few, many = (made_run(metrics={"steps": 1, "held_out_rows": rows}) for rows in (64, 500))
+    assert compare_runs(few, many).incomparable == "64 rows were evaluated in A and 500 in B"
 
 
 def test_there_is_nothing_before_the_first(run, made_run):
