@@ -231,6 +231,7 @@ KEYS: tuple[Key, ...] = (
     Key("train", "o", "overlay", "Other runs…", "Lay up to three other runs of this dataset over the chart, or take them off."),
     Key("train", "i", "answers", "Answers", "Read what the model answered to a few prompts while it trained."),
     Key("train", "l", "losses", "By loss", "Show in Records the rows of the run shown by their last loss, the highest first."),
+    Key("train", "b", "groups", "By group", "The loss of rows by class, source, template, topic or length; enter there shows a group's rows."),
     Key("train", "p", "preflight", "Preflight", "Find out what would train, again if texts or decisions changed.", 5),
 )
 

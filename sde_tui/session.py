@@ -45,6 +45,7 @@ PARTS: tuple[tuple[str, str], ...] = (
     ("selection", "sde_tui.session_selection:SelectionPart"),
     ("training", "sde_tui.session_training:TrainingPart"),
     ("run_rows", "sde_tui.session_run_rows:RunRowsPart"),
+    ("group_losses", "sde_tui.session_group_losses:GroupLossesPart"),
     ("queue", "sde_tui.session_queue:QueuePart"),
     ("chart", "sde_tui.session_chart:ChartPart"),
     ("generations", "sde_tui.session_generations:GenerationsPart"),

@@ -120,13 +120,21 @@ class RunRowsPart:
         """Shows in Records the rows that trained in a step, the highest loss first."""
         folder, dataset = self._run_folder(), self._session.dataset
         title = f"rows of step {step:,}, highest loss first"
-        self._drill(title, lambda _cancel: costs_of_step(folder, dataset, step), screen)
+        self.drill(title, lambda _cancel: costs_of_step(folder, dataset, step), screen)
 
     def drill_losses(self, screen: str) -> None:
         """Shows in Records all rows of the run, the highest loss first."""
-        self._drill("rows by their last loss, highest first", lambda cancel: self.costs("loss", cancel), screen)
+        self.drill("rows by their last loss, highest first", lambda cancel: self.costs("loss", cancel), screen)
 
-    def _drill(self, title: str, find: Callable[[Cancel], RowCosts], screen: str) -> None:
+    def drill(self, title: str, find: Callable[[Cancel], RowCosts], screen: str) -> None:
+        """Shows in Records the rows that a thread finds, with what they cost.
+
+        Args:
+            title: What they are, safe to show.
+            find: Finds them; gets what to look at for a wish to stop.
+            screen: The screen that the user comes from.
+        """
+
         def found(costs: RowCosts) -> None:
             if len(costs.order):
                 self._session.records.drill(costs.order.tolist(), title, screen=screen, costs=costs)
@@ -200,6 +208,7 @@ def costs_of_table(table: LossTable, rows: pl.DataFrame, count: int) -> RowCosts
     """
     from sde_core.train.loss_table import COURSES
 
+    rows = rows.unique("row", keep="first", maintain_order=True)
     words = []
     for seen, course, since, held_out in rows.select("seen", "course", "since", "held_out").iter_rows():
         known = COURSES[course] if seen > 1 else "seen once"

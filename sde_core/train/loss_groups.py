@@ -206,7 +206,7 @@ def _intervals(excess: np.ndarray, members: list[np.ndarray]) -> list[tuple[floa
     deviate = NormalDist().inv_cdf(1 - _ERROR_RATE / 2 / max(len(members), 1))
     within = sum(float(((excess[chosen] - excess[chosen].mean()) ** 2).sum()) for chosen in members)
     usual = float(np.sqrt(within / max(sum(map(len, members)) - len(members), 1)))
-    spread, total = float(excess.std()), float(excess.sum())
+    spread, total = float(excess.std()) if len(excess) else 0.0, float(excess.sum())
     found = []
     for chosen in members:
         count, others = len(chosen), len(excess) - len(chosen)

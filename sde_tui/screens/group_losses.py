@@ -1,0 +1,173 @@
+"""The loss of a run's rows by class, source, template, topic or length: which kind costs more than the others, and is that more than chance?"""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import Static
+
+from sde_core.train.loss_groups import VERDICTS, LossGroup
+from sde_core.visible import visible
+from sde_core.wording import count_of
+from sde_tui.screens.dialogs import Dialog, NoteScreen
+from sde_tui.session_group_losses import GroupLossesPart
+from sde_tui.widgets.bars import bar_spans
+from sde_tui.widgets.lines import Item, ItemList, LineList, TextLines
+from sde_tui.widgets.spans import Line, fit
+from sde_tui.widgets.wrapping import wrapped
+
+_SIGNS = {"higher": ("▲ ", "bad"), "lower": ("▽ ", "good"), "alike": ("= ", "dim"), "few": ("? ", "dim")}
+_ROOMY = 100
+_HINT = "←→ other groups   enter rows   v held-out   ! command   esc leave"
+_BAR = 8
+
+
+class GroupList(LineList):
+    """The groups, drawn as they come into sight."""
+
+    def __init__(self, part: GroupLossesPart) -> None:
+        super().__init__(id="groups")
+        self._part = part
+
+    def line_count(self) -> int:
+        return len(self._part.groups)
+
+    def line_at(self, y: int, width: int) -> Line:
+        group = self._part.groups[y]
+        highest = max((one.excess for one in self._part.groups if one.excess == one.excess), default=0.0)
+        share = max(group.excess, 0.0) / highest if group.excess == group.excess and highest > 0 else 0.0
+        ink = "text" if group.verdict in ("higher", "lower") else "dim"
+        line: Line = [_SIGNS[group.verdict], (f"{group.rows:>7,}{group.loss:>8.3f}{_excess(group):>8} {_interval(group):<16}", ink)]
+        line += [*bar_spans(share, _BAR), ("  ", "text")]
+        if width >= _ROOMY:
+            line += [(f"{group.share:>5.0%}  {_times(group):<14}", "dim")]
+        return [*line, (fit(_name(group), max(width - _before_name(width), 8)), ink)]
+
+
+def _before_name(width: int) -> int:
+    return 2 + 7 + 8 + 8 + 1 + 16 + _BAR + 2 + (21 if width >= _ROOMY else 0)
+
+
+def header(width: int) -> str:
+    """The columns' titles, as `GroupList` draws its lines."""
+    wide = f"{'share':>5}  {'over time':<14}" if width >= _ROOMY else ""
+    return f"  {'rows':>7}{'loss':>8}{'excess':>8} {'95 % interval':<16}{'':<{_BAR}}  {wide}group"
+
+
+def _excess(group: LossGroup) -> str:
+    return "" if group.excess != group.excess else f"{group.excess:+.2f}"
+
+
+def _interval(group: LossGroup) -> str:
+    return "" if group.excess != group.excess else f"{group.low:+.2f} to {group.high:+.2f}"
+
+
+def _times(group: LossGroup) -> str:
+    return "" if group.early != group.early or group.late != group.late else f"{group.early:.2f} → {group.late:.2f}"
+
+
+def _name(group: LossGroup) -> str:
+    return visible(" ".join(group.name.split()), 200)
+
+
+class GroupLossesScreen(Dialog[int]):
+    """The groups and what is known of the one under the cursor; left with its place where its rows are to be shown."""
+
+    DEFAULT_CSS = """
+    GroupLossesScreen > Vertical { height: 96%; width: 100%; max-width: 100%; }
+    GroupLossesScreen #groups { height: 1fr; background: $panel; scrollbar-background: $panel; }
+    GroupLossesScreen #group { height: 5; border-top: solid $accent 50%; }
+    GroupLossesScreen .hint { height: 1; }
+    """
+    BINDINGS = [
+        Binding("enter", "rows", show=False),
+        Binding("right", "turn(1)", show=False),
+        Binding("left", "turn(-1)", show=False),
+        Binding("v", "other_side", show=False),
+        Binding("exclamation_mark", "command", show=False),
+        Binding("q,backspace", "leave", show=False),
+    ]
+
+    def __init__(self, part: GroupLossesPart) -> None:
+        super().__init__()
+        self._part = part
+
+    def compose(self) -> ComposeResult:
+        with Vertical():
+            yield Static(Content(self._part.summary()), id="title")
+            yield Static(Content(""), classes="hint", id="columns")
+            yield GroupList(self._part)
+            yield TextLines(id="group")
+            yield Static(Content(_HINT), classes="hint", id="said")
+
+    def on_mount(self) -> None:
+        self.set_focus(self.list)
+        self._part.open(self._show)
+        self.call_after_refresh(self._show)
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._show)
+
+    @property
+    def list(self) -> GroupList:
+        """The groups."""
+        return self.query_one(GroupList)
+
+    def _show(self) -> None:
+        if not self.is_attached:
+            return
+        self.query_one("#title", Static).update(Content(visible(self._part.summary())))
+        self.query_one("#columns", Static).update(Content(header(self.list.scrollable_content_region.width) if self._part.groups else ""))
+        place = self._part.place
+        self.list.lines_changed()
+        self.list.move_to(place)
+        self._show_group()
+
+    def _show_group(self) -> None:
+        pane = self.query_one("#group", ItemList)
+        width = pane.scrollable_content_region.width or 74
+        pane.set_items([Item(line) for line in self._group_lines(width)])
+
+    def _group_lines(self, width: int) -> list[Line]:
+        if not self._part.groups:
+            words = self._part.refusal or self._part.running_words() or "No row of this run that is still here has a loss."
+            return [[(line, "warn" if self._part.refusal else "dim")] for line in wrapped(visible(words, 400), width)]
+        group = self._part.groups[min(self.list.cursor, len(self._part.groups) - 1)]
+        sign, ink = _SIGNS[group.verdict]
+        times = f" · {_times(group)} from the first to the last third of the steps" if _times(group) else ""
+        facts = f"{group.share:.1%} of all loss in {count_of(group.rows, 'row')} · {group.tokens:,} trained tokens{times}"
+        return [
+            [(fit(_name(group), width).rstrip(), "strong")],
+            [(sign, ink), (VERDICTS[group.verdict], ink)],
+            *([(line, "text")] for line in list(wrapped(facts, width))[:2]),
+        ]
+
+    # ---- keys
+
+    def on_line_list_moved(self, event: LineList.Moved) -> None:
+        event.stop()
+        self._part.place = event.line
+        self._show_group()
+
+    def on_line_list_chosen(self, event: LineList.Chosen) -> None:
+        event.stop()
+        self.action_rows()
+
+    def action_rows(self) -> None:
+        if self._part.groups:
+            self.dismiss(self.list.cursor)
+
+    def action_turn(self, direction: int) -> None:
+        self._part.turn(direction, self._show)
+        self._show()
+
+    def action_other_side(self) -> None:
+        self._part.other_side(self._show)
+        self._show()
+
+    def action_command(self) -> None:
+        command = self._part.command_line()
+        self.app.copy_to_clipboard(command)
+        self.app.push_screen(NoteScreen("Copied", visible(f"$ {command}")))
