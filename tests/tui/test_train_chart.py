@@ -78,7 +78,7 @@ async def test_a_live_part_moves_on_in_jumps(open_app, dataset_file, project):
         chart = await opened_train(sde)
         await sde.press("z", "z", "z")
         assert chart.part.follows
-    assert 40 <= chart.part.length <= 130
+        assert 40 <= chart.part.length <= 130
         before = chart.part
         assert before.first <= 200 <= before.last
         seen = set()
