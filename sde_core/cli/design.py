@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections import Counter
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 _LOOKED_AT = 2_000
 """Rows that a task is guessed from."""
+_COMPARED = ("es-sde", "ew-sde", "heuristic")
 _OPTIONS = """\b
 A design is a preset, options, or both: es-sde, "es-sde,output=json",
 "instruction=first,output=lines".
@@ -59,7 +61,8 @@ Examples:
   sde design show reviews.jsonl --task task.yaml --row 7
   sde design render reviews.jsonl --task task.yaml -o samples.jsonl
   sde design followed samples.jsonl --task task.yaml
-  sde design convert samples.jsonl --task task.yaml --to es-sde --apply""",
+  sde design convert samples.jsonl --task task.yaml --to es-sde --apply
+  sde design cost reviews.jsonl --task task.yaml --perplexity""",
 )
 def command() -> None:
     """Lay structured records out as training samples (Sample Design Engineering)."""
@@ -190,6 +193,52 @@ def convert_command(dataset: Dataset, task_path: Path, design_name: str | None, 
             talk_of_decision(journal.edit(change.edits, f"design: {_design_words(after)}"), dataset)
     elif change.edits and not as_json:
         talk("Nothing was changed. Do it with --apply; sde undo takes it back.")
+
+
+@command.command("cost", epilog=_OPTIONS)
+@with_task
+@click.option(
+    "--design", "designs", metavar="DESIGN", multiple=True, default=("es-sde", "ew-sde", "heuristic"), show_default=True, help="Repeatable."
+)
+@click.option("--model", default="", help="The base model, a folder or hub name; the one that comes with sde when omitted.")
+@click.option("--rows", default=200, show_default=True, help="Records to look at, from the first.")
+@click.option("--perplexity", is_flag=True, help="Also the perplexity of prompts and answers under the model; needs torch.")
+@json_option
+def cost_command(
+    data: str,
+    task_path: Path | None,
+    text_field: str,
+    said_field: str,
+    designs: tuple[str, ...],
+    model: str,
+    rows: int,
+    perplexity: bool,
+    as_json: bool,
+) -> None:
+    """Count the tokens of DATA in several designs, and how a base model takes them."""
+    from sde_core.design.options import design_named
+    from sde_core.design.sample import render_sample
+    from sde_core.evaluate.design_cost import design_encoder, design_perplexity, design_tokens
+
+    file = _task_of(data, task_path, text_field, said_field)
+    records, _ = _records(data, file, limit=rows)
+    if not records:
+        raise UsageError("No row fits the task.", "sde design render says why.")
+    told: dict[str, dict[str, Any]] = {}
+    for name in designs:
+        design = design_named(name)
+        samples = [render_sample(record, file.task, design) for record in records.values()]
+        told[name] = dataclasses.asdict(design_tokens(samples, design_encoder(model, loss_on_input=design.loss_on_input)))
+        if perplexity:
+            with stderr_progress(f"measuring {name}") as progress:
+                told[name] |= dataclasses.asdict(design_perplexity(samples, model, progress=progress))
+    if as_json:
+        emit_json({"records": len(records), "designs": told})
+        return
+    click.echo(f"{count_of(len(records), 'record')}      tokens  a sample  carry loss" + ("   perplexity of prompt, answer" if perplexity else ""))
+    for name, said in told.items():
+        both = f"{said['prompt']:>18.1f} {said['output']:>9.2f}" if perplexity else ""
+        click.echo(f"{name:<16.16} {said['tokens']:>9,} {said['tokens'] / said['samples']:>9.1f} {said['trained'] / said['tokens']:>11.0%}{both}")
 
 
 def _print_change(change: Conversion, after: Design, show: int) -> None:

@@ -52,6 +52,14 @@ def test_samples_train(run, reviews, task):
     assert json.loads(out)["summary"]["verdicts"] == {"ok": 8}
 
 
+def test_the_cost_of_designs(run, reviews, task):
+    told = json.loads(run("design", "cost", reviews, "--task", task, "--design", "es-sde", "--design", "es-sde,loss_on_input=yes", "--json")[1])
+    plain, both = told["designs"].values()
+    assert told["records"] == 8
+    assert plain["tokens"] == both["tokens"] > plain["trained"]
+    assert both["trained"] == both["tokens"] - 8
+
+
 def test_the_minority_is_converted_as_one_decision_that_can_be_undone(run, reviews, task):
     for design, name in (("es-sde", "a"), ("es-sde,output=json", "b")):
         run("design", "render", reviews, "--task", task, "--design", design, "-o", f"{name}.jsonl")

@@ -1,0 +1,111 @@
+"""What a design costs and how a base model takes it: tokens of its samples, and their perplexity before any tuning."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from sde_core.dataset import Turn, Turns
+from sde_core.dataset.turns import ASSISTANT, USER
+from sde_core.design.sample import Sample
+from sde_core.progress import NEVER, Cancel, Progress, silent
+from sde_core.train.encode import Encoded, Encoder
+from sde_core.train.recipe import Recipe
+from sde_core.train.tokenizer import load_tokenizer
+
+
+@dataclass(frozen=True, slots=True)
+class DesignTokens:
+    """Tokens of the samples of one design, before anything is cut.
+
+    Attributes:
+        samples: How many there are.
+        tokens: Of all samples together, which is an epoch.
+        trained: Those that carry loss.
+        longest: Of the longest sample.
+    """
+
+    samples: int
+    tokens: int
+    trained: int
+    longest: int
+
+
+@dataclass(frozen=True, slots=True)
+class DesignPerplexity:
+    """Perplexity of the samples of one design under a model: exp of the mean negative log-likelihood of their tokens.
+
+    Attributes:
+        prompt: Of the tokens of prompts, the first of each sample left out, since nothing stands before it.
+        output: Of the tokens of answers and their end.
+    """
+
+    prompt: float
+    output: float
+
+
+def sample_turns(sample: Sample) -> Turns:
+    """A sample as the one `encode` takes it."""
+    return Turns((Turn(USER, sample.prompt), Turn(ASSISTANT, sample.answer)))
+
+
+def design_encoder(model: str, *, loss_on_input: bool = False) -> Encoder:
+    """The encoder that training would use for samples of a design.
+
+    Raises:
+        ModelError: When the model's tokenizer cannot be loaded.
+    """
+    return Encoder(load_tokenizer(model), Recipe(model=model, completion_only=not loss_on_input))
+
+
+def design_tokens(samples: Sequence[Sample], encoder: Encoder) -> DesignTokens:
+    """Tokens of the samples.
+
+    Args:
+        samples: In one design.
+        encoder: From `design_encoder`.
+    """
+    encoded = encoder.encode_all([sample_turns(sample) for sample in samples])
+    lengths = [one.n_tokens for one in encoded]
+    return DesignTokens(len(encoded), sum(lengths), sum(int(one.full_trained.sum()) for one in encoded), max(lengths, default=0))
+
+
+def design_perplexity(samples: Sequence[Sample], model: str, *, cancel: Cancel = NEVER, progress: Progress = silent) -> DesignPerplexity:
+    """Perplexity of the samples under a model that was not tuned on them.
+
+    Args:
+        samples: In one design, at least one.
+        model: A folder, a hub name, or "" for the base model that comes with sde.
+        cancel: Looked at between batches.
+        progress: In samples.
+
+    Raises:
+        ModelError: When the model cannot be loaded.
+        MissingExtraError: When torch or transformers is not installed.
+        CancelledError: When stopped.
+    """
+    from sde_core.evaluate.causal_loss import CausalLoss
+
+    encoder = design_encoder(model)
+    encoded = encoder.encode_all([sample_turns(sample) for sample in samples])
+    computer = CausalLoss(model, encoder.tokenizer.pad_id, cancel)
+    sequences = [(one.ids, np.arange(len(one.ids)) > 0) for one in encoded]
+    losses = computer.token_losses(sequences, lambda done: progress(done, len(sequences)))
+    outputs = [_carries_loss(one) for one in encoded]
+    return DesignPerplexity(
+        _perplexity([loss[~output] for loss, output in zip(losses, outputs, strict=True)]),
+        _perplexity([loss[output] for loss, output in zip(losses, outputs, strict=True)]),
+    )
+
+
+def _carries_loss(encoded: Encoded) -> np.ndarray:
+    """bool[k - 1]: which tokens after the first belong to the answer."""
+    carries: np.ndarray = encoded.full_trained[encoded.kept][1:]
+    return carries
+
+
+def _perplexity(losses: Sequence[np.ndarray]) -> float:
+    together = np.concatenate(losses) if losses else np.empty(0)
+    return float(np.exp(together.mean())) if len(together) else float("nan")
