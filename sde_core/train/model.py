@@ -25,8 +25,10 @@ def load_model(recipe: Recipe, plan: DevicePlan) -> Any:
         import torch
         from safetensors import SafetensorError
         from transformers import AutoModelForCausalLM
+        from transformers.utils.logging import disable_progress_bar
     except ImportError as error:
         raise MissingExtraError("Training needs torch and transformers.", "pip install 'sde[ml]'") from error
+    disable_progress_bar()
     location = model_location(recipe.model)
     # LoRA's own weights stay in float32 (peft casts them up); the frozen base may be as small as the device computes with.
     dtype = {"float32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[plan.precision]
