@@ -205,6 +205,8 @@ KEYS: tuple[Key, ...] = (
     Key("train", "s", "stop", "Stop", "Stop the run shown: it saves a checkpoint first, after asking.", 2),
     Key("train", "r", "resume", "Resume", "Go on with the run shown, from what it saved last.", 3),
     Key("train", "h", "runs", "Runs", "All runs: those that wait, to be put in order or cancelled, and the history with recipes, rows and differences."),
+    Key("train", "P", "pause", "Pause", "Let the run shown save and leave its device to others, until r goes on with it."),
+    Key("train", "plus", "extend", "Extend…", "Give the run shown more steps or epochs than were planned; it goes on from its last checkpoint."),
     Key("train", "e", "recipe", "Recipe…", "Change values of the recipe that the fine-tune uses, such as max_steps=200.", 4),
     Key(
         "train",

@@ -44,6 +44,7 @@ PARTS: tuple[tuple[str, str], ...] = (
     ("losses", "sde_tui.session_losses:LossesPart"),
     ("selection", "sde_tui.session_selection:SelectionPart"),
     ("training", "sde_tui.session_training:TrainingPart"),
+    ("run_control", "sde_tui.session_run_control:RunControlPart"),
     ("run_rows", "sde_tui.session_run_rows:RunRowsPart"),
     ("group_losses", "sde_tui.session_group_losses:GroupLossesPart"),
     ("queue", "sde_tui.session_queue:QueuePart"),

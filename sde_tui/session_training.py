@@ -295,7 +295,7 @@ class TrainingPart:
             return "There is no run here."
         if self.shown_status.active:
             return "This run is at work."
-        return "This run is done; F starts another." if self.shown_status.state == "done" else ""
+        return "This run is done; + gives it more steps, F starts another." if self.shown_status.state == "done" else ""
 
     def stop(self, way: str = "stop") -> None:
         """Stops the shown run: "stop" at its next step, "terminate" wherever it stands, "kill" without saving."""

@@ -79,7 +79,7 @@ def say_outcome(job: Job, status: JobStatus) -> None:
     talk(f"{job.id}: {status.state}. {visible(status.message)} {visible(status.hint)}".rstrip())
     if status.state == "done":
         talk(f"The result is in {visible(str(job.result_dir))}")
-    elif status.state in ("stopped", "lost"):
+    elif status.state in ("stopped", "paused", "lost"):
         talk(f"Go on with: sde jobs resume {job.id[-4:]}")
     elif status.state == "failed":
         talk(f"What it printed: {visible(str(job.log_path))}")

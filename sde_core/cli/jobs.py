@@ -1,4 +1,4 @@
-"""`sde jobs`: list, show, follow, stop, resume, queue, compare and remove jobs."""
+"""`sde jobs`: list, show, follow, stop, pause, resume, extend, queue, compare and remove jobs."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ class Asked:
         now: Begin beside whatever uses the device.
         yes: Ask nothing.
         limit: Runs that may use a device at once.
+        steps: Optimizer steps that a run is given more.
+        epochs: Passes over its rows that a run is given more.
     """
 
     ctx: click.Context
@@ -37,6 +39,8 @@ class Asked:
     now: bool
     yes: bool
     limit: int | None
+    steps: int
+    epochs: float
 
     def word(self, place: int, default: str = "last") -> str:
         """The word at a place after the verb."""
@@ -87,6 +91,18 @@ def _stop(asked: Asked) -> None:
         talk(f"{job.id} saves and stops at its next step.")
     else:
         say_outcome(job, status)
+
+
+def _pause(asked: Asked) -> None:
+    from sde_core.cli.jobs_control import pause_job
+
+    pause_job(asked.job(), as_json=asked.as_json)
+
+
+def _extend(asked: Asked) -> None:
+    from sde_core.cli.jobs_control import extend_job
+
+    extend_job(asked.job(), steps=asked.steps, epochs=asked.epochs, as_json=asked.as_json)
 
 
 def _resume(asked: Asked) -> None:
@@ -142,7 +158,9 @@ VERBS: dict[str, tuple[Callable[[Asked], None], int]] = {
     "show": (_show, 1),
     "attach": (_attach, 1),
     "stop": (_stop, 1),
+    "pause": (_pause, 1),
     "resume": (_resume, 1),
+    "extend": (_extend, 1),
     "queue": (_queue, 0),
     "move": (_move, 2),
     "diff": (_diff, 2),
@@ -161,6 +179,9 @@ Examples:
   sde jobs stop 3f9a              it saves and stops at its next step
   sde jobs resume 3f9a            go on with it; "resume lost" goes on with all
                                   that a kill or a restart took, in their order
+  sde jobs pause 3f9a             save and leave the device, until it is resumed
+  sde jobs extend 3f9a --steps 200
+                                  more steps than were planned, or --epochs 1
   sde jobs queue                  what waits for a device, of all datasets
   sde jobs queue --limit 2        let two runs use a device at once
   sde jobs move 3f9a first        or up, down, last; --now starts it beside others
@@ -174,11 +195,13 @@ Examples:
 @click.option("--kill", is_flag=True, help="With stop: end it at once, without saving.")
 @click.option("--now", is_flag=True, help="With resume and move: begin at once, beside whatever uses the device.")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="With queue: so many runs may use a device at once; 1 at first.")
+@click.option("--steps", type=click.IntRange(0), default=0, metavar="N", help="With extend: so many steps more.")
+@click.option("--epochs", type=float, default=0.0, metavar="N", help="With extend: so many passes over the rows more.")
 @click.option("--yes", is_flag=True, help="With remove: do not ask.")
 @json_option
 @click.pass_context
 def command(ctx: click.Context, /, action: str, words: tuple[str, ...], as_json: bool, **options: object) -> None:
-    """List jobs, or show, attach to, stop, resume, queue, compare or remove them. ID is an id, its end, a job's folder, or "last"."""
+    """List jobs, or show, attach to, stop, pause, resume, extend, queue, compare or remove them. ID is an id, its end, a job's folder, or "last"."""
     verb, most = VERBS[action]
     if len(words) > most:
         raise UsageError(f"sde jobs {action} takes {most or 'no'} word{'s' if most != 1 else ''} after it, not {len(words)}.", "See sde jobs --help.")

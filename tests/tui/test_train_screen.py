@@ -303,7 +303,7 @@ async def test_keys_say_why_they_do_nothing(open_app, dataset_file, project):
         await sde.press("9", "s")
         assert sde.flashed == "No run is at work here."
         await sde.press("r")
-        assert sde.flashed == "This run is done; F starts another."
+        assert sde.flashed == "This run is done; + gives it more steps, F starts another."
 
 
 async def test_hostile_words_of_a_run_stay_text(open_app, dataset_file, project):

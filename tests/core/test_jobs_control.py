@@ -1,0 +1,73 @@
+"""`sde jobs pause` and `sde jobs extend`, and the states that they leave."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from ended_run import make_ended_run
+
+from sde_core.jobs import Job
+from sde_core.project import Project
+from sde_core.train.recipe import read_recipe
+
+
+@pytest.fixture
+def data(tmp_path, monkeypatch):
+    (tmp_path / "data.jsonl").write_text('{"prompt": "say 1", "response": "the cat"}\n')
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "data.jsonl"
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """Jobs that would have been started."""
+    jobs = []
+    monkeypatch.setattr(Job, "_start", lambda job, status: jobs.append((job.id, status.state)))
+    return jobs
+
+
+def test_pausing_asks_the_job_and_says_how_to_go_on(data, run):
+    folder = make_ended_run(Project.of(data).created().jobs_dir, state="running")
+    code, out, err = run("jobs", "pause", "ab12")
+    assert (code, out) == (0, "")
+    assert "saves at its next step and leaves its device to others. Go on with: sde jobs resume ab12" in err
+    assert (folder / "STOP").read_text() == "pause"
+    assert Job(folder).status().state == "stopping"
+    assert run("jobs", "stop", "ab12")[0] == 0
+    assert (folder / "STOP").read_text() == "", "who stops a run that is about to pause means to stop it"
+
+
+def test_a_job_that_is_not_at_work_cannot_pause(data, run):
+    folder = make_ended_run(Project.of(data).created().jobs_dir)
+    code, _, err = run("jobs", "pause", "last")
+    assert code == 3
+    assert "is done; only a job at work can pause" in err
+    assert not (folder / "STOP").exists()
+
+
+@pytest.mark.parametrize(("options", "steps"), [(("--steps", 25), 65), (("--epochs", 1.5), 55)])
+def test_extending_a_run_that_is_done_starts_it_again_with_more_to_do(data, run, started, options, steps):
+    folder = make_ended_run(Project.of(data).created().jobs_dir)
+    code, _, err = run("jobs", "extend", "ab12", *options)
+    assert code == 0
+    assert f"It goes on from step 40 to step {steps}, {steps - 40} more than planned." in " ".join(err.split())
+    assert "At step 40 the learning rate rises from 0 to 0.001 over" in " ".join(err.split())
+    assert started == [(folder.name, "queued")]
+    recipe = read_recipe(folder / "recipe.json")
+    assert (recipe.max_steps, recipe.extended_at) == (steps, "40")
+    assert read_recipe(folder / "recipe-1.json").epochs == 4
+    last = json.loads((folder / "events.jsonl").read_text().splitlines()[-1])
+    assert (last["event"], last["step"], last["steps"]) == ("extended", 40, steps)
+
+
+def test_extending_by_nothing_or_while_at_work_changes_nothing(data, run, started):
+    folder = make_ended_run(Project.of(data).created().jobs_dir, state="running")
+    code, _, err = run("jobs", "extend", "ab12", "--steps", 5)
+    assert code == 3
+    assert "Stop or pause it first" in err
+    code, _, err = run("jobs", "extend", "ab12")
+    assert code == 2
+    assert "either steps or epochs" in err
+    assert started == []
+    assert not (folder / "recipe-1.json").exists()
