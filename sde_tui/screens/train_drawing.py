@@ -37,8 +37,8 @@ _STATES = {
     "queued": ("…", "accent"), "waiting": ("…", "accent"), "running": ("▶", "accent"), "stopping": ("▷", "warn"), "done": ("✓", "good"),
     "stopped": ("■", "warn"), "paused": ("=", "warn"), "failed": ("✗", "bad"), "lost": ("✗", "bad"),
 }  # fmt: skip
-_AFTER_A_RUN = (("t", "tries it"), ("g", "loss by group"), ("o", "lays other runs over it"), ("y", "copies the adapter's folder"))
-"""What one may do with a run that is done, by key."""
+_AFTER_A_RUN = (("try_model", "tries it"), ("groups", "loss by group"), ("hand_over", "hands it over"), ("copy", "copies its folder"))
+"""What one may do with a run that is done, by action."""
 
 
 # ---- what would train, and the runs
@@ -108,11 +108,11 @@ def result_words(part: TrainingPart) -> Sequence[Span]:
     status, shown = part.shown_status, part.shown
     if status is None or shown is None or status.state != "done":
         return ()
-    known = {key.key for key in keys_of("train")}
+    known = {key.action: key.shown for key in keys_of("train", "global")}
     spans: list[Span] = [("✓ done", "good")]
-    for key, words in _AFTER_A_RUN:
-        if key in known or key == "y":
-            spans += [(" · ", "dim"), (key, "accent"), (f" {words}", "dim")]
+    for action, words in _AFTER_A_RUN:
+        if action in known:
+            spans += [(" · ", "dim"), (known[action], "accent"), (f" {words}", "dim")]
     return spans
 
 
