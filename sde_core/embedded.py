@@ -6,11 +6,11 @@ from pathlib import Path
 
 from sde_core.errors import InputError
 
-_NAMES = {"base_model": "base_model", "static_embedder": "static_embedder", "dataset": "support.jsonl"}
+_NAMES = {"base_model": "base_model", "static_embedder": "static_embedder", "dataset": "support.jsonl", "general_texts": "general_texts.jsonl"}
 
 
 def embedded_path(name: str) -> Path:
-    """The folder or file of an embedded default: "base_model", "static_embedder" or "dataset".
+    """The folder or file of an embedded default: "base_model", "static_embedder", "dataset" or "general_texts".
 
     An installed package carries them inside itself; a checkout has them in `sample_data`.
 

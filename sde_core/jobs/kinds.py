@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 JOB_KINDS: dict[str, str] = {
     "train": "sde_core.train.job:run_training",
+    "probe": "sde_core.train.probe:run_probe",
+    "compare": "sde_core.evaluate.compare_job:run_compare",
     "answer-loss": "sde_core.evaluate.loss_job:run_answer_losses",
     "embed": "sde_core.features.embedding_job:run_embedding",
     "rate": "sde_core.rules.rating.job:run_rating",

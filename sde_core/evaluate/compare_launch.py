@@ -1,0 +1,195 @@
+"""Starting a comparison: the split, the arms' rows, and everything that can be known to be wrong before a job exists."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+
+from sde_core.dataset import Dataset
+from sde_core.errors import SdeError, UsageError
+from sde_core.evaluate.arms import DEFAULT_ARMS, Arm, RowSources, arm_names, resolve_arms
+from sde_core.evaluate.forgetting import general_source, general_texts, keep_texts
+from sde_core.evaluate.split import Split, choose_split, held_out_size, split_rows
+from sde_core.evaluate.wanted_facts import with_wanted_facts
+from sde_core.jobs import Job, launch
+from sde_core.jobs.job import new_job_folder
+from sde_core.progress import NEVER, Cancel, Progress, silent
+from sde_core.project import Project
+from sde_core.proposal import RowQuality, proposed, quality_by_rules, row_features
+from sde_core.rules.book import RuleBook
+from sde_core.rules.truth import truth_by_people
+from sde_core.select import SelectionParams
+from sde_core.select.protocol import rows_wanted
+from sde_core.train.device import devices_of
+from sde_core.train.launch import check_before_launch
+from sde_core.train.recipe import Recipe
+from sde_core.train.rows import write_snapshot
+from sde_core.train.tokenizer import model_location
+from sde_core.visible import visible
+
+KIND = "compare"
+DEFAULT_SEEDS, MOST_SEEDS = 3, 50
+_NOT_COMPARED: dict[str, Any] = {"held_out": 0.0, "packing": False, "report_to": "", "processes": 1, "sample_every": 0}
+"""Settings of a recipe that every run of a comparison has like this, where this version knows them: no more than the runs need."""
+
+
+@dataclass(frozen=True)
+class CompareRequest:
+    """What is to be compared.
+
+    Attributes:
+        arms: Arms separated by commas; see `sde_core.evaluate.arms.GRAMMAR`.
+        seeds: Runs of each arm.
+        budget: Tokens that every run reads; None for what the recipe itself reads of the largest arm.
+        held_out: Rows or share to hold out, or a file of rows; None for a tenth.
+        general: File of general texts for the forgetting check; None for those that come with sde.
+    """
+
+    arms: str = DEFAULT_ARMS
+    seeds: int = DEFAULT_SEEDS
+    budget: int | None = None
+    held_out: str | None = None
+    general: Path | None = None
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.seeds <= MOST_SEEDS:
+            raise UsageError(f"{self.seeds} seeds are not possible.", f"Use 1 to {MOST_SEEDS}; 3 is usual.")
+        if self.budget is not None and self.budget < 1:
+            raise UsageError(f"A budget of {self.budget:,} tokens trains nothing.", "Leave --budget out, or write --budget 200k.")
+
+
+def launch_compare(
+    dataset: Dataset,
+    project: Project,
+    request: CompareRequest,
+    recipe: Recipe,
+    *,
+    accepted: Sequence[int],
+    rejected: Sequence[int],
+    read_rows: Callable[[Path], Sequence[int]],
+    cancel: Cancel = NEVER,
+    progress: Progress = silent,
+) -> Job:
+    """Start the detached job that trains and evaluates every arm with every seed.
+
+    Args:
+        dataset: Read to its end; its edits are trained on.
+        project: The dataset's.
+        request: What is compared.
+        recipe: How all arms are trained; its steps are set by the budget.
+        accepted: Record positions that the user accepted.
+        rejected: Those that the user rejected: they are neither trained nor evaluated on.
+        read_rows: Reads row numbers from a file.
+        cancel: Looked at between stages.
+        progress: In rows.
+
+    Raises:
+        UsageError: When an arm, the split or the budget makes no sense.
+        ModelError: When the model cannot be used.
+        ReadOnlyError: When the job folder cannot be written.
+        CancelledError: When stopped; no job was started.
+    """
+    names = arm_names(request.arms)
+    known = {field.name for field in fields(Recipe)}
+    recipe = replace(recipe, **{name: value for name, value in _NOT_COMPARED.items() if name in known})
+    texts = general_texts(request.general)
+    readable = dataset.texts(cancel=cancel)["row"].to_numpy().astype(np.int64)
+    offered = np.setdiff1d(readable, np.asarray(rejected, np.int64))
+    split = _split(dataset, offered.tolist(), request, recipe.seed, read_rows, cancel, progress)
+    arms = resolve_arms(names, _row_sources(dataset, project, split, recipe.seed, accepted, read_rows, cancel, progress))
+    rows = sorted({*split.held_out, *(row for arm in arms for row in arm.rows)})
+    check_before_launch(dataset, [row for arm in arms for row in arm.rows], recipe, cancel=cancel)
+    folder = new_job_folder(project.created().jobs_dir, KIND)
+    try:
+        manifest = write_snapshot(folder, dataset, rows, held_out=frozenset(split.held_out), seed=recipe.seed, cancel=cancel, progress=progress)
+        location = model_location(recipe.model)
+        written = {**recipe.to_json(), "model": location, "learning_rate": recipe.peak_learning_rate}
+        (folder / "recipe.json").write_bytes(orjson.dumps(written, option=orjson.OPT_INDENT_2))
+        (folder / "arms.json").write_bytes(orjson.dumps(_asked(names, arms, split, request)))
+        keep_texts(folder, texts)
+        spec = {
+            "dataset": manifest["dataset"]["path"],
+            "arms": list(names),
+            "seeds": request.seeds,
+            "model": recipe.model or "embedded",
+            "devices": devices_of(recipe),
+        }
+        title = f"Compare {', '.join(visible(name, 30) for name in names)} of {dataset.name}, {request.seeds} seed{'s' if request.seeds > 1 else ''}"
+        return launch(project.jobs_dir, KIND, spec, title=title, folder=folder)
+    except (SdeError, OSError):
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _asked(names: Sequence[str], arms: Sequence[Arm], split: Split, request: CompareRequest) -> dict[str, Any]:
+    return {
+        "names": list(names),
+        "arms": [arm.to_json() for arm in arms],
+        "seeds": request.seeds,
+        "budget": request.budget,
+        "held_out": split.held_out,
+        "clusters": split.clusters,
+        "how": split.how,
+        "general": general_source(request.general),
+    }
+
+
+def _split(
+    dataset: Dataset,
+    offered: Sequence[int],
+    request: CompareRequest,
+    seed: int,
+    read_rows: Callable[[Path], Sequence[int]],
+    cancel: Cancel,
+    progress: Progress,
+) -> Split:
+    found = split_rows(dataset, offered, seed=seed, cancel=cancel, progress=progress)
+    if request.held_out is None:
+        return choose_split(found)
+    if Path(request.held_out).is_file():
+        return choose_split(found, named=read_rows(Path(request.held_out)))
+    return choose_split(found, held_out_size(request.held_out, len(offered)))
+
+
+def _row_sources(
+    dataset: Dataset,
+    project: Project,
+    split: Split,
+    seed: int,
+    accepted: Sequence[int],
+    read_rows: Callable[[Path], Sequence[int]],
+    cancel: Cancel,
+    progress: Progress,
+) -> RowSources:
+    """Where the arms' rows come from; quality and embedding are computed only where an arm needs them."""
+
+    def quality() -> RowQuality:
+        book = RuleBook.load(project.rule_book_path)
+        truth = truth_by_people(dataset)
+        return quality_by_rules(dataset.texts(), book=book, project=project, truth=truth, cancel=cancel, progress=progress)
+
+    def ranked() -> list[int]:
+        found = quality()
+        if found.values is None:
+            raise UsageError("No rule tells these rows apart, so there are no best ones.", "Use random:ARM, or add rules: sde rules list.")
+        order = found.rows[np.argsort(-found.values, kind="stable")]
+        return [row for row in order.tolist() if row in pool]
+
+    def selected_by(method: str, size: str) -> Sequence[int]:
+        from sde_core.features.embedding import embed_rows
+
+        vectors = embed_rows(dataset, "static", cache_dir=project.created().cache_dir, cancel=cancel, progress=progress).vectors
+        features = row_features(dataset, vectors, quality())
+        banned = tuple(sorted(set(features.rows.tolist()) - pool))
+        params = SelectionParams(k=rows_wanted(size, len(pool)), method=method, seed=seed, banned=banned)
+        features = with_wanted_facts(features, params, dataset, project, cancel=cancel, progress=progress)
+        return proposed(features, params, cancel, progress).rows
+
+    pool = set(split.pool)
+    return RowSources(split.pool, accepted, read_rows, ranked, selected_by)
