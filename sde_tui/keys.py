@@ -234,6 +234,9 @@ KEYS: tuple[Key, ...] = (
     Key("train", "i", "answers", "Answers", "Read what the model answered to a few prompts while it trained."),
     Key("train", "l", "losses", "By loss", "Show in Records the rows of the run shown by their last loss, the highest first."),
     Key("train", "b", "groups", "By group", "The loss of rows by class, source, template, topic or length; enter there shows a group's rows."),
+    Key("train", "c", "arms", "Arms…", "Did it pay? Train parts of the data on one token budget and compare them on the same held-out rows."),
+    Key("train", "t", "try_model", "Try…", "Ask the base model and the adapter of the run shown the same prompt, side by side, and tag what fails."),
+    Key("train", "w", "hand_over", "Hand over…", "Write the run shown into a folder: adapter, card, rows, and recipes for other tools."),
     Key("train", "p", "preflight", "Preflight", "Find out what would train, again if texts or decisions changed.", 5),
 )
 

@@ -47,9 +47,12 @@ PARTS: tuple[tuple[str, str], ...] = (
     ("run_control", "sde_tui.session_run_control:RunControlPart"),
     ("run_rows", "sde_tui.session_run_rows:RunRowsPart"),
     ("group_losses", "sde_tui.session_group_losses:GroupLossesPart"),
+    ("arms", "sde_tui.session_arms:ArmsPart"),
     ("queue", "sde_tui.session_queue:QueuePart"),
     ("chart", "sde_tui.session_chart:ChartPart"),
     ("generations", "sde_tui.session_generations:GenerationsPart"),
+    ("try_model", "sde_tui.session_try_model:TryModelPart"),
+    ("handover", "sde_tui.session_handover:HandoverPart"),
 )
 """(attribute, "module:Class") of the parts that screens bring; a class takes the session. Imported when first used."""
 

@@ -207,6 +207,15 @@ class TrainScreen(ChartKeys, SdeScreen):
         if place is not None:
             self.session.part("group_losses").drill(place, screen=self.NAME)
 
+    def action_arms(self) -> None:
+        from sde_tui.screens.arms import ArmsScreen
+
+        self.app.push_screen(ArmsScreen(self.session.part("arms")), self._left_arms)
+
+    def _left_arms(self, arm: str | None) -> None:
+        if arm is not None:
+            self.session.part("arms").drill(arm, screen=self.NAME)
+
     def action_stop(self) -> None:
         status = self.part.shown_status
         if status is not None and status.state == "stopping":
