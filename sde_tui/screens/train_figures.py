@@ -161,6 +161,7 @@ def legend(chart: ChartPart, width: int) -> Line:
     unseen = int((series.buckets().high <= 0).sum()) if chart.log else 0
     pieces += [[(f"{unseen:,} at or below 0 not drawn", "warn")]] if unseen else []
     pieces += [[(f"part {chart.part.length:,} of {chart.total:,} steps", "text")]] if chart.zoomed else []
+    pieces += [[(f"a point is {series.width:,} steps", "text")]] if series.width > 1 else []
     line = [("── ", "dim"), *_fitting(pieces, width - 4, " · ")[1:], (" ", "dim")]
     return [*line, ("─" * max(width - width_of(line), 0), "dim")]
 

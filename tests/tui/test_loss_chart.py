@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.color import ColorSystem
 from textual.app import App
 
-from sde_tui.theme import THEMES
+from sde_core.train.curve import RunCurve
+from sde_core.train.traces import columns_of, extremes_by_column, last_by_column, moving_average, trace_of
+from sde_tui.painter import Painter
+from sde_tui.theme import DARK, THEMES, inks
 from sde_tui.widgets.chart_scale import scale_of
 from sde_tui.widgets.loss_chart import ChartTrace, ChartView, LossChart, chart_lines, plot_columns
-from sde_tui.widgets.spans import plain, width_of
+from sde_tui.widgets.spans import plain, strip_of, width_of
 
 NAN = math.nan
 
@@ -170,6 +175,27 @@ async def test_only_lines_that_changed_are_drawn_again(size):
         assert chart.show(view_of(values)) <= 2
         values[21] = 9.0
         assert chart.show(view_of(values)) > 2
+
+
+@pytest.mark.parametrize(("size", "height"), [((80, 24), 9), ((120, 40), 19)])
+def test_a_second_of_a_run_at_work_costs_the_terminal_little(size, height):
+    """What is written for the chart when ten more noisy steps of 3,000 are drawn, once the curve stands: with the figures' lines far below 5 KB."""
+    rng, columns = np.random.default_rng(3), plot_columns(size[0])
+    painter, written = Painter(ColorSystem.TRUECOLOR, erases=True), []
+    painter.reset(*size)
+    curve = RunCurve()
+    curve.add({"event": "step", "step": step, "steps": 3000, "loss": 2 + 2 / step**0.5 + rng.normal(0, 0.2)} for step in range(1, 401))
+    for second in range(40):
+        curve.add({"event": "step", "step": step, "loss": 2 + rng.normal(0, 0.2)} for step in range(401 + 10 * second, 411 + 10 * second))
+        trace = trace_of(curve.train, curve)
+        column = columns_of(trace.x, 0, 3000, columns)
+        low, high, _ = extremes_by_column(trace, column, columns)
+        line = last_by_column(moving_average(trace, 100), column, columns)
+        lines = chart_lines(ChartView([ChartTrace(low.tolist(), high.tolist(), line.tolist())], columns, 0, 3000), height)
+        strips = [(0, y, strip_of(line, size[0], inks(DARK.name))) for y, line in enumerate(lines)]
+        written.append(len(painter.paint(strips).encode()))
+    assert 0 < sum(written[1:]) / 39 < 600
+    assert max(written[1:]) < 5000
 
 
 def test_the_cursor_is_a_line_that_hides_no_dot():
