@@ -93,12 +93,15 @@ class QueuePart:
 
     def poll(self) -> bool:
         """Looks again, since other datasets' runs are told of by nobody; whether anything is different."""
+        if not self._queue().tickets and not any(run.elsewhere or run.place for run in self.runs):
+            return False
         before, self._runs = self._runs, None
         return self.runs != before
 
     def _read(self) -> list[RunLine]:
         queue = self._queue()
-        mine = [self._of_line(line, queue) for line in self._session.jobs.lines if line.kind in KINDS]
+        jobs_dir = self._session.project.jobs_dir.absolute()
+        mine = [self._of_line(line, jobs_dir / line.id, queue) for line in self._session.jobs.lines if line.kind in KINDS]
         known = {str(run.folder) for run in mine}
         others = [_elsewhere(ticket, queue) for ticket in queue.tickets if ticket.folder not in known]
         return sorted([*mine, *others], key=_order)
@@ -108,13 +111,13 @@ class QueuePart:
 
         return QueueFile().read()
 
-    def _of_line(self, line: JobLine, queue: Queue) -> RunLine:
-        from sde_core.train.history import expected_wait
-
-        folder = self._session.project.jobs_dir.absolute() / line.id
-        waits = line.state == "waiting"
+    def _of_line(self, line: JobLine, folder: Path, queue: Queue) -> RunLine:
         title = line.title.removesuffix(f" of {self._session.dataset.name}")
-        place, left = (queue.place(folder), expected_wait(queue, folder)) if waits else (None, line.eta_s)
+        place, left = None, line.eta_s
+        if line.state == "waiting":
+            from sde_core.train.history import expected_wait
+
+            place, left = queue.place(folder), expected_wait(queue, folder)
         return RunLine(line.id, folder, line.kind, title, line.state, place, line.done, line.total, left)
 
     def place_of(self, job: Job) -> int | None:
@@ -256,7 +259,7 @@ class QueuePart:
         if run.elsewhere and verb not in ("earlier", "later", "first"):
             return "It belongs to another dataset; open that one, or use sde jobs."
         if verb in ("earlier", "later", "first", "now"):
-            return "" if run.place is not None else "Only waiting runs stand in an order."
+            return self._why_not_move(verb, run)
         if verb == "stop":
             return "" if run.active else "It has ended."
         if verb == "resume":
@@ -266,6 +269,14 @@ class QueuePart:
         if verb == "compare" and (self.facts(run) is None or self.compared_with(run) is None):
             return "There is no other run to compare it with." if self.facts(run) is not None else "It has no recipe and rows to compare."
         return ""
+
+    def _why_not_move(self, verb: str, run: RunLine) -> str:
+        if run.place is None:
+            return "Only waiting runs stand in an order."
+        if verb in ("earlier", "first") and run.place == 1:
+            return "It comes next already."
+        last = run.place == max(other.place or 0 for other in self.runs)
+        return "It comes last already." if verb == "later" and last else ""
 
     # ---- two runs
 
