@@ -169,7 +169,7 @@ async def test_the_difference_to_the_run_before_or_to_the_marked_one_and_its_row
         assert "4 in both" in sde.text
         sde.golden("run_difference", hide=below(sde))
         await sde.press("end", "enter")
-        assert "▐2 Records▌" in sde.lines[1]
+        assert "▐2 Rec" in sde.lines[1]
         assert list(sde.session.records.view.rows) == [7, 8]
         assert "rows only in run ab03" in sde.text
         await sde.press("backspace")
