@@ -1,0 +1,132 @@
+"""Arms by key: c on screen 9."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import orjson
+import pytest
+
+from sde_core.project import Project
+
+ROWS = 60
+
+
+@pytest.fixture
+def data(tmp_path):
+    rows = [{"prompt": f"Question {i}?", "response": f"Answer {i}."} for i in range(ROWS)]
+    path = tmp_path / "data.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def job_folder(data, *, done=3, state="running"):
+    """A comparison as its job leaves it, without any training."""
+    from sde_core.dataset import open_dataset
+
+    dataset = open_dataset(data)
+    dataset.read_all()
+    keys = dataset.keys()
+    folder = Project.of(data).created().jobs_dir / "20260102T030405006-compare-ab12"
+    (folder / "result").mkdir(parents=True)
+    (folder / "spec.json").write_bytes(orjson.dumps({"kind": "compare", "title": "Compare", "spec": {}}))
+    status = {"state": state, "done": 30, "total": 60, "unit": "steps", "eta_s": 240.0, "message": "Run 4 of 9: selected, seed 1.", "beat": 4e9}
+    (folder / "status.json").write_bytes(orjson.dumps({**status, "identity": {"pid": 1, "start": "1", "boot": "b", "host": "elsewhere"}}))
+    (folder / "rows.jsonl").write_bytes(b"".join(orjson.dumps({"row": i, "key": f"{int(keys[i]):016x}"}) + b"\n" for i in range(ROWS)))
+    names = {"full": range(50), "selected": range(20), "random:selected": range(5, 25)}
+    cells = [{"seed": s, "rows": 20, "steps": 10, "tokens": 990, "epochs": 2.5} for s in range(3)]
+    arms = [{"name": name, "kind": "random" if ":" in name else "rows", "like": "selected" if ":" in name else "", "cells": cells} for name in names]
+    held = list(range(50, 60))
+    plan = {"arms": arms, "seeds": [0, 1, 2], "budget": 1000, "held_out": held, "clusters": held, "held_out_rows": 10, "how": "10 rows drawn",
+            "general": "the general texts", "task": {"label_rows": 0, "labels": [], "number_rows": 0}, "label_truth": []}  # fmt: skip
+    (folder / "plan.json").write_bytes(orjson.dumps(plan))
+    random = np.random.default_rng(2)
+
+    def keep(name, means):
+        cell = folder / "cells" / name
+        cell.mkdir(parents=True)
+        part = {"rows": held, "sums": (means * 10).tolist(), "tokens": [10] * 10}
+        told = {"seconds": 61.0, "train_loss": 1.25, "held_out": part, "general": part, "labels": [], "numbers": []}
+        (cell / "cell.json").write_bytes(orjson.dumps(told))
+
+    hard = random.gamma(4, 0.5, 10)
+    keep("base", hard + 1)
+    for seed in range(done):
+        for number, (name, rows) in enumerate(names.items()):
+            keep(f"{number:02d}-{seed}", hard - 0.2 * (number == 1) + random.normal(0, 0.01, 10))
+            (folder / "cells" / f"{number:02d}-{seed}" / "rows.json").write_bytes(orjson.dumps({"rows": list(rows)}))
+            assert name
+    return folder
+
+
+def words(sde):
+    return " ".join(" ".join(line.strip(" │▇") for line in sde.lines).split())
+
+
+async def test_nothing_compared_yet_says_what_n_does(open_app, data):
+    async with open_app(data) as sde:
+        await sde.press("9", "c")
+        assert "No arms were compared yet" in sde.text
+        assert "n starts it as a job" in words(sde)
+        await sde.press("escape")
+        assert "Arms compared" not in sde.text
+
+
+async def test_the_runs_the_intervals_and_the_verdict(open_app, data):
+    job_folder(data)
+    async with open_app(data) as sde:
+        await sde.press("9", "c")
+        assert "ab12 running · 9 of 9 runs · 4 min left" in sde.text
+        assert "selected has a lower held-out loss than random:selected by 0.2" in words(sde)
+        assert sde.text.count("✓✓✓") == 3
+        assert "before training" in sde.text
+        assert "├" in sde.text
+        sde.golden("arms")
+
+
+async def test_the_line_under_the_cursor_is_said_and_its_rows_open(open_app, data):
+    job_folder(data)
+    async with open_app(data) as sde:
+        await sde.press("9", "c", "end")
+        assert "Of 10 rows 10 better, 0 alike, 0 worse" in words(sde)
+        await sde.press("home", "down")
+        assert "held-out loss by seed" in words(sde)
+        await sde.press("enter")
+        assert list(sde.session.records.view.rows) == list(range(20))
+        assert "rows of the arm selected" in sde.text
+
+
+async def test_runs_that_finish_meanwhile_appear(open_app, data):
+    folder = job_folder(data, done=1)
+    async with open_app(data) as sde:
+        await sde.press("9", "c")
+        assert "3 of 9 runs" in sde.text
+        for number in range(3):
+            shutil.copytree(folder / "cells" / f"{number:02d}-0", folder / "cells" / f"{number:02d}-1")
+        sde.session.part("arms")._jobs_moved("moved")
+        await sde.settle()
+        assert "6 of 9 runs" in sde.text
+
+
+async def test_a_request_is_checked_and_estimated_before_it_starts(open_app, data):
+    async with open_app(data) as sde:
+        await sde.press("9", "c", "n")
+        assert "Which arms?" in sde.text
+        assert "full,method:dpp:50%,random:method:dpp:50% seeds=3" in sde.text
+        await sde.press("escape")
+        part = sde.session.part("arms")
+        request = part.request_of("full,full:50% seeds=2 budget=20k held_out=10%")
+        assert (request.arms, request.seeds, request.budget, request.held_out) == ("full,full:50%", 2, 20_000, "10%")
+        words = " ".join(part.estimate(request))
+        assert "4 runs: 2 arms with 2 seeds each" in words
+        assert "about 20,000 tokens" in words
+
+
+async def test_the_screen_at_width(open_app, data):
+    job_folder(data)
+    async with open_app(data, size=(120, 40)) as sde:
+        await sde.press("9", "c")
+        assert all(len(line.rstrip()) <= 120 for line in sde.lines)
+        assert "PIR = mean over seeds" in words(sde)
