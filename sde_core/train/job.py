@@ -16,6 +16,7 @@ from sde_core.train.imports import import_ahead, imported
 from sde_core.train.preflight import refuse_if_nothing_trains
 from sde_core.train.processes import run_processes
 from sde_core.train.recipe import Recipe, read_recipe
+from sde_core.train.reporting import refuse_reporting, use_reporting
 from sde_core.train.rows import read_snapshot
 from sde_core.train.samples import Samples, encode_rows, row_count
 from sde_core.train.tokenizer import Tokenizer, load_tokenizer
@@ -29,6 +30,8 @@ def run_training(context: JobContext) -> None:
         CancelledError: When it was asked to stop; it can be resumed.
     """
     recipe = read_recipe(context.folder / "recipe.json")
+    refuse_reporting(recipe)
+    use_reporting(recipe, context.folder)
     processes = process_count(recipe)
     if processes > 1:
         run_processes(context, recipe, processes)

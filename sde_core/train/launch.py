@@ -19,6 +19,7 @@ from sde_core.train.encode import Encoder
 from sde_core.train.model_check import check_model, refuse_absent_device
 from sde_core.train.nothing_trains import TRIED_ROWS, refuse_if_nothing_trains, working_settings
 from sde_core.train.recipe import Recipe
+from sde_core.train.reporting import refuse_reporting
 from sde_core.train.row_check import RowCheck, row_check
 from sde_core.train.rows import write_snapshot
 from sde_core.train.tokenizer import load_tokenizer, model_location
@@ -84,6 +85,7 @@ def check_before_launch(dataset: Dataset, rows: Sequence[int], recipe: Recipe, *
     missing = missing_packages()
     if missing:
         raise MissingExtraError(f"Training needs {', '.join(missing)}.", "pip install 'sde[ml]'")
+    refuse_reporting(recipe)
     if not len(rows):
         raise UsageError("There are no rows to train on.", "Accept some rows, or take back some rejections.")
     refuse_before_launch(recipe)

@@ -20,6 +20,7 @@ from sde_core.train.out_of_memory import does_not_fit, fitting_recipe, is_out_of
 from sde_core.train.packing import refuse_if_samples_leak
 from sde_core.train.preflight import steps_of
 from sde_core.train.recipe import Recipe, listed
+from sde_core.train.reporting import PROJECT
 from sde_core.train.row_losses import RowLossRecorder, row_losses_path
 from sde_core.train.sampled_answers import sampling_callbacks
 from sde_core.train.samples import Collator, Sample, Samples, row_count
@@ -233,6 +234,8 @@ def _arguments(context: JobContext, recipe: Recipe, plan: DevicePlan, steps: int
         ddp_find_unused_parameters=False,
         disable_tqdm=True,
         report_to=listed(recipe.report_to) or "none",
+        run_name=context.folder.name,
+        project=PROJECT,
     )
 
 
