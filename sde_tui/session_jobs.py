@@ -32,6 +32,8 @@ class JobLine:
     message: str
     place: int | None = None
     """1 for the job that is next to get its device, None for one that does not wait."""
+    unit: str = ""
+    """What is counted: a run counts rows while it reads them, then steps."""
 
     @property
     def active(self) -> bool:
@@ -147,7 +149,7 @@ def _looked_at(folder: Path, before: _Seen | None) -> _Seen | None:
         status = job.status()
     except (JobError, FileNotFoundError):
         return None
-    line = JobLine(job.id, job.kind, job.title, status.state, status.done, status.total, status.eta_s, status.message)
+    line = JobLine(job.id, job.kind, job.title, status.state, status.done, status.total, status.eta_s, status.message, unit=status.unit)
     return _Seen(job, stamp, line)
 
 

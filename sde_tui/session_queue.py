@@ -113,7 +113,7 @@ class QueuePart:
 
     def _of_line(self, line: JobLine, folder: Path, queue: Queue) -> RunLine:
         title = line.title.removesuffix(f" of {self._session.dataset.name}")
-        place, left = None, line.eta_s
+        place, left = None, line.eta_s if line.unit == "steps" or line.kind != "train" else None
         if line.state == "waiting":
             from sde_core.train.history import expected_wait
 
@@ -316,7 +316,7 @@ def _elsewhere(ticket: Any, queue: Queue) -> RunLine:
         status = job.status()
     except (JobError, FileNotFoundError):
         return RunLine(ticket.id, folder, "", str(folder), "running" if ticket.holding else "waiting", queue.place(folder), elsewhere=True)
-    left = status.eta_s if ticket.holding else expected_wait(queue, folder)
+    left = (status.eta_s if status.unit == "steps" else None) if ticket.holding else expected_wait(queue, folder)
     return RunLine(ticket.id, folder, job.kind, job.title, status.state, queue.place(folder), status.done, status.total, left, elsewhere=True)
 
 

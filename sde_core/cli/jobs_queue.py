@@ -42,7 +42,7 @@ def _ticket_line(queue: Queue, ticket: Ticket) -> str:
     job = _job_or_none(ticket)
     if ticket.holding:
         status = job.status() if job else None
-        when = f"{duration(status.eta_s, 1)} left" if status is not None and status.eta_s is not None else ""
+        when = f"{duration(status.eta_s, 1)} left" if status is not None and status.eta_s is not None and status.unit == "steps" else ""
         state = "at work"
     else:
         wait = expected_wait(queue, Path(ticket.folder))

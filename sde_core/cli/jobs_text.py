@@ -59,7 +59,7 @@ def _list_line(job: Job, name: str, queue: Queue, width: int) -> str:
     status, place = job.status(), queue.place(job.folder)
     state = f"{ordinal(place)} to go" if place is not None and status.state == "waiting" else status.state
     share = f"{status.done:,}/{status.total:,} {status.unit}" if status.total else ""
-    line = f"{name}  {state:<9} {_when(status.created)}  {share:<14} {_outcome(job, status, queue):<15} {size_of(folder_bytes(job.folder)):>7}  "
+    line = f"{name}  {state:<9} {_when(status.created)}  {share:<16} {_outcome(job, status, queue):<15} {size_of(folder_bytes(job.folder)):>7}  "
     return line + visible(_about(job), max(width - len(line), 12))
 
 
@@ -69,7 +69,8 @@ def _outcome(job: Job, status: JobStatus, queue: Queue) -> str:
         wait = expected_wait(queue, job.folder)
         return f"in ~{duration(wait, 1)}" if wait is not None else "waits"
     if status.active:
-        return f"{duration(status.eta_s, 1)} left" if status.eta_s is not None else ""
+        counts_work = status.unit == "steps" or job.kind != "train"  # before that a run counts the rows that it reads
+        return f"{duration(status.eta_s, 1)} left" if status.eta_s is not None and counts_work else ""
     metrics = job_json(job)["metrics"] or {}
     loss = metrics.get("held_out_loss")
     if loss is not None:

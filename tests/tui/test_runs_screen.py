@@ -9,6 +9,7 @@ import time
 import pytest
 
 from sde_core.dataset import open_dataset
+from sde_core.jobs import Job
 from sde_core.jobs.identity import ProcessIdentity
 from sde_core.jobs.queue import QueueFile, Ticket
 from sde_core.jobs.status import JobStatus, write_status
@@ -210,6 +211,16 @@ async def test_another_datasets_run_is_seen_where_it_stands_and_left_alone(open_
         assert "It belongs to another dataset" in sde.text
         QueueFile().leave(other, HERE)
         await sde.until(lambda: "another dataset:" not in sde.text)
+
+
+async def test_a_fine_tune_beside_another_is_queued_and_that_is_said(open_app, dataset_file, made, monkeypatch):
+    made(state="running", holds=True)
+    monkeypatch.setattr("sde_tui.session_training.launched", lambda *_: Job(made(state="waiting", waits=True)))
+    async with open_app(dataset_file) as sde:
+        sde.session.decisions.accept([0, 1, 2])
+        await sde.press("F")
+        assert "Queued as 1st: it begins by itself" in sde.flashed
+        assert "h shows the queue" in sde.flashed
 
 
 async def test_two_apps_on_one_folder_see_the_same_and_the_second_starts_nothing_on_decisions_it_may_not_know(open_app, dataset_file, made):
