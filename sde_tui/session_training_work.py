@@ -70,16 +70,9 @@ def launched(dataset: Dataset, rows: np.ndarray, recipe: Recipe, jobs_dir: Any, 
 
 
 def whole_curve(job: Job, cancel: Any) -> tuple[RunCurve, int]:
-    from sde_core.train.curve import RunCurve
+    from sde_core.train.curve_file import read_curve
 
-    curve, offset = RunCurve(), 0
-    while not cancel.is_set():
-        events, after = job.events(offset)
-        curve.add(events)
-        if after == offset:
-            break
-        offset = after
-    return curve, offset
+    return read_curve(job.folder, cancel)
 
 
 def rows_of_run(folder: Any, dataset: Dataset) -> list[int]:

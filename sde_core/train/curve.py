@@ -20,8 +20,16 @@ _KEPT_CHECKPOINTS = 4
 
 
 @dataclass
-class _Progress:
-    """What a resume takes back to the checkpoint that it goes on from."""
+class CurveProgress:
+    """What a resume takes back to the checkpoint that it goes on from.
+
+    Attributes:
+        series: By the names of `QUANTITIES`.
+        held_out: Held-out losses by step.
+        trend: The running median of the training loss.
+        latest: The last step's event.
+        evaluations: The last ones: step, held-out loss, median training loss.
+    """
 
     series: dict[str, Series] = field(default_factory=lambda: {name: Series() for name in QUANTITIES})
     held_out: Series = field(default_factory=Series)
@@ -29,9 +37,10 @@ class _Progress:
     latest: dict[str, Any] = field(default_factory=dict)
     evaluations: deque[tuple[int, float, float]] = field(default_factory=lambda: deque(maxlen=_MOMENTS))
 
-    def copy(self) -> _Progress:
+    def copy(self) -> CurveProgress:
+        """The same, going its own way from here."""
         series = {name: series.copy() for name, series in self.series.items()}
-        return _Progress(series, self.held_out.copy(), self.trend.copy(), self.latest, self.evaluations.copy())
+        return CurveProgress(series, self.held_out.copy(), self.trend.copy(), self.latest, self.evaluations.copy())
 
 
 class RunCurve:
@@ -40,6 +49,8 @@ class RunCurve:
     A run that goes on from a checkpoint is taken back to it exactly, so that what it repeats is not counted twice.
 
     Attributes:
+        progress: What a resume takes back.
+        checkpoints: The progress at the last checkpoints, by their steps.
         facts: Of the model, the rows and the memory.
         steps: How many there will be.
         not_a_number: The first step of the present attempt whose loss was no number.
@@ -48,8 +59,8 @@ class RunCurve:
     """
 
     def __init__(self) -> None:
-        self._progress = _Progress()
-        self._checkpoints: dict[int, _Progress] = {}
+        self.progress = CurveProgress()
+        self.checkpoints: dict[int, CurveProgress] = {}
         self.facts: dict[str, Any] = {}
         self.steps: int | None = None
         self.not_a_number: int | None = None
@@ -59,31 +70,31 @@ class RunCurve:
     @property
     def train(self) -> Series:
         """Training losses by step."""
-        return self._progress.series["loss"]
+        return self.progress.series["loss"]
 
     @property
     def held_out(self) -> Series:
         """Held-out losses by step."""
-        return self._progress.held_out
+        return self.progress.held_out
 
     @property
     def trend(self) -> LossTrend:
         """The running median of the training loss."""
-        return self._progress.trend
+        return self.progress.trend
 
     @property
     def latest(self) -> dict[str, Any]:
         """The last step's event."""
-        return self._progress.latest
+        return self.progress.latest
 
     @property
     def evaluations(self) -> Sequence[tuple[int, float, float]]:
         """(step, held-out loss, the training loss's median then) of the last evaluations."""
-        return self._progress.evaluations
+        return self.progress.evaluations
 
     def series(self, quantity: str) -> Series:
         """One of `QUANTITIES` by step."""
-        return self._progress.series[quantity]
+        return self.progress.series[quantity]
 
     def add(self, events: Iterable[dict[str, Any]]) -> None:
         """Take in events in the order they were written."""
@@ -102,7 +113,7 @@ class RunCurve:
     def _add_steps(self, events: Sequence[dict[str, Any]]) -> None:
         if not events:
             return
-        for name, series in self._progress.series.items():
+        for name, series in self.progress.series.items():
             told = [event for event in events if event.get(name) is not None or name == "loss"]
             series.extend(np.array([event["step"] for event in told], np.int64), np.array([event.get(name) for event in told], np.float64))
         losses = [(event["step"], event["loss"]) for event in events if event.get("loss") is not None]
@@ -110,7 +121,7 @@ class RunCurve:
         if self.not_a_number is None:
             self.not_a_number = next((event["step"] for event in events if event.get("loss") is None), None)
         self.moments.extend(event["t"] for event in events[-_MOMENTS:] if isinstance(event.get("t"), (int, float)))
-        self._progress.latest = events[-1]
+        self.progress.latest = events[-1]
         self._note_length(events[-1])
 
     def _add_other(self, kind: str, event: dict[str, Any]) -> None:
@@ -122,25 +133,25 @@ class RunCurve:
         elif kind == "train":
             self._begin(step if isinstance(step, int) else 0)
         elif kind == "checkpoint" and isinstance(step, int):
-            self._checkpoints[step] = self._progress.copy()
-            self._checkpoints = dict(list(self._checkpoints.items())[-_KEPT_CHECKPOINTS:])
+            self.checkpoints[step] = self.progress.copy()
+            self.checkpoints = dict(list(self.checkpoints.items())[-_KEPT_CHECKPOINTS:])
         self._note_length(event)
 
     def _add_evaluation(self, step: int, loss: float | None) -> None:
         self.held_out.set(step, float("nan") if loss is None else float(loss))
         if loss is not None:
-            if self._progress.evaluations and self._progress.evaluations[-1][0] == step:
-                self._progress.evaluations.pop()
-            self._progress.evaluations.append((step, float(loss), self.trend.latest))
+            if self.progress.evaluations and self.progress.evaluations[-1][0] == step:
+                self.progress.evaluations.pop()
+            self.progress.evaluations.append((step, float(loss), self.trend.latest))
 
     def _begin(self, step: int) -> None:
         """An attempt goes on from this step."""
         if step < self.train.last_step:
-            kept = self._checkpoints.get(step)
+            kept = self.checkpoints.get(step)
             if kept is not None:
-                self._progress = kept.copy()
+                self.progress = kept.copy()
             elif step == 0:
-                self._progress = _Progress()
+                self.progress = CurveProgress()
         self.not_a_number = None
         self.moments.clear()
 

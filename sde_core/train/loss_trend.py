@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import numpy as np
 
@@ -34,6 +35,17 @@ class LossTrend:
     def copy(self) -> LossTrend:
         """A trend that goes its own way from here."""
         return copy.copy(self)
+
+    def to_json(self) -> dict[str, Any]:
+        """All that it knows, to be kept in a file."""
+        return {**vars(self), "_recent": self._recent.tolist(), "lowest": repr(self.lowest), "latest": repr(self.latest)}
+
+    @classmethod
+    def from_json(cls, kept: dict[str, Any]) -> LossTrend:
+        """A trend as `to_json` left it."""
+        made = cls()
+        vars(made).update(kept, _recent=np.array(kept["_recent"]), lowest=float(kept["lowest"]), latest=float(kept["latest"]))
+        return made
 
     def extend(self, steps: np.ndarray, losses: np.ndarray) -> None:
         """Take in finite losses of steps that follow.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,7 @@ BUCKETS = 2048
 _KEPT_ENDS = 10
 """So many values at either end are kept one by one."""
 _BESIDE = 10
+_COLUMNS = ("_count", "_missing", "_top", "_total", "_low", "_high")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +60,26 @@ class Series:
     def copy(self) -> Series:
         """A series that goes its own way from here."""
         made = copy.copy(self)
-        for name in ("_count", "_missing", "_top", "_total", "_low", "_high"):
+        for name in _COLUMNS:
             setattr(made, name, getattr(self, name).copy())
+        return made
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """All that it knows, to be kept in a file."""
+        ends = {"head": np.array(self._head), "tail": np.array(self._tail)}
+        facts = np.array([self.width, self.count, self.last_step], np.int64)
+        latest = np.array([] if self.latest is None else [self.latest])
+        return {**{name: getattr(self, name) for name in _COLUMNS}, **ends, "facts": facts, "latest": latest}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Series:
+        """A series as `to_arrays` left it."""
+        made = cls()
+        for name in _COLUMNS:
+            setattr(made, name, arrays[name])
+        made.width, made.count, made.last_step = (int(fact) for fact in arrays["facts"])
+        made.latest = float(arrays["latest"][0]) if len(arrays["latest"]) else None
+        made._head, made._tail = tuple(arrays["head"].tolist()), tuple(arrays["tail"].tolist())
         return made
 
     def set(self, step: int, value: float) -> None:
