@@ -36,12 +36,13 @@ ORDERS = {
     "shortest": "shortest first",
     "worst": "worst findings first",
     "loss": "highest loss first, of the run shown or the latest",
-    "unlearned": "never learned first, of the run shown or the latest",
+    "excess": "highest loss above that of its time first, of the same run",
+    "unlearned": "never learned first, of the same run",
     "quality": "best quality first",
     "poorest": "poorest quality first",
 }
 QUALITY_ORDERS = ("quality", "poorest")
-LOSS_ORDERS = ("loss", "unlearned")
+LOSS_ORDERS = ("loss", "excess", "unlearned")
 
 
 @dataclass(frozen=True)

@@ -122,6 +122,12 @@ class RunRowsPart:
         title = f"rows of step {step:,}, highest loss first"
         self.drill(title, lambda _cancel: costs_of_step(folder, dataset, step), screen)
 
+    def last_step(self) -> int:
+        """The last step of the run that recorded losses, found quickly; 0 where none did."""
+        from sde_core.train.row_losses import last_step_of
+
+        return last_step_of(self._run_folder())
+
     def drill_losses(self, screen: str) -> None:
         """Shows in Records all rows of the run, the highest loss first."""
         self.drill("rows by their last loss, highest first", lambda cancel: self.costs("loss", cancel), screen)
@@ -146,13 +152,14 @@ class RunRowsPart:
     # ---- the table, for threads
 
     def costs(self, order: str, cancel: Cancel) -> RowCosts:
-        """The last loss of every row of the run, in the order "loss" or "unlearned".
+        """The last loss of every row of the run, in the order "loss", "excess" or "unlearned".
 
         Raises:
             UsageError: When no run recorded losses.
         """
         table = self.table(cancel)
-        return costs_of_table(table, table.by_course() if order == "unlearned" else table.by_loss(), len(self._session.dataset))
+        ordered = {"loss": table.by_loss, "excess": table.by_excess, "unlearned": table.by_course}[order]()
+        return costs_of_table(table, ordered, len(self._session.dataset))
 
     def table(self, cancel: Cancel) -> LossTable:
         """What the run recorded of each row; kept until it records more.

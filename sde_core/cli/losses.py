@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sde_core.train.loss_table import LossTable
 
 _NAME, _TEXT = 28, 40
+_ORDERS = {"last": "the highest last loss", "excess": "the highest loss above that of its time", "course": "what was never learned"}
 _COLUMNS = ("row", "held_out", "tokens", "seen", "first", "last", "drop", "excess", "confidence", "variability", "course", "last_step", "since")
 
 
@@ -56,13 +57,20 @@ Examples:
 @data_options
 @click.option("--run", metavar="ID", help="The run, by its id or the end of it; the latest that recorded losses when omitted.")
 @click.option("--by", metavar="GROUPS", help="Tell the loss of groups of rows instead of rows.")
+@click.option(
+    "--sort",
+    type=click.Choice(["last", "excess", "course"]),
+    default="last",
+    show_default=True,
+    help="Order of the rows; course: never learned first.",
+)
 @click.option("--rows", "also_rows", is_flag=True, help="With --by, list the rows too, each with its group.")
 @click.option("--held-out", is_flag=True, help="Look at the rows that were evaluated on, instead of those that trained.")
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write every row of the run to .parquet, .jsonl or .csv.")
 @click.option("--show", default=20, show_default=True, metavar="N", help="Rows or groups to print; --json and -o have all.")
 @json_option
 def command(
-    dataset: Dataset, run: str | None, by: str | None, also_rows: bool, held_out: bool, output: Path | None, show: int, as_json: bool
+    dataset: Dataset, run: str | None, by: str | None, sort: str, also_rows: bool, held_out: bool, output: Path | None, show: int, as_json: bool
 ) -> None:
     """What each row of a fine-tune on DATA cost, the highest loss first."""
     from sde_core.project import Project
@@ -71,7 +79,7 @@ def command(
         refuse_other_suffix(output, "losses")
     folder = _run_folder(Project.of(dataset.path), run)
     table, groups = _computed(dataset, folder, by, held_out)
-    rows = _with_group(table.by_loss(held_out=None if output is not None and not held_out else held_out), groups)
+    rows = _with_group(_sorted(table, sort, None if output is not None and not held_out else held_out), groups)
     if output is not None:
         write_table(rows, output)
         talk(f"{count_of(rows.height, 'row')} of run {folder.name[-4:]} written to {visible(str(output))}.")
@@ -82,7 +90,7 @@ def command(
         if groups is not None:
             _print_groups(groups, show)
         if groups is None or also_rows:
-            _print_rows(dataset, table, rows, held_out, show)
+            _print_rows(dataset, table, rows, _ORDERS[sort], held_out, show)
 
 
 def _computed(dataset: Dataset, folder: Path, by: str | None, held_out: bool) -> tuple[LossTable, LossGroups | None]:
@@ -132,9 +140,18 @@ def _with_group(rows: pl.DataFrame, groups: LossGroups | None) -> pl.DataFrame:
 # ---- text
 
 
-def _print_rows(dataset: Dataset, table: LossTable, rows: pl.DataFrame, held_out: bool, show: int) -> None:
+def _sorted(table: LossTable, sort: str, held_out: bool | None) -> pl.DataFrame:
+    import polars as pl
+
+    if sort == "course":
+        rows = table.by_course()
+        return rows if held_out is None else rows.filter(pl.col("held_out") == held_out)
+    return table.by_excess(held_out=held_out) if sort == "excess" else table.by_loss(held_out=held_out)
+
+
+def _print_rows(dataset: Dataset, table: LossTable, rows: pl.DataFrame, order: str, held_out: bool, show: int) -> None:
     edited, gone = (int((table.frame["since"] == since).sum()) for since in ("edited", "gone"))
-    click.echo(f"Run {table.run[-4:]}: {count_of(rows.height, 'held-out row' if held_out else 'trained row')}, the highest last loss first.")
+    click.echo(f"Run {table.run[-4:]}: {count_of(rows.height, 'held-out row' if held_out else 'trained row')}, {order} first.")
     click.echo(f"{'row':>8} {'last':>7} {'first':>7} {'excess':>7} {'seen':>4}  {'course':<9} answer")
     for line in rows.head(show).iter_rows(named=True):
         changed = "✎ " if line["since"] == "edited" else ""

@@ -34,8 +34,8 @@ COURSES = {
     "": "not told: rows in general did not get cheaper in this run",
 }
 """How the loss of a row went, what deserves a look first."""
-_BUCKET = 128
-"""Visits whose median is the level of their time."""
+_LEAST, _MOST, _LEVELS = 16, 128, 16
+"""Visits whose median is the level of their time: fewer in short runs, so that the first steps' fall is followed."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,12 @@ class LossTable:
 
         kept = self.frame.filter(pl.col("row").is_not_null() & (pl.lit(True) if held_out is None else pl.col("held_out") == held_out))
         return kept.sort(pl.col("last").fill_nan(float("inf")), descending=True, maintain_order=True)
+
+    def by_excess(self, *, held_out: bool | None = None) -> pl.DataFrame:
+        """The same, what costs most above the level of its time first: where rows are seen once or twice, the first steps alone make losses high."""
+        import polars as pl
+
+        return self.by_loss(held_out=held_out).sort(pl.col("excess").fill_nan(float("inf")), descending=True, maintain_order=True)
 
     def by_course(self) -> pl.DataFrame:
         """The same, what was never learned first, then by loss."""
@@ -119,7 +125,8 @@ def _levels(visits: pl.DataFrame) -> np.ndarray:
     levels = np.full(len(losses), np.nan)
     trained = np.flatnonzero(~held_out)
     if len(trained):
-        parts = np.array_split(trained, max(len(trained) // _BUCKET, 1))
+        size = min(max(len(trained) // _LEVELS, _LEAST), _MOST)
+        parts = np.array_split(trained, max(len(trained) // size, 1))
         middles = [float(part.mean()) for part in parts]
         levels[trained] = np.interp(trained, middles, [_median(losses[part]) for part in parts])
     steps = visits["step"].to_numpy()

@@ -17,6 +17,7 @@ _WORDS = 3
 RECORD_BYTES = 4 * _WORDS
 """Bytes that a row, or a header, takes."""
 _HELD_OUT, _BEGINS, _EPOCH = 1, 2, 2
+_TAIL_BYTES = 1_000_000 * RECORD_BYTES
 _MOST_EPOCHS = (1 << 29) - 1
 
 
@@ -91,6 +92,16 @@ def read_row_losses(folder: Path) -> RowLosses:
     """What a run has recorded so far, of all its processes."""
     parts = [_read_file(path, 0)[0] for path in sorted(folder.glob("row_losses-*.bin"))]
     return parts[0] if len(parts) == 1 else _joined(parts)
+
+
+def last_step_of(folder: Path) -> int:
+    """The last step whose rows a run has recorded, 0 where there is none; looks at the end of the file only."""
+    path = row_losses_path(folder)
+    size = path.stat().st_size // RECORD_BYTES * RECORD_BYTES if path.exists() else 0
+    records = np.fromfile(path, "<u4", offset=max(size - _TAIL_BYTES, 0)) if size else np.zeros(0, "<u4")
+    records = records[: len(records) // _WORDS * _WORDS].reshape(-1, _WORDS)
+    steps = records[records[:, 0] == _HEADER, 1]
+    return int(steps[-1]) if len(steps) else 0
 
 
 def read_row_losses_from(path: Path, offset: int) -> tuple[RowLosses, int]:

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from sde_core.train.encode import IGNORED
-from sde_core.train.row_loss_log import RowLosses, append_block, read_row_losses, row_losses_path
+from sde_core.train.row_loss_log import RowLosses, append_block, last_step_of, read_row_losses, row_losses_path
 
-__all__ = ["RowLossRecorder", "RowLosses", "read_row_losses", "row_losses_path", "token_losses"]
+__all__ = ["RowLossRecorder", "RowLosses", "last_step_of", "read_row_losses", "row_losses_path", "token_losses"]
 
 _CHUNK_BYTES = 64 << 20
 """Float32 logits that are held at a time."""

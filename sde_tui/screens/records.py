@@ -20,6 +20,8 @@ from sde_tui.widgets.record_table import RecordTable, TableHeader
 from sde_tui.widgets.record_view import RecordView
 from sde_tui.widgets.spans import Line
 
+_STEP = "step"
+_LONGEST_STEP = 10
 LAYOUTS = ("table", "split", "record")
 _REST_SECONDS = 0.08
 """The record follows the cursor once it rests: while a key is held down, only the table is drawn."""
@@ -203,7 +205,26 @@ class RecordsScreen(RecordVerbs, SdeScreen):
         return "" if self._zoomed or records.view.filtered or records.marks else "There is no filter and no mark."
 
     def action_only(self) -> None:
-        self.choose("Show only", list(ONLY.items()), lambda only: self.session.records.show(only=only), current=self.session.records.view.only)
+        options = [*ONLY.items(), (_STEP, "rows of a step of the fine-tune")]
+        self.choose("Show only", options, self._show_only, current=self.session.records.view.only)
+
+    def _show_only(self, only: str) -> None:
+        if only != _STEP:
+            self.session.records.show(only=only)
+            return
+        run_rows = self.session.part("run_rows")
+        last = self.session.attempt(run_rows.last_step)
+        if last:
+            self.prompt(f"Rows of which step, 1 to {last:,}?", self._show_step, value=str(run_rows.step or last))
+        elif last is not None:
+            self.flash("This run recorded no losses of rows.", "warn")
+
+    def _show_step(self, typed: str) -> None:
+        step = typed.strip().replace(",", "")
+        if step.isdecimal() and len(step) < _LONGEST_STEP:
+            self.session.part("run_rows").show_step(int(step), self.NAME)
+        else:
+            self.flash(f"{typed} is no step.", "warn")
 
     def action_sort(self) -> None:
         def chosen(order: str) -> None:

@@ -85,6 +85,13 @@ def test_excess_takes_the_level_of_the_time_off():
     assert found["excess"].abs().max() < 0.5
 
 
+def test_rows_seen_early_are_not_first_by_excess(run):
+    table = loss_table(run[1], run[0])
+    by_excess = table.by_excess(held_out=False)
+    assert set(by_excess["row"].to_list()[:20]) == set(range(0, 60, 3))
+    assert by_excess["excess"].to_list() == sorted(by_excess["excess"].to_list(), reverse=True)
+
+
 def test_how_losses_went():
     ordinary = {f"r{row}": (4.0, 2.0, 1.0) for row in range(1, 8)}
     found = courses_by_row(

@@ -9,7 +9,7 @@ import pytest
 
 from sde_core.train import row_losses
 from sde_core.train.row_loss_log import RECORD_BYTES, append_block, read_row_losses_from
-from sde_core.train.row_losses import RowLossRecorder, read_row_losses, row_losses_path, token_losses
+from sde_core.train.row_losses import RowLossRecorder, last_step_of, read_row_losses, row_losses_path, token_losses
 
 torch = pytest.importorskip("torch")
 
@@ -240,6 +240,16 @@ def test_what_was_appended_is_read_on_from_an_offset(tmp_path):
     losses, offset = read_row_losses_from(path, offset)
     assert losses.rows.tolist() == [6, 7, 8]
     assert read_row_losses_from(path, offset)[0].steps.tolist() == [3, 3]
+
+
+def test_the_last_step_is_found_at_the_end_of_the_file(tmp_path):
+    assert last_step_of(tmp_path) == 0
+    path = row_losses_path(tmp_path)
+    block(path, 7, [5], [2.0], begins=True)
+    assert last_step_of(tmp_path) == 7
+    block(path, 8, [6, 7], [3.0, 1.0])
+    path.write_bytes(path.read_bytes()[:-5])
+    assert last_step_of(tmp_path) == 8
 
 
 def test_a_folder_without_losses_has_none(tmp_path):
