@@ -107,7 +107,7 @@ KEYS: tuple[Key, ...] = (
     Key("records", "escape", "unfilter", "Clear filter", "Drop the filter; without one, drop the marks."),
     Key("records", "n", "next_undecided", "Next", "The next undecided row that matches."),
     Key("records", "N", "previous_undecided", "Previous", "The previous undecided row that matches."),
-    Key("records", "o", "only", "Only…", "Show only accepted, rejected, undecided, marked, found faulty or unreadable rows, or those of a step of the fine-tune."),
+    Key("records", "o", "only", "Only…", "Show only accepted, rejected, undecided, marked, found faulty or unreadable rows, or those of a step of a run."),
     Key("records", "s", "sort", "Sort…", "File order, by length, by findings, by quality, or by what rows cost in a fine-tune."),
     Key("records", "v", "layout", "Layout", "Table alone, table over record, or side by side."),
     Key("records", "tab", "switch_pane", "Other pane", "Move between the table and the record."),
