@@ -105,6 +105,35 @@ def test_kill_9_is_lost_and_resumable(start):
     assert numbers(job) == [1, 2, 3, 4, 5]
 
 
+def test_a_paused_job_leaves_and_goes_on_only_when_it_is_resumed(start):
+    job = start(hold_at=3)
+    wait_for(lambda: numbers(job)[-1:] == [3])
+    job.pause()
+    status = job.wait(PATIENCE)
+    assert (status.state, status.message) == ("paused", "Stopped at 3.")
+    assert not psutil.pid_exists(status.identity.pid) or psutil.Process(status.identity.pid).status() == psutil.STATUS_ZOMBIE
+    with pytest.raises(JobError, match="is paused"):
+        job.pause()
+    (job.folder / "go").touch()
+    job.resume()
+    assert job.wait(PATIENCE).state == "done"
+    assert numbers(job) == [1, 2, 3, 4, 5]
+
+
+def test_a_job_whose_machine_went_down_is_lost_and_resumable_whoever_has_its_process_id_now(start):
+    job = start(hold_at=2)
+    wait_for(lambda: numbers(job)[-1:] == [2])
+    job.kill()
+    job.wait(PATIENCE)
+    status = read_status(job.folder / "status.json")
+    write_status(job.folder / "status.json", replace(status, identity=replace(ProcessIdentity.of_pid(os.getpid()), boot="before")))
+    assert job.status().state == "lost"
+    (job.folder / "go").touch()
+    job.resume()
+    assert job.wait(PATIENCE).state == "done"
+    assert numbers(job) == [1, 2, 3, 4, 5]
+
+
 def test_a_silent_death_shows_its_last_words(start):
     status = start(die_at=2).wait(PATIENCE)
     assert status.state == "lost"

@@ -1,4 +1,4 @@
-"""A run belongs to nobody's terminal: it survives the hang-up and kill -9 of the app, the app re-attaches with the whole curve, a killed run resumes."""
+"""A run belongs to nobody's terminal: it survives hang-up, kill -9 and quitting of the app, the app re-attaches with the whole curve, a killed run resumes."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def steps_of(job: Job) -> list[int]:
 
 def started(app: PtyApp, data: Path) -> Job:
     """Starts the fine-tune with one key and waits until it steps."""
-    app.wait_for("2 Records")
+    app.wait_for("2 Rec")
     app.quiet(1.0)
     app.press("9", 1.0)
     app.send("F")
@@ -87,7 +87,7 @@ def drained(app: PtyApp) -> bool:
     return True
 
 
-def test_hang_up_and_kill_9_leave_the_run_alone_and_the_app_comes_back_to_a_whole_curve(data):
+def test_hang_up_kill_9_and_quitting_leave_the_run_alone_and_the_app_comes_back_to_a_whole_curve(data):
     with PtyApp(str(data)) as app:
         job = started(app, data)
         app.hang_up()
@@ -98,6 +98,12 @@ def test_hang_up_and_kill_9_leave_the_run_alone_and_the_app_comes_back_to_a_whol
         app.press("9", 0.6)
         app.wait_for(f"of {STEPS:,}")
         app.kill()
+    with PtyApp(str(data)) as app:
+        app.wait_for("Attached again")
+        app.send("q")
+        app.wait_for("What runs keeps running")
+        app.send("y")
+        assert app.wait() == 0
     seen = len(steps_of(job))
     until(lambda: len(steps_of(job)) > seen + 3)
     assert job.status().active
