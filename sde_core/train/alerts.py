@@ -40,15 +40,17 @@ class Alert:
     advice: str
 
 
-def alerts_of(curve: RunCurve, *, active: bool, now: float) -> tuple[Alert, ...]:
+def alerts_of(curve: RunCurve, *, active: bool, now: float, beat: float | None = None) -> tuple[Alert, ...]:
     """What is wrong, worst first.
 
     Args:
         curve: What the run has told so far.
         active: Whether it is still at work; only then can it stall.
         now: Seconds since the epoch.
+        beat: When its process last gave a sign of life, which it does in long steps too; None where nobody knows.
     """
-    found = (_not_a_number(curve), _zero(curve), _diverging(curve), _stalled(curve, now) if active else None, _overfitting(curve))
+    stalled = (_silent(curve, now, beat) or _stalled(curve, now)) if active else None
+    found = (_not_a_number(curve), _zero(curve), _diverging(curve), stalled, _overfitting(curve))
     return tuple(alert for alert in found if alert is not None)
 
 
@@ -79,7 +81,14 @@ def _stalled(curve: RunCurve, now: float) -> Alert | None:
     if now - curve.told_at < max(STALLED_SECONDS, STALLED_STEPS * usual):
         return None
     words = f"No step for {duration(now - curve.moments[-1])}; a step usually takes {_step_time(usual)}"
-    return Alert("stalled", max(curve.train.last_step, 0), words, "look into log.txt of the run's folder, or stop it: it goes on from its checkpoint")
+    return Alert("stalled", max(curve.train.last_step, 0), words, "see log.txt in the run's folder; stopped, it goes on from its checkpoint")
+
+
+def _silent(curve: RunCurve, now: float, beat: float | None) -> Alert | None:
+    if beat is None or now - beat < STALLED_SECONDS:
+        return None
+    words = f"No sign of life for {duration(now - beat)}: frozen, or its machine is out of reach"
+    return Alert("stalled", max(curve.train.last_step, 0), words, "if it does not come back, kill it: it goes on from its checkpoint")
 
 
 def _step_time(seconds: float) -> str:
@@ -93,5 +102,5 @@ def _overfitting(curve: RunCurve) -> Alert | None:
     rose = all(after[1] > before[1] for before, after in pairwise(told)) and told[-1][1] > RISEN_BY * lowest
     if not rose or not told[-1][2] < told[0][2]:
         return None
-    words = f"The held-out loss rises since step {told[0][0]:,}, from {told[0][1]:.3g} to {told[-1][1]:.3g}, while the training loss falls"
+    words = f"Held-out loss rises since step {told[0][0]:,}, {told[0][1]:.3g} to {told[-1][1]:.3g}, while the training loss falls"
     return Alert("overfitting", told[0][0], words, "it learns rows by heart: fewer epochs, or a lower learning_rate")
