@@ -43,6 +43,7 @@ PARTS: tuple[tuple[str, str], ...] = (
     ("embedding", "sde_tui.session_embedding:EmbeddingPart"),
     ("losses", "sde_tui.session_losses:LossesPart"),
     ("selection", "sde_tui.session_selection:SelectionPart"),
+    ("design", "sde_tui.session_design:DesignPart"),
     ("training", "sde_tui.session_training:TrainingPart"),
     ("run_control", "sde_tui.session_run_control:RunControlPart"),
     ("run_rows", "sde_tui.session_run_rows:RunRowsPart"),

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-import orjson
 
 from sde_core.cli.common import data_options, emit_json, journal_of, json_option, open_data, stderr_progress, talk, talk_of_decision
 from sde_core.dataset import Dataset
@@ -125,14 +123,13 @@ def render_command(
 ) -> None:
     """Write DATA as samples of one design, which `sde train` trains on; rows that do not fit are listed."""
     from sde_core.design.options import design_named
-    from sde_core.files import atomic_write
+    from sde_core.design.samples_file import write_samples
 
     design, file = design_named(design_name), _task_of(data, task_path, text_field, said_field)
     records, misfits = _records(data, file)
     if not records:
         raise UsageError("No row fits the task.", misfits[0].reason if misfits else "The file has no rows.")
-    lines = _sample_lines(records, file, design, wording)
-    atomic_write(output, [next(lines), *lines])
+    write_samples(output, records, file.task, design, wording=wording)
     if as_json:
         emit_json({"rows": len(records), "misfits": [{"row": misfit.row, "reason": misfit.reason} for misfit in misfits]})
         return
@@ -288,15 +285,3 @@ def _records(data: str, file: TaskFile, limit: int | None = None) -> tuple[dict[
     from sde_core.design.readers import read_records
 
     return read_records(_rows(data, limit), file.task, text_field=file.text_field, said_field=file.said_field)
-
-
-def _sample_lines(records: dict[int, TaskRecord], file: TaskFile, design: Design, wording: int) -> Iterator[bytes]:
-    from sde_core.design.sample import render_sample
-
-    for record in records.values():
-        sample = render_sample(record, file.task, design, wording=wording)
-        row = {"prompt": sample.prompt, "completion": sample.answer}
-        try:
-            yield orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
-        except TypeError:  # lone surrogates have no UTF-8 form; JSON can still escape them
-            yield json.dumps(row).encode() + b"\n"

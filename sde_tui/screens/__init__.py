@@ -63,5 +63,6 @@ SCREENS: tuple[ScreenSpec, ...] = (
     ScreenSpec(5, "formats", "Formats", "Form", "sde_tui.screens.formats:FormatsScreen"),
     ScreenSpec(6, "rules", "Rules", "Rules", "sde_tui.screens.rules:RulesScreen"),
     ScreenSpec(7, "select", "Select", "Sel", "sde_tui.screens.select:SelectScreen"),
+    ScreenSpec(8, "design", "Design", "Des", "sde_tui.screens.design:DesignScreen"),
     ScreenSpec(9, "train", "Train", "Train", "sde_tui.screens.train:TrainScreen"),
 )
