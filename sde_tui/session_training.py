@@ -283,7 +283,7 @@ class TrainingPart:
         from sde_core.train.alerts import alerts_of
 
         status = self.shown_status
-        return () if self.curve is None or status is None else alerts_of(self.curve, active=status.active, now=time.time())
+        return () if self.curve is None or status is None else alerts_of(self.curve, active=status.active, now=time.time(), beat=status.beat)
 
     def why_not_stop(self) -> str:
         """Why the shown run cannot be stopped, "" where it can."""

@@ -81,7 +81,7 @@ def _stalled(curve: RunCurve, now: float) -> Alert | None:
     if now - curve.told_at < max(STALLED_SECONDS, STALLED_STEPS * usual):
         return None
     words = f"No step for {duration(now - curve.moments[-1])}; a step usually takes {_step_time(usual)}"
-    return Alert("stalled", max(curve.train.last_step, 0), words, "see log.txt in the run's folder; stopped, it goes on from its checkpoint")
+    return Alert("stalled", max(curve.train.last_step, 0), words, "look into log.txt of the run's folder, or stop it: it goes on from its checkpoint")
 
 
 def _silent(curve: RunCurve, now: float, beat: float | None) -> Alert | None:
@@ -102,5 +102,5 @@ def _overfitting(curve: RunCurve) -> Alert | None:
     rose = all(after[1] > before[1] for before, after in pairwise(told)) and told[-1][1] > RISEN_BY * lowest
     if not rose or not told[-1][2] < told[0][2]:
         return None
-    words = f"Held-out loss rises since step {told[0][0]:,}, {told[0][1]:.3g} to {told[-1][1]:.3g}, while the training loss falls"
+    words = f"The held-out loss rises since step {told[0][0]:,}, from {told[0][1]:.3g} to {told[-1][1]:.3g}, while the training loss falls"
     return Alert("overfitting", told[0][0], words, "it learns rows by heart: fewer epochs, or a lower learning_rate")
