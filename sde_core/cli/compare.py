@@ -87,14 +87,14 @@ def run_command(
 ) -> None:  # fmt: skip
     """Compare arms of DATA, as a job that outlives this terminal."""
     from sde_core.cli.following import leave_or_follow
-    from sde_core.cli.train import _recipe, rows_in_file
+    from sde_core.cli.train import asked_recipe, rows_in_file
     from sde_core.evaluate.compare_launch import CompareRequest, launch_compare
     from sde_core.project import Project
     from sde_core.select.protocol import tokens_wanted
 
     project = Project.of(dataset.path)
     request = CompareRequest(arms, seeds, None if budget is None else tokens_wanted(budget), held_out, general)
-    recipe = _recipe(project, model, recipe_file, tuple(settings))
+    recipe = asked_recipe(project, model, recipe_file, tuple(settings))
     dataset.read_all()
     with journal_if_any(dataset, writing=False) as journal:
         accepted = [] if journal is None else journal.state.accepted_rows().tolist()

@@ -1,15 +1,20 @@
-"""`sde preflight`: what every row would train."""
+"""`sde preflight`: what every row would train, and what the run would take."""
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from sde_core.cli.common import data_options, emit_json, json_option, stderr_progress, talk
 from sde_core.dataset import Dataset
 
-_SHOWN_ROWS = 10
+if TYPE_CHECKING:
+    from sde_core.project import Project
+    from sde_core.train.estimate import RunEstimate
+    from sde_core.train.preflight import Preflight
+    from sde_core.train.recipe import Recipe
 
 
 @click.command(
@@ -17,46 +22,82 @@ _SHOWN_ROWS = 10
     epilog="""\b
 Examples:
   sde preflight data.jsonl --model ./my-model
+  sde preflight data.jsonl --probe
   sde preflight data.jsonl --max-length 512 --json \\
-    | jq '.rows[] | select(.verdict != "ok")'""",
+    | jq '.rows[] | select(.verdict != "ok")'
+
+Time and memory are measured, never guessed: --probe runs a few real steps
+on this machine, and what it found is kept until something changes.""",
 )
 @data_options
-@click.option("--model", default="", help="A model folder or hub name; the base model that comes with sde when omitted.")
+@click.option("--model", help="A model folder or hub name; the base model that comes with sde when omitted.")
+@click.option("--recipe", "recipe_file", type=click.Path(path_type=Path), help="A recipe in JSON or YAML; the dataset's own when omitted.")
 @click.option("--max-length", type=click.IntRange(2), help="Tokens a sample may have.")
 @click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="Any other value of the recipe; repeatable.")
+@click.option(
+    "--rows",
+    "rows",
+    metavar="FILE|accepted|all",
+    help="Which rows: by default those that sde train takes: the accepted ones, or all but the rejected ones where none was accepted.",
+)
+@click.option("--probe", is_flag=True, help="Measure time and memory by a few real steps.")
 @json_option
-def command(dataset: Dataset, model: str, max_length: int | None, settings: tuple[str, ...], as_json: bool) -> None:
-    """Encode every row of DATA as training would, and say what trains, what is cut and what is lost."""
-    from dataclasses import replace
+def command(
+    dataset: Dataset,
+    model: str | None,
+    recipe_file: Path | None,
+    max_length: int | None,
+    settings: tuple[str, ...],
+    rows: str | None,
+    probe: bool,
+    as_json: bool,
+) -> None:
+    """Encode every row of DATA as training would, and say what trains, what is cut, what is lost, and what the run takes."""
+    from dataclasses import asdict, replace
 
+    from sde_core.cli.preflight_text import print_report
+    from sde_core.cli.train import asked_recipe, asked_rows
+    from sde_core.project import Project
     from sde_core.train.preflight import preflight
-    from sde_core.train.recipe import Recipe, with_settings
 
-    recipe = with_settings(replace(Recipe(model=model), max_length=max_length), settings)
+    project = Project.of(dataset.path)
+    recipe = asked_recipe(project, model, recipe_file, settings)
+    recipe = recipe if max_length is None else replace(recipe, max_length=max_length)
+    chosen = asked_rows(dataset, rows)
     with stderr_progress("encoding") as progress:
-        report = preflight(dataset, recipe, progress=progress)
+        report = preflight(dataset, recipe, rows=chosen, cache_dir=project.cache_dir, progress=progress)
+    taken = _estimate(dataset, project, recipe, report, chosen, probe)
     if as_json:
-        emit_json(report.to_json())
+        emit_json({**report.to_json(), "estimate": None if taken is None else asdict(taken)})
     else:
-        _print(report)
+        print_report(report, recipe, taken)
 
 
-def _print(report: Any) -> None:
-    from sde_core.train.encode import VERDICTS
+def _estimate(dataset: Dataset, project: Project, recipe: Recipe, report: Preflight, rows: list[int], probe: bool) -> RunEstimate | None:
+    """What the run will take, by a probe that was made before or is made now; None where there is none."""
+    from sde_core.train.estimate import estimate, free_on
+    from sde_core.train.probe_store import kept_probe, probe_name
 
-    summary = report.summary
-    click.echo(
-        f"{summary.training_rows:,} of {summary.rows:,} rows train: {summary.trained:,} of {summary.tokens:,} tokens carry loss ({summary.form})"
-    )
-    if summary.samples > summary.training_rows:
-        click.echo(f"long rows are split: {summary.samples:,} samples of at most {summary.max_length:,} tokens")
-    click.echo(f"longest row {summary.longest:,} tokens, median {summary.median:,}, at most {summary.max_length:,} are read; {summary.steps:,} steps")
-    for verdict, count in summary.verdicts.items():
-        click.echo(f"{count:>9,}  {verdict:<9} {VERDICTS[verdict]}")
-    if summary.special_text_rows:
-        click.echo(f"{summary.special_text_rows:>9,}  rows hold text that the tokenizer takes for a special token")
-    off = [row for row in report.rows if row.verdict != "ok"]
-    for row in off[:_SHOWN_ROWS]:
-        click.echo(f"  row {row.row}: {row.verdict}, {row.trained:,} of {row.tokens:,} tokens train{'; ' + row.reason if row.reason else ''}")
-    if len(off) > _SHOWN_ROWS:
-        talk(f"… and {len(off) - _SHOWN_ROWS:,} more; --json lists every row")
+    if not report.summary.sequences:
+        return None
+    name = probe_name(recipe, dataset.fingerprint)
+    found = kept_probe(project.cache_dir, name)
+    if probe:
+        _run_probe(dataset, project, recipe, rows, name)
+        found = kept_probe(project.cache_dir, name)
+    return None if found is None else estimate(report, recipe, found, free=free_on(found))
+
+
+def _run_probe(dataset: Dataset, project: Project, recipe: Recipe, rows: list[int], name: str) -> None:
+    from sde_core.cli.following import follow
+    from sde_core.errors import CancelledError, JobError
+    from sde_core.train.probe import launch_probe
+
+    talk("Measuring a few steps in a process of its own …")
+    with stderr_progress("preparing") as progress:
+        job = launch_probe(dataset, rows, recipe, project.created().jobs_dir, name=name, progress=progress)
+    status: Any = follow(job)
+    if status.active:
+        raise CancelledError("The probe goes on; ask again when it is done.")
+    if status.state != "done":
+        raise JobError(f"The probe {status.state}: {status.message}", status.hint or "The whole story is in its log.txt.")

@@ -57,13 +57,19 @@ def command(
     from sde_core.train.launch import launch_training
 
     project = Project.of(dataset.path)
-    recipe = _recipe(project, model, recipe_file, settings)
+    recipe = asked_recipe(project, model, recipe_file, settings)
     with stderr_progress("preparing") as progress:
-        job = launch_training(dataset, _rows(dataset, rows), recipe, project.created().jobs_dir, beside=now, progress=progress)
+        job = launch_training(dataset, asked_rows(dataset, rows), recipe, project.created().jobs_dir, beside=now, progress=progress)
     leave_or_follow(ctx, job, attach, as_json=as_json)
 
 
-def _recipe(project: Any, model: str | None, recipe_file: Path | None, settings: tuple[str, ...]) -> Recipe:
+def asked_recipe(project: Any, model: str | None, recipe_file: Path | None, settings: tuple[str, ...]) -> Recipe:
+    """The recipe of a command: the file's or the project's, with what the options change.
+
+    Raises:
+        InputError: When it cannot be read.
+        UsageError: When a value is not of the field's kind.
+    """
     from dataclasses import replace
 
     from sde_core.train.recipe import project_recipe, read_recipe, with_settings
@@ -72,7 +78,7 @@ def _recipe(project: Any, model: str | None, recipe_file: Path | None, settings:
     return with_settings(recipe if model is None else replace(recipe, model=model), settings)
 
 
-def _rows(dataset: Dataset, asked: str | None) -> list[int]:
+def asked_rows(dataset: Dataset, asked: str | None) -> list[int]:
     """The rows to train on; see the option's help."""
     from sde_core.decisions import training_rows
 

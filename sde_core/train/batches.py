@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from sde_core.train.order import epoch_order
 from sde_core.train.packing import best_fit_decreasing
 from sde_core.train.recipe import Recipe
+from sde_core.train.schedule import planned_first
 
 _EPOCHS_LOOKED_AT = 3
 """Of longer runs the batches of so many epochs stand for all: every epoch is drawn alike."""
+
+_CHECKPOINTS = 10
+_EVALUATIONS = 6
+"""Checkpoints and evaluations in a run, where the recipe does not say."""
+_EVALUATED_SHARE = 0.05
+_LEAST_EVALUATED = 16
+"""An evaluation looks at this share of the samples that the run trains on, and at least at so many: all of them then take a tenth of its time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +34,7 @@ class RunBatches:
         tokens: int64[m], how many of them are no padding.
         steps: Optimizer steps of the run.
         weight: How many forward passes of the run each of these stands for; above 1 where there are too many epochs to look at all.
+        held_out: int64[h], tokens of each held-out sample, ascending.
     """
 
     sequences: np.ndarray
@@ -33,6 +42,7 @@ class RunBatches:
     tokens: np.ndarray
     steps: int
     weight: float = 1.0
+    held_out: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
     @property
     def areas(self) -> np.ndarray:
@@ -91,3 +101,20 @@ def _epoch_batches(lengths: np.ndarray, recipe: Recipe, processes: int, epoch: i
     ordered = lengths[order]
     sizes = np.diff(np.append(starts, len(order)))
     return np.stack([sizes, np.maximum.reduceat(ordered, starts), np.add.reduceat(ordered, starts)])
+
+
+def evaluation_interval(recipe: Recipe, steps: int) -> int:
+    """Steps from one evaluation to the next in a run of so many."""
+    return recipe.eval_steps or max(math.ceil(steps / _EVALUATIONS), 1)
+
+
+def checkpoint_interval(recipe: Recipe, steps: int) -> int:
+    """Steps from one checkpoint to the next in a run of so many."""
+    return recipe.save_steps or max(math.ceil(steps / _CHECKPOINTS), 1)
+
+
+def evaluated_positions(held_out: int, sequences: int, recipe: Recipe, processes: int = 1) -> list[int]:
+    """Which of the held-out samples, the shortest first, a run evaluates on: all, or evenly spaced ones where they would cost more than they tell."""
+    trained_on = planned_first(recipe, steps_of(sequences, recipe, processes)) * recipe.batch_size * recipe.accumulation * processes
+    count = min(max(round(_EVALUATED_SHARE * trained_on), _LEAST_EVALUATED), held_out)
+    return [i * held_out // count for i in range(count)]

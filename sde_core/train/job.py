@@ -46,7 +46,7 @@ def train_in_this_process(context: JobContext, recipe: Recipe) -> None:
     """Encode the rows, train on them, and write the result."""
     context.say("Reading the rows.", unit="rows")
     tokenizer = load_tokenizer(recipe.model)
-    samples = _samples(context, recipe, tokenizer)
+    samples = run_samples(context, recipe, tokenizer)
     context.say("Loading torch.", unit="steps")
     imported()
     from sde_core.train.device import plan_device
@@ -55,7 +55,13 @@ def train_in_this_process(context: JobContext, recipe: Recipe) -> None:
     train_adapter(context, recipe, plan_device(recipe), samples, tokenizer)
 
 
-def _samples(context: JobContext, recipe: Recipe, tokenizer: Tokenizer) -> Samples:
+def run_samples(context: JobContext, recipe: Recipe, tokenizer: Tokenizer) -> Samples:
+    """The run's rows, encoded.
+
+    Raises:
+        UsageError: When nothing in them would train.
+        CancelledError: When stopped.
+    """
     manifest = orjson.loads((context.folder / "manifest.json").read_bytes())
     total = sum(manifest["rows"].values())
     cache = context.spec.get("cache")

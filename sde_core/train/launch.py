@@ -58,20 +58,44 @@ def launch_training(
     """
     rows = [int(row) for row in rows]
     check_before_launch(dataset, rows, recipe, cancel=cancel)
-    location = model_location(recipe.model)
     folder = new_job_folder(jobs_dir, "train")
+    spec = prepared_run(folder, dataset, rows, recipe, jobs_dir, cancel=cancel, progress=progress)
+    title = f"LoRA of {Path(model_location(recipe.model)).name} on {len(rows):,} rows of {dataset.name}"
+    try:
+        return launch(jobs_dir, "train", spec, title=title, folder=folder, beside=beside)
+    except (SdeError, OSError):
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def prepared_run(
+    folder: Path, dataset: Dataset, rows: Sequence[int], recipe: Recipe, jobs_dir: Path, *, cancel: Cancel = NEVER, progress: Progress = silent
+) -> dict[str, Any]:
+    """Write a run's rows and recipe into its job folder; where that fails the folder is removed.
+
+    Returns:
+        What its spec says.
+
+    Raises:
+        SdeError: When the rows cannot be written.
+        CancelledError: When stopped.
+    """
+    location = model_location(recipe.model)
     try:
         manifest = write_snapshot(folder, dataset, rows, held_out=recipe.held_out, seed=recipe.seed, cancel=cancel, progress=progress)
         (folder / "recipe.json").write_bytes(
             orjson.dumps({**recipe.to_json(), "model": location, "learning_rate": recipe.peak_learning_rate}, option=orjson.OPT_INDENT_2)
         )
-        spec: dict[str, Any] = {"dataset": manifest["dataset"]["path"], "rows": manifest["rows"], "model": recipe.model or "embedded"}
-        spec |= {"devices": devices_of(recipe), "cache": str((jobs_dir.parent / "cache").absolute())}
-        title = f"LoRA of {Path(location).name} on {len(rows):,} rows of {dataset.name}"
-        return launch(jobs_dir, "train", spec, title=title, folder=folder, beside=beside)
     except (SdeError, OSError):
         shutil.rmtree(folder, ignore_errors=True)
         raise
+    return {
+        "dataset": manifest["dataset"]["path"],
+        "rows": manifest["rows"],
+        "model": recipe.model or "embedded",
+        "devices": devices_of(recipe),
+        "cache": str((jobs_dir.parent / "cache").absolute()),
+    }
 
 
 def check_before_launch(dataset: Dataset, rows: Sequence[int], recipe: Recipe, *, cancel: Cancel = NEVER) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -10,15 +9,22 @@ import numpy as np
 from sde_core.errors import CancelledError, JobError, ReadOnlyError
 from sde_core.jobs import JobContext
 from sde_core.jobs.disk import give_room_back, is_unwritable, unwritable_job
+from sde_core.train.batches import checkpoint_interval, evaluated_positions, evaluation_interval, steps_of
 from sde_core.train.callbacks import event_callback
 from sde_core.train.checkpoints import UnwritableCheckpointError, checkpoint_bytes, last_checkpoint, remove_unfinished, restore, save_result, step_of
 from sde_core.train.device import DevicePlan
 from sde_core.train.exact_resume import ExactResume
 from sde_core.train.model import load_model, with_adapter
 from sde_core.train.order import EpochSampler
-from sde_core.train.out_of_memory import does_not_fit, fitting_recipe, is_out_of_memory, keep_fitting, with_smaller_batches
+from sde_core.train.out_of_memory import (
+    MemoryFullError,
+    does_not_fit,
+    fitting_recipe,
+    is_out_of_memory,
+    keep_fitting,
+    with_smaller_batches,
+)
 from sde_core.train.packing import refuse_if_samples_leak
-from sde_core.train.preflight import steps_of
 from sde_core.train.recipe import Recipe, listed
 from sde_core.train.reporting import PROJECT
 from sde_core.train.row_losses import RowLossRecorder, row_losses_path
@@ -27,13 +33,6 @@ from sde_core.train.samples import Collator, Sample, Samples, row_count
 from sde_core.train.schedule import LearningRateCourse, planned_first
 from sde_core.train.tokenizer import Tokenizer
 from sde_core.train.trained_logits import TrainedLogits
-
-_CHECKPOINTS = 10
-_EVALUATIONS = 6
-"""Checkpoints and evaluations in a run, where the recipe does not say."""
-_EVALUATED_SHARE = 0.05
-_LEAST_EVALUATED = 16
-"""An evaluation looks at this share of the samples that the run trains on, and at least at so many: all of them then take a tenth of its time."""
 
 
 def train_adapter(context: JobContext, recipe: Recipe, plan: DevicePlan, samples: Samples, tokenizer: Tokenizer) -> None:
@@ -66,8 +65,10 @@ def train_adapter(context: JobContext, recipe: Recipe, plan: DevicePlan, samples
             if not is_out_of_memory(error):
                 raise
             smaller = with_smaller_batches(fitting)
-            if smaller is None or plan.processes > 1:
+            if smaller is None:
                 raise does_not_fit(fitting, plan, max(map(len, samples.train))) from error
+            if plan.processes > 1:
+                raise MemoryFullError(f"The memory of process {plan.process} is full.", "Set a smaller batch_size.") from error
             fitting = smaller
         else:
             return
@@ -141,10 +142,7 @@ def _held_out_loss(trainer: Any) -> float:
 
 def evaluated_samples(samples: Samples, recipe: Recipe, plan: DevicePlan) -> list[Sample]:
     """The held-out samples that the run evaluates on: all of them, or evenly spaced ones by length where they would cost more than they tell."""
-    steps = planned_first(recipe, steps_of(len(samples.train), recipe, plan.processes))
-    trained_on = steps * recipe.batch_size * recipe.accumulation * plan.processes
-    count = min(max(round(_EVALUATED_SHARE * trained_on), _LEAST_EVALUATED), len(samples.held_out))
-    return [samples.held_out[i * len(samples.held_out) // count] for i in range(count)]
+    return [samples.held_out[i] for i in evaluated_positions(len(samples.held_out), len(samples.train), recipe, plan.processes)]
 
 
 def _trainer(
@@ -220,8 +218,8 @@ def _arguments(context: JobContext, recipe: Recipe, plan: DevicePlan, steps: int
         logging_steps=recipe.log_steps,
         logging_nan_inf_filter=False,
         eval_strategy="steps" if evaluates else "no",
-        eval_steps=recipe.eval_steps or max(math.ceil(planned / _EVALUATIONS), 1),
-        save_steps=recipe.save_steps or max(math.ceil(planned / _CHECKPOINTS), 1),
+        eval_steps=evaluation_interval(recipe, planned),
+        save_steps=checkpoint_interval(recipe, planned),
         seed=recipe.seed,
         data_seed=recipe.seed,
         use_cpu=plan.device == "cpu",

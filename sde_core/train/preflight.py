@@ -167,7 +167,8 @@ def summarize(checks: Sequence[RowCheck], recipe: Recipe, draws: SplitDraws, max
     held_out = draws.held_out(recipe.held_out, {check.row for check in checks}) if checks else frozenset()
     of_samples = [length for check in training if check.row not in held_out for length in check.lengths]
     sequences = sequence_lengths(of_samples, recipe, max_length)
-    batches = run_batches(sequences, recipe)
+    evaluated = [length for check in training if check.row in held_out for length in check.lengths]
+    batches = replace(run_batches(sequences, recipe), held_out=np.sort(np.array(evaluated, dtype=np.int64)))
     epoch_steps = max(math.ceil(math.ceil(len(sequences) / recipe.batch_size) / recipe.accumulation), 1)
     summary = PreflightSummary(
         rows=len(checks),

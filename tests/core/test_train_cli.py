@@ -39,7 +39,7 @@ def test_preflight_prints_the_promised_json(run, data, model):
     code, out, _ = run("preflight", data, "--model", model, "--max-length", "24", "--json")
     report = json.loads(out)
     assert code == 0
-    assert set(report) == {"summary", "rows"}
+    assert set(report) == {"summary", "rows", "estimate"}
     assert report["summary"]["max_length"] == 24
     assert [row["row"] for row in report["rows"]] == list(range(12))
     code, out, _ = run("preflight", data, "--model", model)
