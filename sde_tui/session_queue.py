@@ -188,6 +188,28 @@ class QueuePart:
             ("result", self._result(run, facts)),
         ]
 
+    def settings(self, run: RunLine) -> list[tuple[str, str, str | None]]:
+        """All of a run's recipe as (name, value, the default where that is another), those that differ first."""
+        facts = self.facts(run)
+        if facts is None:
+            return []
+        default = {change.name: visible(str(change.before), 80) for change in facts.from_default}
+        told = [(visible(name, 40), visible(str(value), 200), default.get(name)) for name, value in facts.recipe.items()]
+        return sorted(told, key=lambda setting: setting[2] is None)
+
+    def manifest(self, run: RunLine) -> list[tuple[str, str]]:
+        """Which rows a run was given, as (what, words)."""
+        facts = self.facts(run)
+        if facts is None:
+            return []
+        known, data, rows = facts.manifest, facts.manifest.get("dataset", {}), facts.manifest.get("rows", {})
+        told = {
+            "dataset": data.get("path"), "fingerprint": data.get("fingerprint"), "layout": known.get("layout", {}).get("name"),
+            "rows to train on": f"{rows.get('train', 0):,}", "rows held out": f"{rows.get('held-out', 0):,}", "hash of rows": known.get("rows_hash"),
+            "the rows": run.folder / "rows.jsonl",
+        }  # fmt: skip
+        return [(what, visible(str(words), 300)) for what, words in told.items()]
+
     def _since_before(self, run: RunLine, facts: RunFacts) -> list[tuple[str, str]]:
         before = self.before(run)
         earlier = self.facts(before) if before is not None else None

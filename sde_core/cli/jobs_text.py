@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+import textwrap
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -24,6 +25,7 @@ from sde_core.visible import visible
 from sde_core.wording import count_of, duration, ordinal, size_of
 
 _PIPED_WIDTH = 120
+_SHOW_WIDTH = 79
 
 
 # ---- all of them
@@ -174,6 +176,7 @@ def _facts_lines(facts: RunFacts | None, before: Job | None, attempts: Attempts)
         f"rows    {rows.get('train', 0):,} to train on, {rows.get('held-out', 0):,} held out · hash {manifest.get('rows_hash', '?')[:16]}",
         f"data    {visible(str(dataset.get('path')))} · fingerprint {visible(str(dataset.get('fingerprint')), 20)}",
         f"recipe  {_changes_words(facts.from_default) or 'the default'}",
+        *textwrap.wrap(f"whole   {_recipe_words(facts)}", _SHOW_WIDTH, subsequent_indent=" " * 8, break_on_hyphens=False),
     ]
     earlier = _facts(before) if before is not None else None
     if before is not None and earlier is not None:
@@ -187,7 +190,12 @@ def _facts_lines(facts: RunFacts | None, before: Job | None, attempts: Attempts)
 
 
 def _changes_words(changes: Iterable[Change], *, arrows: bool = False) -> str:
-    def shown(value: Any) -> str:
-        return visible(orjson.dumps(value).decode().strip('"'), 60)
+    return " ".join(f"{c.name}={_value(c.before)}→{_value(c.after)}" if arrows else f"{c.name}={_value(c.after)}" for c in changes)
 
-    return " ".join(f"{c.name}={shown(c.before)}→{shown(c.after)}" if arrows else f"{c.name}={shown(c.after)}" for c in changes)
+
+def _recipe_words(facts: RunFacts) -> str:
+    return " ".join(f"{name}={_value(value)}" for name, value in facts.recipe.items())
+
+
+def _value(value: Any) -> str:
+    return visible(orjson.dumps(value).decode().strip('"'), 60)

@@ -14,6 +14,7 @@ from textual.widgets import Static
 from sde_core.visible import visible
 from sde_tui.screens.dialogs import ConfirmScreen, Dialog, NoteScreen
 from sde_tui.screens.run_difference import RunDifferenceScreen
+from sde_tui.screens.run_recipe import RunRecipeScreen
 from sde_tui.screens.runs_drawing import detail_items, head_words, run_line, title_words
 from sde_tui.session_queue import QueuePart, RunLine
 from sde_tui.widgets.lines import LineList, TextLines
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 _HINTS = (
     "enter show  K J order  t first  n now  x stop  r resume  del remove",
-    "d differences to the run before, or to the one marked by space   ! command   esc",
+    "d differs from the run before, or from the one space marked  e whole recipe",
 )
 _POLL_SECONDS = 1.0
 Left = tuple[str, object, str]
@@ -64,6 +65,7 @@ class RunsScreen(Dialog[Left]):
         Binding("r", "resume", show=False),
         Binding("space", "mark", show=False),
         Binding("d", "compare", show=False),
+        Binding("e", "whole", show=False),
         Binding("delete,D", "remove", show=False),
         Binding("exclamation_mark", "command", show=False),
         Binding("q,backspace", "leave", show=False),
@@ -218,6 +220,14 @@ class RunsScreen(Dialog[Left]):
     def on_line_list_chosen(self, event: LineList.Chosen) -> None:
         event.stop()
         self.action_show()
+
+    def action_whole(self) -> None:
+        """Shows all of the recipe and the manifest."""
+        run = self.run
+        if run is not None and self._part.settings(run):
+            self.app.push_screen(RunRecipeScreen(self._part, run))
+        else:
+            self._say(self._part.why_not("show", run) or "It has no recipe.")
 
     def action_command(self) -> None:
         command = self._part.command_line(self.run)

@@ -93,6 +93,19 @@ def detail_items(part: QueuePart, run: RunLine | None, width: int) -> list[Item]
     return items
 
 
+def recipe_items(part: QueuePart, run: RunLine, width: int) -> list[Item]:
+    """All of a run's recipe, what differs from the default first, then its manifest."""
+    items = [Item([("Recipe", "header")])]
+    for name, value, default in part.settings(run):
+        line: list[Span] = [(f"  {name:<24}", "text"), (value, "dim" if default is None else "strong")]
+        items.append(Item([*line, *([(f"  default {default}", "dim")] if default is not None else [])]))
+    items += [Item([]), Item([("Rows", "header")])]
+    for what, words in part.manifest(run):
+        lines = list(wrapped(words, max(width - 26, 20))) or [""]
+        items += [Item([(f"  {'' if number else what:<24}", "text"), (line, "dim")]) for number, line in enumerate(lines)]
+    return items
+
+
 # ---- two runs
 
 

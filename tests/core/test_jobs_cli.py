@@ -150,6 +150,7 @@ def test_show_tells_recipe_rows_and_result(run, made_run):
     assert "lora_r=4" in out
     assert f"since {before.id[-4:]}" in out
     assert "lora_r=16→4" in out
+    assert "lora_alpha=32" in out
     assert "held-out 2.250 · 999 tokens" in out
     told = json.loads(printed(run, "show", job.id, "--json"))
     assert told["recipe"]["lora_r"] == 4

@@ -18,6 +18,7 @@ from sde_core.train.recipe import Recipe
 from sde_core.train.rows import write_snapshot
 from sde_tui.screens.dialogs import ConfirmScreen
 from sde_tui.screens.run_difference import RunDifferenceScreen
+from sde_tui.screens.run_recipe import RunRecipeScreen
 from sde_tui.screens.runs import RunsScreen
 
 HERE = ProcessIdentity.of_pid(os.getpid())
@@ -93,6 +94,12 @@ async def test_waiting_runs_stand_on_top_in_their_order_and_the_rest_is_history(
         assert "lora_r=4" in sde.text
         assert "4 to train on" in sde.text or "5 to train on" in sde.text
         sde.golden("runs", hide=below(sde))
+        await sde.press("e")
+        assert isinstance(sde.app.screen, RunRecipeScreen)
+        assert "lora_r                  4  default 16" in sde.text
+        await sde.press("end")
+        assert "rows to train on        5" in sde.text
+        assert "hash of rows" in sde.text
 
 
 async def test_it_reads_at_120_columns_too(open_app, dataset_file, made):
