@@ -44,6 +44,8 @@ def record_text(session: Session, row: int, *, source: bool, tokens: bool) -> Re
         pieces, note = _tokens(session, row)
         if pieces:
             return RecordText(**known, tokens=pieces, token_note=note)
+        if note:
+            return RecordText(**known, turns=turns, token_note=note)
         known["notes"] = (
             *known["notes"],
             [("the tokens stand here once the tokenizer has been read", "dim")],

@@ -36,4 +36,6 @@ def token_view(encoder: Encoder, turns: Turns) -> TokenView:
         tokens.append((added if added in specials else text, state))
     reason = "" if encoded.verdict == "ok" else f" It {VERDICTS[encoded.verdict]}{': ' + encoded.reason if encoded.reason else ''}."
     cut = f" {encoded.n_cut:,} of {encoded.n_tokens:,} tokens are cut at {encoder.max_length:,}." if encoded.n_cut and encoded.verdict == "ok" else ""
-    return TokenView(tuple(tokens), f"{encoder.renderer.form} of {encoder.tokenizer.name.rsplit('/', 1)[-1]}.{reason}{cut}{long}")
+    split = f" It is split into {len(encoded.parts):,} samples of at most {encoder.max_length:,} tokens that train." if encoded.part_length else ""
+    packed = " It shares its sequence with other samples, which it does not see." if encoder.recipe.packing and encoded.parts else ""
+    return TokenView(tuple(tokens), f"{encoder.renderer.form} of {encoder.tokenizer.name.rsplit('/', 1)[-1]}.{reason}{cut}{split}{packed}{long}")

@@ -45,7 +45,7 @@ class RecordText:
         fault: The parser's words where it cannot be read.
         source: The record as it stands in the file; shown instead of the messages where it is not None.
         tokens: Its tokens as they train; shown instead of the messages where there are any.
-        token_note: How they were made.
+        token_note: How they were made, or why there are none.
     """
 
     row: int
@@ -84,6 +84,7 @@ def record_lines(record: RecordText, width: int, *, whole: bool = False) -> list
     elif record.tokens:
         lines += _token_lines(record, width)
     elif record.turns is not None:
+        lines += _block("no tokens", "bad", record.token_note, "bad", width, limit) if record.token_note else []
         lines += _turn_lines(record.turns, width, limit)
         lines += _fact_lines(record, width)
     return lines
@@ -163,10 +164,9 @@ _TOKEN_MARKS = {"trained": ("▸", "◂", "good"), "masked": ("", "", "dim"), "c
 
 def _token_lines(record: RecordText, width: int) -> list[Line]:
     counts = Counter(piece.state for piece in record.tokens)
-    heading = f"  {counts['trained']:,} of {len(record.tokens):,} train, between ▸ and ◂"
-    lines: list[Line] = [
-        [("tokens", "accent"), (heading, "dim"), (f"; {counts['cut']:,} are cut off, between « and »" if counts["cut"] else "", "bad")]
-    ]
+    cut: Span = (f" · « {counts['cut']:,} cut off »", "bad") if counts["cut"] else (" · none cut off", "dim")
+    heading: list[Span] = [("tokens", "accent"), (f"  {len(record.tokens):,}: ", "dim"), (f"▸ {counts['trained']:,} train ◂", "good")]
+    lines: list[Line] = list(wrapped_spans([*heading, (f" · {counts['masked']:,} masked", "dim"), cut], width))
     if record.token_note:
         lines += [[("  " + line, "dim")] for line in wrapped(visible(record.token_note, 400), width - 2)]
     spans: list[Span] = []

@@ -263,6 +263,16 @@ def test_the_view_shows_every_token_and_says_what_becomes_of_it(tokenizers):
     assert "".join(text for text, _ in seen.tokens) == "<s>User:\nthe cat\n\nAssistant:\nsat on the old red barn</s>"
 
 
+def test_the_view_says_that_a_row_is_split_packed_or_dropped(tokenizers):
+    turns = conversation("the cat", "sat on the old red barn")
+    assert "split into 2 samples of at most 20" in token_view(Encoder(tokenizers[""], Recipe(max_length=20, too_long="split")), turns).note
+    assert "shares its sequence" in token_view(Encoder(tokenizers[""], Recipe(packing=True)), turns).note
+    dropped = token_view(Encoder(tokenizers[""], Recipe(max_length=20, too_long="drop", packing=True)), turns)
+    assert "is left out: longer than max_length" in dropped.note
+    assert "shares" not in dropped.note
+    assert {state for _, state in dropped.tokens} == {"cut"}
+
+
 def test_the_view_of_a_refused_row_says_why_and_a_long_text_is_not_read_to_its_end(tokenizers):
     refused = token_view(Encoder(tokenizers["turns"], Recipe()), conversation("a", "b", system="c"))
     assert refused.tokens == ()

@@ -129,8 +129,7 @@ def test_trained_and_cut_tokens_are_marked_without_colour():
     states = {"<user>": "masked", "hi": "masked", "good": "trained", " day": "trained", "</s>": "trained", " lost": "cut"}
     tokens = [TokenPiece(piece, state) for piece, state in states.items()]
     text = _text(RecordText(0, 1, turns=Turns(()), tokens=tokens, token_note="made by the chat template"))
-    assert "3 of 6 train" in text
-    assert "1 are cut off" in text
+    assert "tokens  6: ▸ 3 train ◂ · 2 masked · « 1 cut off »" in text
     assert "<user>hi▸good day</s>◂« lost»" in text.replace("\n", "").replace("  ", "")
 
 

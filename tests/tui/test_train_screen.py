@@ -293,7 +293,7 @@ async def test_a_loss_that_is_no_number_is_said(open_app, dataset_file, project)
     async with open_app(dataset_file) as sde:
         await sde.press("9")
         assert "The loss is not a number since step 41." in sde.lines[-2]
-        assert "→ stop it and halve learning_rate" in sde.text
+        assert "→ halve learning_rate" in sde.text
         assert "×" in sde.text
 
 
@@ -344,12 +344,24 @@ class _Nothing:
 async def test_a_record_is_shown_token_by_token(open_app, dataset_file, project):
     async with open_app(dataset_file) as sde:
         await sde.press("2", "z", "t")
-        assert "between ▸ and ◂" in sde.text
+        assert "train ◂ · " in sde.text
+        assert "none cut off" in sde.text
         assert "▸It arrives on day 0.</s>◂" in sde.text
         assert "<s>User:" in sde.text
         sde.session.part("training").change_recipe("max_length=40")
         await sde.press("t", "t")
-        assert "14 are cut off, between « and »" in sde.text
+        assert "« 14 cut off »" in sde.text
+
+
+@pytest.mark.parametrize("screen_size", [(80, 24), (120, 40)])
+async def test_a_record_that_the_template_refuses_says_why(open_app, dataset_file, project, tmp_path, screen_size):
+    picky = make_tiny_model(tmp_path / "picky", template="{{ raise_exception('only poems') }}", bos=False)
+    project.recipe_path.write_text(json.dumps({**json.loads(project.recipe_path.read_text()), "model": str(picky)}))
+    async with open_app(dataset_file, size=screen_size) as sde:
+        await sde.press("2", "z", "t")
+        assert "only poems" in sde.text
+        assert "is left out: the chat template refuses it" in sde.text.replace("\n", " ")
+        assert "once the tokenizer" not in sde.text
 
 
 @pytest.mark.parametrize("screen_size", [(80, 24), (120, 40), (200, 60)])
