@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from sde_core.train.device import DevicePlan
 from sde_core.train.recipe import Recipe
 from sde_core.train.tokenizer import model_location
 from sde_core.train.weights import Weights, weights_in
@@ -17,9 +18,10 @@ _FOUR_BIT_BYTES = 0.6
 """A 4-bit weight with its scales; embeddings, which stay in 16 bits, are spread over all."""
 _TRAINED_BYTES = 16
 """A weight of the adapter, its gradient and AdamW's two moments, in float32."""
-_PASSING = 1.2
-"""What is in use for a moment on the way back, over what is kept for it."""
-_KERNELS = 50_000_000
+_PASSING_LAYERS = {"cpu": 9.0}
+"""What is in use for a moment on the way back, in what one layer keeps for it: measured. A CPU's allocator leaves many holes."""
+_PASSING_LAYERS_ELSEWHERE = 2.0
+_KERNELS = 120_000_000
 """What kernels take for themselves."""
 
 
@@ -66,7 +68,7 @@ def weight_bytes(weights: Weights, precision: str, quantize: str) -> int:
     return round(weights.parameters * (_FOUR_BIT_BYTES if quantize == "4bit" else _WEIGHT_BYTES[precision]))
 
 
-def needed_bytes(sizes: ModelSizes, recipe: Recipe, precision: str, length: int) -> int:
+def needed_bytes(sizes: ModelSizes, recipe: Recipe, plan: DevicePlan, length: int) -> int:
     """Memory that model, adapter and a step at its fullest take, about: within a third for decoders of the Llama kind.
 
     For each token and layer the way back needs 9 values of the hidden width, 4 of the inner width, and the attention's mask (sdpa) or probabilities
@@ -75,14 +77,15 @@ def needed_bytes(sizes: ModelSizes, recipe: Recipe, precision: str, length: int)
     Args:
         sizes: The model's.
         recipe: `batch_size`, `gradient_checkpointing`, `attention`, `quantize` and `lora_r` are looked at.
-        precision: "float32", "bf16" or "fp16".
+        plan: Where and in which precision.
         length: Tokens of the longest sample, all of which train.
     """
-    width = _WEIGHT_BYTES[precision]
+    width = _WEIGHT_BYTES[plan.precision]
     tokens = recipe.batch_size * length
     layer = 9 * sizes.hidden + 4 * sizes.inner + length * (sizes.heads if recipe.attention == "eager" else 1)
-    kept = sizes.hidden * sizes.layers + layer if recipe.gradient_checkpointing else layer * sizes.layers
+    kept = sizes.hidden * sizes.layers if recipe.gradient_checkpointing else layer * sizes.layers
+    passing = layer * _PASSING_LAYERS.get(plan.device, _PASSING_LAYERS_ELSEWHERE)
     adapter = sizes.layers * recipe.lora_r * (8 * sizes.hidden + 3 * (sizes.hidden + sizes.inner))
-    activations = tokens * kept * width * _PASSING
-    logits = 2 * tokens * sizes.vocabulary * width
-    return round(_KERNELS + weight_bytes(sizes.weights, precision, recipe.quantize) + adapter * _TRAINED_BYTES + activations + logits)
+    logits = 2 * sizes.vocabulary
+    weights = weight_bytes(sizes.weights, plan.precision, recipe.quantize)
+    return round(_KERNELS + weights + adapter * _TRAINED_BYTES + tokens * (kept + passing + logits) * width)

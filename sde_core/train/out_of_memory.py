@@ -132,7 +132,7 @@ def untried_settings(recipe: Recipe, plan: DevicePlan, longest: int) -> dict[str
 
 def _needed(sizes: ModelSizes, recipe: Recipe, plan: DevicePlan, longest: int, settings: dict[str, str]) -> int:
     changed = recipe_from({**settings, "batch_size": 1}, recipe)
-    return needed_bytes(sizes, changed, plan.precision, int(settings.get("max_length", longest)))
+    return needed_bytes(sizes, changed, plan, int(settings.get("max_length", longest)))
 
 
 def _path(folder: Path) -> Path:

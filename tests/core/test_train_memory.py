@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -33,6 +36,7 @@ from sde_core.train.rows import write_snapshot
 from sde_core.train.weights import Weights
 
 torch = pytest.importorskip("torch")
+transformers = pytest.importorskip("transformers")
 
 from sde_core.train.job import train_in_this_process  # noqa: E402
 
@@ -80,21 +84,21 @@ SEVEN = ModelSizes(Weights(7_000_000_000, 14_000_000_000), 4096, 11008, 32, 32, 
 def test_settings_that_are_named_fit_by_the_estimate(gigabytes, longest, checkpointed, device):
     plan = DevicePlan(device, "bf16", "none", "it", free=gigabytes * 1_000_000_000)
     recipe = Recipe(batch_size=1, gradient_checkpointing=checkpointed)
-    failed = needed_bytes(SEVEN, recipe, "bf16", longest)
+    failed = needed_bytes(SEVEN, recipe, plan, longest)
     settings = fitting_settings(SEVEN, recipe, plan, longest)
     if settings is None:  # not even the least there is
         least = replace(recipe, gradient_checkpointing=True, quantize="4bit" if device == "cuda" else "none")
-        assert needed_bytes(SEVEN, least, "bf16", 32) > 0.9 * min(plan.free, failed) or longest < 64
+        assert needed_bytes(SEVEN, least, plan, 32) > 0.9 * min(plan.free, failed) or longest < 64
         return
     changed = recipe_from(settings, recipe)
     assert changed != recipe
-    assert needed_bytes(SEVEN, changed, "bf16", changed.max_length or longest) <= 0.9 * min(plan.free, failed)
+    assert needed_bytes(SEVEN, changed, plan, changed.max_length or longest) <= 0.9 * min(plan.free, failed)
     assert device == "cuda" or changed.quantize == "none"
 
 
 def test_more_of_anything_needs_more_memory_and_saving_saves():
     def need(precision="bf16", length=1024, **settings):
-        return needed_bytes(SEVEN, Recipe(**{"batch_size": 1, **settings}), precision, length)
+        return needed_bytes(SEVEN, Recipe(**{"batch_size": 1, **settings}), replace(CPU, precision=precision), length)
 
     assert need(length=512) < need() < need(batch_size=2)
     assert need(gradient_checkpointing=True) < need() < need(precision="float32")
@@ -211,3 +215,35 @@ def test_a_run_that_no_batch_fits_ends_with_one_sentence(tmp_path, monkeypatch):
     refuse_more_than(monkeypatch, 0)
     with pytest.raises(ModelError, match="too small for this model and one sample"):
         train_in_this_process(JobContext(folder, JobStatus()), recipe)
+
+
+def test_a_real_limit_halves_the_batch_and_the_recipe_that_is_named_fits_under_it(tmp_path):
+    """A wide model, four samples of a few hundred tokens, and 450 MB more than Python and torch have."""
+    folder, _ = job_folder(tmp_path, "limited", max_steps=1, held_out=0.0)
+    model = tmp_path / "model"
+    config = {**json.loads((model / "config.json").read_text()), "hidden_size": 64, "intermediate_size": 4096, "num_hidden_layers": 6}
+    config["max_position_embeddings"] = 1024
+    (model / "config.json").write_text(json.dumps(config))
+    options = {name: value for name, value in config.items() if name not in ("architectures", "model_type", "dtype")}
+    transformers.LlamaForCausalLM(transformers.LlamaConfig(**options)).save_pretrained(model)
+    recipe = json.loads((folder / "recipe.json").read_text())
+    (folder / "recipe.json").write_text(json.dumps({**recipe, "max_length": 700}))
+    (tmp_path / "data.jsonl").write_text("".join(json.dumps({"prompt": "say", "response": "the cat sat on a mat " * 90}) + "\n" for _ in range(4)))
+    dataset = open_dataset(tmp_path / "data.jsonl")
+    dataset.read_all()
+    write_snapshot(folder, dataset, range(4), held_out=0.0, seed=0)
+    message, hint = limited_run(folder)
+    assert "is too small for this model and one sample of" in message
+    _, events = losses_of(folder)
+    assert [(event["batch_size"], event["accumulation"]) for event in events if event["event"] == "memory"] == [(2, 2), (1, 4)]
+    named = [setting.split(",")[0].strip() for setting in hint.split("--set ")[1:]]
+    assert [name.partition("=")[0] for name in named] == ["gradient_checkpointing", "max_length"]
+    assert limited_run(folder, *named) == "trained"
+
+
+def limited_run(folder, *settings):
+    command = [sys.executable, "-W", "ignore", str(Path(__file__).with_name("full_memory_run.py")), str(folder), "450", *settings]
+    limits = {"OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1", "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=200, env={**os.environ, **limits})
+    assert done.returncode == 0, done.stderr[-2000:]
+    return json.loads(done.stdout)
