@@ -105,12 +105,14 @@ class JobsPart:
         folder = self._session.project.jobs_dir
         try:
             changed = folder.stat().st_mtime_ns
+            names = sorted((name for name in os.listdir(folder) if name[:1].isdigit()), reverse=True) if changed != self._folder_time else []  # noqa: PTH208
         except FileNotFoundError:
             self._seen = {}
             return ()
+        except OSError:  # a network file system that is away for a moment
+            return self._lines
         if changed != self._folder_time:
             self._folder_time = changed
-            names = sorted((name for name in os.listdir(folder) if name[:1].isdigit()), reverse=True)  # noqa: PTH208
             seen = {name: _looked_at(folder / name, self._seen.get(name)) for name in names}
         else:
             seen = {name: _looked_at(folder / name, one) if one.line.active else one for name, one in self._seen.items()}

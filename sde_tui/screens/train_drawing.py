@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sde_core.visible import visible
-from sde_core.wording import duration
+from sde_core.wording import duration, ordinal
 from sde_tui.keys import keys_of
 from sde_tui.screens.train_figures import number
 from sde_tui.widgets.histogram import sparkline
@@ -96,6 +96,7 @@ def _run_line(line: JobLine, title: str, width: int) -> Line:
     glyph, ink = _STATES.get(line.state, ("?", "dim"))
     steps = f"{line.done:,}/{line.total:,}" if line.total else ""
     left = f"{duration(line.eta_s)} left" if line.eta_s is not None and line.active else when(line.id)
+    left = f"{ordinal(line.place)} to go" if line.place is not None else left
     head: list[Span] = [(f" {glyph} {line.state:<8} ", ink), (f"{line.id[-4:]} ", "dim"), (f"{steps:>11} ", "text"), (f"{left:<16}", "dim")]
     return [*head, (fit(visible(title, 80), width - width_of(head) - 1).rstrip(), "text")]
 

@@ -77,8 +77,22 @@ async def test_a_waiting_run_is_shown_with_its_place(open_app, dataset_file, job
     QueueFile().enter(Ticket(str(job_folder), ("cpu",), 2.0, identity=identity))
     async with open_app(dataset_file) as sde:
         assert "train waits (2nd)" in sde.lines[0]
+        await sde.press("9")
+        assert "… waiting  abcd" in sde.text
+        assert "2nd to go" in sde.text
         QueueFile().move(job_folder, "first")
         await sde.until(lambda: "train waits (1st)" in sde.lines[0])
+
+
+async def test_a_folder_that_is_away_for_a_moment_changes_nothing(open_app, dataset_file, job_folder, monkeypatch):
+    async with open_app(dataset_file) as sde:
+        monkeypatch.setattr("sde_tui.session_jobs.os.listdir", raising_stale)
+        sde.session.jobs.watch()
+        assert "train 812/3,000" in sde.lines[0]
+
+
+def raising_stale(_folder):
+    raise OSError(116, "Stale file handle")
 
 
 async def test_hundreds_of_ended_runs_cost_a_poll_one_look_at_their_folder(open_app, dataset_file, job_folder, monkeypatch):
