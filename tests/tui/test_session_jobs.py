@@ -17,6 +17,11 @@ from sde_core.jobs.removal import remove_job
 from sde_core.jobs.status import JobStatus, write_status
 
 
+@pytest.fixture(autouse=True)
+def often(monkeypatch):
+    monkeypatch.setattr("sde_tui.session_jobs.POLL_SECONDS", 0.1)
+
+
 @pytest.fixture
 def job_folder(dataset_file):
     """A folder of a job that this very process pretends to be."""
