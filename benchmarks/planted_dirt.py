@@ -1,6 +1,6 @@
 """Does curating pay? Dirt planted into the sample data, sde's own choice of rows against random rows of equal token budget.
 
-    python benchmarks/planted_dirt.py [--plantings 1] [--seeds 3] [--budget 60k] [--share 50%] [--held-out 240] [--keep FOLDER]
+    python benchmarks/planted_dirt.py [--plantings 1] [--seeds 3] [--budget 60k] [--share 50%] [--held-out 200] [--no-quotas] [--keep FOLDER]
 
 Clean rows of `sample_data/support.jsonl` (by its truth file) are split: some are held out, of the others 30 % get another row's answer (shuffled
 among those rows), 10 % lose the end of their answer, and 10 % are replaced by copies of other rows with a few characters changed. Then, as a user
@@ -8,11 +8,17 @@ would, with no look at the held-out rows or at what was planted:
 
     sde check DATA --json            rows with a finding of severity error or warning on them are rejected
     sde dups DATA --json             all but the kept row of each group are rejected
-    sde select DATA -k SHARE         the default: rule quality and DPP, and the proposal is accepted
+    sde select DATA -k SHARE --quota-by source --source-field task
+                                     the default, rule quality and DPP, with as many rows of each task as there were; the proposal is accepted
 
-and `sde compare DATA --arms selected,random:selected --held-out FILE` trains both on the base model that comes with sde. Random rows are drawn from
-all rows that may be trained on, for each seed anew; with `--pool rejected` from those that were not rejected only, which asks what selecting alone
-adds. The verdict counts: the interval of the difference must exclude zero.
+Without the quotas (`--no-quotas`) the DPP takes a quarter of the rows whose answer is one word, since these are all alike; the chosen rows are
+cleaner all the same, but no longer the mix that the held-out rows are. Then
+
+    sde compare DATA --arms selected,random:selected --held-out FILE
+
+trains both on the base model that comes with sde. Random rows are drawn from all rows that may be trained on, for each seed anew; with
+`--pool rejected` from those that were not rejected only, which asks what selecting alone adds. The verdict counts: the interval of the difference
+must exclude zero.
 """
 
 from __future__ import annotations
@@ -112,7 +118,8 @@ def one(folder: Path, seed: int, options: argparse.Namespace) -> dict | None:
     rejected = checked | copies
     print(f"rejected {len(rejected):,}: {len(checked):,} by checks, {len(copies):,} copies; among them {shares(rejected, dirt)}")
     decide(data, "reject", rejected, "found by sde check and sde dups")
-    picks = set(json.loads(sde("select", data, "-k", options.share, "--json"))["rows"])
+    kept_mix = [] if options.no_quotas else ["--quota-by", "source", "--source-field", "task"]
+    picks = set(json.loads(sde("select", data, "-k", options.share, *kept_mix, "--json"))["rows"])
     print(f"selected {len(picks):,}: {shares(picks, dirt)}")
     if options.only_choose:
         return None
@@ -138,9 +145,10 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--budget", default="60k")
     parser.add_argument("--share", default="50%")
-    parser.add_argument("--held-out", type=int, default=240)
+    parser.add_argument("--held-out", type=int, default=200)
     parser.add_argument("--pool", choices=("all", "rejected"), default="all")
     parser.add_argument("--keep", type=Path)
+    parser.add_argument("--no-quotas", action="store_true")
     parser.add_argument("--only-choose", action="store_true")
     options = parser.parse_args()
     outcomes = []

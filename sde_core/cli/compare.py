@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -155,9 +156,9 @@ def _print(job: Job) -> None:
 
     found = read_comparison(job.folder)
     for line in comparison_lines(found):
-        click.echo(line)
+        click.echo("\n".join(textwrap.wrap(line, 80, break_long_words=False)) if len(line) > 80 else line)
     for note in notes(found):
-        talk(f"· {note}")
+        talk("\n".join(textwrap.wrap(f"· {note}", 80, subsequent_indent="  ")))
     talk(f"The report is in {visible(str(job.result_dir / 'report.md'))}")
 
 

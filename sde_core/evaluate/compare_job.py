@@ -151,7 +151,7 @@ class _Work:
         """The runs, all arms of a seed before the next seed; the plan is written for readers."""
         asked = orjson.loads((self._folder / "arms.json").read_bytes())
         arms = [arm_of_json(arm) for arm in asked["arms"]]
-        shown = [arm for arm in arms if arm.name in asked["names"]]
+        shown = [next(arm for arm in arms if arm.name == name) for name in asked["names"]]
         tokens = {row: sum(map(len, samples)) for row, samples in self._of_row.items()}
         seeds = [self._recipe.seed + i for i in range(asked["seeds"])]
         rows = {(arm.name, seed): drawn_rows(arm, arms, tokens, seed) for arm in shown if arm.kind != "base" for seed in seeds}

@@ -65,7 +65,7 @@ def forgetting_words(arm: ArmResult, before: float) -> str:
     told = f"{visible(arm.name, 60)}: general loss {before:.3f} before, {after:.3f} after ({interval_words(change)})"
     if not change.excludes_zero:
         return f"{told}: no forgetting shown."
-    return f"{told}: " + ("something was forgotten." if change.estimate > 0 else "general text became easier.")
+    return f"{told}: " + (f"forgotten by {change.estimate:.3f}." if change.estimate > 0 else "general text became easier.")
 
 
 def notes(found: Comparison) -> list[str]:

@@ -14,14 +14,16 @@ from tiny_model import make_tiny_model
 
 from sde_core.dataset import open_dataset
 from sde_core.errors import JobError, UsageError
+from sde_core.evaluate.compare_job import _Work
 from sde_core.evaluate.compare_launch import CompareRequest, launch_compare
 from sde_core.evaluate.comparison import read_comparison
 from sde_core.evaluate.forgetting import adapted_model, forgetting_of_run
 from sde_core.evaluate.held_out_loss import held_out_loss
+from sde_core.jobs import JobContext, JobStatus
 from sde_core.project import Project
 from sde_core.train.device import plan_device
 from sde_core.train.encode import IGNORED, Encoder
-from sde_core.train.recipe import Recipe
+from sde_core.train.recipe import Recipe, read_recipe
 from sde_core.train.rows import read_snapshot
 from sde_core.train.samples import encode_rows
 from sde_core.train.tokenizer import load_tokenizer
@@ -161,6 +163,26 @@ def test_the_command_line_shows_it_as_text_and_json(world, run):
     assert run("compare", folder / "data.jsonl", "--arms", "fulll")[0] == 2
     assert "no arm" in run("compare", folder / "data.jsonl", "--arms", "fulll")[2]
     assert "DATA [OPTIONS]" in run("compare", "--help")[1]
+
+
+def test_arms_stand_as_they_were_asked_for(world):
+    """The plan alone, without any training: the first arm is what the others are compared with, also where it is a part of the second."""
+    folder, job, _, _ = world
+    copy = folder / "planned"
+    copy.mkdir()
+    for name in ("rows.jsonl", "manifest.json", "recipe.json", "general.json"):
+        (copy / name).write_bytes((job.folder / name).read_bytes())
+    asked = json.loads((job.folder / "arms.json").read_bytes())
+    full = {"name": "full", "kind": "rows", "rows": list(range(100)), "like": "", "share": 1.0}
+    half = {"name": "full:50%", "kind": "share", "rows": list(range(100)), "like": "", "share": 0.5}
+    (copy / "arms.json").write_bytes(orjson.dumps({**asked, "names": ["full:50%", "full"], "arms": [full, half]}))
+    (copy / "spec.json").write_bytes((job.folder / "spec.json").read_bytes())
+    work = _Work(JobContext(copy, JobStatus()), read_recipe(copy / "recipe.json"))
+    cells = work.planned()
+    assert [cell.arm for cell in cells] == ["full:50%", "full"] * 2
+    assert [arm["name"] for arm in json.loads((copy / "plan.json").read_bytes())["arms"]] == ["full:50%", "full"]
+    assert cells[1].before == cells[0].recipe.max_steps
+    assert set(cells[0].rows) < set(cells[1].rows)
 
 
 @pytest.mark.parametrize(

@@ -136,7 +136,7 @@ def test_forgetting_has_both_numbers_and_an_interval(tmp_path):
     assert arm.forgetting.estimate == pytest.approx(0.2, abs=0.02)
     words = forgetting_words(arm, found.base_general_loss)
     assert f"{found.base_general_loss:.3f} before, {arm.general_loss:.3f} after" in words
-    assert words.endswith("something was forgotten.")
+    assert words.endswith(f"forgotten by {arm.forgetting.estimate:.3f}.")
 
 
 def test_the_base_model_is_an_arm_like_any_other(tmp_path):
