@@ -13,11 +13,13 @@ def pause_job(job: Job, *, as_json: bool) -> None:
     Raises:
         JobError: When it is not at work.
     """
+    waited = job.status().state == "waiting"
     job.pause()
     if as_json:
         emit_json(job_json(job))
     else:
-        talk(f"{job.id} saves at its next step and leaves its device to others. Go on with: sde jobs resume {job.id[-4:]}")
+        does = "leaves the queue" if waited else "saves at its next step and leaves its device to others"
+        talk(f"{job.id} {does}. Go on with: sde jobs resume {job.id[-4:]}")
 
 
 def extend_job(job: Job, *, steps: int, epochs: float, as_json: bool) -> None:

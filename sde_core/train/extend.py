@@ -16,6 +16,7 @@ from sde_core.jobs.event_log import append_event, close_torn_line
 from sde_core.train.checkpoints import last_checkpoint, step_of, trainer_facts
 from sde_core.train.recipe import Recipe, listed, read_recipe
 from sde_core.train.schedule import LearningRateCourse
+from sde_core.wording import count_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class Extension:
 
     def words(self) -> str:
         """What happens now, in one sentence for the owner of the run."""
-        rise = f"rises from {self.risen_from:.3g} to {self.peak:.3g} over {self.warmup:,} steps" if self.warmup else f"begins at {self.peak:.3g}"
+        rise = f"rises from {self.risen_from:.3g} to {self.peak:.3g} over {count_of(self.warmup, 'step')}" if self.warmup else f"begins at {self.peak:.3g}"
         return (
             f"It goes on from step {self.saved:,} to step {self.steps:,}, {self.steps - self.planned:,} more than planned. "
             f"At step {self.planned:,} the learning rate {rise} and takes its course once more."
@@ -83,7 +84,7 @@ def write_extension(job: Job, *, steps: int = 0, epochs: float = 0.0) -> Extensi
         raise JobError(f"Job {job.id} is still {status.state}.", "Stop or pause it first, then extend it.")
     checkpoint = last_checkpoint(job.folder / "checkpoints")
     if checkpoint is None:
-        raise JobError(f"Job {job.id} has no checkpoint to go on from.", "Start a new run.")
+        raise JobError(f"Job {job.id} has no checkpoint to go on from.", "Resume it, or start a new one with more steps.")
     recipe, facts = read_recipe(job.folder / "recipe.json"), trainer_facts(checkpoint)
     planned: int = recipe.max_steps or facts["max_steps"]
     added = steps or math.ceil(epochs * facts["epoch_steps"])
