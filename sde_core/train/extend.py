@@ -41,7 +41,9 @@ class Extension:
 
     def words(self) -> str:
         """What happens now, in one sentence for the owner of the run."""
-        rise = f"rises from {self.risen_from:.3g} to {self.peak:.3g} over {count_of(self.warmup, 'step')}" if self.warmup else f"begins at {self.peak:.3g}"
+        rise = f"begins at {self.peak:.3g}"
+        if self.warmup:
+            rise = f"rises from {self.risen_from:.3g} to {self.peak:.3g} over {count_of(self.warmup, 'step')}"
         return (
             f"It goes on from step {self.saved:,} to step {self.steps:,}, {self.steps - self.planned:,} more than planned. "
             f"At step {self.planned:,} the learning rate {rise} and takes its course once more."
