@@ -170,7 +170,7 @@ class TrainingPart:
         if missing:
             return f"Training needs {', '.join(missing)}: pip install 'sde[ml]'."
         if self._session.decisions.read_only:
-            return "Another sde has this dataset open and may have decided more since: start it there, or with sde train."
+            return "Another sde decides on this dataset: start it there, or with sde train."
         return self.why_not_look() or ("A fine-tune is being prepared already." if self.preparing else "")
 
     @property
@@ -225,7 +225,7 @@ class TrainingPart:
         self.show(job.id)
         self._session.app.show_screen("train")
         place = self._session.queue.place_of(job)
-        queued = f"Queued as {ordinal(place)}: it begins by itself when its device is free, also when you leave. h shows the queue." if place else ""
+        queued = f"Queued as {ordinal(place)}: it begins by itself, also when you leave. h shows the queue." if place else ""
         self._session.flash(queued or "Started. It goes on when you leave; s stops it.", "good")
 
     def _ask(self, question: str, then: Callable[[], None], details: Sequence[str]) -> None:

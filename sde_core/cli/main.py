@@ -43,7 +43,7 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("losses", "sde_core.cli.losses", "What each row of a fine-tune cost, and which kinds of rows cost most."),
     ("compare", "sde_core.cli.compare", "Did it pay? Train arms on one budget, with intervals."),
     ("handover", "sde_core.cli.handover", "A finished run for other hands: adapter, card, rows, recipes for other tools."),
-    ("jobs", "sde_core.cli.jobs", "List, follow, stop and resume jobs."),
+    ("jobs", "sde_core.cli.jobs", "List, queue, follow, stop, resume, compare and remove jobs."),
 )
 """Name, module, one line of help."""
 
