@@ -59,7 +59,7 @@ def first_paint(path: Path, size: tuple[int, int], runs: int = 5) -> list[float]
 def bytes_per_key(path: Path, size: tuple[int, int]) -> dict[str, list[int]]:
     """Bytes written to the terminal because of one key, until it is quiet again."""
     with PtyApp(str(path), size=size) as app:
-        app.wait_for("2 Records")
+        app.wait_for("2 Rec")
         app.quiet(3.0)
         found = {"switch to Records": [len(app.press("2", 1.5))]}
         for name, key, times in (
@@ -91,7 +91,7 @@ def latencies(app: PtyApp, keys: int) -> list[float]:
 def key_latency(path: Path, size: tuple[int, int], *, checking: bool, keys: int) -> list[float]:
     """Latency of the cursor keys in Records, while idle or while all checks run."""
     with PtyApp(str(path), size=size) as app:
-        app.wait_for("2 Records")
+        app.wait_for("2 Rec")
         if not checking:
             app.send("\x18")
             app.quiet(3.0)
@@ -167,7 +167,7 @@ def bytes_of_a_run(place: Path, size: tuple[int, int], rate: float, seconds: flo
     run = SteppingRun(data, rate, begun=400, total=3000)
     run.start()
     with PtyApp(str(data), size=size, environ={"SSH_CONNECTION": "1 2 3 4"}) as app:
-        app.wait_for("2 Records")
+        app.wait_for("2 Rec")
         app.press("9" + keys, 2.0)
         app.wait_for("part " if keys else "of 3,000")
         app.quiet(8.0, 8.0)

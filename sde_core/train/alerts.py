@@ -50,13 +50,14 @@ def alerts_of(curve: RunCurve, *, active: bool, now: float, beat: float | None =
         beat: When its process last gave a sign of life, which it does in long steps too; None where nobody knows.
     """
     stalled = (_silent(curve, now, beat) or _stalled(curve, now)) if active else None
-    found = (_not_a_number(curve), _zero(curve), _diverging(curve), stalled, _overfitting(curve))
+    slower = f"{'stop it and ' if active else ''}halve learning_rate"
+    found = (_not_a_number(curve, slower), _zero(curve), _diverging(curve, slower), stalled, _overfitting(curve))
     return tuple(alert for alert in found if alert is not None)
 
 
-def _not_a_number(curve: RunCurve) -> Alert | None:
+def _not_a_number(curve: RunCurve, advice: str) -> Alert | None:
     step = curve.not_a_number
-    return None if step is None else Alert("nan", step, f"The loss is not a number since step {step:,}", "stop it and halve learning_rate")
+    return None if step is None else Alert("nan", step, f"The loss is not a number since step {step:,}", advice)
 
 
 def _zero(curve: RunCurve) -> Alert | None:
@@ -66,12 +67,12 @@ def _zero(curve: RunCurve) -> Alert | None:
     return Alert("zero", since, f"The loss is zero since step {since:,}: nothing is left to learn, or nothing trains", "preflight says what trains")
 
 
-def _diverging(curve: RunCurve) -> Alert | None:
+def _diverging(curve: RunCurve, advice: str) -> Alert | None:
     trend = curve.trend
     if trend.count < 3 * MEDIAN_STEPS or trend.first is None or trend.latest <= max(DIVERGED_BY * trend.lowest, trend.first):
         return None
     words = f"The loss rises since step {trend.lowest_step:,}: from {trend.lowest:.3g} to {trend.latest:.3g}"
-    return Alert("diverging", trend.lowest_step, words, "stop it and halve learning_rate")
+    return Alert("diverging", trend.lowest_step, words, advice)
 
 
 def _stalled(curve: RunCurve, now: float) -> Alert | None:
@@ -81,7 +82,7 @@ def _stalled(curve: RunCurve, now: float) -> Alert | None:
     if now - curve.told_at < max(STALLED_SECONDS, STALLED_STEPS * usual):
         return None
     words = f"No step for {duration(now - curve.moments[-1])}; a step usually takes {_step_time(usual)}"
-    return Alert("stalled", max(curve.train.last_step, 0), words, "look into log.txt of the run's folder, or stop it: it goes on from its checkpoint")
+    return Alert("stalled", max(curve.train.last_step, 0), words, "see log.txt in the run's folder; stopped, it goes on from its checkpoint")
 
 
 def _silent(curve: RunCurve, now: float, beat: float | None) -> Alert | None:
@@ -102,5 +103,5 @@ def _overfitting(curve: RunCurve) -> Alert | None:
     rose = all(after[1] > before[1] for before, after in pairwise(told)) and told[-1][1] > RISEN_BY * lowest
     if not rose or not told[-1][2] < told[0][2]:
         return None
-    words = f"The held-out loss rises since step {told[0][0]:,}, from {told[0][1]:.3g} to {told[-1][1]:.3g}, while the training loss falls"
+    words = f"Held-out loss rises since step {told[0][0]:,}, {told[0][1]:.3g} to {told[-1][1]:.3g}, while the training loss falls"
     return Alert("overfitting", told[0][0], words, "it learns rows by heart: fewer epochs, or a lower learning_rate")

@@ -135,7 +135,7 @@ class TrainScreen(ChartKeys, SdeScreen):
     def what_now(self) -> Line:
         part = self.part
         if part.stage:
-            return [(f"{part.stage}…", "accent")]
+            return [(f"{part.stage.rstrip('…')}…", "accent")]
         status = part.shown_status
         if self.run_rows.step is not None:
             return step_words(self.run_rows)

@@ -124,8 +124,9 @@ def alert_words(part: TrainingPart, width: int) -> Line:
 
 
 def advice_words(part: TrainingPart, width: int) -> Line:
-    """What to do about the worst of what is wrong; nothing where all is well."""
-    alerts = part.alerts()
+    """What to do about the worst of what is wrong; nothing where all is well, or where the run's own last words say it."""
+    status = part.shown_status
+    alerts = part.alerts() if status is not None and (status.active or status.state == "done") else ()
     return [(fit(f" → {alerts[0].advice}", width).rstrip(), "warn")] if alerts else []
 
 

@@ -114,7 +114,7 @@ async def test_decisions_change_the_set_at_once_and_rows_can_be_shown(open_app, 
         assert "3 accepted rows" in sde.text
         assert "3 train whole" in sde.text
         await sde.press("enter")
-        assert "▐2 Records▌" in sde.lines[1]
+        assert "▐2 Rec" in sde.lines[1]
         assert list(sde.session.records.view.rows) == [1, 2, 3]
         await sde.press("backspace")
         assert "▐9 Train▌" in sde.lines[1]
@@ -264,7 +264,7 @@ async def test_from_a_spike_to_its_rows_and_to_a_decision(open_app, dataset_file
         await sde.press("right")
         assert "step 26 ·" in sde.lines[-2]
         await sde.press("left", "enter")
-        assert "▐2 Records▌" in sde.lines[1]
+        assert "▐2 Rec" in sde.lines[1]
         assert list(sde.session.records.view.rows) == [5, 3]
         assert "9.00" in sde.text
         await sde.press("x")
