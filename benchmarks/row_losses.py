@@ -29,7 +29,7 @@ from sde_core.train.row_loss_log import append_block, read_row_losses, row_losse
 from sde_core.train.row_losses import RowLossRecorder
 
 OWN = "transformers' own loss"
-VOCABULARY, BATCH, LENGTH = 32_000, 8, 128
+VOCABULARY, BATCH, LENGTH = 32_000, 8, 64
 SHUFFLED = 0.1
 
 
@@ -68,7 +68,7 @@ def print_cost() -> None:
     with tempfile.TemporaryDirectory() as folder:
         seconds: dict[str, list[float]] = {"recorded": [], "not recorded": [], OWN: []}
         recorder = RowLossRecorder(row_losses_path(Path(folder)))
-        for step in range(1, 13):
+        for step in range(1, 8):
             for way, kept in seconds.items():
                 kept.append(step_seconds(model, ids, labels, recorder, way, step))
     base = float(np.median(seconds["not recorded"]))

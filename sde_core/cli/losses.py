@@ -12,7 +12,7 @@ from sde_core.dataset import Dataset
 from sde_core.errors import UsageError
 from sde_core.tables import refuse_other_suffix, write_table
 from sde_core.visible import visible
-from sde_core.wording import count_of
+from sde_core.wording import count_of, quoted_if_padded
 
 if TYPE_CHECKING:
     import polars as pl
@@ -195,5 +195,5 @@ def _group_line(group: LossGroup) -> str:
     interval = "" if group.excess != group.excess else f"{group.low:+.2f} to {group.high:+.2f}"
     excess = "" if group.excess != group.excess else f"{group.excess:+.2f}"
     times = "" if group.early != group.early or group.late != group.late else f"{group.early:.2f} → {group.late:.2f}"
-    name = visible(" ".join(group.name.split()), _NAME)
+    name = visible(quoted_if_padded(" ".join(group.name.split()) if "\n" in group.name else group.name), _NAME)
     return f"{group.rows:>7,} {group.loss:>6.3f} {excess:>7} {interval:>15} {group.share:>5.0%} {times:>13}  {name}"

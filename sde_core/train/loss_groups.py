@@ -1,7 +1,7 @@
 """The loss of rows by what they are: class, source, template, topic, length. Which kind costs more than the others, and is that more than chance?
 
 A group's excess is the mean, over its rows, of the loss above the level of the time that the row was last seen (`loss_table`), less the same mean of
-all other rows. Its interval is normal, at 95 % for all groups together (Bonferroni), so that among thirty groups one does not stand out by chance.
+all other rows. Its interval is normal, at 95 % for all ranked groups together (Bonferroni), so that of thirty none stands out by chance.
 Rows of one group that resemble each other make it too narrow: an interval is a reason to look, not a proof.
 """
 
@@ -203,7 +203,8 @@ def _intervals(excess: np.ndarray, members: list[np.ndarray]) -> list[tuple[floa
 
     A group whose own spread is smaller than usual within groups has that one: of few skewed values, low ones come with a low spread by chance.
     """
-    deviate = NormalDist().inv_cdf(1 - _ERROR_RATE / 2 / max(len(members), 1))
+    ranked = sum(len(chosen) >= FEWEST_ROWS for chosen in members)
+    deviate = NormalDist().inv_cdf(1 - _ERROR_RATE / 2 / max(ranked, 1))
     within = sum(float(((excess[chosen] - excess[chosen].mean()) ** 2).sum()) for chosen in members)
     usual = float(np.sqrt(within / max(sum(map(len, members)) - len(members), 1)))
     spread, total = float(excess.std()) if len(excess) else 0.0, float(excess.sum())

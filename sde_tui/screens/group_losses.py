@@ -10,7 +10,7 @@ from textual.widgets import Static
 
 from sde_core.train.loss_groups import VERDICTS, LossGroup
 from sde_core.visible import visible
-from sde_core.wording import count_of
+from sde_core.wording import count_of, quoted_if_padded
 from sde_tui.screens.dialogs import Dialog, NoteScreen
 from sde_tui.session_group_losses import GroupLossesPart
 from sde_tui.widgets.bars import bar_spans
@@ -36,8 +36,9 @@ class GroupList(LineList):
 
     def line_at(self, y: int, width: int) -> Line:
         group = self._part.groups[y]
-        highest = max((one.excess for one in self._part.groups if one.excess == one.excess), default=0.0)
-        share = max(group.excess, 0.0) / highest if group.excess == group.excess and highest > 0 else 0.0
+        ranked = [one.excess for one in self._part.groups if one.verdict != "few"]
+        highest = max((excess for excess in ranked if excess == excess), default=0.0)
+        share = max(group.excess, 0.0) / highest if group.verdict != "few" and group.excess > 0 else 0.0
         ink = "text" if group.verdict in ("higher", "lower") else "dim"
         line: Line = [_SIGNS[group.verdict], (f"{group.rows:>7,}{group.loss:>8.3f}{_excess(group):>8} {_interval(group):<16}", ink)]
         line += [*bar_spans(share, _BAR), ("  ", "text")]
@@ -69,7 +70,7 @@ def _times(group: LossGroup) -> str:
 
 
 def _name(group: LossGroup) -> str:
-    return visible(" ".join(group.name.split()), 200)
+    return visible(quoted_if_padded(" ".join(group.name.split()) if "\n" in group.name else group.name), 200)
 
 
 class GroupLossesScreen(Dialog[int]):
