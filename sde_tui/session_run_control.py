@@ -58,7 +58,7 @@ class RunControlPart:
 
         steps, epochs = amount_of(amount)
         extension = extend_training(job, steps=steps, epochs=epochs)
-        self._session.flash(extension.words(), "good")
+        self._session.flash(extension.short_words(), "good")
 
 
 def amount_of(words: str) -> tuple[int, float]:

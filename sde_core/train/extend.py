@@ -49,6 +49,10 @@ class Extension:
             f"At step {self.planned:,} the learning rate {rise} and takes its course once more."
         )
 
+    def short_words(self) -> str:
+        """The same within a line of a terminal."""
+        return f"To step {self.steps:,}; from step {self.planned:,} the learning rate takes its course anew."
+
 
 def extend_training(job: Job, *, steps: int = 0, epochs: float = 0.0) -> Extension:
     """Let a fine-tune that is not at work make more steps than were planned.

@@ -52,7 +52,7 @@ async def test_plus_gives_a_run_that_is_done_more_to_do(open_app, dataset_file, 
         assert isinstance(sde.app.screen, PromptScreen)
         await sde.type("2 epochs")
         await sde.press("enter")
-        assert "It goes on from step 40 to step 60" in sde.flashed
+        assert sde.flashed == "To step 60; from step 40 the learning rate takes its course anew."
         assert started == [folder.name]
         assert read_recipe(folder / "recipe.json").max_steps == 60
         await sde.press("plus")
