@@ -1,6 +1,6 @@
 """Does curating pay? Dirt planted into the sample data, sde's own choice of rows against random rows of equal token budget.
 
-    python benchmarks/planted_dirt.py [--plantings 1] [--seeds 3] [--budget 60k] [--share 50%] [--held-out 200] [--no-quotas] [--keep FOLDER]
+    python benchmarks/planted_dirt.py [--plantings 1] [--seeds 3] [--budget 250k] [--share 50%] [--held-out 200] [--no-quotas] [--keep FOLDER]
 
 Clean rows of `sample_data/support.jsonl` (by its truth file) are split: some are held out, of the others 30 % get another row's answer (shuffled
 among those rows), 10 % lose the end of their answer, and 10 % are replaced by copies of other rows with a few characters changed. Then, as a user
@@ -143,7 +143,7 @@ def main() -> None:
     parser.add_argument("--plantings", type=int, default=1)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--budget", default="60k")
+    parser.add_argument("--budget", default="250k")
     parser.add_argument("--share", default="50%")
     parser.add_argument("--held-out", type=int, default=200)
     parser.add_argument("--pool", choices=("all", "rejected"), default="all")

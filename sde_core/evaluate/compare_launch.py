@@ -35,7 +35,7 @@ from sde_core.visible import visible
 
 KIND = "compare"
 DEFAULT_SEEDS, MOST_SEEDS = 3, 50
-_NOT_COMPARED: dict[str, Any] = {"held_out": 0.0, "packing": False, "report_to": "", "processes": 1, "sample_every": 0}
+_NOT_COMPARED: dict[str, Any] = {"held_out": 0.0, "packing": False, "report_to": "", "processes": 1, "sample_every": 0, "extended_at": ""}
 """Settings of a recipe that every run of a comparison has like this, where this version knows them: no more than the runs need."""
 
 
