@@ -87,7 +87,7 @@ def asked_rows(dataset: Dataset, asked: str | None) -> list[int]:
         return dataset.texts()["row"].to_list()
     if asked not in (None, "accepted"):
         return rows_in_file(Path(asked), len(dataset))
-    with journal_of(dataset) as journal:
+    with journal_of(dataset, writing=False) as journal:
         state = journal.state
     if asked == "accepted" and not len(state.accepted_rows()):
         raise UsageError("No row was accepted.", "Accept some, or leave --rows out to train on all that were not rejected.")

@@ -8,8 +8,10 @@ import time
 
 import pytest
 
+from sde_core.cli.common import journal_of
 from sde_core.cli.jobs_text import Attempts, short_names
 from sde_core.dataset import open_dataset
+from sde_core.errors import UsageError
 from sde_core.jobs import Job
 from sde_core.jobs.identity import ProcessIdentity
 from sde_core.jobs.queue import QueueFile, Ticket
@@ -169,6 +171,25 @@ def test_the_default_recipe_has_no_differences_from_itself(data, monkeypatch):
     (folder / "spec.json").write_text(json.dumps({"kind": "train", "title": "t", "spec": spec}))
     assert run_facts(Job(folder)).from_default == ()
     assert spec["devices"] == ("cpu",)
+
+
+def test_launching_keeps_nobody_from_deciding_meanwhile(run, data, monkeypatch):
+    app = []
+
+    def launched(dataset, rows, *_, **__):
+        app.append(Project.of(data).open_journal(dataset))
+        raise UsageError(f"{len(rows)} rows")
+
+    monkeypatch.setattr("sde_core.train.launch.launch_training", launched)
+    monkeypatch.setattr("sde_core.cli.train.journal_of", lambda dataset, **how: seen(how, dataset))
+
+    def seen(how, dataset):
+        assert how == {"writing": False}, "it would hold the lock while the app opens"
+        return journal_of(dataset, **how)
+
+    assert "20 rows" in run("train", data)[2]
+    assert not app[0].read_only
+    app[0].close()
 
 
 def test_difference_is_recipe_rows_and_losses(run, made_run, data):
