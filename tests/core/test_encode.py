@@ -360,3 +360,53 @@ def test_every_layout_of_real_files_trains_on_answers_alone():
                 assert encoded.verdict == "ok"
                 assert len(text_in(encoded, "trained")) <= sum(len(answer) + len("</s>") for answer in answers)
     assert len(layouts) >= 5
+
+
+# ---- whatever the row and the options: one end, one beginning, and loss on answers alone
+
+ASKED = st.text(alphabet="βγ中 \n", max_size=6)
+ANSWERED = st.builds(
+    lambda text, hostile, ends: text + hostile + text + "</s>" * ends,
+    st.text(alphabet="éñ日 \n", max_size=5),
+    st.sampled_from(["", "</s>", "<s>", "<|im_end|>", "[/INST]"]),
+    st.integers(0, 2),
+)
+CONVERSATION = st.lists(st.tuples(ASKED, ANSWERED), min_size=1, max_size=3)
+CLOSED_BY = {"": "</s>", "chatml": "<|im_end|>", "inst": "</s>", "headers": "<|eot_id|>", "turns": "<end_of_turn>", "thinking": "<|im_end|>"}
+
+
+@settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(pairs=CONVERSATION, form=st.sampled_from(list(CLOSED_BY)), last=st.booleans(), plain=st.booleans())
+def test_each_answer_ends_once_and_the_text_begins_once(tokenizers, pairs, form, last, plain):
+    tokenizer = tokenizers[form]
+    recipe = Recipe(max_length=4096, answers="last" if last else "all", template="plain" if plain else "auto")
+    encoded = Encoder(tokenizer, recipe).encode(conversation(*[text for pair in pairs for text in pair]))
+    closing = CLOSED_BY["" if plain else form]
+    end, bos = tokenizer.backend.token_to_id(closing), tokenizer.backend.token_to_id("<s>")
+    bodies = [stripped(answer) for _, answer in pairs]
+    counted = bodies[-1:] if last else bodies
+    assert (encoded.labels == end).sum() == len(counted) + sum(body.count(closing) for body in counted)
+    by_template = not plain and form in ("inst", "headers", "turns")
+    assert (encoded.ids == bos).sum() == sum(body.count("<s>") for body in bodies) + (by_template or bool(tokenizer.prefix_ids))
+    assert_consistent(encoded)
+
+
+def stripped(answer: str) -> str:
+    while answer.rstrip().endswith("</s>"):
+        answer = answer.rstrip().removesuffix("</s>")
+    return answer
+
+
+@settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    pairs=CONVERSATION, form=st.sampled_from([*CLOSED_BY, "unclosed"]), last=st.booleans(), length=st.integers(8, 90),
+    too_long=st.sampled_from(["cut", "drop", "split"]), side=st.sampled_from(["left", "right"]),
+)  # fmt: skip
+def test_loss_stands_on_answers_alone_and_on_all_of_them(tokenizers, pairs, form, last, length, too_long, side):
+    recipe = Recipe(max_length=length, too_long=too_long, truncation_side=side, answers="last" if last else "all")
+    encoded = Encoder(tokenizers[form], recipe).encode(conversation(*[text for pair in pairs for text in pair]))
+    assert not set("βγ中") & set(text_in(encoded, "trained"))
+    if encoded.verdict == "ok" and not encoded.n_cut and not encoded.part_length and not last:
+        assert not set("éñ日") & set(text_in(encoded, "masked"))
+    assert all(len(encoded.ids[part]) <= length for part in encoded.parts)
+    assert too_long == "split" or len(encoded.ids) <= length

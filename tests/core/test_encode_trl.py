@@ -158,6 +158,31 @@ def test_cutting(models, shared_data, side, mode):
     assert len(sde) < len(batch) or side == "left"
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_all_text_of_conversations(models, form, shared_data):
+    """TRL without a mask."""
+    batch = renderable(models[form], conversations(shared_data / "formats/sharegpt_dummy_conversation.json", ROWS))
+    trl = trl_samples(models[form], [{"messages": messages_of(turns)} for turns in batch], assistant_only_loss=False)
+    assert_equal(trl, ours(models[form], batch, completion_only=False))
+
+
+@pytest.mark.parametrize("form", ["headers", "turns"])
+def test_the_last_answer_of_many(models, form, shared_data):
+    """`prompt` and `completion` of messages: the conversation before, and its last answer."""
+    batch = renderable(models[form], conversations(shared_data / "formats/reason_tool_use_demo_50.jsonl", ROWS))
+    batch += renderable(models[form], conversations(shared_data / "formats/sharegpt_dummy_conversation.json", ROWS))
+    batch = [turns for turns in batch if turns.turns[-1].role == "assistant" and len(turns.turns) > 1]
+    assert batch
+    records = [{"prompt": messages_of(turns)[:-1], "completion": messages_of(turns)[-1:]} for turns in batch]
+    trl, sde = trl_samples(models[form], records), ours(models[form], batch, answers="last")
+    closing = {"headers": "<|eot_id|>", "turns": "<end_of_turn>"}[form]
+    for (trl_ids, trl_labels), (ids, labels) in zip(trl, sde, strict=True):
+        end = load_tokenizer(str(models[form])).backend.token_to_id(closing)
+        last = len(ids) - 1 - ids[::-1].index(end)
+        assert ids == trl_ids
+        assert labels[1 : last + 1] == trl_labels[1 : last + 1]
+
+
 def test_packed_sequences_are_as_full_as_trls():
     """Its packing_strategy "bfd" on samples that all fit."""
     import datasets
