@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from sde_tui.session import Session
 
 Cancel = Any
-_HELD_OUT = "held out, "
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ class RowCosts:
         place: int64[m], where in `order` each row of the dataset stands; n and more for rows without a loss.
         losses: float64[n], the loss of each row of `order`.
         steps: int64[n], the step of that loss.
-        courses: What is known of each row besides, a few words; "" for nothing.
+        courses: A sequence of what is known of each row besides, a few words; "" for nothing.
     """
 
     run: str
@@ -39,7 +38,7 @@ class RowCosts:
     place: Any
     losses: Any
     steps: Any
-    courses: Sequence[str]
+    courses: Any
 
     def at(self, row: int) -> int | None:
         """The row's place, None where the run has no loss of it."""
@@ -213,17 +212,22 @@ def costs_of_table(table: LossTable, rows: pl.DataFrame, count: int) -> RowCosts
         rows: Lines of its frame whose rows are still here.
         count: Rows of the dataset.
     """
+    import polars as pl
+
     from sde_core.train.loss_table import COURSES
 
     rows = rows.unique("row", keep="first", maintain_order=True)
-    words = []
-    for seen, course, since, held_out in rows.select("seen", "course", "since", "held_out").iter_rows():
-        known = COURSES[course] if seen > 1 else "seen once"
-        words.append((_HELD_OUT if held_out else "") + known.partition(":")[0] + (f" · row {since} since" if since else ""))
-    return _row_costs(table.run, rows["row"].to_numpy(), rows["last"].to_numpy(), rows["last_step"].to_numpy(), words, count)
+    words = {name: "seen once" if name == "once" else meaning.partition(":")[0] for name, meaning in COURSES.items()}
+    shown = pl.concat_str(
+        pl.when("held_out").then(pl.lit("held out, ")).otherwise(pl.lit("")),
+        pl.col("course").replace_strict(words, return_dtype=pl.String),
+        pl.when(pl.col("since") != "").then(pl.format(" · row {} since", "since")).otherwise(pl.lit("")),
+    )
+    known = rows.select(shown.alias("words"))["words"]
+    return _row_costs(table.run, rows["row"].to_numpy(), rows["last"].to_numpy(), rows["last_step"].to_numpy(), known, count)
 
 
-def _row_costs(run: str, rows: Any, losses: Any, steps: Any, courses: Sequence[str], count: int) -> RowCosts:
+def _row_costs(run: str, rows: Any, losses: Any, steps: Any, courses: Any, count: int) -> RowCosts:
     import numpy as np
 
     order = np.asarray(rows, dtype=np.int64)

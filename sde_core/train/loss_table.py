@@ -2,7 +2,10 @@
 
 A high loss says that the model finds the answer unlikely, not that it is wrong. Shuffled answers, broken text and other languages cost much; so do
 rare facts, short answers with many right wordings, and whatever is simply hard. A model that is large against the data learns wrong rows by heart too
-when it sees them often. So losses order rows for reading; they are no verdict. `benchmarks/row_losses.py` measures what they find.
+when it sees them often. So losses order rows for reading; they are no verdict. Measured by `benchmarks/row_losses.py` on the sample data with the
+base model that comes with sde (a million parameters, two epochs): average precision of the last loss is 0.75 for empty answers (chance 0.003), 0.08
+for answers of an odd shape (0.021), but 0.12 for answers shuffled among rows (0.096): a model so small hardly knows which answer belongs to which
+prompt. Duplicates and wrong labels are not found at all; the checks find these.
 
 Confidence and variability are those of dataset cartography (Swayamdipta et al. 2020, section 2): mean and standard deviation, over the times that a
 row was seen, of the probability that the model gave its answer; here the geometric mean over its tokens, exp(-loss). A row that is learned and costs
