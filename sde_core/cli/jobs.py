@@ -177,19 +177,19 @@ Examples:
   sde jobs --data ../data.jsonl   the jobs of one dataset
   sde jobs attach last            follow the latest; ctrl+c leaves it running
   sde jobs stop 3f9a              it saves and stops at its next step
-  sde jobs resume 3f9a            go on with it; "resume lost" goes on with all
-                                  that a kill or a restart took, in their order
-  sde jobs pause 3f9a             save and leave the device, until it is resumed
+  sde jobs resume 3f9a            go on with it
+  sde jobs resume lost            with all that a kill or restart took, in order
+  sde jobs pause 3f9a             save and leave the device until resumed
   sde jobs extend 3f9a --steps 200
                                   more steps than were planned, or --epochs 1
   sde jobs queue                  what waits for a device, of all datasets
   sde jobs queue --limit 2        let two runs use a device at once
-  sde jobs move 3f9a first        or up, down, last; --now starts it beside others
+  sde jobs move 3f9a first        or up, down, last; or --now
   sde jobs show 3f9a              its recipe, its rows, what came of it
   sde jobs diff 3f9a 77b0         what differs: recipe, rows, losses
   sde jobs remove 3f9a            delete it and free its disk space""",
 )
-@click.argument("action", type=click.Choice(list(VERBS)), default="list")
+@click.argument("action", type=click.Choice(list(VERBS)), default="list", metavar="[ACTION]")
 @click.argument("words", metavar="[ID]...", nargs=-1)
 @click.option("--data", metavar="DATA", help="The dataset whose jobs are meant; all in this folder when omitted.")
 @click.option("--kill", is_flag=True, help="With stop: end it at once, without saving.")
@@ -201,7 +201,11 @@ Examples:
 @json_option
 @click.pass_context
 def command(ctx: click.Context, /, action: str, words: tuple[str, ...], as_json: bool, **options: object) -> None:
-    """List jobs, or show, attach to, stop, pause, resume, extend, queue, compare or remove them. ID is an id, its end, a job's folder, or "last"."""
+    """List jobs, or do something with them.
+
+    ACTION is list (the default), show, attach, stop, pause, resume, extend, queue, move, diff or remove. ID is an id, its end, a job's folder,
+    or "last".
+    """
     verb, most = VERBS[action]
     if len(words) > most:
         raise UsageError(f"sde jobs {action} takes {most or 'no'} word{'s' if most != 1 else ''} after it, not {len(words)}.", "See sde jobs --help.")
