@@ -178,7 +178,7 @@ Examples:
   sde jobs attach last            follow the latest; ctrl+c leaves it running
   sde jobs stop 3f9a              it saves and stops at its next step
   sde jobs resume 3f9a            go on with it
-  sde jobs resume lost            with all that a kill or restart took, in order
+  sde jobs resume lost            with all that were lost, in their order
   sde jobs pause 3f9a             save and leave the device until resumed
   sde jobs extend 3f9a --steps 200
                                   more steps than were planned, or --epochs 1
