@@ -62,12 +62,12 @@ def line(name: str, source: Path, recipe: Recipe) -> str:
 def _compared(name: str, dataset: Dataset, rows: list[int], recipe: Recipe, state: Path) -> str:
     report = preflight(dataset, recipe, rows=rows, cache_dir=state / "cache")
     probe = probe_name(recipe, dataset.fingerprint)
-    watched(launch_probe(dataset, rows, recipe, state / "jobs", name=probe))
+    watched(launch_probe(dataset, rows, recipe, state / "jobs", name=probe, beside=True))
     probed_at, measured = os.getloadavg()[0], kept_probe(state / "cache", probe)
     if measured is None:
         return f"{name:<38} the probe failed"
     told = estimate(report, recipe, measured, free=free_on(measured))
-    taken, memory = watched(launch_training(dataset, rows, recipe, state / "jobs"))
+    taken, memory = watched(launch_training(dataset, rows, recipe, state / "jobs", beside=True))
     return (
         f"{name:<38} {told.seconds:>8.1f}s {taken:>8.1f}s {told.seconds / taken - 1:>+7.0%} {size_of(told.memory):>9} {size_of(memory):>9}"
         f" {told.memory / memory - 1:>+7.0%}  {probed_at:.1f}, {os.getloadavg()[0]:.1f}"

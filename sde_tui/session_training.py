@@ -139,10 +139,11 @@ class TrainingPart:
     def _survey(self, recipe: Recipe, *, whole: bool) -> Callable[[Any, Any], TrainingSet | SdeError]:
         """The work of finding the training set, for a thread; the report only where `whole` or already known."""
         dataset, state = self._session.dataset, self._session.decisions.state
+        cache_dir = self._session.project.cache_dir
         known = self._checked[2] if self._checked is not None and self._checked[:2] == (dataset, recipe) else None
 
         def work(cancel: Any, progress: Any) -> TrainingSet | SdeError:
-            return training_set_of(dataset, state, recipe, known, whole, cancel, progress)
+            return training_set_of(dataset, state, recipe, known, whole, cancel, progress, cache_dir)
 
         return work
 

@@ -37,7 +37,14 @@ class TrainingSet:
 
 
 def training_set_of(
-    dataset: Dataset, state: DecisionState | None, recipe: Recipe, known: Preflight | None, whole: bool, cancel: Any, progress: Any
+    dataset: Dataset,
+    state: DecisionState | None,
+    recipe: Recipe,
+    known: Preflight | None,
+    whole: bool,
+    cancel: Any,
+    progress: Any,
+    cache_dir: Any = None,
 ) -> TrainingSet | SdeError:
     from sde_core.decisions import training_rows
     from sde_core.train.preflight import preflight
@@ -46,7 +53,7 @@ def training_set_of(
         return UsageError("Decisions are not open yet.")
     rows, accepted = training_rows(dataset, state), len(state.accepted_rows()) > 0
     try:
-        checked = known or (preflight(dataset, recipe, cancel=cancel, progress=progress) if whole else None)
+        checked = known or (preflight(dataset, recipe, cache_dir=cache_dir, cancel=cancel, progress=progress) if whole else None)
     except SdeError as error:
         if cancel.is_set():
             raise
@@ -59,7 +66,7 @@ def refused_if_nothing_trains(found: TrainingSet) -> bool:
     from sde_core.train.preflight import refuse_if_nothing_trains
 
     if found.report is not None:
-        refuse_if_nothing_trains(found.report.rows)
+        refuse_if_nothing_trains(found.report.rows, found.report.working)
     return True
 
 

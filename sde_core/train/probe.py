@@ -76,7 +76,15 @@ class Probe:
 
 
 def launch_probe(
-    dataset: Dataset, rows: Sequence[int], recipe: Recipe, jobs_dir: Path, *, name: str, cancel: Cancel = NEVER, progress: Progress = silent
+    dataset: Dataset,
+    rows: Sequence[int],
+    recipe: Recipe,
+    jobs_dir: Path,
+    *,
+    name: str,
+    beside: bool = False,
+    cancel: Cancel = NEVER,
+    progress: Progress = silent,
 ) -> Job:
     """Start a probe of this run as a detached job.
 
@@ -86,6 +94,7 @@ def launch_probe(
         recipe: The run's.
         jobs_dir: The dataset's job folders.
         name: The name that what it measures is kept under; see `probe_name`.
+        beside: Begin at once; else it waits for its device, since beside another run it would measure both.
         cancel: Looked at between batches of rows.
         progress: In rows.
 
@@ -96,7 +105,8 @@ def launch_probe(
     check_before_launch(dataset, rows, recipe, cancel=cancel)
     folder = new_job_folder(jobs_dir, "probe")
     spec = prepared_run(folder, dataset, rows, recipe, jobs_dir, cancel=cancel, progress=progress)
-    return launch(jobs_dir, "probe", {**spec, "probe": name}, title=f"Probe of a fine-tune on {len(rows):,} rows of {dataset.name}", folder=folder)
+    title = f"Probe of a fine-tune on {len(rows):,} rows of {dataset.name}"
+    return launch(jobs_dir, "probe", {**spec, "probe": name}, title=title, folder=folder, beside=beside)
 
 
 def run_probe(context: JobContext) -> None:
