@@ -35,8 +35,8 @@ loss over what other rows cost around the same step), confidence and
 variability (dataset cartography: mean and standard deviation, over the times
 the row was seen, of exp(-loss)), and its course: never learned, forgotten,
 learned in part, learned, at once.
-A high loss says that the model finds an answer unlikely, not that it is wrong:
-read the rows before you drop them.
+A high loss says that the model finds an answer unlikely, not that it is
+wrong: read the rows before you drop them.
 
 \b
 --by: class (the label, else the kind of answer), source, template, cluster
