@@ -161,7 +161,9 @@ def _queued(
 
     prompt = tuple((turn.role, turn.text) for turn in question.turns)
     base, adapter = (answer.text for answer in answers)
-    failure = Failure(prompt, job.id, sides.recipe.model, sides.saved.name, base, adapter, tag, note, wanted, question.row, question.key, settings)
+    failure = Failure(
+        prompt, job.id, str(job.spec.get("model", "")), sides.saved.name, base, adapter, tag, note, wanted, question.row, question.key, settings
+    )
     return ToCollect.of(Project.of(dataset.path).created()).add(failure).id
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -135,7 +136,9 @@ def _loaded(recipe: Recipe, saved: SavedAdapter) -> tuple[Any, str]:
         plan = plan_device(recipe)
     except ImportError as error:
         raise MissingExtraError("Trying a model needs torch, transformers and peft.", "pip install 'sde[ml]'") from error
-    model = with_adapter(load_model(recipe, plan), recipe, plan)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # peft's, of transformers: nothing that a user can act on
+        model = with_adapter(load_model(recipe, plan), recipe, plan)
     try:
         told = set_peft_model_state_dict(model, load_file(saved.weights))
     except (OSError, SafetensorError, RuntimeError) as error:

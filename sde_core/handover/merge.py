@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -46,7 +47,9 @@ def write_merged(recipe: Recipe, adapter: Path, folder: Path, probes: Sequence[S
         raise MissingExtraError("Merging needs torch, transformers and peft.", "pip install 'sde[ml]'") from error
     whole = replace(recipe, quantize="none", gradient_checkpointing=False)
     plan = DevicePlan("cpu", "float32", "none", "CPU")
-    model = with_adapter(load_model(whole, plan), whole, plan).eval()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # peft's, of transformers: nothing that a user can act on
+        model = with_adapter(load_model(whole, plan), whole, plan).eval()
     set_peft_model_state_dict(model, load_file(adapter))
     before = _logits(model, probes)
     merged = model.merge_and_unload()
