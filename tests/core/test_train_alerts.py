@@ -105,8 +105,41 @@ def test_an_evaluation_says_that_it_is_at_work(monkeypatch):
     assert told == [("evaluating", 7)] * 2
 
 
+def evaluated(held_out, train):
+    """A run with a training loss and an evaluation every twenty steps."""
+    curve = RunCurve()
+    for number, (held, loss) in enumerate(zip(held_out, train, strict=True)):
+        curve.add({"event": "step", "step": 20 * number + step, "loss": loss, "t": 1.0} for step in range(1, 21))
+        curve.add([{"event": "eval", "step": 20 * number + 20, "loss": held, "t": 1.0}])
+    return list(alerts_of(curve, active=False, now=0.0))
+
+
+def test_rows_that_are_learnt_by_heart_are_told_of():
+    (alert,) = evaluated([3.0, 2.5, 2.4, 2.6, 2.8, 3.0], [3.0, 2.5, 2.0, 1.5, 1.0, 0.5])
+    assert (alert.kind, alert.step) == ("overfitting", 60)
+    assert alert.words == "Held-out loss rises since step 60, 2.4 to 3, while the training loss falls"
+    assert "fewer epochs" in alert.advice
+
+
+@pytest.mark.parametrize(
+    ("held_out", "train"),
+    [
+        ([3.0, 2.5, 2.4, 2.41, 2.42, 2.43], [3.0, 2.5, 2.0, 1.5, 1.0, 0.5]),
+        ([3.0, 2.5, 2.4, 2.6, 2.5, 2.7], [3.0, 2.5, 2.0, 1.5, 1.0, 0.5]),
+        ([3.0, 2.5, 2.4, 2.6, 2.8, 3.0], [3.0, 2.5, 2.0, 2.2, 2.4, 2.6]),
+        ([3.0, 2.5, 2.6], [3.0, 2.5, 2.0]),
+        ([3.0, 2.5, 2.4, 2.8, 3.0, 2.3], [3.0, 2.5, 2.0, 1.5, 1.0, 0.5]),
+    ],
+    ids=["hardly", "to and fro", "both rise", "too few", "fell again"],
+)
+def test_a_held_out_loss_that_only_wavers_is_no_alarm(held_out, train):
+    assert evaluated(held_out, train) == []
+
+
 @given(st.lists(st.one_of(st.none(), st.floats(0, 1e6)), max_size=80), st.booleans())
 def test_any_curve_can_be_judged(losses, active):
     for alert in alerts_of(curve_of(losses), active=active, now=1e5):
         assert alert.words
+        assert alert.advice
+        assert len(alert.words) <= 78
         assert 0 <= alert.step <= len(losses)
