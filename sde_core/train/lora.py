@@ -171,7 +171,13 @@ def _trainer(
 
         def _get_train_sampler(self, *_: Any, **__: Any) -> EpochSampler:
             batch = recipe.batch_size * plan.processes
-            return EpochSampler(lengths, batch, seed=recipe.seed, grouped=recipe.groups_lengths, shuffled=not samples.in_order)
+            self.order = EpochSampler(lengths, batch, seed=recipe.seed, grouped=recipe.groups_lengths, shuffled=not samples.in_order)
+            return self.order
+
+        def _run_epoch(self, *args: Any, epoch: int, **kwargs: Any) -> None:
+            # accelerate tells the sampler its epoch, but not through what skips batches after a resume in several processes
+            self.order.set_epoch(epoch)
+            super()._run_epoch(*args, epoch=epoch, **kwargs)
 
         def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
             self.lr_scheduler = LambdaLR(optimizer or self.optimizer, LearningRateCourse(recipe, num_training_steps))
