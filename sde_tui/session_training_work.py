@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from sde_core.jobs import Job
     from sde_core.train.curve import RunCurve
     from sde_core.train.encode import Encoder
+    from sde_core.train.estimate import RunEstimate
     from sde_core.train.preflight import Preflight
     from sde_core.train.recipe import Recipe
 
@@ -28,12 +29,14 @@ class TrainingSet:
         accepted: Whether they were accepted one by one; else they are all that were not rejected.
         report: What they contribute, None where that was not computed.
         checked: The same for all readable rows, to be asked again after other decisions.
+        taken: What the run will take, None where nothing of its shape was measured on this machine.
     """
 
     rows: np.ndarray
     accepted: bool
     report: Preflight | None
     checked: Preflight | None
+    taken: RunEstimate | None = None
 
 
 def training_set_of(
@@ -59,7 +62,18 @@ def training_set_of(
             raise
         return error
     report = checked.of_rows(set(rows.tolist()), recipe) if checked is not None else None
-    return TrainingSet(rows, accepted, report, checked)
+    return TrainingSet(rows, accepted, report, checked, _taken(dataset, recipe, report, cache_dir))
+
+
+def _taken(dataset: Dataset, recipe: Recipe, report: Preflight | None, cache_dir: Any) -> RunEstimate | None:
+    """What the run will take, by a probe that was made before."""
+    from sde_core.train.estimate import estimate, free_on
+    from sde_core.train.probe_store import kept_probe, probe_name
+
+    if report is None or cache_dir is None or not report.summary.sequences:
+        return None
+    found = kept_probe(cache_dir, probe_name(recipe, dataset.fingerprint))
+    return None if found is None else estimate(report, recipe, found, free=free_on(found))
 
 
 def refused_if_nothing_trains(found: TrainingSet) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sde_core.visible import visible
-from sde_core.wording import duration, ordinal
+from sde_core.wording import duration, ordinal, size_of
 from sde_tui.keys import keys_of
 from sde_tui.screens.train_figures import number
 from sde_tui.widgets.histogram import sparkline
@@ -15,6 +15,7 @@ from sde_tui.widgets.lines import Item
 from sde_tui.widgets.spans import Line, Span, fit, width_of
 
 if TYPE_CHECKING:
+    from sde_core.train.estimate import RunEstimate
     from sde_core.train.preflight import PreflightSummary
     from sde_tui.session_jobs import JobLine
     from sde_tui.session_run_rows import RunRowsPart
@@ -62,8 +63,16 @@ def _set_items(part: TrainingPart, width: int) -> list[Item]:
         return [Item([(" Set     ", "header"), (words, "dim")])]
     kind = "accepted rows" if found.accepted else "rows: none accepted, so all not rejected"
     steps = f" · about {found.report.summary.steps:,} steps" if found.report is not None else ""
-    head = Item([(" Set     ", "header"), (f"{len(found.rows):,} {kind}", "text"), (steps, "dim")])
+    head = Item([(" Set     ", "header"), (f"{len(found.rows):,} {kind}", "text"), (steps, "dim"), *_taken_words(found.taken)])
     return [head, *(_verdict_items(found.report.summary, width) if found.report is not None else [])]
+
+
+def _taken_words(taken: RunEstimate | None) -> list[Span]:
+    """What the run will take, where that was measured."""
+    if taken is None:
+        return []
+    words = f" · {duration(taken.seconds, 1)} · {size_of(taken.gpu_memory or taken.memory)}"
+    return [(words, "dim"), *([] if taken.fits else [(" does not fit", "bad")])]
 
 
 def _verdict_items(summary: PreflightSummary, width: int) -> list[Item]:

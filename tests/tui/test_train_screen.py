@@ -336,6 +336,22 @@ async def test_kill_9_of_the_run_is_seen_and_r_goes_on(open_app, dataset_file, p
         assert curve.train.count == curve.train.last_step == reached + 3
 
 
+async def test_what_was_measured_is_said_beside_the_steps(open_app, dataset_file, project):
+    from sde_core.train.probe import Probe
+    from sde_core.train.probe_store import keep_probe, probe_name
+    from sde_core.train.recipe import read_recipe
+
+    dataset = open_dataset(dataset_file)
+    dataset.read_all()
+    probe = Probe((10, 20, 30), (7.0, 7.0, 7.0), 5.0, 10, 0, 0.0, 0.0, 3.0, 1 << 60, 0, "CPU", 0.0)
+    keep_probe(project.cache_dir, probe_name(read_recipe(project.recipe_path), dataset.fingerprint), probe)
+    async with open_app(dataset_file, size=(120, 40)) as sde:
+        await sde.press("9")
+        await until(sde, lambda: "about 6 steps" in sde.text)
+        assert "about 6 steps · 50 s" in sde.text
+        assert "does not fit" in sde.text
+
+
 class _Nothing:
     class train:
         last_step = -1
