@@ -17,6 +17,7 @@ from sde_core.dataset import Dataset
 from sde_core.jobs import Job, JobContext, launch, read_events
 from sde_core.jobs.job import new_job_folder
 from sde_core.progress import NEVER, Cancel, Progress, silent
+from sde_core.train.batches import steps_of
 from sde_core.train.launch import check_before_launch, prepared_run
 from sde_core.train.order import epoch_order
 from sde_core.train.recipe import Recipe, read_recipe
@@ -144,7 +145,7 @@ def run_probe(context: JobContext) -> None:
 
 
 def probed(samples: Samples, recipe: Recipe) -> tuple[Samples, list[list[Sequenced]]]:
-    """The shortest, the median and the longest batch of the run's first epoch, in the order in which they are timed.
+    """The shortest, the median and the longest batch that the run sees in its first epoch, in the order in which they are timed.
 
     Returns:
         What to train on as it stands, and the same by batch: two that warm up, then the three in turn.
@@ -152,7 +153,8 @@ def probed(samples: Samples, recipe: Recipe) -> tuple[Samples, list[list[Sequenc
     lengths = np.array([len(sequence) for sequence in samples.train])
     order = epoch_order(lengths, recipe.batch_size, seed=recipe.seed, epoch=0, grouped=recipe.groups_lengths).tolist()
     batches = [order[start : start + recipe.batch_size] for start in range(0, len(order), recipe.batch_size)]
-    whole = [batch for batch in batches if len(batch) == len(batches[0])]
+    seen = batches[: steps_of(len(lengths), recipe) * recipe.accumulation]
+    whole = [batch for batch in seen if len(batch) == len(batches[0])]
     ranked = sorted(whole, key=lambda batch: int(lengths[batch].max()))
     three = [ranked[0], ranked[len(ranked) // 2], ranked[-1]]
     timed = [ranked[len(ranked) // 2], ranked[-1], *(three * _ROUNDS)]
