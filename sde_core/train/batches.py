@@ -47,7 +47,8 @@ class RunBatches:
     @property
     def areas(self) -> np.ndarray:
         """int64[m]: tokens of each with padding."""
-        return self.sequences * self.widths
+        areas: np.ndarray = self.sequences * self.widths
+        return areas
 
     @property
     def padding_share(self) -> float:

@@ -78,7 +78,7 @@ def _assert_harmless(output: bytes) -> None:
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 def test_no_screen_lets_an_escape_sequence_of_the_data_through(hostile_file, size):
     with PtyApp(str(hostile_file), size=size) as app:
-        app.wait_for("2 Records")
+        app.wait_for("2 Rec")
         app.quiet(1.0)
         for spec in SCREENS:
             app.press(str(spec.number), 0.3)
@@ -127,7 +127,7 @@ def test_no_screen_lets_an_escape_sequence_of_the_data_through(hostile_file, siz
 
 def test_markup_neither_crashes_nor_disappears(hostile_file):
     with PtyApp(str(hostile_file), size=(200, 60)) as app:
-        app.wait_for("2 Records")
+        app.wait_for("2 Rec")
         app.press("2", 1.0)
         app.press(ENTER, 0.6)
         assert MARKUP in app.text
@@ -137,14 +137,14 @@ def test_the_files_name_is_hostile_too(tmp_path):
     path = tmp_path / "evil\x1b]0;PWNED\x07.jsonl"
     path.write_text('{"prompt": "a", "completion": "b"}\n')
     with PtyApp(str(path)) as app:
-        app.wait_for("2 Records")
+        app.wait_for("2 Rec")
         app.quiet(0.8)
         _assert_harmless(bytes(app.output))
 
 
 def test_copying_is_the_only_way_to_the_clipboard_and_is_encoded(hostile_file):
     with PtyApp(str(hostile_file)) as app:
-        app.wait_for("2 Records")
+        app.wait_for("2 Rec")
         app.press("2", 1.0)
         drawn = app.press("y", 0.5)
         found = re.findall(rb"\x1b\]52;c;([A-Za-z0-9+/=]*)\x07", drawn)

@@ -14,7 +14,7 @@ from pty_app import DOWN, ENTER, PAGE_DOWN, ROOT, PtyApp
 
 def test_down_and_page_down_write_little_and_idling_writes_nothing(rows_file):
     with PtyApp(str(rows_file(3000))) as app:
-        app.wait_for("2 Records")
+        app.wait_for("2 Rec")
         app.quiet(2.0)
         app.press("2", 1.5)
         downs = [len(app.press(DOWN, 0.5)) for _ in range(4)]
@@ -27,7 +27,7 @@ def test_down_and_page_down_write_little_and_idling_writes_nothing(rows_file):
 
 def test_half_a_page_is_scrolled_at_the_edge(rows_file):
     with PtyApp(str(rows_file(200))) as app:
-        app.wait_for("2 Records")
+        app.wait_for("2 Rec")
         app.press("2", 1.5)
         for _ in range(25):
             app.press(DOWN, 0.1)
@@ -37,7 +37,7 @@ def test_half_a_page_is_scrolled_at_the_edge(rows_file):
 
 def test_hang_up_ends_the_process_cleanly(rows_file):
     with PtyApp(str(rows_file(50))) as app:
-        app.wait_for("2 Records")
+        app.wait_for("2 Rec")
         app.quiet(1.0)
         app.hang_up()
         assert app.wait() in (128 + signal.SIGHUP, -signal.SIGHUP, 0, 1)
@@ -46,7 +46,7 @@ def test_hang_up_ends_the_process_cleanly(rows_file):
 
 def test_a_hang_up_signal_alone_ends_it_with_the_terminal_restored(rows_file):
     with PtyApp(str(rows_file(50))) as app:
-        app.wait_for("2 Records")
+        app.wait_for("2 Rec")
         app.quiet(1.0)
         app.process.send_signal(signal.SIGHUP)
         assert app.wait() == 128 + signal.SIGHUP
@@ -55,7 +55,7 @@ def test_a_hang_up_signal_alone_ends_it_with_the_terminal_restored(rows_file):
 
 def test_sigterm_too(rows_file):
     with PtyApp(str(rows_file(50))) as app:
-        app.wait_for("2 Records")
+        app.wait_for("2 Rec")
         app.quiet(1.0)
         app.process.send_signal(signal.SIGTERM)
         assert app.wait() == 128 + signal.SIGTERM
@@ -64,7 +64,7 @@ def test_sigterm_too(rows_file):
 def test_kill_9_after_a_decision_was_shown_loses_nothing(rows_file):
     path = rows_file(100)
     with PtyApp(str(path)) as app:
-        app.wait_for("2 Records")
+        app.wait_for("2 Rec")
         app.quiet(1.5)
         app.press("2", 1.0)
         for round_number in range(1, 6):
@@ -83,7 +83,7 @@ def test_kill_9_after_a_decision_was_shown_loses_nothing(rows_file):
 @pytest.mark.parametrize("term", ["xterm", "screen", "linux"])
 def test_it_draws_on_any_terminal(rows_file, term):
     with PtyApp(str(rows_file(20)), environ={"TERM": term, "COLORTERM": None}) as app:
-        app.wait_for("2 Records")
+        app.wait_for("2 Rec")
         app.press("2", 1.0)
         assert "Question 3" in app.text
         assert b"38;2;" not in app.output
@@ -91,7 +91,7 @@ def test_it_draws_on_any_terminal(rows_file, term):
 
 def test_without_colour_it_is_still_told_apart(rows_file):
     with PtyApp(str(rows_file(20)), environ={"NO_COLOR": "1"}) as app:
-        app.wait_for("2 Records")
+        app.wait_for("2 Rec")
         app.press("2", 1.0)
         app.press("a", 0.5)
         app.wait_for("✓")
@@ -100,7 +100,7 @@ def test_without_colour_it_is_still_told_apart(rows_file):
 def test_noise_on_standard_error_goes_to_the_log_and_the_app_draws(rows_file, tmp_path):
     elsewhere = tmp_path / "stderr.txt"
     with PtyApp(str(rows_file(20)), stderr=elsewhere) as app:
-        app.wait_for("2 Records")
+        app.wait_for("2 Rec")
         assert elsewhere.read_bytes() == b""
         app.send("q")
         assert app.wait() == 0
@@ -108,12 +108,12 @@ def test_noise_on_standard_error_goes_to_the_log_and_the_app_draws(rows_file, tm
 
 def test_over_ssh_there_is_no_mouse_and_no_kitty_protocol(rows_file):
     with PtyApp(str(rows_file(20)), environ={"SSH_CONNECTION": "1.2.3.4 1 5.6.7.8 22"}) as app:
-        app.wait_for("2 Records")
+        app.wait_for("2 Rec")
         app.quiet(0.5)
         assert b"\x1b[?1003h" not in app.output
         assert b"\x1b[>" not in app.output.replace(b"\x1b[>0c", b"")
     with PtyApp(str(rows_file(20)), "--ssh") as app:
-        app.wait_for("2 Records")
+        app.wait_for("2 Rec")
         assert b"\x1b[?1003h" not in app.output
 
 
@@ -177,7 +177,7 @@ def test_resizing_redraws_everything(rows_file):
     import termios
 
     with PtyApp(str(rows_file(50))) as app:
-        app.wait_for("2 Records")
+        app.wait_for("2 Rec")
         app.press("2", 1.0)
         app.screen.resize(40, 120)
         fcntl.ioctl(app.master, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
@@ -188,7 +188,7 @@ def test_resizing_redraws_everything(rows_file):
 
 def test_a_record_is_read_and_left(rows_file):
     with PtyApp(str(rows_file(50))) as app:
-        app.wait_for("2 Records")
+        app.wait_for("2 Rec")
         app.press("2", 1.0)
         app.press(ENTER, 0.6)
         assert "row 0  line 1" in app.text
