@@ -5,13 +5,13 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from sde_core.cli.common import data_options, emit_json, journal_if_any, json_option, stderr_progress, talk
+from sde_core.cli.finding_jobs import job_of_kind
 from sde_core.dataset import Dataset
-from sde_core.errors import UsageError
 from sde_core.visible import visible
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def show_command(identifier: str, data: str | None, as_json: bool) -> None:
     """Show what a comparison has found, also while it runs. ID is an id, its end, the job's folder, or "last"."""
     from sde_core.evaluate.comparison import read_comparison
 
-    job = _found(identifier, data, "compare")
+    job = job_of_kind(identifier, data, "compare")
     if as_json:
         status = job.status().to_json()
         emit_json({"id": job.id, "folder": str(job.folder), "status": status, **read_comparison(job.folder).to_json()})
@@ -136,7 +136,7 @@ def forgetting_command(identifier: str, data: str | None, general: Path | None, 
     from sde_core.evaluate.forgetting import forgetting_of_run, general_source, general_texts
     from sde_core.evaluate.verdict import interval_words, signed
 
-    job = _found(identifier, data, "train")
+    job = job_of_kind(identifier, data, "train")
     found = forgetting_of_run(job.folder, general_texts(general), general_source(general))
     if as_json:
         emit_json({"id": job.id, **found.to_json()})
@@ -160,21 +160,3 @@ def _print(job: Job) -> None:
     for note in notes(found):
         talk("\n".join(textwrap.wrap(f"· {note}", 80, subsequent_indent="  ")))
     talk(f"The report is in {visible(str(job.result_dir / 'report.md'))}")
-
-
-def _found(identifier: str, data: str | None, kind: str) -> Job:
-    """The job that is meant: of this kind, "last" being the latest of it."""
-    from sde_core.cli.jobs import found_job, job_folders
-    from sde_core.jobs import list_jobs
-
-    if identifier == "last":
-        jobs: list[Any] = [job for folder in job_folders(data) for job in list_jobs(folder) if job.kind == kind]
-        if not jobs:
-            what = {"compare": "comparison", "train": "fine-tune"}[kind]
-            raise UsageError(f"There is no {what} here.", "Name the dataset with --data if you are in another folder.")
-        latest: Job = max(jobs, key=lambda job: job.id)
-        return latest
-    job = found_job(identifier, data)
-    if job.kind != kind:
-        raise UsageError(f"{job.id} is a job of kind {job.kind}, not {kind}.", "sde jobs lists them.")
-    return job

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from sde_core.cli.common import data_options, emit_json, journal_of, json_option, open_data, stderr_progress, talk, talk_of_decision
+from sde_core.cli.common import data_options, emit_json, journal_of, json_option, stderr_progress, talk, talk_of_decision
+from sde_core.cli.design_compare import compare_command, results_command
+from sde_core.cli.design_records import LOOKED_AT, records_of, task_of
 from sde_core.dataset import Dataset
 from sde_core.errors import UsageError
 from sde_core.visible import visible
@@ -19,11 +20,7 @@ from sde_core.wording import count_of
 if TYPE_CHECKING:
     from sde_core.design.conversion import Conversion, DatasetDesigns
     from sde_core.design.options import Design
-    from sde_core.design.task import TaskRecord
-    from sde_core.design.task_file import TaskFile
 
-_LOOKED_AT = 2_000
-"""Rows that a task is guessed from."""
 _COMPARED = ("es-sde", "ew-sde", "heuristic")
 _OPTIONS = """\b
 A design is a preset, options, or both: es-sde, "es-sde,output=json",
@@ -60,10 +57,15 @@ Examples:
   sde design render reviews.jsonl --task task.yaml -o samples.jsonl
   sde design followed samples.jsonl --task task.yaml
   sde design convert samples.jsonl --task task.yaml --to es-sde --apply
-  sde design cost reviews.jsonl --task task.yaml --perplexity""",
+  sde design cost reviews.jsonl --task task.yaml --perplexity
+  sde design compare reviews.jsonl --task task.yaml --sizes 500 --seeds 3""",
 )
 def command() -> None:
     """Lay structured records out as training samples (Sample Design Engineering)."""
+
+
+for each in (compare_command, results_command):
+    command.add_command(each)
 
 
 @command.command("task")
@@ -76,12 +78,12 @@ def task_command(data: str, text_field: str, said_field: str, output: Path | Non
     from sde_core.design.task_file import task_text
     from sde_core.files import atomic_write
 
-    text = task_text(_task_of(data, None, text_field, said_field))
+    text = task_text(task_of(data, None, text_field, said_field))
     if output is None:
         click.echo(visible(text, keep_newlines=True), nl=False)
     else:
         atomic_write(output, [text.encode()])
-        talk(f"Written to {visible(str(output))}. Read it: closed sets of words are those of the first {_LOOKED_AT:,} rows.")
+        talk(f"Written to {visible(str(output))}. Read it: closed sets of words are those of the first {LOOKED_AT:,} rows.")
 
 
 @command.command("show", epilog=_OPTIONS)
@@ -97,8 +99,8 @@ def show_command(
     from sde_core.design.options import design_named
     from sde_core.design.sample import render_sample
 
-    file = _task_of(data, task_path, text_field, said_field)
-    records, misfits = _records(data, file, limit=row + 1)
+    file = task_of(data, task_path, text_field, said_field)
+    records, misfits = records_of(data, file, limit=row + 1)
     if row not in records:
         reason = next((misfit.reason for misfit in misfits if misfit.row == row), "There is no such row.")
         raise UsageError(f"Row {row} is no record of the task: {reason}", "Name another with --row.")
@@ -125,8 +127,8 @@ def render_command(
     from sde_core.design.options import design_named
     from sde_core.design.samples_file import write_samples
 
-    design, file = design_named(design_name), _task_of(data, task_path, text_field, said_field)
-    records, misfits = _records(data, file)
+    design, file = design_named(design_name), task_of(data, task_path, text_field, said_field)
+    records, misfits = records_of(data, file)
     if not records:
         raise UsageError("No row fits the task.", misfits[0].reason if misfits else "The file has no rows.")
     write_samples(output, records, file.task, design, wording=wording)
@@ -217,8 +219,8 @@ def cost_command(
     from sde_core.design.sample import render_sample
     from sde_core.evaluate.design_cost import design_encoder, design_perplexity, design_tokens
 
-    file = _task_of(data, task_path, text_field, said_field)
-    records, _ = _records(data, file, limit=rows)
+    file = task_of(data, task_path, text_field, said_field)
+    records, _ = records_of(data, file, limit=rows)
     if not records:
         raise UsageError("No row fits the task.", "sde design render says why.")
     told: dict[str, dict[str, Any]] = {}
@@ -260,28 +262,3 @@ def _design_words(design: Design) -> str:
     """A design as `design_named` reads it."""
     placeholder = "yes" if design.placeholder else "no"
     return f"instruction={design.instruction},output={design.output},placeholder={placeholder},labels={design.labels},reasoning={design.reasoning}"
-
-
-def _task_of(data: str, task_path: Path | None, text_field: str, said_field: str) -> TaskFile:
-    from sde_core.design.inference import infer_task
-    from sde_core.design.task_file import read_task
-
-    if task_path is not None:
-        return read_task(task_path)
-    return infer_task([value for _, value in _rows(data, _LOOKED_AT)], name=Path(data).stem, text_field=text_field, said_field=said_field)
-
-
-def _rows(data: str, limit: int | None) -> Iterator[tuple[int, Any]]:
-    from sde_core.design.rows import column_rows, dataset_rows, is_in_columns
-
-    if is_in_columns(data):
-        yield from column_rows(Path(data), limit=limit)
-        return
-    with stderr_progress("reading") as progress:
-        yield from dataset_rows(open_data(data), limit=limit, progress=progress)
-
-
-def _records(data: str, file: TaskFile, limit: int | None = None) -> tuple[dict[int, TaskRecord], list[Any]]:
-    from sde_core.design.readers import read_records
-
-    return read_records(_rows(data, limit), file.task, text_field=file.text_field, said_field=file.said_field)

@@ -1,0 +1,44 @@
+"""Records and task of a file that a command names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sde_core.cli.common import open_data, stderr_progress
+
+if TYPE_CHECKING:
+    from sde_core.design.readers import Misfit
+    from sde_core.design.task import TaskRecord
+    from sde_core.design.task_file import TaskFile
+
+LOOKED_AT = 2_000
+"""Rows that a task is guessed from."""
+
+
+def task_of(data: str, task_path: Path | None, text_field: str, said_field: str) -> TaskFile:
+    """The task in a file, or the one that the rows of DATA look like."""
+    from sde_core.design.inference import infer_task
+    from sde_core.design.task_file import read_task
+
+    if task_path is not None:
+        return read_task(task_path)
+    return infer_task([value for _, value in _rows(data, LOOKED_AT)], name=Path(data).stem, text_field=text_field, said_field=said_field)
+
+
+def _rows(data: str, limit: int | None) -> Iterator[tuple[int, Any]]:
+    from sde_core.design.rows import column_rows, dataset_rows, is_in_columns
+
+    if is_in_columns(data):
+        yield from column_rows(Path(data), limit=limit)
+        return
+    with stderr_progress("reading") as progress:
+        yield from dataset_rows(open_data(data), limit=limit, progress=progress)
+
+
+def records_of(data: str, file: TaskFile, limit: int | None = None) -> tuple[dict[int, TaskRecord], list[Misfit]]:
+    """The records of DATA by row, and the rows that do not fit."""
+    from sde_core.design.readers import read_records
+
+    return read_records(_rows(data, limit), file.task, text_field=file.text_field, said_field=file.said_field)

@@ -1,0 +1,257 @@
+"""What a comparison of sample designs consists of: its request, its records, its cells, and its start as a job."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+
+from sde_core.design.options import Design, design_named, why_not
+from sde_core.design.task import Entry, Task, TaskRecord
+from sde_core.design.task_file import TaskFile, read_task, task_text
+from sde_core.errors import InputError, SdeError, UsageError
+from sde_core.files import atomic_write
+from sde_core.jobs import Job, launch
+from sde_core.jobs.job import new_job_folder
+from sde_core.train.device import devices_of, missing_packages
+from sde_core.train.preflight import steps_of
+from sde_core.train.recipe import Recipe
+from sde_core.train.tokenizer import load_tokenizer, model_location
+from sde_core.visible import visible
+
+KIND = "design-compare"
+DEFAULT_SIZES, DEFAULT_SEEDS = (500,), 3
+MOST_CELLS = 500
+TEST_SHARE, MOST_TEST, FEWEST_TEST = 0.2, 200, 10
+DOMAINS = ("test", "ood")
+BEFORE = ("zero-shot", "in-context")
+"""Ways in which the untuned model is asked, to see whether what prompts well also tunes well."""
+
+
+@dataclass(frozen=True)
+class DesignRequest:
+    """What is to be compared.
+
+    Attributes:
+        designs: As `design_named` reads them, none twice.
+        sizes: Training records of a cell.
+        seeds: Runs of every cell.
+        wordings: Which of the task's instructions, from 0.
+        test: Records to test on where no file is named; None for a fifth, at most `MOST_TEST`.
+        max_new_tokens: Tokens that an answer may have; None for what the longest answer of the training records needs.
+        temperature: 0 for the likeliest token every time.
+        before: Whether the untuned model is asked too.
+    """
+
+    designs: tuple[str, ...]
+    sizes: tuple[int, ...] = DEFAULT_SIZES
+    seeds: int = DEFAULT_SEEDS
+    wordings: tuple[int, ...] = (0,)
+    test: int | None = None
+    max_new_tokens: int | None = None
+    temperature: float = 0.0
+    before: bool = True
+
+    def __post_init__(self) -> None:
+        named = [design_named(name) for name in self.designs]
+        if not named or len(set(named)) < len(named):
+            raise UsageError("Name different designs, separated by commas outside options.", "For example --design es-sde --design ew-sde.")
+        if min(self.sizes, default=0) < 1 or self.seeds < 1:
+            raise UsageError("Sizes and seeds are at least 1.", "For example --sizes 500,1000 --seeds 3.")
+        cells = len(named) * len(set(self.sizes)) * self.seeds * len(set(self.wordings))
+        if cells > MOST_CELLS:
+            raise UsageError(f"These are {cells:,} runs.", f"At most {MOST_CELLS:,} make sense in one comparison.")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run: a design on so many records, with one wording and one seed.
+
+    Attributes:
+        name: Its folder.
+        design: As the request names it.
+        size: Records that it trains on.
+        wording: Of the instruction.
+        seed: Of order and adapter.
+        steps: Optimizer steps; the same for all designs at a size.
+        before: Steps of all cells before it.
+    """
+
+    name: str
+    design: str
+    size: int
+    wording: int
+    seed: int
+    steps: int
+    before: int
+
+
+@dataclass(frozen=True)
+class DesignInput:
+    """What a comparison's job reads from its folder.
+
+    Attributes:
+        request: What is compared.
+        recipe: How every cell is trained.
+        tasks: The task of each domain; a domain without one is not scored.
+        train: Records to train on, in the order in which sizes take them.
+        records: Records of each domain to score on.
+    """
+
+    request: DesignRequest
+    recipe: Recipe
+    tasks: Mapping[str, Task]
+    train: Sequence[TaskRecord]
+    records: Mapping[str, Sequence[TaskRecord]]
+
+    @property
+    def cells(self) -> list[Cell]:
+        """Every run; all designs of a seed before the next seed, so that what is finished early can be compared."""
+        cells: list[Cell] = []
+        before = 0
+        for size in dict.fromkeys(self.request.sizes):
+            steps = steps_of(min(size, len(self.train)), self.recipe)
+            for seed in range(self.request.seeds):
+                for wording in dict.fromkeys(self.request.wordings):
+                    for number, design in enumerate(self.request.designs):
+                        name = f"{number}-n{size}-w{wording}-s{seed}"
+                        cells.append(Cell(name, design, size, wording, self.recipe.seed + seed, steps, before))
+                        before += steps
+        return cells
+
+
+def split_records(records: Sequence[TaskRecord], test: int | None, seed: int) -> tuple[list[TaskRecord], list[TaskRecord]]:
+    """Records to train on, in a drawn order, and records to test on; equal texts stay on one side.
+
+    Args:
+        records: All there are.
+        test: How many to test on; None for a fifth, at most `MOST_TEST`.
+        seed: Of the draw.
+
+    Raises:
+        UsageError: When too few are left on a side.
+    """
+    texts = list(dict.fromkeys(record.text for record in records))
+    order = np.random.default_rng(seed).permutation(len(texts))
+    wanted = test if test is not None else min(max(round(TEST_SHARE * len(records)), FEWEST_TEST), MOST_TEST)
+    held: set[str] = set()
+    counts = dict.fromkeys(texts, 0)
+    for record in records:
+        counts[record.text] += 1
+    for place in order:
+        if sum(counts[text] for text in held) >= wanted:
+            break
+        held.add(texts[place])
+    drawn = {text: rank for rank, text in enumerate(texts[place] for place in order)}
+    training = sorted((record for record in records if record.text not in held), key=lambda record: drawn[record.text])
+    testing = [record for record in records if record.text in held]
+    if not training or not testing:
+        raise UsageError(f"{len(records):,} records are too few to train and to test on.", "Name a test file with --test.")
+    return training, testing
+
+
+def launch_design_compare(
+    jobs_dir: Path,
+    request: DesignRequest,
+    recipe: Recipe,
+    file: TaskFile,
+    train: Sequence[TaskRecord],
+    test: Sequence[TaskRecord],
+    *,
+    ood: tuple[Task, Sequence[TaskRecord]] | None = None,
+    dataset: str = "",
+) -> Job:
+    """Start the detached job that trains and scores every cell.
+
+    Args:
+        jobs_dir: The dataset's job folders.
+        request: What is compared.
+        recipe: How every cell is trained; its seed is the first.
+        file: The task of the data.
+        train: Records to train on, in order.
+        test: Records of the same domain to score on.
+        ood: Another domain: its task and records.
+        dataset: Path of the data, for the list of jobs.
+
+    Raises:
+        UsageError: When a design makes no sense for the task or the other domain, or a size is larger than the data.
+        ModelError: When the model cannot be used.
+        ReadOnlyError: When the job folder cannot be written.
+    """
+    missing = missing_packages()
+    if missing:
+        raise UsageError(f"Training needs {', '.join(missing)}.", "pip install 'sde[ml]'")
+    _refuse_senseless(request, file.task, train, other=ood is not None)
+    location = model_location(recipe.model)
+    load_tokenizer(recipe.model)
+    tasks = {"test": file} | ({"ood": TaskFile(ood[0], file.text_field, file.said_field)} if ood else {})
+    records = {"train": train, "test": test} | ({"ood": ood[1]} if ood else {})
+    folder = new_job_folder(jobs_dir, KIND)
+    try:
+        recipe = replace(recipe, held_out=0.0, packing=False, report_to="", processes=1, sample_every=0)
+        written = {**recipe.to_json(), "model": location, "learning_rate": recipe.peak_learning_rate}
+        (folder / "recipe.json").write_bytes(orjson.dumps(written, option=orjson.OPT_INDENT_2))
+        (folder / "request.json").write_bytes(orjson.dumps(dataclasses.asdict(request)))
+        (folder / "manifest.json").write_bytes(orjson.dumps({"dataset": {"path": dataset}, "rows": {name: len(of) for name, of in records.items()}}))
+        for domain, of in tasks.items():
+            atomic_write(folder / f"{domain}.task.yaml", [task_text(of).encode()])
+        for name, of_name in records.items():
+            atomic_write(folder / f"{name}.json", [orjson.dumps([_record_json(record) for record in of_name])])
+        spec = {"dataset": dataset, "designs": list(request.designs), "model": recipe.model or "embedded", "devices": devices_of(recipe)}
+        return launch(jobs_dir, KIND, spec, title=f"Designs {', '.join(request.designs)} on {visible(Path(dataset).name, 40)}", folder=folder)
+    except (SdeError, OSError):
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def read_input(folder: Path) -> DesignInput:
+    """What the job in a folder was given.
+
+    Raises:
+        InputError: When a file of it cannot be read.
+    """
+    from sde_core.train.recipe import read_recipe
+
+    try:
+        asked = orjson.loads((folder / "request.json").read_bytes())
+        values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in asked.items()}
+        request = DesignRequest(**values)
+        tasks = {domain: read_task(folder / f"{domain}.task.yaml").task for domain in DOMAINS if (folder / f"{domain}.task.yaml").exists()}
+        records = {name: _records(folder / f"{name}.json") for name in ("train", *tasks)}
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise InputError(f"{folder} cannot be read: {error}.", "It is no comparison of designs, or a file of it is gone.") from error
+    return DesignInput(request, read_recipe(folder / "recipe.json"), tasks, records.pop("train"), records)
+
+
+def _refuse_senseless(request: DesignRequest, task: Task, train: Sequence[TaskRecord], *, other: bool) -> None:
+    for name in request.designs:
+        design = design_named(name)
+        if reason := why_not(design, task, other_domain=other):
+            raise UsageError(f"The design {name} cannot be compared: {reason}", "Leave it out.")
+        if design.reasoning != "none" and any(not entry.description for record in train for entry in record.entries):
+            raise UsageError(f"The design {name} reasons, and not every record says why.", "Leave it out, or add descriptions.")
+    if any(wording >= len(task.instructions) for wording in request.wordings):
+        raise UsageError(f"The task has {len(task.instructions)} wordings.", "They are counted from 0; add more to the task file.")
+    if max(request.sizes) > len(train):
+        raise UsageError(f"There are {len(train):,} records to train on, and {max(request.sizes):,} were asked for.", "Name smaller --sizes.")
+
+
+def _record_json(record: TaskRecord) -> dict[str, Any]:
+    return {"text": record.text, "entries": [dataclasses.astuple(entry) for entry in record.entries]}
+
+
+def _records(path: Path) -> list[TaskRecord]:
+    def entry(value: Sequence[Any]) -> Entry:
+        target, said, description, details = value
+        return Entry(target, said, description, tuple((role, text) for role, text in details))
+
+    return [TaskRecord(record["text"], tuple(map(entry, record["entries"]))) for record in orjson.loads(path.read_bytes())]
+
+
+__all__ = ["Cell", "Design", "DesignInput", "DesignRequest", "launch_design_compare", "read_input", "split_records"]
