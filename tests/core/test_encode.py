@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,12 +14,11 @@ from tiny_model import make_tiny_model
 
 from sde_core.dataset import open_dataset
 from sde_core.dataset.turns import Turn, Turns
-from sde_core.errors import ModelError
 from sde_core.train.chat_template import ChatTemplate, TemplateError
 from sde_core.train.encode import IGNORED, Encoder
 from sde_core.train.preview import SHOWN_CHARACTERS, token_view
 from sde_core.train.recipe import Recipe
-from sde_core.train.tokenizer import load_tokenizer, model_location
+from sde_core.train.tokenizer import load_tokenizer
 
 ROOT = Path(__file__).resolve().parents[2]
 STORIES = ROOT.parent / "shared" / "models" / "stories260K"
@@ -280,66 +275,6 @@ def test_the_view_of_a_refused_row_says_why_and_a_long_text_is_not_read_to_its_e
     long = token_view(Encoder(tokenizers[""], Recipe()), conversation("a" * 10, "b" * (2 * SHOWN_CHARACTERS)))
     assert "Only the beginning" in long.note
     assert len(long.tokens) <= SHOWN_CHARACTERS + 40
-
-
-# ---- tokenizers
-
-
-def test_loading_says_what_is_wrong(tmp_path, folder):
-    (tmp_path / "notes.txt").write_text("no model")
-    with pytest.raises(ModelError, match="has no config"):
-        load_tokenizer(str(tmp_path))
-    with pytest.raises(ModelError, match="no model folder at"):
-        load_tokenizer(str(tmp_path / "absent"))
-    with pytest.raises(ModelError, match="no model folder at"):
-        load_tokenizer(str(tmp_path / "notes.txt"))
-    broken = make_tiny_model(tmp_path / "broken")
-    (broken / "tokenizer.json").write_text('{"version": "1.0"')
-    with pytest.raises(ModelError, match="broken"):
-        load_tokenizer(str(broken))
-    assert model_location(str(folder / "plain")) == str((folder / "plain").resolve())
-
-
-def test_a_tokenizer_without_a_pad_token_pads_with_its_end_token(tmp_path):
-    tokenizer = load_tokenizer(str(make_tiny_model(tmp_path / "m", pad=False)))
-    assert tokenizer.pad_id == tokenizer.eos_id
-
-
-COMPARE = """
-import json, sys
-from transformers import AutoTokenizer
-from sde_core.train.tokenizer import load_tokenizer
-messages = json.loads(sys.argv[1])
-answers = []
-for folder in sys.argv[2:]:
-    theirs, ours = AutoTokenizer.from_pretrained(folder), load_tokenizer(folder)
-    assert not ours.template_source == "" or theirs.chat_template is None
-    text = "the cat sat \\u4e2d on </s> a mat"
-    same = theirs(text)["input_ids"] == [*ours.prefix_ids, *ours.backend.encode(text, add_special_tokens=False).ids]
-    same &= (theirs.eos_token_id, theirs.bos_token) == (ours.eos_id, ours.special_tokens.get("bos_token"))
-    if theirs.chat_template:
-        for prompt in (False, True):
-            same &= theirs.apply_chat_template(messages, tokenize=False, add_generation_prompt=prompt) == ours.chat_template.render(messages, generation_prompt=prompt)
-        rendered = ours.chat_template.render(messages)
-        same &= theirs.apply_chat_template(messages, return_dict=False) == ours.backend.encode(rendered, add_special_tokens=False).ids
-    answers.append(bool(same))
-print(json.dumps(answers))
-"""
-
-
-def test_tokens_and_templates_are_those_of_transformers(tokenizers, folder):
-    folders = [str(folder / (name or "plain")) for name in tokenizers] + ([str(STORIES)] if STORIES.exists() else [])
-    messages = [
-        {"role": "user", "content": " the <cat> & "},
-        {"role": "assistant", "content": "sat on </think> a\n"},
-        {"role": "user", "content": "and"},
-    ]
-    finished = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", COMPARE, json.dumps(messages), *folders],
-        capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"},
-    )  # fmt: skip
-    assert finished.returncode == 0, finished.stderr[-2000:]
-    assert json.loads(finished.stdout) == [True] * len(folders)
 
 
 @pytest.mark.skipif(not FORMATS.exists() or not STORIES.exists(), reason="the shared data folder is not here")
