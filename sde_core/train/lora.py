@@ -26,11 +26,12 @@ from sde_core.train.out_of_memory import (
 )
 from sde_core.train.packing import refuse_if_samples_leak
 from sde_core.train.recipe import Recipe, listed
+from sde_core.train.recipe_steps import RecipeSteps
 from sde_core.train.reporting import PROJECT
 from sde_core.train.row_losses import RowLossRecorder, row_losses_path
 from sde_core.train.sampled_answers import sampling_callbacks
 from sde_core.train.samples import Collator, Sample, Samples, row_count
-from sde_core.train.schedule import LearningRateCourse, planned_first
+from sde_core.train.schedule import planned_first
 from sde_core.train.tokenizer import Tokenizer
 from sde_core.train.trained_logits import TrainedLogits
 
@@ -155,44 +156,16 @@ def _trainer(
     tokenizer: Tokenizer,
     model: Any,
 ) -> Any:
-    from torch.optim.lr_scheduler import LambdaLR
     from transformers import PrinterCallback, ProgressCallback, Trainer
 
-    recorder = RowLossRecorder(row_losses_path(context.folder, plan.process), plan.processes)
-    lengths = np.array([len(sequence) for sequence in samples.train])
+    class RecipeTrainer(RecipeSteps, ExactResume, Trainer):  # type: ignore[misc]
+        pass
+
     flat = "flash" in (getattr(model.config, "_attn_implementation", None) or "")
     if recipe.packing:
         refuse_if_samples_leak(model, flat=flat)
-
-    logits = TrainedLogits(model)
-
-    class OrderedTrainer(ExactResume, Trainer):  # type: ignore[misc]
-        """Draws the order from the seed and the epoch, where the Trainer draws it from the state of a random generator."""
-
-        def _get_train_sampler(self, *_: Any, **__: Any) -> EpochSampler:
-            batch = recipe.batch_size * plan.processes
-            self.order = EpochSampler(lengths, batch, seed=recipe.seed, grouped=recipe.groups_lengths, shuffled=not samples.in_order)
-            return self.order
-
-        def _run_epoch(self, *args: Any, epoch: int, **kwargs: Any) -> None:
-            # accelerate tells the sampler its epoch, but not through what skips batches after a resume in several processes
-            self.order.set_epoch(epoch)
-            super()._run_epoch(*args, epoch=epoch, **kwargs)
-
-        def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
-            self.lr_scheduler = LambdaLR(optimizer or self.optimizer, LearningRateCourse(recipe, num_training_steps))
-            self._created_lr_scheduler = True
-            return self.lr_scheduler
-
-        def compute_loss(self, model: Any, inputs: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
-            recorder.rows, recorder.held_out = inputs.pop("rows", None), not model.training
-            recorder.segments = inputs.pop("segments", None)
-            if recorder.segments is not None:
-                inputs.pop("attention_mask")  # where one is given, transformers does not look for packed samples
-            with logits.of(inputs.get("labels")):
-                return super().compute_loss(model, inputs, *args, **kwargs)
-
-    trainer = OrderedTrainer(
+    recorder, logits = RowLossRecorder(row_losses_path(context.folder, plan.process), plan.processes), TrainedLogits(model)
+    trainer = RecipeTrainer(
         model=model,
         args=_arguments(context, fitting, plan, steps_of(len(samples.train), recipe, plan.processes), evaluates=bool(held_out)),
         train_dataset=samples.train,
@@ -201,10 +174,18 @@ def _trainer(
         compute_loss_func=recorder.loss,
         callbacks=[event_callback(context, plan.device, recorder), *sampling_callbacks(context, recipe, tokenizer)],
     )
+    trainer.recipe, trainer.row_losses, trainer.logits = recipe, recorder, logits
+    trainer.order = _order(recipe, plan, samples)
     trainer.synced_logs = (context.folder / "events.jsonl", row_losses_path(context.folder, plan.process))
     for printing in (PrinterCallback, ProgressCallback):
         trainer.remove_callback(printing)
     return trainer
+
+
+def _order(recipe: Recipe, plan: DevicePlan, samples: Samples) -> EpochSampler:
+    lengths = np.array([len(sequence) for sequence in samples.train])
+    batch = recipe.batch_size * plan.processes
+    return EpochSampler(lengths, batch, seed=recipe.seed, grouped=recipe.groups_lengths, shuffled=not samples.in_order)
 
 
 def _arguments(context: JobContext, recipe: Recipe, plan: DevicePlan, steps: int, *, evaluates: bool) -> Any:
