@@ -55,6 +55,11 @@ class RowLossRecorder:
             self._waiting[self.held_out].append(_summed(self.rows, self.segments, each.detach(), places))
         return each.sum() / (num_items_in_batch if num_items_in_batch is not None else places.sum().clamp(min=1))
 
+    def held_out_sums(self) -> tuple[float, int]:
+        """Sum of the losses of the held-out tokens since the last `write`, and how many they are; of this process alone."""
+        batches = self._waiting[True]
+        return sum(float(sums.cpu().double().sum()) for _, sums, _ in batches), sum(int(counts.sum()) for _, _, counts in batches)
+
     def write(self, step: int, *, held_out: bool, epoch: float | None = None) -> None:
         """Append what the batches since the last call have cost, as one block.
 

@@ -137,6 +137,22 @@ def test_evaluations_are_kept_apart_from_training(tmp_path):
     assert {row for row, _ in losses.of_step(1)} == {1, 2, 3}
 
 
+def test_the_held_out_loss_is_the_mean_of_its_tokens_whatever_shares_a_batch(tmp_path):
+    logits, labels = batch(rows=5, seed=3)
+    every = [loss for losses in by_hand(logits, labels) for loss in losses]
+    for size in (1, 2, 5):
+        recorder = RowLossRecorder(tmp_path / f"{size}.bin")
+        recorder.held_out = True
+        for start in range(0, 5, size):
+            recorder.rows = torch.arange(start, min(start + size, 5))
+            recorder.loss({"logits": logits[start : start + size]}, labels[start : start + size])
+        total, tokens = recorder.held_out_sums()
+        assert tokens == len(every)
+        assert total / tokens == pytest.approx(sum(every) / len(every), abs=1e-6)
+        recorder.write(1, held_out=True)
+        assert recorder.held_out_sums() == (0, 0)
+
+
 def test_a_row_that_trains_on_nothing_has_no_loss(tmp_path):
     logits, labels = batch()
     labels[1] = -100
