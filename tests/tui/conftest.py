@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 from textual import events
 from textual.pilot import Pilot
+from textual.widgets import Input
 from textual_grid import screen_lines
 
 from sde_core.dataset import open_dataset
@@ -72,6 +73,12 @@ class Driven:
     async def type(self, text: str) -> None:
         """Types characters."""
         await self.press(*text)
+
+    async def type_filter(self, text: str) -> None:
+        """Types into the filter and waits for the pause after which it filters."""
+        await self.type(text)
+        wanted = self.app.screen.query_one("#filter Input", Input).value
+        await self.until(lambda: self.session.records.view.text == wanted)
 
     @property
     def lines(self) -> list[str]:
@@ -165,5 +172,37 @@ def dataset_file(tmp_path: Path) -> Path:
         record = {"instruction": f"Where is my order number {1000 + number}?", "output": f"It arrives on day {number}.", "category": label}
         lines.append(json.dumps(record))
     lines[5] = '{"instruction": "cut off'
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def records(open_app: OpenApp, dataset_file: Path) -> Any:
+    """The app on the Records screen."""
+
+    class Opened:
+        async def __aenter__(self):
+            self._context = open_app(dataset_file)
+            sde = await self._context.__aenter__()
+            await sde.press("2")
+            return sde
+
+        async def __aexit__(self, *error):
+            return await self._context.__aexit__(*error)
+
+    return Opened()
+
+
+@pytest.fixture
+def labelled(tmp_path: Path) -> Path:
+    """100 rows: 50 billing, 30 refunds, 15 delivery, 3 "Billing ", 1 with an escape code, 1 without label; half from mail; 4 refusals; row 99 unreadable."""
+    labels = ["billing"] * 50 + ["refunds"] * 30 + ["delivery"] * 15 + ["Billing "] * 3 + ["\x1b[31mred"] + [None]
+    lines = []
+    for number, label in enumerate(labels):
+        answer = "I'm sorry, but I can't help with that." if number in (3, 13, 23, 60) else f"It will arrive on day {number}."
+        record = {"instruction": f"Question number {number}?", "output": answer, "label": label, "meta": {"source": "mail" if number % 2 else "chat"}}
+        lines.append(json.dumps(record))
+    lines.append("{oops")
+    path = tmp_path / "labelled.jsonl"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
