@@ -90,6 +90,9 @@ def test_it_learns_and_tells_about_every_step(finished):
     evaluations = events_of(finished, "eval")
     assert [event["step"] for event in evaluations] == [10, 20, 30, 40]
     assert evaluations[-1]["loss"] < evaluations[0]["loss"]
+    kept = read_row_losses(finished.folder)
+    last = kept.held_out & (kept.steps == STEPS)
+    assert evaluations[-1]["loss"] == pytest.approx(np.average(kept.losses[last], weights=kept.tokens[last]), abs=1e-4)
     status = finished.status()
     assert (status.done, status.total, status.unit) == (STEPS, STEPS, "steps")
     assert status.message.startswith(f"Trained {STEPS} steps on 58 rows; loss ")
