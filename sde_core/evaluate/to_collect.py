@@ -35,6 +35,14 @@ TAGS: Mapping[str, str] = {
 }
 """What can be said of a failure."""
 _PATIENCE_SECONDS = 5.0
+_FIELDS: Mapping[str, tuple[tuple[str, type], ...]] = {
+    "add": (("failure", dict),),
+    "answer": (("id", str), ("wanted", str)),
+    "remove": (("ids", list),),
+    "undo": (("of", int),),
+    "redo": (("of", int),),
+}
+"""What each action says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +99,7 @@ class Failure:
         told = asdict(self)
         for name in ("prompt", "wanted"):
             del told[name]
+        told["model"] = Path(self.model).name if Path(self.model).is_absolute() else self.model  # exported rows name no place on this machine
         stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.time))
         return {"from": "a failure of a tried model", **told, "settings": dict(self.settings), "time": stamp}
 
@@ -202,28 +211,44 @@ def _actions_in(path: Path, written: bytes) -> Iterator[dict[str, Any]]:
     for number, line in enumerate(written.split(b"\n")[:-1], start=1):
         try:
             action = parse_json(line)
-            if action["op"] == "add":
-                _failure(action["failure"])
+            _check(action)
             yield action
-        except (ValueError, KeyError, TypeError, InputError, UsageError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, InputError, UsageError) as error:
             raise InputError(
                 f"{visible(str(path), 200)}: line {number} of the queue cannot be read.", f"Repair or remove that line. ({visible(str(error), 120)})"
             ) from error
 
 
+def _check(action: Any) -> None:
+    """Raises KeyError, TypeError or ValueError where a line is no action."""
+    for name, kind in (("seq", int), *_FIELDS[action["op"]]):
+        if not isinstance(action[name], kind):
+            raise TypeError(f"its {name} is {type(action[name]).__name__}")
+    if action["op"] == "add":
+        _failure(action["failure"])
+
+
 def _active_and_undone(actions: Iterable[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """The actions that stand, and those taken back that can be restored."""
+    """The actions that stand, and those taken back that can be restored.
+
+    What is taken back is the action that the line names: two apps that undo at once take back one action, not two.
+    """
     active: list[dict[str, Any]] = []
     undone: list[dict[str, Any]] = []
     for action in actions:
         if action["op"] == "undo":
-            undone.extend([active.pop()] if active else [])
+            undone += _taken_out(active, action["of"])
         elif action["op"] == "redo":
-            active.extend([undone.pop()] if undone else [])
+            active += _taken_out(undone, action["of"])
         else:
             active.append(action)
             undone.clear()
     return active, undone
+
+
+def _taken_out(actions: list[dict[str, Any]], seq: int) -> list[dict[str, Any]]:
+    place = next((i for i, action in enumerate(actions) if action["seq"] == seq), None)
+    return [] if place is None else [actions.pop(place)]
 
 
 def _standing(actions: Iterable[dict[str, Any]]) -> list[Failure]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -123,6 +124,38 @@ def test_a_queue_that_somebody_holds_or_a_tag_that_does_not_exist_is_refused_in_
         Failure((("user", "a"),), "", "", "", "", "", "ugly")
     with pytest.raises(UsageError, match="is in the queue"):
         queue.remove(["00000000"])
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"[]",
+        b'{"op":"add","seq":1,"failure":"x"}',
+        b'{"op":"remove","seq":1}',
+        b'{"op":"answer","seq":1,"wanted":"x"}',
+        b'{"op":"undo","seq":1}',
+        b'{"op":"paint","seq":1}',
+    ],
+)
+def test_a_line_that_is_no_action_is_named(queue, line):
+    queue.path.write_bytes(line + b"\n")
+    with pytest.raises(InputError, match="line 1"):
+        queue.standing()
+
+
+def test_two_programs_that_undo_at_once_take_back_one_action(queue):
+    first, second = queue.add(FAILURE), queue.add(ASKED)
+    queue._append({"op": "undo", "of": 2})
+    queue._append({"op": "undo", "of": 2})
+    assert queue.standing() == [first]
+    assert queue.redo() == "add"
+    assert queue.standing() == [first, second]
+    assert queue.redo() == ""
+
+
+def test_where_an_exported_row_comes_from_names_no_place_of_this_machine(queue, tmp_path):
+    assert queue.add(replace(FAILURE, model=str(tmp_path / "llama"))).origin()["model"] == "llama"
+    assert queue.add(replace(FAILURE, model="meta/llama")).origin()["model"] == "meta/llama"
 
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
