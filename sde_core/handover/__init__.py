@@ -1,4 +1,4 @@
 """A finished run for other hands and other tools: adapter and card, merged weights, the rows, and recipes that point at them.
 
-Which of the recipes were held against their tool's own parser, and how, stands in each tool's module.
+Only TRL's recipe was run. What of the others was read, parsed or tried stands in each tool's module.
 """

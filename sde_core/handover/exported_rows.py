@@ -55,10 +55,10 @@ def export_run_rows(run: Path, encoder: Encoder, folder: Path) -> ExportedRows:
     """
     kept, left_out = _kept_rows(run, encoder)
     form = _form_of(kept, encoder)
-    if form != "text":
-        plain = [row for row in kept if any(turn.role == TEXT for turn in row.turns)]
-        kept = [row for row in kept if row not in plain] if plain else kept
-        left_out |= {"plain text beside conversations": len(plain)} if plain else {}
+    fitting = [row for row in kept if _fits(row, form)]
+    if len(fitting) < len(kept):
+        left_out["conversations beside plain text" if form == "text" else "plain text beside conversations"] = len(kept) - len(fitting)
+    kept = fitting
     several = any(sum(turn.role == ASSISTANT for turn in row.turns) > 1 for row in kept)
     last_only = encoder.recipe.answers == "last"
     exported = ExportedRows(form, 0, 0, left_out, several and not last_only, several and last_only and form == "messages")
@@ -94,6 +94,11 @@ def _form_of(kept: Sequence[_Kept], encoder: Encoder) -> RowForm:
     return "messages" if encoder.renderer.form == "chat template" else "prompt-completion"
 
 
+def _fits(row: _Kept, form: RowForm) -> bool:
+    """Whether a row is plain text where the file is, or turns where that is what the file holds."""
+    return any(turn.role == TEXT for turn in row.turns) == (form == "text")
+
+
 def _row(turns: Sequence[Turn], exported: ExportedRows, encoder: Encoder) -> dict[str, Any]:
     if exported.form == "text":
         return {"text": "\n\n".join(turn.text for turn in turns)}
@@ -118,7 +123,7 @@ def write_rows_for_trl(run: Path, encoder: Encoder, folder: Path, exported: Expo
         pairs: Prompt and completion apart, as messages; else the same rows as the others'.
     """
     kept, _ = _kept_rows(run, encoder)
-    kept = [row for row in kept if exported.form == "text" or all(turn.role != TEXT for turn in row.turns)]
+    kept = [row for row in kept if _fits(row, exported.form)]
     (folder / "trl").mkdir()
     for name, split in _FILES.items():
         rows = (row.turns for row in kept if row.split == split)

@@ -1,6 +1,7 @@
 """The recipe for LLaMA-Factory: a YAML file, and `dataset_info.json` beside the rows.
 
-Written from, and verified against, the argument classes of LLaMA-Factory 0.9.5; it was not run here.
+Written from the source of LLaMA-Factory 0.9.5's argument classes. It was never run: where LLaMA-Factory is installed, tests have its parsers read the
+files.
 """
 
 from __future__ import annotations
@@ -9,10 +10,9 @@ import json
 from typing import Any
 
 from sde_core.handover.plan import HandoverPlan, RecipeFile
+from sde_core.handover.trainer_arguments import trainer_arguments
 from sde_core.handover.yaml_text import head_comments, yaml_text
-from sde_core.train.recipe import listed
 
-_SCHEDULERS = {"constant": "constant_with_warmup"}
 _TAGS = {
     "role_tag": "role",
     "content_tag": "content",
@@ -28,7 +28,13 @@ def llama_factory_recipe(plan: HandoverPlan) -> RecipeFile:
     """The run as LLaMA-Factory's configuration."""
     command = "llamafactory-cli train llamafactory.yaml"
     gaps = (*plan.shared_gaps(), *_gaps(plan))
-    values = {**_model(plan), **_data(plan), **_training(plan), "output_dir": "llamafactory-output"}
+    values = {
+        **_model(plan),
+        **_data(plan),
+        **trainer_arguments(plan),
+        "disable_gradient_checkpointing": not plan.recipe.gradient_checkpointing,
+        "output_dir": "llamafactory-output",
+    }
     return RecipeFile("LLaMA-Factory", "llamafactory.yaml", yaml_text(values, head_comments("LLaMA-Factory 0.9.5", command, gaps)), command, gaps)
 
 
@@ -73,30 +79,6 @@ def _data(plan: HandoverPlan) -> dict[str, Any]:
         "packing": recipe.packing,
         **({"neat_packing": True} if recipe.packing else {}),
         **({} if plan.form == "text" else {"train_on_prompt": not recipe.completion_only, "mask_history": recipe.answers == "last"}),
-    }
-
-
-def _training(plan: HandoverPlan) -> dict[str, Any]:
-    recipe = plan.recipe
-    return {
-        **({"max_steps": recipe.max_steps} if recipe.max_steps else {"num_train_epochs": recipe.epochs}),
-        "per_device_train_batch_size": recipe.batch_size,
-        "per_device_eval_batch_size": recipe.batch_size,
-        "gradient_accumulation_steps": recipe.accumulation,
-        "learning_rate": recipe.peak_learning_rate,
-        "lr_scheduler_type": _SCHEDULERS.get(recipe.scheduler, recipe.scheduler),
-        "warmup_steps": plan.warmup_steps,
-        "weight_decay": recipe.weight_decay,
-        "max_grad_norm": recipe.max_grad_norm,
-        "bf16": plan.precision == "bf16",
-        "fp16": plan.precision == "fp16",
-        "disable_gradient_checkpointing": not recipe.gradient_checkpointing,
-        "logging_steps": recipe.log_steps,
-        "eval_strategy": "steps" if plan.held_out else "no",
-        **({"eval_steps": plan.eval_steps} if plan.held_out else {}),
-        "save_steps": plan.save_steps,
-        "seed": recipe.seed,
-        "report_to": listed(recipe.report_to) or "none",
     }
 
 

@@ -1,6 +1,7 @@
 """The recipe for mlx-lm on Apple's chips: a YAML file; it reads `data/train.jsonl` and `data/valid.jsonl` by their names.
 
-Written from, and verified against, the options of `mlx_lm.lora` in mlx-lm 0.32.2; it was not run here: it needs an Apple chip.
+Written from the source of `mlx_lm.lora` in mlx-lm 0.32.2, read by eye. It was never run, which needs an Apple chip: where mlx-lm is installed, a test
+looks whether each name is one of its options, not what it does with the value.
 """
 
 from __future__ import annotations

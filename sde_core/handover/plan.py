@@ -62,6 +62,11 @@ class HandoverPlan:
         return math.ceil(self.recipe.warmup * self.steps)
 
     @property
+    def scheduler(self) -> str:
+        """The course of the learning rate by transformers' name; a constant one is warmed up too."""
+        return "constant_with_warmup" if self.recipe.scheduler == "constant" else self.recipe.scheduler
+
+    @property
     def eval_steps(self) -> int:
         """Steps between evaluations."""
         return self.recipe.eval_steps or max(math.ceil(self.steps / EVALUATIONS), 1)

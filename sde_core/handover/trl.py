@@ -1,6 +1,7 @@
 """The recipe for TRL's own command, `trl sft --config trl.yaml`.
 
-Verified with TRL 1.16 by its own TrlParser, and by running it: the first step's loss is the run's own (tests/core/test_handover_trl.py).
+Run with TRL 1.16: on the same batches every step's loss is the run's own (tests/core/test_handover_trl.py, benchmarks/handover_trl.py). Its own
+shuffling takes the rows in another order, and its held-out loss is a mean over batches, the run's one over tokens.
 """
 
 from __future__ import annotations
@@ -8,10 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from sde_core.handover.plan import HandoverPlan, RecipeFile
+from sde_core.handover.trainer_arguments import trainer_arguments
 from sde_core.handover.yaml_text import head_comments, yaml_text
-from sde_core.train.recipe import listed
-
-_SCHEDULERS = {"constant": "constant_with_warmup"}
 
 TRL_FOLDER = "data/trl"
 
@@ -47,35 +46,14 @@ def training_values(plan: HandoverPlan) -> dict[str, Any]:
     """What goes into TRL's SFTConfig; Unsloth's script uses it too."""
     recipe = plan.recipe
     return {
-        **_length_of_run(plan),
-        "per_device_train_batch_size": recipe.batch_size,
-        "per_device_eval_batch_size": recipe.batch_size,
-        "gradient_accumulation_steps": recipe.accumulation,
-        "learning_rate": recipe.peak_learning_rate,
-        "lr_scheduler_type": _SCHEDULERS.get(recipe.scheduler, recipe.scheduler),
-        "warmup_steps": plan.warmup_steps,
-        "weight_decay": recipe.weight_decay,
-        "max_grad_norm": recipe.max_grad_norm,
+        **trainer_arguments(plan),
         "max_length": plan.max_length,
         "packing": recipe.packing,
         **_masks(plan),
         **({"train_sampling_strategy": "group_by_length"} if recipe.group_by_length and not recipe.packing else {}),
         "gradient_checkpointing": recipe.gradient_checkpointing,
-        "bf16": plan.precision == "bf16",
-        "fp16": plan.precision == "fp16",
         **({"use_cpu": True} if plan.device == "cpu" else {}),
-        "logging_steps": recipe.log_steps,
-        "eval_strategy": "steps" if plan.held_out else "no",
-        **({"eval_steps": plan.eval_steps} if plan.held_out else {}),
-        "save_steps": plan.save_steps,
-        "seed": recipe.seed,
-        "report_to": listed(recipe.report_to) or "none",
     }
-
-
-def _length_of_run(plan: HandoverPlan) -> dict[str, Any]:
-    recipe = plan.recipe
-    return {"max_steps": recipe.max_steps} if recipe.max_steps else {"num_train_epochs": recipe.epochs}
 
 
 def _masks(plan: HandoverPlan) -> dict[str, bool]:
