@@ -33,56 +33,67 @@ class TokenRate:
         return (tokens - before) / (now - then) if now > then else 0.0
 
 
-def event_callback(context: JobContext, device: str, row_losses: RowLossRecorder) -> Any:
-    """The callback that reports a run to its job and stops it when the job is asked to stop.
+class RunEvents:
+    """Stands before `TrainerCallback` among a class's bases: reports a run to its job and stops it when the job is asked to stop.
 
     Args:
         context: The job.
         device: "cpu", "cuda" or "mps".
         row_losses: What every row cost; written after each step.
     """
+
+    def __init__(self, context: JobContext, device: str, row_losses: RowLossRecorder) -> None:
+        self._context, self._row_losses = context, row_losses
+        self._rate, self._machine = TokenRate(), MachineFigures(device)
+        self._saved, self._evaluating = time.monotonic(), -math.inf
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Say that it trains, and from which step."""
+        self._rate.add(time.monotonic(), state.num_input_tokens_seen)
+        self._context.event("train", step=state.global_step, steps=state.max_steps)
+        self._context.say("Training.", unit="steps")
+        self._context.report(state.global_step, state.max_steps)
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
+        """Write the rows' losses, and save or stop where it is time."""
+        self._row_losses.write(state.global_step, held_out=False, epoch=state.epoch)
+        self._context.report(state.global_step, state.max_steps)
+        control.should_save |= args.world_size == 1 and time.monotonic() - self._saved > CHECKPOINT_SECONDS
+        if _asked_to_stop(self._context, args):
+            control.should_save = True
+            control.should_training_stop = True
+        return control
+
+    def on_prediction_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Say now and then that it evaluates."""
+        if time.monotonic() - self._evaluating > EVALUATING_SECONDS:
+            self._evaluating = time.monotonic()
+            self._context.event("evaluating", step=state.global_step)
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any], **_: Any) -> None:
+        """Tell a point of the training or the held-out curve."""
+        if "loss" in logs:
+            tokens_s = self._rate.add(time.monotonic(), state.num_input_tokens_seen)
+            self._context.event("step", **_step_fields(logs, state), tokens_s=round(tokens_s, 1), **self._machine.read())
+        elif "eval_loss" in logs:
+            self._row_losses.write(state.global_step, held_out=True, epoch=state.epoch)
+            self._context.event("eval", step=state.global_step, loss=logs["eval_loss"])
+
+    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Tell that a checkpoint is whole."""
+        self._saved = time.monotonic()
+        if state.is_world_process_zero:
+            self._context.event("checkpoint", step=state.global_step)
+
+
+def event_callback(context: JobContext, device: str, row_losses: RowLossRecorder) -> Any:
+    """The callback for transformers' Trainer; its arguments are those of `RunEvents`."""
     from transformers import TrainerCallback
 
-    rate, machine = TokenRate(), MachineFigures(device)
+    class EventCallback(RunEvents, TrainerCallback):  # type: ignore[misc]
+        pass
 
-    class EventCallback(TrainerCallback):  # type: ignore[misc]
-        saved = time.monotonic()
-        evaluating = -math.inf
-
-        def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            rate.add(time.monotonic(), state.num_input_tokens_seen)
-            context.event("train", step=state.global_step, steps=state.max_steps)
-            context.say("Training.", unit="steps")
-            context.report(state.global_step, state.max_steps)
-
-        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
-            row_losses.write(state.global_step, held_out=False, epoch=state.epoch)
-            context.report(state.global_step, state.max_steps)
-            control.should_save |= args.world_size == 1 and time.monotonic() - self.saved > CHECKPOINT_SECONDS
-            if _asked_to_stop(context, args):
-                control.should_save = True
-                control.should_training_stop = True
-            return control
-
-        def on_prediction_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            if time.monotonic() - self.evaluating > EVALUATING_SECONDS:
-                self.evaluating = time.monotonic()
-                context.event("evaluating", step=state.global_step)
-
-        def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any], **_: Any) -> None:
-            if "loss" in logs:
-                tokens_s = rate.add(time.monotonic(), state.num_input_tokens_seen)
-                context.event("step", **_step_fields(logs, state), tokens_s=round(tokens_s, 1), **machine.read())
-            elif "eval_loss" in logs:
-                row_losses.write(state.global_step, held_out=True, epoch=state.epoch)
-                context.event("eval", step=state.global_step, loss=logs["eval_loss"])
-
-        def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            self.saved = time.monotonic()
-            if state.is_world_process_zero:
-                context.event("checkpoint", step=state.global_step)
-
-    return EventCallback()
+    return EventCallback(context, device, row_losses)
 
 
 def _asked_to_stop(context: JobContext, args: Any) -> bool:
