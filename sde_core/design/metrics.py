@@ -101,8 +101,12 @@ def weighted_kappa(matrix: NDArray[np.int64], weights: NDArray[np.float64] | Non
 
 
 def value_weights(task: Task) -> NDArray[np.float64] | None:
-    """The weights of a task's values: the published ones for positive, neutral and negative; None (plain kappa) for others."""
-    return SENTIMENT_WEIGHTS if task.values == SENTIMENTS else None
+    """The weights of a task's values: the published ones for positive, neutral and negative in any order; None (plain kappa) for others."""
+    if sorted(task.values) != sorted(SENTIMENTS):
+        return None
+    order = [*(SENTIMENTS.index(value) for value in task.values), len(SENTIMENTS)]
+    weights: NDArray[np.float64] = SENTIMENT_WEIGHTS[np.ix_(order, order)]
+    return weights
 
 
 def value_scores(gold: Sequence[Sequence[Entry]], answers: Sequence[Sequence[Entry]], task: Task) -> ValueScores:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import permutations
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -45,8 +48,16 @@ def test_accuracy_and_plain_kappa_equal_scikit_learn(records):
 def test_what_is_not_mentioned_counts_as_the_placeholder():
     scores = value_scores([[Entry("Food", "positive")]], [[]], ASPECTS)
     assert scores.by_target == {"Food": 0.0, "Drinks": 1.0, "Wait": 1.0}
-    assert value_weights(ASPECTS) is SENTIMENT_WEIGHTS
+    assert np.array_equal(value_weights(ASPECTS), SENTIMENT_WEIGHTS)
     assert value_weights(INTENT) is None
+
+
+def test_the_order_in_which_a_task_names_its_sentiments_changes_no_kappa():
+    gold, said = [entries("positive", "neutral", "negative")] * 2, [entries("neutral", "negative", "negative"), entries("positive", "unmentioned", "neutral")]
+    published = value_scores(gold, said, ASPECTS)
+    for values in permutations(ASPECTS.values):
+        assert value_scores(gold, said, replace(ASPECTS, values=values)).kappa == pytest.approx(published.kappa)
+    assert weighted_kappa(published.matrix) != pytest.approx(published.kappa)
 
 
 def test_no_kappa_where_all_is_one_value():
