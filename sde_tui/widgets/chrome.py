@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from rich.cells import cell_len
 from textual.events import Click
@@ -87,12 +87,12 @@ class TabLine(OneLine):
     def show_tabs(self, tabs: Sequence[tuple[int, str, str, str]], active: str) -> None:
         """Shows (number, name, title, short title) of each screen; the active one stands out by its edges as well as its colour."""
         width = self.size.width or 80
-        long = sum(len(title) + 3 for _, _, title, _ in tabs) + 1
-        gap = " " if long + len(tabs) <= width else ""
+        titles = _titles_within(tabs, active, width)
+        gap = " " if _tabs_width(titles.values()) + len(tabs) <= width else ""
         spans: list[Span] = []
         self._places, at = [], 0
-        for number, name, title, short in tabs:
-            shown = title if long <= width else short
+        for number, name, _, _ in tabs:
+            shown = titles[name]
             inactive: list[Span] = [(f" {number} ", "accent"), (shown + gap, "dim")]
             pieces = [("▐", "accent"), (f"{number} {shown}", "tab"), ("▌", "accent")] if name == active else inactive
             at += width_of(pieces)
@@ -104,6 +104,21 @@ class TabLine(OneLine):
         name = next((name for end, name in self._places if event.x < end), None)
         if name:
             self.post_message(self.Pressed(name))
+
+
+def _tabs_width(titles: Iterable[str]) -> int:
+    """Cells of all tabs: each has its number and a cell on either side of it, and the last one's edge."""
+    return sum(len(title) + 3 for title in titles) + 1
+
+
+def _titles_within(tabs: Sequence[tuple[int, str, str, str]], active: str, width: int) -> dict[str, str]:
+    """Each screen's title; short where there is no room, where most is saved first, the active one last of all."""
+    titles = {name: title for _, name, title, _ in tabs}
+    for _, name, _, short in sorted(tabs, key=lambda tab: (tab[1] == active, len(tab[3]) - len(tab[2]))):
+        if _tabs_width(titles.values()) <= width:
+            break
+        titles[name] = short
+    return titles
 
 
 class KeyFooter(OneLine):

@@ -25,7 +25,8 @@ async def test_every_screen_shows_status_tabs_message_and_keys(open_app, dataset
         for spec in SCREENS:
             await sde.press(str(spec.number))
             assert "tickets.jsonl" in sde.lines[0], spec.name
-            assert f"▐{spec.number} " in sde.lines[1], spec.name
+            assert f"▐{spec.number} {spec.title}▌" in sde.lines[1], spec.name
+            assert all(f"{other.number} {other.short[:1]}" in sde.lines[1] for other in SCREENS), "no tab is cut off"
             assert sde.lines[-2].strip(), spec.name
             assert sde.lines[-1].lstrip().startswith("? Keys"), spec.name
             assert len(sde.lines) == size[1]
