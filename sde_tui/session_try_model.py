@@ -25,6 +25,8 @@ class TryModelPart:
         self._session = session
         self._model: TriedModel | None = None
         self._asked = 0
+        self.stopping = False
+        """Whether the writing was taken back and goes on for a moment, such as while the model loads."""
         self._changed: Callable[[], None] = lambda: None
         self.job: Job | None = None
         self.state: TryState = "loading"
@@ -36,6 +38,8 @@ class TryModelPart:
         self.row: int | None = None
         self.prompt: tuple[Turn, ...] = ()
         """What was asked last."""
+        self._asked_row: int | None = None
+        self._asked_settings: dict[str, Any] = {}
         self.answers: dict[Side, TriedAnswer] = {}
         self.tokens: dict[Side, int] = {}
         """Tokens written so far, of sides that are not done."""
@@ -140,13 +144,20 @@ class TryModelPart:
         if self._model is None:
             return
         self.prompt = (*self.before, Turn(USER, text))
-        self.state, self.problem, self.answers, self.tokens = "writing", "", {}, {}
+        self._asked_row, self._asked_settings = self.row, dict(self.settings)
+        self.state, self.problem, self.answers, self.tokens, self.stopping = "writing", "", {}, {}, False
         self._asked = self._model.ask(self.prompt, **self.settings)
 
+    def answers_other(self, text: str) -> bool:
+        """Whether the answers that are shown are to another prompt than this text after the turns before it."""
+        return bool(self.answers) and self.prompt != (*self.before, Turn(USER, text))
+
     def cancel(self) -> bool:
-        """Stops the writing; whether there was any."""
-        if self.state == "writing" and self._model is not None:
+        """Stops the writing; whether there was any that was not asked to stop already."""
+        if self.state == "writing" and self._model is not None and not self.stopping:
+            self.stopping = True
             self._model.cancel(self._asked)
+            self._changed()
             return True
         return False
 
@@ -159,7 +170,7 @@ class TryModelPart:
 
     def _taken(self, number: str) -> str:
         dataset = self._session.dataset
-        if not number.isdecimal() or int(number) >= len(dataset):
+        if not number.isdecimal() or len(number) > 18 or int(number) >= len(dataset):
             raise UsageError(f"There is no row {number[:20]}.", f"The dataset has rows 0 to {len(dataset) - 1:,}.")
         turns = dataset.turns(int(number)).turns
         last = max((i for i, turn in enumerate(turns) if turn.role == ASSISTANT), default=len(turns))
@@ -213,12 +224,12 @@ class TryModelPart:
 
         if self.job is None:
             return None
-        keys = self._session.dataset.keys() if self.row is not None else None
-        key = f"{int(keys[self.row]):016x}" if keys is not None and self.row is not None else ""
+        row = self._asked_row
+        key = f"{int(self._session.dataset.keys()[row]):016x}" if row is not None else ""
         model = str(self.job.spec.get("model", ""))
         failure = Failure(
             tuple((turn.role, turn.text) for turn in self.prompt), self.job.id, model, self.adapter, self.answers["base"].text,
-            self.answers["adapter"].text, tag, note, wanted, self.row, key, dict(self.settings),
+            self.answers["adapter"].text, tag, note, wanted, row, key, self._asked_settings,
         )  # fmt: skip
         added: Failure | None = self._attempt(lambda: (self._session.project.created(), self.queue.add(failure))[1])
         return added

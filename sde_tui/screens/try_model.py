@@ -18,6 +18,7 @@ from sde_tui.screens.dialogs import ChooseScreen, Dialog, PromptScreen
 from sde_tui.screens.failure import FailureScreen
 from sde_tui.session_try_model import TryModelPart
 from sde_tui.widgets.lines import Item, ItemList
+from sde_tui.widgets.shown_controls import hidden_again, shown_controls
 from sde_tui.widgets.wrapping import wrapped
 
 _HINT = "ctrl+s ask  ctrl+r row…  ctrl+o settings…  ctrl+g tag a failure  esc leave"
@@ -54,6 +55,7 @@ class TryModelScreen(Dialog[str]):
         super().__init__()
         self._part = part
         self._said = ""
+        self._symbols: dict[str, str] = {}
 
     def compose(self) -> ComposeResult:
         with Vertical():
@@ -103,8 +105,12 @@ class TryModelScreen(Dialog[str]):
             return visible(part.problem, 300)
         if part.state == "loading":
             return "Loading the model; you can type already."
+        if part.state == "writing" and part.stopping:
+            return "Stopping; esc leaves."
         if part.state == "writing":
             return "Writing; esc stops it." if part.adapter else "Loading the model, then it answers; esc stops it."
+        if part.answers_other(self._text):
+            return f"ctrl+s asks this. Below it, the answers to: {visible(part.prompt[-1].text, 40)}"
         context = (
             f"row {part.row:,}" + (f" with {count_of(len(part.before), 'turn')} before it · " if part.before else " · ")
             if part.row is not None
@@ -135,14 +141,13 @@ class TryModelScreen(Dialog[str]):
         self._refresh()
 
     def on_text_area_changed(self) -> None:
-        if self._said:
-            self._say("")
+        self._say("")
 
     # ---- keys
 
     @property
     def _text(self) -> str:
-        return self.query_one(TextArea).text
+        return hidden_again(self.query_one(TextArea).text, self._symbols)
 
     def action_ask(self) -> None:
         reason = self._part.why_not_ask(self._text)
@@ -169,7 +174,8 @@ class TryModelScreen(Dialog[str]):
         text = None if number is None else self._part.take_row(number)
         if text:
             area = self.query_one(TextArea)
-            area.load_text(text)
+            shown, self._symbols = shown_controls(text)
+            area.load_text(shown)
             area.move_cursor(area.document.end)
         self._say("")
 

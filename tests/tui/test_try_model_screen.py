@@ -166,6 +166,44 @@ async def test_a_rows_prompt_and_other_settings(open_app, dataset_file, run, scr
         assert "out of the queue" in sde.text
 
 
+async def test_what_a_row_hides_is_shown_by_symbols_and_asked_as_it_stands(open_app, dataset_file, run, scripted, monkeypatch):
+    async with open_app(dataset_file) as sde:
+        await sde.press("9", "t")
+        monkeypatch.setattr(sde.session.part("try_model"), "take_row", lambda number: "a\x1b[31mb")
+        await sde.press("ctrl+r", "enter")
+        assert "\x1b" not in sde.app.screen.query_one("#prompt").text
+        await sde.press("ctrl+s")
+        assert ScriptedModel.last.asked[0][0][-1].text == "a\x1b[31mb"
+
+
+async def test_a_model_that_loads_for_long_keeps_nobody_here(open_app, dataset_file, run, scripted):
+    async with open_app(dataset_file) as sde:
+        await sde.press("9", "t")
+        await sde.type("hello")
+        await sde.press("ctrl+s", "escape")
+        assert "Stopping; esc leaves." in sde.text
+        await sde.press("escape")
+        assert ScriptedModel.last.cancelled == [1]
+        assert not isinstance(sde.app.screen, TryModelScreen)
+
+
+async def test_answers_are_said_to_be_another_prompts_and_a_tag_names_the_row_that_was_asked(open_app, dataset_file, run, scripted):
+    async with open_app(dataset_file) as sde:
+        await sde.press("9", "t")
+        await say(sde, READY)
+        await sde.type("hello")
+        await sde.press("ctrl+s")
+        await say(sde, answer(1, "base", "a"), answer(1, "adapter", "b"), {"id": 1, "done": True})
+        assert "Below it" not in sde.text
+        await sde.press("ctrl+r")
+        await sde.type("3")
+        await sde.press("enter")
+        assert "ctrl+s asks this. Below it, the answers to: hello" in sde.text
+        await sde.press("ctrl+g", "enter", "ctrl+s")
+        (failure,) = ToCollect.of(Project.of(dataset_file)).standing()
+        assert (failure.prompt, failure.row, failure.row_key) == ((("user", "hello"),), None, "")
+
+
 async def test_a_model_that_fails_or_ends_is_told_and_started_again(open_app, dataset_file, run, scripted):
     async with open_app(dataset_file, size=(120, 40)) as sde:
         await sde.press("9", "t")
