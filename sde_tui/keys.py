@@ -107,7 +107,13 @@ KEYS: tuple[Key, ...] = (
     Key("records", "escape", "unfilter", "Clear filter", "Drop the filter; without one, drop the marks."),
     Key("records", "n", "next_undecided", "Next", "The next undecided row that matches."),
     Key("records", "N", "previous_undecided", "Previous", "The previous undecided row that matches."),
-    Key("records", "o", "only", "Only…", "Show only accepted, rejected, undecided, marked, found faulty or unreadable rows, or those of a step of a run."),
+    Key(
+        "records",
+        "o",
+        "only",
+        "Only…",
+        "Show only accepted, rejected, undecided, marked, found faulty or unreadable rows, or those of a step of a run.",
+    ),
     Key("records", "s", "sort", "Sort…", "File order, by length, by findings, by quality, or by what rows cost in a fine-tune."),
     Key("records", "v", "layout", "Layout", "Table alone, table over record, or side by side."),
     Key("records", "tab", "switch_pane", "Other pane", "Move between the table and the record."),
@@ -217,7 +223,13 @@ KEYS: tuple[Key, ...] = (
     Key("train", "enter", "open_line", "Rows", "Show in Records the rows behind the line: those of a kind, or those of a run.", 1),
     Key("train", "s", "stop", "Stop", "Stop the run shown: it saves a checkpoint first, after asking.", 2),
     Key("train", "r", "resume", "Resume", "Go on with the run shown, from what it saved last.", 3),
-    Key("train", "h", "runs", "Runs", "All runs: those that wait, to be put in order or cancelled, and the history with recipes, rows and differences."),
+    Key(
+        "train",
+        "h",
+        "runs",
+        "Runs",
+        "All runs: those that wait, to be put in order or cancelled, and the history with recipes, rows and differences.",
+    ),
     Key("train", "P", "pause", "Pause", "Let the run shown save and leave its device to others, until r goes on with it."),
     Key("train", "plus", "extend", "Extend…", "Give the run shown more steps or epochs than were planned; it goes on from its last checkpoint."),
     Key("train", "e", "recipe", "Recipe…", "Change values of the recipe that the fine-tune uses, such as max_steps=200.", 4),
@@ -251,6 +263,7 @@ KEYS: tuple[Key, ...] = (
     Key("train", "t", "try_model", "Try…", "Ask the base model and the adapter of the run shown the same prompt, side by side, and tag what fails."),
     Key("train", "w", "hand_over", "Hand over…", "Write the run shown into a folder: adapter, card, rows, and recipes for other tools."),
     Key("train", "p", "preflight", "Preflight", "Find out what would train, again if texts or decisions changed.", 5),
+    Key("train", "d", "probe", "Duration", "Measure on a few real steps how long the fine-tune would take, and how much memory."),
 )
 
 _NAMES = {

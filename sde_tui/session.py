@@ -45,6 +45,7 @@ PARTS: tuple[tuple[str, str], ...] = (
     ("selection", "sde_tui.session_selection:SelectionPart"),
     ("design", "sde_tui.session_design:DesignPart"),
     ("training", "sde_tui.session_training:TrainingPart"),
+    ("probe", "sde_tui.session_probe:ProbePart"),
     ("run_control", "sde_tui.session_run_control:RunControlPart"),
     ("run_rows", "sde_tui.session_run_rows:RunRowsPart"),
     ("group_losses", "sde_tui.session_group_losses:GroupLossesPart"),

@@ -157,7 +157,7 @@ class ArmsPart(FollowedJob):
             return [*said, "How long it takes is not known yet: p on screen 9 counts the tokens."]
         said.append(f"Each reads about {tokens:,} tokens.")
         if not speed:
-            return [*said, "How long that takes is not known: no run has been timed here yet."]
+            return [*said, "How long that takes is not known: the run on screen 9 has made no step."]
         return [
             *said,
             f"About {duration(runs * tokens / speed, units=1)} at the {speed:,.0f} tokens/s of the run on screen 9, and evaluating beside it.",
@@ -224,8 +224,11 @@ class ArmsPart(FollowedJob):
             self._look(anew=True)
 
     def command_line(self) -> str:
-        """The command that tells the same."""
-        return f"sde compare show {self._job.id[-4:] if self._job is not None else 'last'} --data {self._session.command_data}"
+        """The command that tells the same; before there is a comparison, the one that starts it."""
+        if self._job is None:
+            arms, _, seeds = self.default_request().partition(" seeds=")
+            return f"sde compare {self._session.command_data} --arms {arms} --seeds {seeds}"
+        return f"sde compare show {self._job.id[-4:]} --data {self._session.command_data}"
 
 
 def _comparison_of(job: Job) -> Comparison | SdeError:

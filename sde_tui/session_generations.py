@@ -26,7 +26,7 @@ class GenerationsPart:
             return "There is no run here."
         if samples_path(shown.folder).exists():
             return ""
-        return "This run writes no sample answers: e, then sample_every=50, makes the next one write them."
+        return "This run keeps no answers; e, then sample_every=50: the next one will."
 
     def read(self, then: Callable[[], object]) -> None:
         """Reads what was answered so far."""

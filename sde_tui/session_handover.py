@@ -46,7 +46,7 @@ class HandoverPart:
         def done(told: Handover) -> None:
             rows = count_of(told.rows.train + told.rows.held_out, "row")
             name = visible(Path(told.folder).name, 40)
-            self._session.flash(f"{name}: adapter, card, {rows}, {len(told.recipes)} recipes. Fill in README.md's licence.", "good")
+            self._session.flash(f"{name}: adapter, card, {rows}, {len(told.recipes)} recipes; fill in its licence.", "good")
 
         self._session.lanes.thread("handover", "handing the run over", work, done)
 

@@ -9,7 +9,7 @@ from textual.containers import Container, Horizontal
 from textual.widget import Widget
 
 from sde_tui.screens.base import SdeScreen
-from sde_tui.screens.train_drawing import DRILL_TITLES, advice_words, alert_words, list_items, result_words, step_words
+from sde_tui.screens.train_drawing import DRILL_TITLES, advice_words, alert_words, list_items, result_words, resume_words, step_words
 from sde_tui.screens.train_figures import figure_lines, legend, side_items
 from sde_tui.screens.train_view_keys import ChartKeys
 from sde_tui.session_chart import ChartPart
@@ -22,9 +22,9 @@ from sde_tui.widgets.loss_chart import LossChart
 from sde_tui.widgets.spans import Line
 
 _HINTS = {
-    "running": "s stops it · you may leave, it goes on · z zooms in · i shows answers",
-    "queued": "s stops it",
-    "waiting": "it waits until its device is free · s takes it out of the queue",
+    "running": "you may leave, it goes on · s stops it · P pauses it · z zooms in",
+    "queued": "it starts in a moment · s stops it",
+    "waiting": "it begins by itself when its device is free · h shows the queue · s takes it out",
     "stopping": "it saves and stops at its next step · s again is harsher",
 }
 
@@ -99,7 +99,7 @@ class TrainScreen(ChartKeys, SdeScreen):
             self._show_run()
 
     def _show_things(self) -> None:
-        self.things.set_items(list_items(self.part, self.things.scrollable_content_region.width or 79))
+        self.things.set_items(list_items(self.part, self.session.part("probe").words, self.things.scrollable_content_region.width or 79))
         shown = self.part.shown
         if shown is not None and shown.id != self._stood_on:
             self._stand_on(shown.id)
@@ -146,9 +146,10 @@ class TrainScreen(ChartKeys, SdeScreen):
         if alert:
             return alert
         if status is not None and status.state in _HINTS:
-            return [(_HINTS[status.state], "dim")]
+            answers = " · i shows answers" if status.state == "running" and not self.why_not_answers() else ""
+            return [(_HINTS[status.state] + answers, "dim")]
         if status is not None and status.state in ("stopped", "paused", "lost", "failed"):
-            return [("r", "accent"), (" goes on from what it saved · ", "dim"), ("F", "accent"), (" starts another", "dim")]
+            return [("r", "accent"), (f" {resume_words(part)} · ", "dim"), ("F", "accent"), (" starts another", "dim")]
         return list(result_words(part)) or [
             ("F", "accent"),
             (" starts it as a job that outlives the app · ", "dim"),
@@ -288,6 +289,13 @@ class TrainScreen(ChartKeys, SdeScreen):
             placeholder="max_steps=200 learning_rate=1e-4 model=./my-model",
             details=["Now: " + "  ".join(self.part.recipe_settings())],
         )
+
+    def action_probe(self) -> None:
+        self.session.part("probe").start()
+
+    def why_not_probe(self) -> str:
+        reason: str = self.session.part("probe").why_not()
+        return reason
 
     def action_preflight(self) -> None:
         self.part.look()

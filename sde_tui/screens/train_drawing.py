@@ -38,39 +38,48 @@ _STATES = {
     "queued": ("…", "accent"), "waiting": ("…", "accent"), "running": ("▶", "accent"), "stopping": ("▷", "warn"), "done": ("✓", "good"),
     "stopped": ("■", "warn"), "paused": ("=", "warn"), "failed": ("✗", "bad"), "lost": ("✗", "bad"),
 }  # fmt: skip
-_AFTER_A_RUN = (("try_model", "tries it"), ("groups", "loss by group"), ("hand_over", "hands it over"), ("copy", "copies its folder"))
+_AFTER_A_RUN = (("try_model", "tries it"), ("groups", "loss by group"), ("hand_over", "hands it over"), ("extend", "more steps"))
 """What one may do with a run that is done, by action."""
 
 
 # ---- what would train, and the runs
 
 
-def list_items(part: TrainingPart, width: int) -> list[Item]:
-    """The recipe, what each kind of row contributes, and the runs; kinds of rows and runs can be chosen."""
+def list_items(part: TrainingPart, measuring: str, width: int) -> list[Item]:
+    """The recipe, what each kind of row contributes, and the runs; kinds of rows and runs can be chosen.
+
+    Args:
+        part: The engine's side of the screen.
+        measuring: How a probe that is under way stands, "" where there is none.
+        width: Cells of a line.
+    """
     return [
         Item([(" Recipe  ", "header"), (fit(part.recipe_words(), width - 10).rstrip(), "text")]),
-        *_set_items(part, width),
+        *_set_items(part, measuring, width),
         *_run_items(part, width),
     ]
 
 
-def _set_items(part: TrainingPart, width: int) -> list[Item]:
+def _set_items(part: TrainingPart, measuring: str, width: int) -> list[Item]:
     found = part.training_set
     if part.refusal:
         return [Item([(" Set     ", "header"), (fit(part.refusal, width - 10).rstrip(), "bad")])]
     if found is None:
         words = part.why_not_look() or part.stage or "not looked at yet: p finds out what would train"
         return [Item([(" Set     ", "header"), (words, "dim")])]
-    kind = "accepted rows" if found.accepted else "rows: none accepted, so all not rejected"
     steps = f" · about {found.report.summary.steps:,} steps" if found.report is not None else ""
-    head = Item([(" Set     ", "header"), (f"{len(found.rows):,} {kind}", "text"), (steps, "dim"), *_taken_words(found.taken)])
+    rest: Line = [(steps, "dim"), *(_taken_words(found.taken, measuring) if found.report is not None else [])]
+    kinds = ("accepted rows",) if found.accepted else ("rows: none accepted, so all not rejected", "rows, none accepted", "rows")
+    room = width - 9 - width_of(rest)
+    said = next((words for kind in kinds if len(words := f"{len(found.rows):,} {kind}") <= room), f"{len(found.rows):,} rows")
+    head = Item([(" Set     ", "header"), (said, "text"), *rest])
     return [head, *(_verdict_items(found.report.summary, width) if found.report is not None else [])]
 
 
-def _taken_words(taken: RunEstimate | None) -> list[Span]:
-    """What the run will take, where that was measured."""
+def _taken_words(taken: RunEstimate | None, measuring: str) -> list[Span]:
+    """What the run will take, or how one learns it."""
     if taken is None:
-        return []
+        return [(" · ", "dim"), (measuring, "dim")] if measuring else [(" · how long? ", "dim"), ("d", "accent"), (" measures it", "dim")]
     words = f" · {duration(taken.seconds, 1)} · {size_of(taken.gpu_memory or taken.memory)}"
     return [(words, "dim"), *([] if taken.fits else [(" does not fit", "bad")])]
 
@@ -124,6 +133,12 @@ def result_words(part: TrainingPart) -> Sequence[Span]:
         if action in known:
             spans += [(" · ", "dim"), (known[action], "accent"), (f" {words}", "dim")]
     return spans
+
+
+def resume_words(part: TrainingPart) -> str:
+    """What r does with the shown run, which has ended before its time."""
+    known = part.curve is None or bool(part.curve.latest)
+    return "goes on from what it saved, once its device is free" if known else "starts it: it has made no step yet"
 
 
 def alert_words(part: TrainingPart, width: int) -> Line:

@@ -131,7 +131,7 @@ def _machine_pieces(part: TrainingPart) -> list[list[Span]]:
     words += [form.format(latest[name]) for name, form in units if latest.get(name) is not None]
     words += [f"on {visible(str(facts['device']), 40)}"] if "device" in facts else []
     over = status is not None and not status.active
-    return [[("at last " if over and i == 0 else "", "dim"), (word, "text")] for i, word in enumerate(words)]
+    return [[("at the end " if over and i == 0 else "", "dim"), (word, "text")] for i, word in enumerate(words)]
 
 
 # ---- around the chart

@@ -157,7 +157,7 @@ async def test_gpu_figures_are_shown_where_the_run_told_them(open_app, dataset_f
     with_events(made_run(project), [{"event": "model", "device": "NVIDIA \x1b[31mH100"}, *stepped(20, **gpu)])
     async with open_app(dataset_file, size=(120, 40)) as sde:
         await opened_train(sde)
-        assert "at last memory 500 MB, 3 GB free · GPU 12.1 GB of 80 GB · 83 % used · 61 °C · 230 W · on NVIDIA ␛[31mH100" in sde.text
+        assert "at the end memory 500 MB, 3 GB free · GPU 12.1 GB of 80 GB · 83 % used · 61 °C · 230 W · on NVIDIA ␛[31mH100" in sde.text
         assert "GPU use" in sde.text
 
 
@@ -196,7 +196,7 @@ async def test_a_run_without_answers_says_how_to_get_them(open_app, dataset_file
     made_run(project)
     async with open_app(dataset_file) as sde:
         await sde.press("9", "i")
-        assert sde.flashed == "This run writes no sample answers: e, then sample_every=50, makes the next one write them."
+        assert sde.flashed == "This run keeps no answers; e, then sample_every=50: the next one will."
         await sde.press("o")
         assert sde.flashed == "This dataset has no other run."
         await sde.press("x")

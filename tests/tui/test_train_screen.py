@@ -15,11 +15,14 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "core"))
 
+from ended_run import make_ended_run
 from tiny_model import make_tiny_model
 
 from sde_core.dataset import open_dataset
-from sde_core.jobs import list_jobs
+from sde_core.jobs import Job, list_jobs
 from sde_core.project import Project
+from sde_core.train.probe import Probe
+from sde_core.train.probe_store import keep_probe
 from sde_core.train.row_loss_log import append_block, row_losses_path
 from sde_tui.screens.dialogs import ChooseScreen, ConfirmScreen, PromptScreen
 from sde_tui.screens.train_drawing import when
@@ -99,11 +102,35 @@ async def test_before_anything_ran_it_says_what_would_train(open_app, dataset_fi
     async with open_app(dataset_file) as sde:
         await sde.press("9")
         assert "tiny · 6 steps · batch 2" in sde.text
-        assert "11 rows: none accepted, so all not rejected · about 6 steps" in sde.text
+        assert "11 rows, none accepted · about 6 steps · how long? d measures it" in sde.text
         assert "11 train whole" in sde.text
         assert "none yet" in sde.text
         assert "F starts it as a job that outlives the app" in sde.lines[-2]
         sde.golden("train_before", hide={})
+
+
+async def test_a_key_measures_how_long_the_run_will_take(open_app, dataset_file, project, monkeypatch):
+    asked = []
+
+    def probed(dataset, rows, recipe, jobs_dir, *, name, cancel, progress):
+        asked.append((len(rows), recipe.max_steps))
+        keep_probe(project.cache_dir, name, Probe((40,), (0.5,), 10.0, 11, 0, 0.0, 0.0, 0.0, 700_000_000, 0, "2 CPU threads", 1.0))
+        folder = make_ended_run(jobs_dir, state="running", name="20260102T030405678-probe-ab12")
+        spec = json.loads((folder / "spec.json").read_text())
+        (folder / "spec.json").write_text(json.dumps({**spec, "kind": "probe"}))
+        return Job(folder)
+
+    monkeypatch.setattr("sde_core.train.probe.launch_probe", probed)
+    async with open_app(dataset_file) as sde:
+        await sde.press("9")
+        await sde.press("d")
+        assert asked == [(11, 6)]
+        assert sde.flashed.startswith("A few steps are timed by a job")
+        ended = project.jobs_dir / "20260102T030405678-probe-ab12" / "status.json"
+        ended.write_text(json.dumps({**json.loads(ended.read_text()), "state": "done"}))
+        await until(sde, lambda: "how long?" not in sde.text and "measured" not in sde.text)
+        assert "about 6 steps · 13 s · 700 MB" in sde.text
+        assert "Runs    none yet" in sde.text
 
 
 async def test_decisions_change_the_set_at_once_and_rows_can_be_shown(open_app, dataset_file, project):
