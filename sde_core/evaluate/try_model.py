@@ -88,7 +88,8 @@ class TriedModel:
 
     def _listen(self) -> None:
         for line in self._tells:
-            self._listener(json.loads(line))
+            if line.endswith(b"\n"):  # else the process was killed while it wrote
+                self._listener(json.loads(line))
         self._listener({"ended": self._process.wait()})
 
 

@@ -93,7 +93,8 @@ def _serve(sides: SideBySide, asked: dict[str, Any], requests: _Requests) -> Non
     except SdeError as error:
         tell(id=identity, error=error.message, hint=error.hint)
     except (RuntimeError, MemoryError) as error:
-        tell(id=identity, error=f"The model failed: {str(error).strip().splitlines()[0][:200]}.", hint="Try a shorter prompt or fewer tokens.")
+        words = str(error).strip().partition("\n")[0][:200].rstrip(".") or type(error).__name__  # a MemoryError says nothing
+        tell(id=identity, error=f"The model failed: {words}.", hint="Try a shorter prompt or fewer tokens.")
 
 
 class _Ticker:
