@@ -36,8 +36,9 @@ def refuse_reporting(recipe: Recipe) -> None:
 def reporting_environment(recipe: Recipe, folder: Path) -> dict[str, str]:
     """The environment variables that keep reports in the job's folder.
 
-    wandb stays offline, and asks for no key, unless WANDB_MODE or WANDB_API_KEY is set; `wandb sync` sends its folder later. trackio stays local
-    unless TRACKIO_SPACE_ID is set. What is set already is never overridden.
+    wandb stays offline, and asks for no key, unless WANDB_MODE or WANDB_API_KEY is set: a key that `wandb login` left in a netrc file is not used
+    without WANDB_MODE=online. `wandb sync` sends its folder later. trackio stays local unless TRACKIO_SPACE_ID is set. What is set already is never
+    overridden.
 
     Args:
         recipe: Says where reports go.
