@@ -11,7 +11,7 @@ import click
 
 from sde_core.cli.common import data_options, emit_json, journal_of, json_option, stderr_progress, talk, talk_of_decision
 from sde_core.cli.design_compare import compare_command, results_command
-from sde_core.cli.design_records import LOOKED_AT, records_of, task_of
+from sde_core.cli.design_records import COMPARED, LOOKED_AT, data_argument, field_options, records_of, required_task, task_of, with_task
 from sde_core.dataset import Dataset
 from sde_core.errors import UsageError
 from sde_core.visible import visible
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from sde_core.design.conversion import Conversion, DatasetDesigns
     from sde_core.design.options import Design
 
-_COMPARED = ("es-sde", "ew-sde", "heuristic")
 _OPTIONS = """\b
 A design is a preset, options, or both: es-sde, "es-sde,output=json",
 "instruction=first,output=lines".
@@ -29,21 +28,6 @@ Presets: es-sde, ew-sde, heuristic, baseline.
 Options: instruction first|last|none, output natural|lines|json|pairs,
 placeholder yes|no, labels text|number, reasoning none|cot|r-cot,
 loss_on_input yes|no."""
-
-data_argument = click.argument("data")
-required_task = click.option("--task", "task_path", metavar="FILE", type=click.Path(path_type=Path), required=True, help="The task in YAML.")
-task_option = click.option("--task", "task_path", metavar="FILE", type=click.Path(path_type=Path), help="The task in YAML; guessed when omitted.")
-field_options = (
-    click.option("--text", "text_field", metavar="FIELD", default="", help="Where no task is named: the field with the text."),
-    click.option("--said", "said_field", metavar="FIELD", default="", help="Where no task is named: the field with what is said of it."),
-)
-
-
-def with_task(function: Any) -> Any:
-    """Adds DATA, --task, --text and --said."""
-    for option in (*reversed(field_options), task_option, data_argument):
-        function = option(function)
-    return function
 
 
 @click.group(
@@ -196,9 +180,7 @@ def convert_command(dataset: Dataset, task_path: Path, design_name: str | None, 
 
 @command.command("cost", epilog=_OPTIONS)
 @with_task
-@click.option(
-    "--design", "designs", metavar="DESIGN", multiple=True, default=("es-sde", "ew-sde", "heuristic"), show_default=True, help="Repeatable."
-)
+@click.option("--design", "designs", metavar="DESIGN", multiple=True, default=COMPARED, show_default=True, help="Repeatable.")
 @click.option("--model", default="", help="The base model, a folder or hub name; the one that comes with sde when omitted.")
 @click.option("--rows", default=200, show_default=True, help="Records to look at, from the first.")
 @click.option("--perplexity", is_flag=True, help="Also the perplexity of prompts and answers under the model; needs torch.")

@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sde_core.cli.common import emit_json, json_option
+from sde_core.cli.design_records import COMPARED, records_of, task_of, with_task
 from sde_core.errors import UsageError
 from sde_core.visible import visible
 
 if TYPE_CHECKING:
     from sde_core.evaluate.design_results import DesignComparison
-
-
-_DESIGNS = ("es-sde", "ew-sde", "heuristic")
 
 
 @click.command(
@@ -35,13 +33,8 @@ Examples:
       --sizes 500,1000 --seeds 3 --ood laptops.jsonl
   sde design results""",
 )
-@click.argument("data")
-@click.option("--task", "task_path", metavar="FILE", type=click.Path(path_type=Path), help="The task in YAML; guessed when omitted.")
-@click.option("--text", "text_field", metavar="FIELD", default="", help="Where no task is named: the field with the text.")
-@click.option("--said", "said_field", metavar="FIELD", default="", help="Where no task is named: the field with what is said of it.")
-@click.option(
-    "--design", "designs", metavar="DESIGN", multiple=True, default=("es-sde", "ew-sde", "heuristic"), show_default=True, help="Repeatable."
-)
+@with_task
+@click.option("--design", "designs", metavar="DESIGN", multiple=True, default=COMPARED, show_default=True, help="Repeatable.")
 @click.option("--sizes", default="500", show_default=True, help="Training records of a run, separated by commas.")
 @click.option("--seeds", default=3, show_default=True, help="Runs of each design and size.")
 @click.option("--wordings", default="0", show_default=True, help="Which of the task's instructions, from 0, separated by commas.")
@@ -61,10 +54,9 @@ def compare_command(
     temperature: float, before: bool, attach: bool | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Train DATA in several designs and score what each answers, as a job that outlives this terminal."""
-    from sde_core.cli.design_records import records_of, task_of
     from sde_core.cli.following import leave_or_follow
     from sde_core.cli.train import asked_recipe
-    from sde_core.evaluate.design_grid import DesignRequest, launch_design_compare, split_records
+    from sde_core.evaluate.design_grid import DesignRequest, launch_design_compare, split_records, training_records
     from sde_core.project import Project
 
     file = task_of(data, task_path, text_field, said_field)
@@ -78,10 +70,11 @@ def compare_command(
         train, test = split_records(records, None, recipe.seed)
     else:
         test = list(records_of(test_path, file)[0].values())
-        seen = {record.text for record in test}
-        train = split_records([record for record in records if record.text not in seen], 1, recipe.seed)[0]
+        train = training_records(records, {record.text for record in test}, recipe.seed)
     other = task_of(ood_path, ood_task_path, "", "") if ood_path and ood_task_path else file
     ood = (other.task, list(records_of(ood_path, other)[0].values())) if ood_path else None
+    if ood is not None:
+        train = training_records(train, {record.text for record in ood[1]}, recipe.seed)
     job = launch_design_compare(project.created().jobs_dir, request, recipe, file, train, test, ood=ood, dataset=data)
     leave_or_follow(ctx, job, attach, as_json=as_json)
     if job.status().state == "done" and not as_json:
@@ -110,12 +103,7 @@ def _print(folder: Path) -> None:
 
     found = read_results(folder)
     click.echo(f"{found.runs} of {found.wanted} runs are finished.")
-    domains = [domain for domain in ("test", "ood") if any(f"{domain}.{found.metric}" in row.means for row in found.rows)]
-    click.echo(f"{'design':<22} {'records':>7} {'runs':>4}" + "".join(f" {domain:>8} {found.metric:<8} keeps form" for domain in domains))
-    for row in found.rows:
-        cells = (_cell(row.means, row.spreads, domain, found.metric) for domain in domains)
-        wording = f" w{row.wording}" if row.wording else ""
-        click.echo(f"{visible(row.design, 22 - len(wording)) + wording:<22} {row.size:>7,} {row.runs:>4}" + "".join(cells))
+    _print_rows(found)
     for verdict in found.verdicts:
         click.echo(visible(verdict))
     for name, said in found.before.items():
@@ -124,12 +112,23 @@ def _print(folder: Path) -> None:
         click.echo(f"Kendall's tau of {what} with the tuned rank: {tau:+.2f}")
 
 
+def _print_rows(found: DesignComparison) -> None:
+    if not found.rows:
+        return
+    domains = [domain for domain in ("test", "ood") if any(f"{domain}.{found.metric}" in row.means for row in found.rows)]
+    click.echo(f"{'design':<22} {'records':>7} {'runs':>4}" + "".join(f" {f'{domain} {found.metric}':>13} {'form':>6}" for domain in domains))
+    for row in found.rows:
+        cells = (_cell(row.means, row.spreads, domain, found.metric) for domain in domains)
+        wording = f" w{row.wording}" if row.wording else ""
+        click.echo(f"{visible(row.design, 22 - len(wording)) + wording:<22} {row.size:>7,} {row.runs:>4}" + "".join(cells))
+
+
 def _cell(means: Any, spreads: Any, domain: str, metric: str) -> str:
     name = f"{domain}.{metric}"
     if name not in means:
-        return " " * 29
+        return " " * 21
     spread = f"±{spreads[name]:.3f}" if name in spreads else ""
-    return f" {means[name]:>8.3f} {spread:<8} {means[f'{domain}.adherence']:>10.0%}"
+    return f" {means[name]:>6.3f} {spread:<6} {means[f'{domain}.adherence']:>6.0%}"
 
 
 def _json(found: DesignComparison) -> dict[str, Any]:

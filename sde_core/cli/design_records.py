@@ -1,10 +1,12 @@
-"""Records and task of a file that a command names."""
+"""Records and task of a file that a command names, and the options that name them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import click
 
 from sde_core.cli.common import open_data, stderr_progress
 
@@ -15,6 +17,23 @@ if TYPE_CHECKING:
 
 LOOKED_AT = 2_000
 """Rows that a task is guessed from."""
+COMPARED = ("es-sde", "ew-sde", "heuristic")
+"""Designs that are compared where none is named."""
+
+data_argument = click.argument("data")
+required_task = click.option("--task", "task_path", metavar="FILE", type=click.Path(path_type=Path), required=True, help="The task in YAML.")
+task_option = click.option("--task", "task_path", metavar="FILE", type=click.Path(path_type=Path), help="The task in YAML; guessed when omitted.")
+field_options = (
+    click.option("--text", "text_field", metavar="FIELD", default="", help="Where no task is named: the field with the text."),
+    click.option("--said", "said_field", metavar="FIELD", default="", help="Where no task is named: the field with what is said of it."),
+)
+
+
+def with_task(function: Any) -> Any:
+    """Adds DATA, --task, --text and --said."""
+    for option in (*reversed(field_options), task_option, data_argument):
+        function = option(function)
+    return function
 
 
 def task_of(data: str, task_path: Path | None, text_field: str, said_field: str) -> TaskFile:

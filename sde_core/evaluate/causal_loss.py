@@ -34,18 +34,22 @@ class CausalLoss:
         model: A folder, a hub name, or "" for the base model that comes with sde.
         pad_id: What fills up a batch.
         cancel: Looked at between batches.
+        loaded: The model itself, where it is loaded already; it is used where and as precise as it is.
 
     Raises:
         ModelError: When the model cannot be loaded.
         MissingExtraError: When torch or transformers is not installed.
     """
 
-    def __init__(self, model: str, pad_id: int, cancel: Cancel) -> None:
+    def __init__(self, model: str, pad_id: int, cancel: Cancel, *, loaded: Any = None) -> None:
         try:
             self._plan = plan_device(Recipe(model=model))
         except ImportError as error:
             raise MissingExtraError("Losses of answers need torch and transformers.", "pip install 'sde[ml]'") from error
         self._recipe, self._pad_id, self._cancel = Recipe(model=model), pad_id, cancel
+        if loaded is not None:
+            self._bf16_wanted, self._plan, self._model = False, replace(self._plan, device=loaded.device.type), loaded
+            return
         self._bf16_wanted = self._plan.precision == "bf16" or (self._plan.device == "cpu" and has_bf16_units())
         self._plan = replace(self._plan, precision="float32")
         self._model = self._loaded(self._plan)

@@ -14,14 +14,15 @@ import orjson
 from sde_core.dataset.turns import Turns
 from sde_core.errors import UsageError
 from sde_core.evaluate.arms import Arm, arm_of_json, drawn_rows
+from sde_core.evaluate.cell_context import CellContext
 from sde_core.evaluate.comparison import cell_name, read_comparison
 from sde_core.evaluate.comparison_text import report_markdown
 from sde_core.evaluate.forgetting import adapted_model, general_samples, kept_texts
 from sde_core.evaluate.held_out_loss import HeldOutLoss, held_out_loss
-from sde_core.evaluate.task_metrics import TaskRows, TaskSamples, find_task_rows
+from sde_core.evaluate.task_metrics import TaskSamples, find_task_rows
 from sde_core.evaluate.token_budget import default_budget, steps_for
 from sde_core.files import atomic_write
-from sde_core.jobs import JobContext, JobStatus
+from sde_core.jobs import JobContext
 from sde_core.train.device import use_one_gpu
 from sde_core.train.encode import Encoder
 from sde_core.train.preflight import refuse_if_nothing_trains
@@ -49,44 +50,6 @@ class Cell:
     rows: tuple[int, ...]
     recipe: Recipe
     before: int
-
-
-class CellContext(JobContext):
-    """A run seen as a job of its own: its checkpoints and events lie in its own folder, its progress is a part of the whole's.
-
-    Args:
-        whole: The comparison's job.
-        cell: The run.
-        steps: Steps of all runs.
-    """
-
-    def __init__(self, whole: JobContext, cell: Cell, steps: int) -> None:
-        folder = whole.folder / "cells" / cell.name
-        (folder / "result").mkdir(parents=True, exist_ok=True)
-        (folder / "spec.json").write_bytes(orjson.dumps({"kind": "train", "title": cell.arm, "spec": {"arm": cell.arm, "seed": cell.recipe.seed}}))
-        (folder / "recipe.json").write_bytes(orjson.dumps(cell.recipe.to_json(), option=orjson.OPT_INDENT_2))
-        shutil.copyfile(whole.folder / "manifest.json", folder / "manifest.json")
-        super().__init__(folder, JobStatus(attempt=whole.attempt))
-        self._whole, self._cell, self._steps = whole, cell, steps
-
-    def report(self, done: int, total: int | None) -> None:
-        """How far the run is, told as the comparison's progress."""
-        self._whole.report(self._cell.before + done, self._steps)
-
-    def say(self, message: str, *, unit: str | None = None) -> None:
-        """Nothing: the comparison says which run it is at."""
-
-    def is_set(self) -> bool:
-        """Whether somebody asked the comparison to stop."""
-        return self._whole.is_set()
-
-    @property
-    def pause_asked(self) -> bool:
-        """Whether the comparison is to pause."""
-        return bool(getattr(self._whole, "pause_asked", False))
-
-    def _update(self, *, force: bool, **changes: Any) -> None:
-        """Nothing: the comparison has the status."""
 
 
 def run_compare(context: JobContext) -> None:
@@ -192,6 +155,8 @@ class _Work:
             "general": asked["general"],
             "task": self.task.to_json(),
             "label_truth": [self.task.labels.index(truth[row]) for row in self.task.label_rows],
+            "clusters_of_labels": [cluster_of[row] for row in self.task.label_rows],
+            "clusters_of_numbers": [cluster_of[row] for row in self.task.number_rows],
         }
         atomic_write(self._folder / "plan.json", [orjson.dumps(plan)])
 
@@ -214,7 +179,7 @@ class _Work:
         from sde_core.train.device import plan_device
         from sde_core.train.lora import train_adapter
 
-        context = CellContext(self._context, cell, steps)
+        context = CellContext(self._context, cell.name, cell.recipe, title=cell.arm, before=cell.before, steps=steps)
         resumed = (context.folder / "checkpoints").exists()
         if not (context.folder / "events.jsonl").exists():
             context.event("start", attempt=1)
@@ -258,6 +223,3 @@ def _texts(folder: Path) -> tuple[dict[int, Turns], list[str]]:
         else:
             answers.append(row.turns.answer)
     return held_out, answers
-
-
-__all__ = ["Cell", "CellContext", "TaskRows", "run_compare", "write_report"]

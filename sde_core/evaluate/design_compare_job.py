@@ -18,10 +18,10 @@ from sde_core.design.parse import parse_answer
 from sde_core.design.sample import Sample as TextSample
 from sde_core.design.sample import render_sample
 from sde_core.design.task import TaskRecord
-from sde_core.evaluate.compare_job import CellContext
+from sde_core.evaluate.cell_context import CellContext
 from sde_core.evaluate.design_cost import design_encoder, design_perplexity, sample_turns
 from sde_core.evaluate.design_grid import BEFORE, Cell, DesignInput, read_input
-from sde_core.evaluate.design_results import record_scores
+from sde_core.evaluate.design_results import read_cell, record_scores
 from sde_core.evaluate.forgetting import adapted_model
 from sde_core.files import atomic_write
 from sde_core.jobs import JobContext
@@ -32,7 +32,7 @@ from sde_core.train.samples import Sample, Samples
 
 _DEMONSTRATIONS = 2
 _SPARE = 1.25
-"""An answer may be this much longer than the longest one that was trained on."""
+"""An answer may be this much longer than the longest one that was trained on, or that another domain's records have."""
 _MOST_NEW_TOKENS = 512
 
 
@@ -69,7 +69,7 @@ class _Work:
 
     def is_done(self, name: str) -> bool:
         """Whether a cell was finished before."""
-        return (self._folder / "cells" / name / "cell.json").exists()
+        return read_cell(self._folder, name) is not None
 
     # ---- before tuning
 
@@ -82,9 +82,9 @@ class _Work:
             self._context.say(f"Asking the model before tuning: {name}.")
             model = model or adapted_model(self.input.recipe, self._plan, None)
             design = design_named(name)
-            asked = {way: self._scored(model, design, 0, "test", demonstrations=way == BEFORE[1]) for way in BEFORE}
+            asked = {way: self._scored(model, design, "test", demonstrations=way == BEFORE[1]) for way in BEFORE}
             samples = self._text_samples(self.input.records["test"], design, 0)
-            perplexity = dataclasses.asdict(design_perplexity(samples, self.input.recipe.model, cancel=self._context))
+            perplexity = dataclasses.asdict(design_perplexity(samples, self.input.recipe.model, loaded=model, cancel=self._context))
             self._keep(f"before-{number}", {"design": name, **asked, "perplexity": perplexity})
 
     # ---- one cell
@@ -95,14 +95,14 @@ class _Work:
 
         design = design_named(cell.design)
         recipe = dataclasses.replace(self.input.recipe, seed=cell.seed, max_steps=cell.steps)
-        context = CellContext(self._context, _RunOfCell(cell.name, cell.design, (), recipe, cell.before), steps)  # type: ignore[arg-type]
+        context = CellContext(self._context, cell.name, recipe, title=cell.design, before=cell.before, steps=steps)
         if not (context.folder / "events.jsonl").exists():
             context.event("start", attempt=1)
         started = time.monotonic()
         samples = self._encoded(self.input.train[: cell.size], design, cell.wording)
         train_adapter(context, recipe, self._plan, Samples(samples, [], []), self._encoders[False].tokenizer)
         model = adapted_model(recipe, self._plan, context.result_dir / "adapter")
-        scored = {domain: self._scored(model, design, cell.wording, domain) for domain in self.input.records}
+        scored = {domain: self._scored(model, design, domain, wording=cell.wording, seed=cell.seed) for domain in self.input.records}
         tokens = sum(len(sample) for sample in samples)
         self._keep(cell.name, {**dataclasses.asdict(cell), **scored, "tokens": tokens, "seconds": round(time.monotonic() - started, 2)})
         shutil.rmtree(context.folder / "checkpoints", ignore_errors=True)
@@ -118,14 +118,17 @@ class _Work:
 
     # ---- asking
 
-    def _scored(self, model: Any, design: Design, wording: int, domain: str, *, demonstrations: bool = False) -> dict[str, Any]:
+    def _scored(
+        self, model: Any, design: Design, domain: str, *, wording: int = 0, seed: int | None = None, demonstrations: bool = False
+    ) -> dict[str, Any]:
         """The model's answers to a domain's records, and what each is worth."""
         task, records = self.input.tasks[domain], self.input.records[domain]
         prompts = self._prompts(records, design, wording, domain, demonstrations=demonstrations)
         tokenizer, template = self._encoders[False].tokenizer, self.input.recipe.template
         answers = generate_answers(
             model, tokenizer, [encode_prompt(tokenizer, prompt, template) for prompt in prompts],
-            max_new_tokens=self._max_new_tokens(design), temperature=self.input.request.temperature, seed=self.input.recipe.seed,
+            max_new_tokens=self._max_new_tokens(design, domain), temperature=self.input.request.temperature,
+            seed=self.input.recipe.seed if seed is None else seed,
             stops=stop_ids(tokenizer, template), cancel=self._context,
         )  # fmt: skip
         texts = [answer.text.strip() for answer in answers]
@@ -139,25 +142,15 @@ class _Work:
         before = [turn for sample in shown for turn in (Turn(USER, sample.prompt), Turn(ASSISTANT, sample.answer))]
         return [[*before, Turn(USER, render_sample(record, task, design, wording=wording).prompt)] for record in records]
 
-    def _max_new_tokens(self, design: Design) -> int:
+    def _max_new_tokens(self, design: Design, domain: str) -> int:
         if self.input.request.max_new_tokens is not None:
             return self.input.request.max_new_tokens
         encoder: Encoder = self._encoders[False]
-        encoded = encoder.encode_all([sample_turns(sample) for sample in self._text_samples(self.input.train, design, 0)])
+        other = [] if domain == "test" else [render_sample(record, self.input.tasks[domain], design) for record in self.input.records[domain]]
+        encoded = encoder.encode_all([sample_turns(sample) for sample in (*self._text_samples(self.input.train, design, 0), *other)])
         return min(round(_SPARE * max(int(one.full_trained.sum()) for one in encoded)), _MOST_NEW_TOKENS)
 
     def _keep(self, name: str, told: dict[str, Any]) -> None:
         folder: Path = self._folder / "cells" / name
         folder.mkdir(parents=True, exist_ok=True)
         atomic_write(folder / "cell.json", [orjson.dumps(told, option=orjson.OPT_SERIALIZE_NUMPY)])
-
-
-@dataclasses.dataclass(frozen=True)
-class _RunOfCell:
-    """What `CellContext` wants to know of a cell."""
-
-    name: str
-    arm: str
-    rows: tuple[int, ...]
-    recipe: Any
-    before: int

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -72,12 +73,15 @@ def design_tokens(samples: Sequence[Sample], encoder: Encoder) -> DesignTokens:
     return DesignTokens(len(encoded), sum(lengths), sum(int(one.full_trained.sum()) for one in encoded), max(lengths, default=0))
 
 
-def design_perplexity(samples: Sequence[Sample], model: str, *, cancel: Cancel = NEVER, progress: Progress = silent) -> DesignPerplexity:
+def design_perplexity(
+    samples: Sequence[Sample], model: str, *, loaded: Any = None, cancel: Cancel = NEVER, progress: Progress = silent
+) -> DesignPerplexity:
     """Perplexity of the samples under a model that was not tuned on them.
 
     Args:
         samples: In one design, at least one.
         model: A folder, a hub name, or "" for the base model that comes with sde.
+        loaded: The model itself, where it is loaded already; it is used as it is.
         cancel: Looked at between batches.
         progress: In samples.
 
@@ -90,7 +94,7 @@ def design_perplexity(samples: Sequence[Sample], model: str, *, cancel: Cancel =
 
     encoder = design_encoder(model)
     encoded = encoder.encode_all([sample_turns(sample) for sample in samples])
-    computer = CausalLoss(model, encoder.tokenizer.pad_id, cancel)
+    computer = CausalLoss(model, encoder.tokenizer.pad_id, cancel, loaded=loaded)
     sequences = [(one.ids, np.arange(len(one.ids)) > 0) for one in encoded]
     losses = computer.token_losses(sequences, lambda done: progress(done, len(sequences)))
     outputs = [_carries_loss(one) for one in encoded]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from sde_core.train.preflight import steps_of
 from sde_core.train.recipe import Recipe
 from sde_core.train.tokenizer import load_tokenizer, model_location
 from sde_core.visible import visible
+from sde_core.wording import count_of
 
 KIND = "design-compare"
 DEFAULT_SIZES, DEFAULT_SEEDS = (500,), 3
@@ -137,23 +139,39 @@ def split_records(records: Sequence[TaskRecord], test: int | None, seed: int) ->
     Raises:
         UsageError: When too few are left on a side.
     """
-    texts = list(dict.fromkeys(record.text for record in records))
-    order = np.random.default_rng(seed).permutation(len(texts))
+    drawn = _drawn_texts(records, seed)
     wanted = test if test is not None else min(max(round(TEST_SHARE * len(records)), FEWEST_TEST), MOST_TEST)
     held: set[str] = set()
-    counts = dict.fromkeys(texts, 0)
-    for record in records:
-        counts[record.text] += 1
-    for place in order:
-        if sum(counts[text] for text in held) >= wanted:
+    taken = 0
+    for text, count in drawn.items():
+        if taken >= wanted:
             break
-        held.add(texts[place])
-    drawn = {text: rank for rank, text in enumerate(texts[place] for place in order)}
-    training = sorted((record for record in records if record.text not in held), key=lambda record: drawn[record.text])
+        held.add(text)
+        taken += count
+    training = training_records(records, held, seed)
     testing = [record for record in records if record.text in held]
     if not training or not testing:
         raise UsageError(f"{len(records):,} records are too few to train and to test on.", "Name a test file with --test.")
     return training, testing
+
+
+def training_records(records: Sequence[TaskRecord], tested: Collection[str], seed: int) -> list[TaskRecord]:
+    """Records to train on, in the drawn order in which sizes take them.
+
+    Args:
+        records: All there are.
+        tested: Texts that are tested on; their records are left out.
+        seed: Of the draw.
+    """
+    rank = {text: place for place, text in enumerate(_drawn_texts(records, seed))}
+    return sorted((record for record in records if record.text not in tested), key=lambda record: rank[record.text])
+
+
+def _drawn_texts(records: Sequence[TaskRecord], seed: int) -> dict[str, int]:
+    """Different texts in drawn order, and how many records each has."""
+    counts = Counter(record.text for record in records)
+    texts = list(counts)
+    return {texts[place]: counts[texts[place]] for place in np.random.default_rng(seed).permutation(len(texts)).tolist()}
 
 
 def launch_design_compare(
@@ -188,6 +206,7 @@ def launch_design_compare(
     if missing:
         raise UsageError(f"Training needs {', '.join(missing)}.", "pip install 'sde[ml]'")
     _refuse_senseless(request, file.task, train, other=ood is not None)
+    _refuse_domains(request, file.task, {"test": (file.task, test)} | ({"ood": ood} if ood else {}))
     location = model_location(recipe.model)
     load_tokenizer(recipe.model)
     tasks = {"test": file} | ({"ood": TaskFile(ood[0], file.text_field, file.said_field)} if ood else {})
@@ -236,10 +255,20 @@ def _refuse_senseless(request: DesignRequest, task: Task, train: Sequence[TaskRe
             raise UsageError(f"The design {name} cannot be compared: {reason}", "Leave it out.")
         if design.reasoning != "none" and any(not entry.description for record in train for entry in record.entries):
             raise UsageError(f"The design {name} reasons, and not every record says why.", "Leave it out, or add descriptions.")
-    if any(wording >= len(task.instructions) for wording in request.wordings):
-        raise UsageError(f"The task has {len(task.instructions)} wordings.", "They are counted from 0; add more to the task file.")
     if max(request.sizes) > len(train):
         raise UsageError(f"There are {len(train):,} records to train on, and {max(request.sizes):,} were asked for.", "Name smaller --sizes.")
+
+
+def _refuse_domains(request: DesignRequest, task: Task, domains: Mapping[str, tuple[Task, Sequence[TaskRecord]]]) -> None:
+    for domain, (asked, records) in domains.items():
+        words = "records to test on" if domain == "test" else "records of the other domain"
+        if not records:
+            raise UsageError(f"There are no {words}.", "No row of that file fits the task; sde design render says why.")
+        if asked.kind != task.kind:
+            raise UsageError(f"The {words} are of the kind {asked.kind}, and the data is of {task.kind}.", "Name a task file of the same kind.")
+        if max(request.wordings) >= len(asked.instructions):
+            count = count_of(len(asked.instructions), "wording")
+            raise UsageError(f"The task of the {words} has {count}.", "They are counted from 0; add more to its task file.")
 
 
 def _record_json(record: TaskRecord) -> dict[str, Any]:
@@ -254,4 +283,4 @@ def _records(path: Path) -> list[TaskRecord]:
     return [TaskRecord(record["text"], tuple(map(entry, record["entries"]))) for record in orjson.loads(path.read_bytes())]
 
 
-__all__ = ["Cell", "Design", "DesignInput", "DesignRequest", "launch_design_compare", "read_input", "split_records"]
+__all__ = ["Cell", "Design", "DesignInput", "DesignRequest", "launch_design_compare", "read_input", "split_records", "training_records"]

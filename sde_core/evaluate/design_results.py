@@ -16,7 +16,7 @@ from sde_core.design.parse import ParsedAnswer
 from sde_core.design.task import Entry, Task
 from sde_core.evaluate.bootstrap import Interval, paired_interval
 from sde_core.evaluate.design_grid import BEFORE, DOMAINS, DesignInput, read_input
-from sde_core.evaluate.verdict import interval_words
+from sde_core.evaluate.verdict import interval_words, signed
 from sde_core.wording import count_of
 
 
@@ -97,6 +97,15 @@ def metric_of(task: Task) -> str:
     return "accuracy" if task.kind in ("label", "attributes") else "f1"
 
 
+def read_cell(folder: Path, name: str) -> dict[str, Any] | None:
+    """What a finished run left; None where it is not finished, or what it left cannot be read, so that it has to be done again."""
+    try:
+        told = orjson.loads((folder / "cells" / name / "cell.json").read_bytes())
+    except (OSError, ValueError):
+        return None
+    return told if isinstance(told, dict) and "design" in told else None
+
+
 def read_results(folder: Path) -> DesignComparison:
     """What a job has found so far, from its folder.
 
@@ -105,20 +114,12 @@ def read_results(folder: Path) -> DesignComparison:
     """
     given = read_input(folder)
     cells = given.cells
-    done = {cell.name: told for cell in cells if (told := _told(folder, cell.name)) is not None}
+    done = {cell.name: told for cell in cells if (told := read_cell(folder, cell.name)) is not None}
     metric = metric_of(given.tasks["test"])
     rows = tuple(sorted(_rows(given, done), key=lambda row: (-row.size, row.wording, -row.means.get(f"test.{metric}", 0.0))))
     before = {name: told for number, name in enumerate(given.request.designs) if (told := _before(folder, number, metric)) is not None}
     verdicts = tuple(_verdicts(given, done, metric))
     return DesignComparison(metric, rows, len(done), len(cells), verdicts, before, _taus(given, rows, before, metric))
-
-
-def _told(folder: Path, name: str) -> dict[str, Any] | None:
-    try:
-        told: dict[str, Any] = orjson.loads((folder / "cells" / name / "cell.json").read_bytes())
-    except (OSError, ValueError):
-        return None
-    return told
 
 
 def _rows(given: DesignInput, done: Mapping[str, dict[str, Any]]) -> Iterator[DesignRow]:
@@ -139,12 +140,12 @@ def _rows(given: DesignInput, done: Mapping[str, dict[str, Any]]) -> Iterator[De
 
 
 def _before(folder: Path, number: int, metric: str) -> dict[str, float] | None:
-    told = _told(folder, f"before-{number}")
+    told = read_cell(folder, f"before-{number}")
     if told is None:
         return None
-    return {way: told[way]["scores"][metric] for way in BEFORE} | {
-        "perplexity of prompts": told["perplexity"]["prompt"], "perplexity of answers": told["perplexity"]["output"],
-    }  # fmt: skip
+    known = {way: told[way]["scores"][metric] for way in BEFORE}
+    known |= {"perplexity of prompts": told["perplexity"]["prompt"], "perplexity of answers": told["perplexity"]["output"]}
+    return {what: value for what, value in known.items() if value is not None}
 
 
 def _verdicts(given: DesignInput, done: Mapping[str, dict[str, Any]], metric: str) -> Iterator[str]:
@@ -178,9 +179,12 @@ def _pairs(found: Mapping[str, dict[tuple[int, int], list[float]]], metric: str,
 
 def _pair_words(best: str, other: str, metric: str, size: int, interval: Interval) -> str:
     basis = f"{count_of(size, 'record')}, {count_of(interval.seeds, 'run')}, {count_of(interval.rows, 'test record')}"
-    said = f"{best} over {other}: {metric} {interval.estimate:+.3f} ({interval_words(interval)}; {basis})"
+    measure = "mean F1 of a record" if metric == "f1" else metric
+    said = f"{best} over {other}: {measure} {signed(interval.estimate)} ({interval_words(interval)}; {basis})"
     if not interval.excludes_zero:
         return f"{said}: no difference shown."
+    if interval.high < 0:
+        return f"{said}: worse in the runs that both have."
     return f"{said}: better." + ("" if interval.seeds > 1 else " The chance in training is not part of it: use --seeds 3.")
 
 
@@ -198,7 +202,7 @@ def _taus(given: DesignInput, rows: Sequence[DesignRow], before: Mapping[str, Ma
         return {}
     after = [mean(tuned[name]) for name in shared]
     taus = {}
-    for what in before[shared[0]]:
+    for what in (what for what in before[shared[0]] if all(what in before[name] for name in shared)):
         sign = -1.0 if what.startswith("perplexity") else 1.0
         tau = float(kendalltau([sign * before[name][what] for name in shared], after).statistic)
         if np.isfinite(tau):
