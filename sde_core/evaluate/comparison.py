@@ -256,7 +256,9 @@ class _Reader:
     def _shares(self, ours: Cells, theirs: Cells, seeds: Sequence[int], kind: str) -> Interval | None:
         if not ours[seeds[0]][kind]:
             return None
-        return paired_interval(np.stack([self._right(ours[seed], kind) - self._right(theirs[seed], kind) for seed in seeds]))
+        clusters = self._plan.get(f"clusters_of_{kind}")  # a comparison of an earlier version does not tell them
+        differences = np.stack([self._right(ours[seed], kind) - self._right(theirs[seed], kind) for seed in seeds])
+        return paired_interval(differences, None, None if clusters is None else np.array(clusters, np.int64))
 
     def _right(self, cell: dict[str, Any], kind: str) -> npt.NDArray[np.float64]:
         answered = np.asarray(cell[kind])

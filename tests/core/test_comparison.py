@@ -96,6 +96,18 @@ def _held(folder, arm, seed):
     return orjson.loads((folder / "cells" / cell_name(arm, seed) / "cell.json").read_bytes())["held_out"]
 
 
+def test_rows_that_nearly_equal_each_other_count_once_among_the_right_labels_too(tmp_path):
+    alone = read_comparison(write(tmp_path)).differences[0].accuracy
+    plan = orjson.loads((tmp_path / "plan.json").read_bytes())
+    clusters = [max(place, 15) for place in range(30)]
+    (tmp_path / "plan.json").write_bytes(orjson.dumps({**plan, "clusters_of_labels": clusters}))
+    together = read_comparison(tmp_path).differences[0].accuracy
+    right = np.tile((np.arange(30) == 20).astype(float), (len(SEEDS), 1))
+    assert together == paired_interval(right, None, np.array(clusters))
+    assert together.estimate == alone.estimate == pytest.approx(1 / 30)
+    assert (together.low, together.high) != (alone.low, alone.high)
+
+
 def test_the_surveys_ratios_have_full_on_top_for_losses(tmp_path):
     found = read_comparison(write(tmp_path))
     full, selected, drawn = found.arms

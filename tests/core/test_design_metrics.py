@@ -53,7 +53,10 @@ def test_what_is_not_mentioned_counts_as_the_placeholder():
 
 
 def test_the_order_in_which_a_task_names_its_sentiments_changes_no_kappa():
-    gold, said = [entries("positive", "neutral", "negative")] * 2, [entries("neutral", "negative", "negative"), entries("positive", "unmentioned", "neutral")]
+    gold, said = (
+        [entries("positive", "neutral", "negative")] * 2,
+        [entries("neutral", "negative", "negative"), entries("positive", "unmentioned", "neutral")],
+    )
     published = value_scores(gold, said, ASPECTS)
     for values in permutations(ASPECTS.values):
         assert value_scores(gold, said, replace(ASPECTS, values=values)).kappa == pytest.approx(published.kappa)
