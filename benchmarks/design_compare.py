@@ -1,0 +1,84 @@
+"""Two sample designs measured on two cores: `sde design compare` on made-up reviews with two aspects, with the base model that comes with sde.
+
+    python benchmarks/design_compare.py [--records 300] [--test 60] [--seeds 2] [--set KEY=VALUE …] [--design NAME …] [--keep FOLDER]
+
+A review says something of food, of service, or of both, in sentences from fixed lists: what remains to be learnt is the form of an answer, which
+word belongs to which aspect, and what is not mentioned. No test review has the text of a training review. It says nothing of larger models or of real
+reviews. Prints the table of `sde design results` and the seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+SETTINGS = ("epochs=4", "learning_rate=4e-3", "batch_size=16")
+SUBJECTS = {"Food": ("The food", "The soup", "My meal", "The fish", "The bread"), "Service": ("The waiter", "The staff", "Our host", "The service")}
+WORDS = {
+    "positive": ("was good", "was great", "was very nice", "was lovely", "was excellent"),
+    "negative": ("was bad", "was terrible", "was very slow to come", "was awful", "was a disappointment"),
+}
+FILLERS = ("We went on Monday.", "It was late.", "We were four people.", "I came with my sister.", "It is close to the station.")
+TASK = """\
+name: reviews
+kind: attributes
+text: review
+said: aspects
+targets: [Food, Service]
+values: [positive, negative]
+absent: unmentioned
+instructions:
+- Read the review and say what it thinks of each aspect.
+"""
+
+
+def reviews(count: int, seed: int = 0) -> list[dict]:
+    """Different reviews with what they say of each aspect."""
+    draw = random.Random(seed)
+    found: dict[str, dict] = {}
+    while len(found) < count:
+        said = {aspect: draw.choice(("positive", "negative", None)) for aspect in SUBJECTS}
+        sentences = [f"{draw.choice(SUBJECTS[aspect])} {draw.choice(WORDS[value])}." for aspect, value in said.items() if value]
+        sentences += draw.sample(FILLERS, draw.choice((0, 1)) if sentences else 2)
+        draw.shuffle(sentences)
+        text = " ".join(sentences)
+        found.setdefault(text, {"review": text, "aspects": {aspect: value for aspect, value in said.items() if value}})
+    return list(found.values())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--records", type=int, default=300, help="to train on")
+    parser.add_argument("--test", type=int, default=60)
+    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--design", action="append", help="repeatable; es-sde and ew-sde when omitted")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a value of the recipe")
+    parser.add_argument("--keep", type=Path, help="a new folder for data and job; a temporary one when omitted")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = asked.keep or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        rows = reviews(asked.records + asked.test)
+        for name, part in (("train", rows[: asked.records]), ("test", rows[asked.records :])):
+            (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in part))
+        (folder / "task.yaml").write_text(TASK)
+        options = [option for name in asked.design or ("es-sde", "ew-sde") for option in ("--design", name)]
+        options += [option for setting in (*SETTINGS, *asked.set) for option in ("--set", setting)]
+        command = [sys.executable, "-m", "sde_tui", "design", "compare", "train.jsonl", "--task", "task.yaml", "--test", "test.jsonl"]
+        command += ["--sizes", str(asked.records), "--seeds", str(asked.seeds), "--attach", *options]
+        started = time.perf_counter()
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "XDG_STATE_HOME": str(folder / "state")}
+        subprocess.run(command, cwd=folder, env=environment, check=True)
+        print(f"{time.perf_counter() - started:.0f} s on {os.cpu_count()} cores")
+
+
+if __name__ == "__main__":
+    main()
