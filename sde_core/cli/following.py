@@ -7,11 +7,11 @@ import time
 from typing import Any
 
 import click
-import orjson
 
 from sde_core.cli.common import emit_json, talk
 from sde_core.jobs import Job, JobStatus
 from sde_core.train.curve import RunCurve
+from sde_core.train.history import json_or_none
 from sde_core.visible import visible
 from sde_core.wording import duration, ordinal
 
@@ -61,7 +61,6 @@ def progress_line(status: JobStatus, curve: RunCurve) -> str:
 
 def job_json(job: Job) -> dict[str, Any]:
     """A job as the command line prints it."""
-    metrics = job.result_dir / "metrics.json"
     return {
         "id": job.id,
         "kind": job.kind,
@@ -70,7 +69,7 @@ def job_json(job: Job) -> dict[str, Any]:
         "result": str(job.result_dir),
         "spec": job.spec,
         "status": job.status().to_json(),
-        "metrics": orjson.loads(metrics.read_bytes()) if metrics.exists() else None,
+        "metrics": json_or_none(job.result_dir / "metrics.json"),
     }
 
 

@@ -74,16 +74,16 @@ def _outcome(job: Job, status: JobStatus, queue: Queue) -> str:
         counts_work = status.unit == "steps" or job.kind != "train"  # before that a run counts the rows that it reads
         return f"{duration(status.eta_s, 1)} left" if status.eta_s is not None and counts_work else ""
     metrics = job_json(job)["metrics"] or {}
-    loss = metrics.get("held_out_loss")
-    if loss is not None:
-        return f"held-out {loss:.3f}"
-    return f"loss {metrics['train_loss']:.3f}" if metrics.get("train_loss") is not None else ""
+    for name, words in (("held_out_loss", "held-out"), ("train_loss", "loss")):
+        if isinstance(metrics.get(name), (int, float)):
+            return f"{words} {metrics[name]:.3f}"
+    return ""
 
 
 def _about(job: Job) -> str:
     """What tells it from others, shortest first: a run's rows and model; another job's title."""
     rows = job.spec.get("rows")
-    if job.kind != "train" or not isinstance(rows, dict):
+    if job.kind != "train" or not isinstance(rows, dict) or not all(isinstance(count, int) for count in rows.values()):
         return job.title
     model = str(job.spec.get("model", "")).rstrip("/").rsplit("/", 1)[-1]
     return f"{count_of(sum(rows.values()), 'row')} · {model} · {str(job.spec.get('dataset', '')).rsplit('/', 1)[-1]}"
@@ -157,14 +157,16 @@ class Attempts:
     def add(self, events: Iterable[dict[str, Any]]) -> None:
         """Take in more events, in their order; waiting for a device is no work."""
         for event in events:
-            if event["event"] == "start":
-                self.count += 1
-            if event["event"] in ("start", "turn"):
+            kind = event.get("event")
+            self.count += kind == "start"
+            if not isinstance(event.get("t"), (int, float)):
+                continue
+            if kind in ("start", "turn"):
                 self._begun = event["t"]
             elif self._begun is not None:
                 # Every event counts up to itself, since a job that is killed writes no end.
                 self.seconds += max(event["t"] - self._begun, 0.0)
-                self._begun = None if event["event"] == "end" else event["t"]
+                self._begun = None if kind == "end" else event["t"]
 
 
 def _facts_lines(facts: RunFacts | None, before: Job | None, attempts: Attempts) -> list[str]:
@@ -183,8 +185,8 @@ def _facts_lines(facts: RunFacts | None, before: Job | None, attempts: Attempts)
         same = "the same recipe" if earlier.recipe == facts.recipe else _changes_words(recipe_changes(earlier.recipe, facts.recipe), arrows=True)
         lines.append(f"since {before.id[-4:]}  {same}")
     metrics = facts.metrics or {}
-    told = [f"held-out {metrics['held_out_loss']:.3f}"] if metrics.get("held_out_loss") is not None else []
-    told += [f"{metrics['tokens']:,} tokens"] if metrics.get("tokens") else []
+    told = [f"held-out {metrics['held_out_loss']:.3f}"] if isinstance(metrics.get("held_out_loss"), (int, float)) else []
+    told += [f"{metrics['tokens']:,} tokens"] if isinstance(metrics.get("tokens"), int) else []
     told += [f"worked {duration(attempts.seconds)} in {count_of(attempts.count, 'attempt')}"] if attempts.count else []
     return [*lines, *([f"result  {' · '.join(told)}"] if told else [])]
 

@@ -89,7 +89,7 @@ class JobContext:
     def pause_asked(self) -> bool:
         """Whether whoever asked it to stop means to go on with it."""
         with suppress(OSError):
-            return (self.folder / STOP).read_text() == PAUSE
+            return (self.folder / STOP).read_bytes() == PAUSE.encode()
         return False
 
     def on_terminate(self) -> None:
@@ -98,6 +98,8 @@ class JobContext:
         Raises:
             CancelledError: When the job had been asked to stop before.
         """
+        if self._ended.is_set():
+            return  # its last word is being written
         if self._stop_asked or (self.folder / "STOP").exists():
             self._stop_asked = True
             raise CancelledError("Broken off.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import secrets
@@ -9,7 +10,8 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -49,19 +51,24 @@ class Job:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder = folder.absolute()
+        self._changing = False
         self.id = folder.name
         try:
             launched = orjson.loads((folder / "spec.json").read_bytes())
             self.kind: str = launched["kind"]
             self.title: str = launched["title"]
             self.spec: dict[str, Any] = launched["spec"]
+            sound = isinstance(self.kind, str) and isinstance(self.title, str) and isinstance(self.spec, dict)
         except (OSError, orjson.JSONDecodeError, KeyError, TypeError) as error:
             raise JobError(f"{folder} is not a job folder.", "sde jobs lists the jobs of a dataset.") from error
+        if not sound:
+            raise JobError(f"{folder} is not a job folder: its spec.json is damaged.", "sde jobs lists the jobs of a dataset.")
 
     @property
     def devices(self) -> tuple[str, ...]:
         """What it takes its turn for, such as ("cpu",); a job whose spec names nothing waits for nobody."""
-        return tuple(map(str, self.spec.get("devices") or ()))
+        devices = self.spec.get("devices")
+        return tuple(map(str, devices)) if isinstance(devices, list) else ()
 
     @property
     def result_dir(self) -> Path:
@@ -143,18 +150,47 @@ class Job:
             JobError: When it still runs, or is done.
             ReadOnlyError: When its folder cannot be written, the disk being full for example.
         """
-        status = self.status()
-        if status.active:
-            raise JobError(f"Job {self.id} is still {status.state}.", "Stop it first, or attach to it.")
-        if status.state == "done" and not extended:
-            raise JobError(f"Job {self.id} is done; there is nothing to resume.", "Start a new one.")
-        rank = status.rank if status.state == "lost" and status.rank else time.time()
-        again = replace(status, state="queued", identity=None, started=None, ended=None, attempt=status.attempt + 1, message="Starting again.")
+        with self.changing():
+            status = self.status()
+            if status.active:
+                raise JobError(f"Job {self.id} is still {status.state}.", "Stop it first, or attach to it.")
+            if status.state == "done" and not extended:
+                raise JobError(f"Job {self.id} is done; there is nothing to resume.", "Start a new one.")
+            rank = status.rank if status.state == "lost" and status.rank else time.time()
+            again = replace(status, state="queued", identity=None, started=None, ended=None, attempt=status.attempt + 1, message="Starting again.")
+            try:
+                (self.folder / STOP).unlink(missing_ok=True)
+                self._start(replace(again, rank=rank if self.devices else 0.0, beside=beside, hint=""))
+            except OSError as error:
+                raise unwritable(self.folder, error) from error
+
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """Keep others from resuming or removing the job meanwhile: two that find it ended at the same moment would both start it.
+
+        Entered once more by whoever is in it already, such as an extension that resumes.
+
+        Raises:
+            JobError: When its folder was removed.
+            ReadOnlyError: When its folder cannot be written.
+        """
+        if self._changing:
+            yield
+            return
         try:
-            (self.folder / STOP).unlink(missing_ok=True)
-            self._start(replace(again, rank=rank if self.devices else 0.0, beside=beside, hint=""))
+            lock = os.open(self.folder / "changing", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except FileNotFoundError as error:
+            raise self._removed() from error
         except OSError as error:
             raise unwritable(self.folder, error) from error
+        self._changing = True
+        try:
+            with suppress(OSError):  # some network file systems have no locks
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+        finally:
+            self._changing = False
+            os.close(lock)
 
     def wait(self, timeout: float | None = None) -> JobStatus:
         """Wait until the job ends; for scripts and tests, since the job itself needs nobody.
@@ -202,14 +238,17 @@ class Job:
         try:
             made = self.folder.stat().st_mtime
         except FileNotFoundError as error:
-            raise JobError(f"Job {self.id} was removed.", "sde jobs lists those that are left.") from error
+            raise self._removed() from error
         return JobStatus(created=made, beat=made)
+
+    def _removed(self) -> JobError:
+        return JobError(f"Job {self.id} was removed.", "sde jobs lists those that are left.")
 
     def _process_is_gone(self, status: JobStatus) -> bool:
         if self.folder in _children:
             return self._child_ended()
         if status.identity is None:
-            return time.time() - status.beat > _UNBORN_SECONDS
+            return abs(time.time() - status.beat) > _UNBORN_SECONDS  # a clock that was set back must not let it look young for ever
         liveness = status.identity.liveness()
         return liveness == "gone" or (liveness == "elsewhere" and time.time() - status.beat > _SILENT_SECONDS)
 

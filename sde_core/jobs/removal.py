@@ -41,15 +41,18 @@ def remove_job(job: Job) -> int:
         JobError: When it is at work, or waits.
         ReadOnlyError: When the folder cannot be deleted.
     """
-    status = job.status()
-    if status.active:
-        raise JobError(f"Job {job.id} is {status.state}; only jobs that have ended can be removed.", f"Stop it first: sde jobs stop {job.id[-4:]}")
     freed, jobs_dir = folder_bytes(job.folder), job.folder.parent
-    try:
-        (job.folder / "spec.json").unlink()
-        job.folder.rename(jobs_dir / f"{_REMOVED}{job.id}")
-    except OSError as error:
-        raise unwritable(job.folder, error) from error
+    with job.changing():
+        status = job.status()
+        if status.active:
+            raise JobError(
+                f"Job {job.id} is {status.state}; only jobs that have ended can be removed.", f"Stop it first: sde jobs stop {job.id[-4:]}"
+            )
+        try:
+            (job.folder / "spec.json").unlink()
+            job.folder.rename(jobs_dir / f"{_REMOVED}{job.id}")
+        except OSError as error:
+            raise unwritable(job.folder, error) from error
     for left in jobs_dir.glob(f"{_REMOVED}*"):
         shutil.rmtree(left, ignore_errors=True)
     tell_watchers(jobs_dir)

@@ -17,6 +17,9 @@ ACTIVE_STATES: tuple[JobState, ...] = ("queued", "waiting", "running", "stopping
 FINAL_STATES: tuple[JobState, ...] = ("done", "stopped", "paused", "failed")
 """States that a job itself ends in; "lost" is what a reader says when the process is gone without one of these."""
 
+_MOST = 1e11
+"""More than any count or moment of a job."""
+
 
 @dataclass(frozen=True, slots=True)
 class JobStatus:
@@ -77,14 +80,23 @@ def write_status(path: Path, status: JobStatus) -> None:
 
 
 def read_status(path: Path) -> JobStatus | None:
-    """The status in the file, None where there is none or it cannot be read; fields of other versions are ignored."""
+    """The status in the file, None where there is none or it cannot be read; fields that are of another version or make no sense are ignored."""
     try:
         value = orjson.loads(path.read_bytes())
     except (OSError, orjson.JSONDecodeError):
         return None
     if not isinstance(value, dict):
         return None
-    known = {field.name for field in fields(JobStatus)}
-    kept = {name: item for name, item in value.items() if name in known}
-    kept["identity"] = ProcessIdentity.from_json(kept.get("identity"))
-    return JobStatus(**kept)
+    plain, names = JobStatus(), [field.name for field in fields(JobStatus) if field.name != "identity"]
+    kept = {name: value[name] for name in names if _is_sound(value.get(name), getattr(plain, name), name)}
+    return JobStatus(**kept, identity=ProcessIdentity.from_json(value.get("identity")))
+
+
+def _is_sound(item: Any, default: Any, name: str) -> bool:
+    """Whether a field of the file may be taken over: another version or a damaged disk may have left anything in it."""
+    if isinstance(default, (str, bool)):
+        return isinstance(item, type(default))
+    if isinstance(item, bool) or not isinstance(item, (int, float)):
+        return False
+    whole = name in ("done", "total", "attempt")
+    return abs(item) < _MOST and (isinstance(item, int) or not whole)

@@ -103,7 +103,7 @@ class RunCurve:
             if isinstance(event.get("t"), (int, float)):
                 self.told_at = event["t"]
             if event.get("event") == "step" and isinstance(event.get("step"), int):
-                steps.append(event)
+                steps.append(_sound(event))
             elif "event" in event:
                 self._add_steps(steps)
                 steps = []
@@ -127,7 +127,7 @@ class RunCurve:
     def _add_other(self, kind: str, event: dict[str, Any]) -> None:
         step = event.get("step")
         if kind == "eval" and isinstance(step, int):
-            self._add_evaluation(step, event.get("loss"))
+            self._add_evaluation(step, _sound(event).get("loss"))
         elif kind in ("rows", "model", "memory"):
             self.facts |= {name: value for name, value in event.items() if name not in ("t", "event")}
         elif kind == "train":
@@ -158,3 +158,9 @@ class RunCurve:
     def _note_length(self, event: dict[str, Any]) -> None:
         if isinstance(event.get("steps"), int):
             self.steps = event["steps"]
+
+
+def _sound(event: dict[str, Any]) -> dict[str, Any]:
+    """The event without quantities that are no numbers, as damaged lines may hold them."""
+    strange = [name for name in QUANTITIES if event.get(name) is not None and not isinstance(event[name], (int, float))]
+    return {name: value for name, value in event.items() if name not in strange} if strange else event

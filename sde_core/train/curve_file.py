@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import struct
 import zipfile
+import zlib
 from collections import deque
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,11 @@ SUMMARY_BYTES = 8 << 20
 _FORM = 1
 _FINGERPRINT_BYTES = 4096
 _KEPT_CHECKPOINTS = 2
+_DAMAGED = (
+    OSError, EOFError, ValueError, LookupError, TypeError, AttributeError, MemoryError, OverflowError, NotImplementedError,
+    zipfile.BadZipFile, zlib.error, struct.error,
+)  # fmt: skip
+"""What numpy and zipfile raise for files that are no archives of arrays."""
 
 
 def read_curve(folder: Path, cancel: Cancel = NEVER) -> tuple[RunCurve, int]:
@@ -104,7 +111,7 @@ def _kept_curve(folder: Path) -> tuple[RunCurve, int] | None:
         if not known or _fingerprint(events, offset) != told["fingerprint"]:
             return None
         return _curve_of(told, arrays), offset
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
+    except _DAMAGED:
         return None
 
 

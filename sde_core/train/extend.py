@@ -18,6 +18,8 @@ from sde_core.train.recipe import Recipe, listed, read_recipe
 from sde_core.train.schedule import LearningRateCourse
 from sde_core.wording import count_of
 
+_MOST = 1_000_000_000
+
 
 @dataclass(frozen=True, slots=True)
 class Extension:
@@ -74,8 +76,9 @@ def extend_training(job: Job, *, steps: int = 0, epochs: float = 0.0) -> Extensi
         JobError: When it is at work, or has no checkpoint to go on from.
         ReadOnlyError: When its folder cannot be written.
     """
-    extension = write_extension(job, steps=steps, epochs=epochs)
-    job.resume(extended=True)
+    with job.changing():
+        extension = write_extension(job, steps=steps, epochs=epochs)
+        job.resume(extended=True)
     return extension
 
 
@@ -83,8 +86,8 @@ def write_extension(job: Job, *, steps: int = 0, epochs: float = 0.0) -> Extensi
     """Change what a run is to do without starting it; see `extend_training`."""
     if job.kind != "train":
         raise UsageError(f"Job {job.id} is no fine-tune.", "Only fine-tunes can be extended.")
-    if (steps > 0) == (epochs > 0) or min(steps, epochs) < 0:
-        raise UsageError("Say by how much: either steps or epochs, more than none.", "For example --steps 100 or --epochs 1.")
+    if (steps > 0) == (epochs > 0) or min(steps, epochs) < 0 or max(steps, epochs) > _MOST:
+        raise UsageError(f"Say by how much: either steps or epochs, more than none and at most {_MOST:,}.", "For example --steps 100 or --epochs 1.")
     status = job.status()
     if status.active:
         raise JobError(f"Job {job.id} is still {status.state}.", "Stop or pause it first, then extend it.")

@@ -93,12 +93,15 @@ def run_facts(job: Job) -> RunFacts:
     Raises:
         JobError: When the job is no fine-tune, or its files are gone.
     """
-    try:
-        recipe = {**Recipe().to_json(), **orjson.loads((job.folder / "recipe.json").read_bytes())}
-        manifest = orjson.loads((job.folder / "manifest.json").read_bytes())
-    except (OSError, orjson.JSONDecodeError) as error:
-        raise JobError(f"{job.id} has no recipe and manifest that can be read.", "Fine-tunes have them; sde jobs lists what each job is.") from error
-    return RunFacts(recipe, manifest, _json_or_none(job.result_dir / "metrics.json"))
+    recipe, manifest = json_or_none(job.folder / "recipe.json"), json_or_none(job.folder / "manifest.json")
+    if recipe is None or manifest is None or not _counts_rows(manifest):
+        raise JobError(f"{job.id} has no recipe and manifest that can be read.", "Fine-tunes have them; sde jobs lists what each job is.")
+    return RunFacts({**Recipe().to_json(), **recipe}, manifest, json_or_none(job.result_dir / "metrics.json"))
+
+
+def _counts_rows(manifest: dict[str, Any]) -> bool:
+    rows = manifest.get("rows", {})
+    return isinstance(rows, dict) and isinstance(manifest.get("dataset", {}), dict) and all(isinstance(count, int) for count in rows.values())
 
 
 def recipe_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Change, ...]:
@@ -175,7 +178,7 @@ def _seconds_needed(folder: Path, _folders_time: int) -> float | None:
 
 def _seconds_a_sample(job: Job, like: RunFacts) -> float | None:
     """What a sample took in a run of one attempt with the same model, device and processes; None for any other run."""
-    metrics, status = _json_or_none(job.result_dir / "metrics.json"), job.status()
+    metrics, status = json_or_none(job.result_dir / "metrics.json"), job.status()
     if metrics is None or status.state != "done" or status.attempt != 1 or status.started is None or status.ended is None:
         return None
     try:
@@ -225,7 +228,8 @@ def _held_out(places: Iterable[SnapshotPlace]) -> set[int]:
     return {place.key for place in places if place.split == HELD_OUT}
 
 
-def _json_or_none(path: Path) -> dict[str, Any] | None:
+def json_or_none(path: Path) -> dict[str, Any] | None:
+    """The JSON object that a file holds, None where it is missing or damaged."""
     try:
         value = orjson.loads(path.read_bytes())
     except (OSError, orjson.JSONDecodeError):

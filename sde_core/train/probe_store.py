@@ -60,9 +60,16 @@ def kept_probe(cache_dir: Path, name: str) -> Probe | None:
     try:
         values: dict[str, Any] = orjson.loads((cache_dir / "probes" / f"{name}.json").read_bytes())
         known = {field.name: values[field.name] for field in fields(Probe)}
+        probe = Probe(**{**known, "areas": tuple(known["areas"]), "step_seconds": tuple(known["step_seconds"])})
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return Probe(**{**known, "areas": tuple(known["areas"]), "step_seconds": tuple(known["step_seconds"])})
+    return probe if _is_sound(probe) else None
+
+
+def _is_sound(probe: Probe) -> bool:
+    """Whether numbers stand where the probe wrote numbers."""
+    numbers = [getattr(probe, field.name) for field in fields(probe) if field.type in ("int", "float")]
+    return all(isinstance(number, (int, float)) and not isinstance(number, bool) for number in (*numbers, *probe.areas, *probe.step_seconds))
 
 
 def _version(package: str) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ import xxhash
 
 from sde_core.dataset import Dataset, Layout, Turns
 from sde_core.dataset.layouts import turns_of
-from sde_core.errors import UsageError
+from sde_core.errors import InputError, UsageError
 from sde_core.progress import NEVER, Cancel, Progress, silent
 
 TRAIN, HELD_OUT = "train", "held-out"
@@ -23,6 +25,10 @@ MAX_HELD_OUT = 500
 """Rows held out at most: enough for a steady curve, few enough not to slow the run."""
 HELD_OUT_SPLITS = frozenset({"validation", "valid", "val", "dev", "eval", "test", "testing", "held-out", "heldout"})
 """Splits of the data itself that are never trained on."""
+
+_FIELDS = frozenset({"row", "key", "split", "record"})
+_KEY = re.compile(r"[0-9a-f]+")
+_NO_ROWS = "They are the rows that it trains on; start a new run."
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,39 +112,41 @@ def write_snapshot(
 
 
 def read_snapshot(folder: Path) -> Iterator[SnapshotRow]:
-    """The rows of a run in the order they were written."""
-    layout = Layout(**orjson.loads((folder / "manifest.json").read_bytes())["layout"])
-    with (folder / "rows.jsonl").open("rb") as file:
-        for line in file:
-            kept = _parsed(line)
-            yield SnapshotRow(kept["row"], int(kept["key"], 16), kept["split"], turns_of(kept["record"], layout))
+    """The rows of a run in the order they were written.
+
+    Raises:
+        InputError: When the file is damaged, or rows of it are gone: a run never goes on with other rows than it began with.
+    """
+    manifest = orjson.loads((folder / "manifest.json").read_bytes())
+    layout, rows = Layout(**manifest["layout"]), 0
+    for kept in _kept(folder):
+        rows += 1
+        yield SnapshotRow(kept["row"], int(kept["key"], 16), kept["split"], turns_of(kept["record"], layout))
+    if rows != sum(manifest["rows"].values()):
+        raise InputError(f"{folder.name} was launched with {sum(manifest['rows'].values()):,} rows, but its rows.jsonl holds {rows:,}.", _NO_ROWS)
 
 
 def read_places(folder: Path) -> Iterator[SnapshotPlace]:
     """Where the rows of a run stood, in the order they were written."""
-    with (folder / "rows.jsonl").open("rb") as file:
-        for kept in map(_parsed, file):
-            yield SnapshotPlace(kept["row"], int(kept["key"], 16), kept["split"])
+    for kept in _kept(folder):
+        yield SnapshotPlace(kept["row"], int(kept["key"], 16), kept["split"])
 
 
 def read_row_keys(folder: Path) -> Iterator[int]:
     """The keys of a run's rows in the order they were written."""
-    with (folder / "rows.jsonl").open("rb") as file:
-        for line in file:
-            yield int(_parsed(line)["key"], 16)
+    for kept in _kept(folder):
+        yield int(kept["key"], 16)
 
 
 def read_key_of_rows(folder: Path) -> dict[int, int]:
     """The key of each of a run's rows by its position at the launch."""
-    with (folder / "rows.jsonl").open("rb") as file:
-        return {kept["row"]: int(kept["key"], 16) for kept in map(_parsed, file)}
+    return {kept["row"]: int(kept["key"], 16) for kept in _kept(folder)}
 
 
 def read_kept_rows(folder: Path) -> Iterator[tuple[int, int, Any]]:
     """Position at the launch, key and parsed record of each of a run's rows, with the edits of that moment."""
-    with (folder / "rows.jsonl").open("rb") as file:
-        for kept in map(_parsed, file):
-            yield kept["row"], int(kept["key"], 16), kept["record"]
+    for kept in _kept(folder):
+        yield kept["row"], int(kept["key"], 16), kept["record"]
 
 
 def choose_held_out(dataset: Dataset, rows: Sequence[int], *, share: float, seed: int, cancel: Cancel = NEVER) -> frozenset[int]:
@@ -201,12 +209,23 @@ def _whole_groups(positions: Sequence[int], draws: Sequence[int], wanted: int) -
     return chosen
 
 
-def _parsed(line: bytes) -> dict[str, Any]:
+def _kept(folder: Path) -> Iterator[dict[str, Any]]:
+    with (folder / "rows.jsonl").open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            row = _parsed(line)
+            if not isinstance(row, dict) or not row.keys() >= _FIELDS or not isinstance(row["row"], int) or not _KEY.fullmatch(str(row["key"])):
+                raise InputError(f"{folder.name} cannot be read: line {number:,} of its rows.jsonl is damaged.", _NO_ROWS)
+            yield row
+
+
+def _parsed(line: bytes) -> Any:
+    """What a line holds, None where it is damaged."""
     try:
-        row: dict[str, Any] = orjson.loads(line)
+        return orjson.loads(line)
     except orjson.JSONDecodeError:
-        row = json.loads(line)
-    return row
+        with suppress(ValueError, RecursionError):
+            return json.loads(line)
+    return None
 
 
 def _line(row: dict[str, Any]) -> bytes:
