@@ -41,6 +41,11 @@ def default_budget(lengths: Sequence[int], recipe: Recipe) -> int:
 def steps_for(lengths: Sequence[int], recipe: Recipe, budget: int) -> tuple[int, int]:
     """The number of steps whose tokens come nearest to the budget, one at least, and those tokens.
 
+    Args:
+        lengths: Tokens of every sample of the arm.
+        recipe: Its batch, order and seed; its epochs and steps are not looked at.
+        budget: In tokens, padding left out.
+
     Raises:
         UsageError: When there is nothing to read.
     """

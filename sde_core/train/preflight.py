@@ -91,6 +91,7 @@ class Preflight:
         rows: Each of them.
         working: Where nothing would train, settings under which some rows would; see `working_settings`.
         batches: The forward passes of the run.
+        draws: Which rows would be held out.
     """
 
     summary: PreflightSummary

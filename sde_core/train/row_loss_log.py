@@ -90,7 +90,7 @@ def append_block(
 
 def read_row_losses(folder: Path) -> RowLosses:
     """What a run has recorded so far, of all its processes."""
-    parts = [_read_file(path, 0)[0] for path in sorted(folder.glob("row_losses-*.bin"))]
+    parts = [_read_file(path) for path in sorted(folder.glob("row_losses-*.bin"))]
     return parts[0] if len(parts) == 1 else _joined(parts)
 
 
@@ -104,17 +104,12 @@ def last_step_of(folder: Path) -> int:
     return int(steps[-1]) if len(steps) else 0
 
 
-def read_row_losses_from(path: Path, offset: int) -> tuple[RowLosses, int]:
-    """What a process has appended since `offset`, and the offset to go on from; the last block, which may still grow, comes again."""
-    return _read_file(path, offset)
-
-
-def _read_file(path: Path, offset: int) -> tuple[RowLosses, int]:
-    words = np.fromfile(path, "<u4", offset=offset)
+def _read_file(path: Path) -> RowLosses:
+    words = np.fromfile(path, "<u4")
     records = words[: len(words) // _WORDS * _WORDS].reshape(-1, _WORDS)
     headers = np.flatnonzero(records[:, 0] == _HEADER)
     if not len(headers):
-        return _joined([]), offset
+        return _joined([])
     sizes = np.diff(headers, append=len(records)) - 1
     steps, flags = records[headers, 1].astype(np.int32), records[headers, 2]
     standing = _standing(steps, flags)
@@ -124,11 +119,10 @@ def _read_file(path: Path, offset: int) -> tuple[RowLosses, int]:
     entries, sizes = entries[kept] if not kept.all() else entries, sizes
     of_block = np.repeat(np.arange(len(headers), dtype=np.int32), sizes)
     of_block = of_block[kept] if not kept.all() else of_block
-    found = RowLosses(
+    return RowLosses(
         steps[of_block], entries[:, 0].astype(np.int32), np.ascontiguousarray(entries[:, 1]).view("<f4"), entries[:, 2].astype(np.int32),
         (flags & _HELD_OUT > 0)[of_block], (flags >> _EPOCH).astype(np.int32)[of_block],
     )  # fmt: skip
-    return found, offset + int(headers[-1]) * RECORD_BYTES
 
 
 def _standing(steps: np.ndarray, flags: np.ndarray) -> np.ndarray:

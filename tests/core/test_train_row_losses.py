@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sde_core.train import row_losses
-from sde_core.train.row_loss_log import RECORD_BYTES, append_block, read_row_losses_from
+from sde_core.train.row_loss_log import RECORD_BYTES, append_block
 from sde_core.train.row_losses import RowLossRecorder, last_step_of, read_row_losses, row_losses_path, token_losses
 
 torch = pytest.importorskip("torch")
@@ -244,18 +244,6 @@ def test_zeros_that_a_power_cut_left_are_no_rows(tmp_path):
         file.write(bytes(3 * RECORD_BYTES + 5))
     block(path, 2, [6], [3.0], begins=True)
     assert told(read_row_losses(tmp_path)) == [(1, 5, 2.0, False), (2, 6, 3.0, False)]
-
-
-def test_what_was_appended_is_read_on_from_an_offset(tmp_path):
-    path = row_losses_path(tmp_path)
-    block(path, 1, [5], [2.0], begins=True)
-    block(path, 2, [6], [3.0])
-    losses, offset = read_row_losses_from(path, 0)
-    assert losses.rows.tolist() == [5, 6]
-    block(path, 3, [7, 8], [1.0, 1.5])
-    losses, offset = read_row_losses_from(path, offset)
-    assert losses.rows.tolist() == [6, 7, 8]
-    assert read_row_losses_from(path, offset)[0].steps.tolist() == [3, 3]
 
 
 def test_the_last_step_is_found_at_the_end_of_the_file(tmp_path):
