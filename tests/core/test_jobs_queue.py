@@ -380,9 +380,9 @@ def test_a_holder_that_lives_is_waited_for_and_named(tmp_path):
 def test_a_lock_cut_short_by_a_power_failure_is_taken_over(tmp_path, content):
     (tmp_path / "7").mkdir()
     (tmp_path / "7" / "owner.json").write_bytes(content)
-    with Mutex(tmp_path).held(timeout=0.5):
+    with Mutex(tmp_path).held(timeout=PATIENCE):
         assert (tmp_path / "8" / "owner.json").exists()
     (tmp_path / "8" / "released").unlink()
     os.utime(tmp_path / "8", (1, 1))
-    with Mutex(tmp_path).held(timeout=0.5):
+    with Mutex(tmp_path).held(timeout=PATIENCE):
         assert not (tmp_path / "8").exists()
