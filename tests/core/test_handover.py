@@ -11,10 +11,19 @@ import torch
 from finished_run import make_finished_run
 from tiny_model import make_tiny_model
 
+from sde_core.cli.common import journal_of
 from sde_core.cli.main import main
+from sde_core.dataset import Edit, Turns, open_dataset
+from sde_core.dataset.turns import Turn
+from sde_core.decisions import training_rows
 from sde_core.errors import ModelError, UsageError
+from sde_core.export import EXPORT_LAYOUTS
+from sde_core.handover.exported_rows import export_run_rows
 from sde_core.handover.hand_over import hand_over
+from sde_core.train.encode import Encoder
 from sde_core.train.recipe import Recipe
+from sde_core.train.rows import SnapshotRow, read_snapshot, write_snapshot
+from sde_core.train.tokenizer import load_tokenizer
 
 pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")  # peft asks transformers by the old name
 
@@ -54,6 +63,52 @@ def test_rows_are_those_that_trained_and_every_file_holds_the_same(handed):
     assert [row["prompt"] + row["completion"] for row in pairs] == [row["messages"] for row in train]
     prompts = {row["messages"][0]["content"] for row in train}
     assert not prompts & {row["messages"][0]["content"] for row in valid}
+
+
+@pytest.mark.parametrize("texts", [2, 6])
+def test_rows_of_the_other_form_are_left_out_and_counted(world, tmp_path, monkeypatch, texts):
+    turns = [Turns((Turn("user", f"say {i}"), Turn("assistant", "cats"))) for i in range(8 - texts)]
+    turns += [Turns((Turn("text", f"cats {i}"),)) for i in range(texts)]
+    encoder = Encoder(load_tokenizer(str(world[0] / "model")), Recipe(model=str(world[0] / "model"), max_length=64))
+    rows = [SnapshotRow(i, i, "held-out" if i % 4 == 0 else "train", one) for i, one in enumerate(turns)]
+    monkeypatch.setattr("sde_core.handover.exported_rows.read_snapshot", lambda run: rows)
+    told = export_run_rows(tmp_path, encoder, tmp_path)
+    majority = max(texts, 8 - texts)
+    assert (told.form, told.train + told.held_out) == ("text" if texts > 4 else "messages", majority)
+    assert told.left_out == {"conversations beside plain text" if texts > 4 else "plain text beside conversations": 8 - majority}
+
+
+def test_what_is_handed_over_and_exported_is_what_trained_with_its_edits(world, tmp_path):
+    data = tmp_path / "data.jsonl"
+    shutil.copy(world[0] / "data.jsonl", data)
+    dataset = open_dataset(data)
+    dataset.read_all()
+    with journal_of(dataset) as journal:
+        journal.edit([Edit(3, ("reply",), "3 cats", "three cats")])
+        journal.reject([5, 6], "no")
+        edited = dataset.with_edits(journal.state.edits)
+        chosen = training_rows(edited, journal.state).tolist()
+    run = tmp_path / "run"
+    run.mkdir()
+    write_snapshot(run, edited, chosen, held_out=0.2, seed=0)
+    encoder = Encoder(load_tokenizer(str(world[0] / "model")), Recipe(model=str(world[0] / "model")))
+    trained = {split: [texts_of(row.turns) for row in read_snapshot(run) if row.split == split] for split in ("train", "held-out")}
+    assert ["user: say 3 cats", "assistant: three cats"] in trained["train"] + trained["held-out"]
+    (tmp_path / "out").mkdir()
+    export_run_rows(run, encoder, tmp_path / "out")
+    for name, split in (("train", "train"), ("valid", "held-out")):
+        told = [[f"{turn['role']}: {turn['content']}" for turn in row["messages"]] for row in rows_in(tmp_path / "out" / f"{name}.jsonl")]
+        assert told == trained[split]
+        assert told
+    for layout in EXPORT_LAYOUTS:
+        assert main(["export", str(data), "-o", str(tmp_path / f"{layout}.jsonl"), "--layout", layout]) == 0
+        again = open_dataset(tmp_path / f"{layout}.jsonl")
+        again.read_all()
+        assert [texts_of(again.turns(row)) for row in range(len(again))] == [texts_of(edited.turns(row)) for row in chosen]
+
+
+def texts_of(turns):
+    return [f"{turn.role}: {turn.text}" for turn in turns.turns]
 
 
 def test_the_card_says_what_the_run_left_and_invents_nothing(handed):
