@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -105,11 +106,15 @@ def _print(folder: Path) -> None:
     click.echo(f"{found.runs} of {found.wanted} runs are finished.")
     _print_rows(found)
     for verdict in found.verdicts:
-        click.echo(visible(verdict))
+        _echo_folded(visible(verdict))
     for name, said in found.before.items():
-        click.echo(f"before tuning, {visible(name, 40)}: " + ", ".join(f"{what} {value:.3g}" for what, value in said.items()))
+        _echo_folded(f"before tuning, {visible(name, 40)}: " + ", ".join(f"{what} {value:.3g}" for what, value in said.items()))
     for what, tau in found.taus.items():
         click.echo(f"Kendall's tau of {what} with the tuned rank: {tau:+.2f}")
+
+
+def _echo_folded(sentence: str) -> None:
+    click.echo(textwrap.fill(sentence, 80, subsequent_indent="  "))
 
 
 def _print_rows(found: DesignComparison) -> None:

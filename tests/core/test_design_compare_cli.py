@@ -93,10 +93,10 @@ def test_results_before_and_after_runs_are_finished_fit_80_columns(run, reviews,
     assert lines[1].split() == ["design", "records", "runs", "test", "accuracy", "form", "ood", "accuracy", "form"]
     assert lines[2].split() == ["es-sde", "20", "1", "0.750", "100%", "0.750", "100%"]
     assert lines[3].split() == ["ew-sde", "20", "1", "0.500", "100%", "0.500", "100%"]
-    assert max(map(len, lines[1:4])) <= 80
+    assert max(map(len, lines)) <= 80
     told = json.loads(run("design", "results", "--data", "train.jsonl", "--json")[1])
     assert (told["runs"], told["metric"], told["rows"][0]["means"]["test.accuracy"]) == (2, "accuracy", 0.75)
-    assert told["verdicts"][0] in out
+    assert told["verdicts"][0] in " ".join(out.split())
 
 
 def test_where_nothing_was_compared_it_says_so(run, reviews):
