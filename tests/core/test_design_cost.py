@@ -42,10 +42,11 @@ def test_perplexity_equals_the_mean_loss_reckoned_by_hand(samples):
     encoded = design_encoder("").encode(sample_turns(sample[0]))
     ids = torch.tensor(encoded.ids.astype("int64"))[None]
     recipe = Recipe(device="cpu", precision="float32")
+    model = load_model(recipe, plan_device(recipe)).eval()
     with torch.inference_mode():
-        told = load_model(recipe, plan_device(recipe)).eval()(input_ids=ids).logits[0, :-1].log_softmax(-1)
+        told = model(input_ids=ids).logits[0, :-1].log_softmax(-1)
     losses = -told[torch.arange(ids.shape[1] - 1), ids[0, 1:]]
     output = torch.tensor(encoded.full_trained[1:])
-    found = design_perplexity(sample, "")
-    assert found.output == pytest.approx(math.exp(losses[output].mean()), rel=1e-3)
-    assert found.prompt == pytest.approx(math.exp(losses[~output].mean()), rel=1e-3)
+    for found in (design_perplexity(sample, ""), design_perplexity(sample, "", loaded=model)):
+        assert found.output == pytest.approx(math.exp(losses[output].mean()), rel=1e-3)
+        assert found.prompt == pytest.approx(math.exp(losses[~output].mean()), rel=1e-3)
