@@ -19,7 +19,7 @@ from sde_core.design.sample import Sample as TextSample
 from sde_core.design.sample import render_sample
 from sde_core.design.task import TaskRecord
 from sde_core.evaluate.cell_context import CellContext
-from sde_core.evaluate.design_cost import design_encoder, design_perplexity, sample_turns
+from sde_core.evaluate.design_cost import design_perplexity, sample_turns
 from sde_core.evaluate.design_grid import BEFORE, Cell, DesignInput, read_input
 from sde_core.evaluate.design_results import read_cell, record_scores
 from sde_core.evaluate.forgetting import adapted_model
@@ -29,6 +29,7 @@ from sde_core.train.device import plan_device, use_one_gpu
 from sde_core.train.encode import Encoder
 from sde_core.train.generation import Prompt, encode_prompt, generate_answers, stop_ids
 from sde_core.train.samples import Sample, Samples
+from sde_core.train.tokenizer import load_tokenizer
 
 _DEMONSTRATIONS = 2
 _SPARE = 1.25
@@ -64,7 +65,8 @@ class _Work:
 
     def __init__(self, context: JobContext, given: DesignInput) -> None:
         self._context, self.input, self._folder = context, given, context.folder
-        self._encoders = {loss: design_encoder(given.recipe.model, loss_on_input=loss) for loss in (False, True)}
+        tokenizer = load_tokenizer(given.recipe.model)
+        self._encoders = {loss: Encoder(tokenizer, dataclasses.replace(given.recipe, completion_only=not loss)) for loss in (False, True)}
         self._plan = plan_device(given.recipe)
 
     def is_done(self, name: str) -> bool:

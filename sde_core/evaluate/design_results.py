@@ -173,7 +173,8 @@ def _pairs(found: Mapping[str, dict[tuple[int, int], list[float]]], metric: str,
         if not shared:
             continue
         differences = np.array([found[best][key] for key in shared]) - np.array([found[other][key] for key in shared])
-        interval = paired_interval(differences, level=1 - 0.05 / len(others))
+        # The best one is known by looking, so that every pair may be the one that is told of (Bonferroni over all of them).
+        interval = paired_interval(differences, level=1 - 0.05 / (len(found) * len(others) / 2))
         yield where + _pair_words(best, other, metric, size, interval)
 
 

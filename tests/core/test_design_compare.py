@@ -16,6 +16,8 @@ from sde_core.design.parse import parse_answer
 from sde_core.design.task import Entry, Task, TaskRecord
 from sde_core.design.task_file import TaskFile, task_text
 from sde_core.errors import InputError, UsageError
+from sde_core.evaluate import design_results
+from sde_core.evaluate.bootstrap import paired_interval
 from sde_core.evaluate.design_grid import DesignRequest, launch_design_compare, read_input, split_records, training_records
 from sde_core.evaluate.design_results import read_results, record_scores
 from sde_core.train.recipe import Recipe
@@ -275,3 +277,17 @@ def test_every_record_of_both_domains_was_asked_and_scored(world):
     status = job.status()
     assert status.done == status.total == 16
     assert job.devices == ("cpu",)
+
+
+@pytest.mark.parametrize(("designs", "pairs"), [(2, 1), (4, 6)])
+def test_the_best_is_known_by_looking_so_that_all_pairs_are_counted(monkeypatch, designs, pairs):
+    levels = []
+
+    def interval(differences, *, level):
+        levels.append(level)
+        return paired_interval(differences, level=level)
+
+    monkeypatch.setattr(design_results, "paired_interval", interval)
+    right = np.random.default_rng(0).random((designs, 20))
+    assert len(list(design_results._pairs({str(i): {(0, 0): line.tolist()} for i, line in enumerate(right)}, "accuracy", "test", 9))) == designs - 1
+    assert levels == [pytest.approx(1 - 0.05 / pairs)] * (designs - 1)
