@@ -172,6 +172,11 @@ class DesignPart(WorkPart):
         """Tokens of the first records in a design, None while they are not counted."""
         return self._tokens.get((self._designs[side], self.wording))
 
+    @property
+    def counting(self) -> bool:
+        """Whether tokens are being counted."""
+        return self._session.lanes.running("design-tokens") is not None
+
     def _count(self) -> None:
         wanted = [(design, self.wording) for design in self._designs if (design, self.wording) not in self._tokens]
         found = self.found

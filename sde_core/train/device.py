@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from sde_core.errors import MissingExtraError, UsageError
 from sde_core.train.machine import OPTIONAL_PACKAGES, Machine, freest_gpu, this_machine
 from sde_core.train.recipe import Recipe
+from sde_core.wording import count_of
 
 _ONLY_CUDA = ("flash_attention_2", "flex_attention")
 """Attention kernels that train on CUDA GPUs only: torch has no way back through flex attention elsewhere."""
@@ -119,7 +120,7 @@ def plan_on(recipe: Recipe, machine: Machine, processes: int = 1, process: int =
     precision = _precision(recipe, device, machine)
     refuse_packages(recipe, device, machine.packages)
     _refuse_attention(recipe, device, precision, machine)
-    name = machine.gpu.name if device == "cuda" and machine.gpu else f"{machine.threads} CPU threads" if device == "cpu" else "Apple GPU"
+    name = machine.gpu.name if device == "cuda" and machine.gpu else count_of(machine.threads, "CPU thread") if device == "cpu" else "Apple GPU"
     free = machine.gpu.free if device == "cuda" and machine.gpu else machine.free
     return DevicePlan(device, precision, recipe.quantize, name, processes, process, recipe.attention, free)
 

@@ -76,5 +76,5 @@ def sample_lines(part: DesignPart, side: int, width: int) -> list[Line]:
 def _cost_words(part: DesignPart, side: int) -> str:
     counted: Any = part.tokens(side)
     if counted is None or not counted.samples:
-        return "not counted" if part.row is not None else ""
+        return "" if part.row is None else "counting…" if part.counting else "not counted"
     return f"mean {counted.tokens / counted.samples:,.0f}, {counted.trained / counted.tokens:.0%} carry loss"
