@@ -1,14 +1,20 @@
-"""One run of a comparison as a job of its own."""
+"""One run of a comparison: its recipe, and the run as a job of its own."""
 
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from typing import Any
 
 import orjson
 
 from sde_core.jobs import JobContext, JobStatus
 from sde_core.train.recipe import Recipe
+
+
+def compared_recipe(recipe: Recipe) -> Recipe:
+    """A recipe as every run of a comparison has it: what would make runs unlike, or tells more than a comparison needs, is off."""
+    return replace(recipe, held_out=0.0, packing=False, report_to="", processes=1, sample_every=0, extended_at="")
 
 
 class CellContext(JobContext):

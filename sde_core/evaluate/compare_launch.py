@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import orjson
 from sde_core.dataset import Dataset
 from sde_core.errors import SdeError, UsageError
 from sde_core.evaluate.arms import DEFAULT_ARMS, Arm, RowSources, arm_names, resolve_arms
+from sde_core.evaluate.cell_context import compared_recipe
 from sde_core.evaluate.forgetting import general_source, general_texts, keep_texts
 from sde_core.evaluate.split import Split, choose_split, held_out_size, split_rows
 from sde_core.evaluate.wanted_facts import with_wanted_facts
@@ -27,7 +28,7 @@ from sde_core.rules.truth import truth_by_people
 from sde_core.select import SelectionParams
 from sde_core.select.protocol import rows_wanted
 from sde_core.train.device import devices_of
-from sde_core.train.launch import check_before_launch
+from sde_core.train.launch import check_before_launch, write_recipe
 from sde_core.train.recipe import Recipe
 from sde_core.train.rows import write_snapshot
 from sde_core.train.tokenizer import model_location
@@ -35,8 +36,6 @@ from sde_core.visible import visible
 
 KIND = "compare"
 DEFAULT_SEEDS, MOST_SEEDS = 3, 50
-_NOT_COMPARED: dict[str, Any] = {"held_out": 0.0, "packing": False, "report_to": "", "processes": 1, "sample_every": 0, "extended_at": ""}
-"""Settings of a recipe that every run of a comparison has like this, where this version knows them: no more than the runs need."""
 
 
 @dataclass(frozen=True)
@@ -96,8 +95,7 @@ def launch_compare(
         CancelledError: When stopped; no job was started.
     """
     names = arm_names(request.arms)
-    known = {field.name for field in fields(Recipe)}
-    recipe = replace(recipe, **{name: value for name, value in _NOT_COMPARED.items() if name in known})
+    recipe = compared_recipe(recipe)
     texts = general_texts(request.general)
     readable = dataset.texts(cancel=cancel)["row"].to_numpy().astype(np.int64)
     offered = np.setdiff1d(readable, np.asarray(rejected, np.int64))
@@ -108,9 +106,7 @@ def launch_compare(
     folder = new_job_folder(project.created().jobs_dir, KIND)
     try:
         manifest = write_snapshot(folder, dataset, rows, held_out=frozenset(split.held_out), seed=recipe.seed, cancel=cancel, progress=progress)
-        location = model_location(recipe.model)
-        written = {**recipe.to_json(), "model": location, "learning_rate": recipe.peak_learning_rate}
-        (folder / "recipe.json").write_bytes(orjson.dumps(written, option=orjson.OPT_INDENT_2))
+        write_recipe(folder, recipe, model_location(recipe.model))
         (folder / "arms.json").write_bytes(orjson.dumps(_asked(names, arms, split, request)))
         keep_texts(folder, texts)
         spec = {

@@ -6,23 +6,25 @@ import dataclasses
 import shutil
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import orjson
 
-from sde_core.design.options import Design, design_named, why_not
+from sde_core.design.options import design_named, why_not
 from sde_core.design.task import Entry, Task, TaskRecord
 from sde_core.design.task_file import TaskFile, read_task, task_text
 from sde_core.errors import InputError, SdeError, UsageError
+from sde_core.evaluate.cell_context import compared_recipe
 from sde_core.files import atomic_write
 from sde_core.jobs import Job, launch
 from sde_core.jobs.job import new_job_folder
 from sde_core.train.device import devices_of, missing_packages
+from sde_core.train.launch import write_recipe
 from sde_core.train.preflight import steps_of
-from sde_core.train.recipe import Recipe
+from sde_core.train.recipe import Recipe, read_recipe
 from sde_core.train.tokenizer import load_tokenizer, model_location
 from sde_core.visible import visible
 from sde_core.wording import count_of
@@ -213,9 +215,8 @@ def launch_design_compare(
     records = {"train": train, "test": test} | ({"ood": ood[1]} if ood else {})
     folder = new_job_folder(jobs_dir, KIND)
     try:
-        recipe = replace(recipe, held_out=0.0, packing=False, report_to="", processes=1, sample_every=0)
-        written = {**recipe.to_json(), "model": location, "learning_rate": recipe.peak_learning_rate}
-        (folder / "recipe.json").write_bytes(orjson.dumps(written, option=orjson.OPT_INDENT_2))
+        recipe = compared_recipe(recipe)
+        write_recipe(folder, recipe, location)
         (folder / "request.json").write_bytes(orjson.dumps(dataclasses.asdict(request)))
         (folder / "manifest.json").write_bytes(orjson.dumps({"dataset": {"path": dataset}, "rows": {name: len(of) for name, of in records.items()}}))
         for domain, of in tasks.items():
@@ -235,8 +236,6 @@ def read_input(folder: Path) -> DesignInput:
     Raises:
         InputError: When a file of it cannot be read.
     """
-    from sde_core.train.recipe import read_recipe
-
     try:
         asked = orjson.loads((folder / "request.json").read_bytes())
         values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in asked.items()}
@@ -281,6 +280,3 @@ def _records(path: Path) -> list[TaskRecord]:
         return Entry(target, said, description, tuple((role, text) for role, text in details))
 
     return [TaskRecord(record["text"], tuple(map(entry, record["entries"]))) for record in orjson.loads(path.read_bytes())]
-
-
-__all__ = ["Cell", "Design", "DesignInput", "DesignRequest", "launch_design_compare", "read_input", "split_records", "training_records"]

@@ -83,9 +83,7 @@ def prepared_run(
     location = model_location(recipe.model)
     try:
         manifest = write_snapshot(folder, dataset, rows, held_out=recipe.held_out, seed=recipe.seed, cancel=cancel, progress=progress)
-        (folder / "recipe.json").write_bytes(
-            orjson.dumps({**recipe.to_json(), "model": location, "learning_rate": recipe.peak_learning_rate}, option=orjson.OPT_INDENT_2)
-        )
+        write_recipe(folder, recipe, location)
     except (SdeError, OSError):
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -96,6 +94,18 @@ def prepared_run(
         "devices": devices_of(recipe),
         "cache": str((jobs_dir.parent / "cache").absolute()),
     }
+
+
+def write_recipe(folder: Path, recipe: Recipe, location: str) -> None:
+    """Write a recipe where the job in a folder reads it, with what is true now in the place of what it leaves open.
+
+    Args:
+        folder: The job's.
+        recipe: How to train.
+        location: Where the model is, from `model_location`.
+    """
+    settled = {**recipe.to_json(), "model": location, "learning_rate": recipe.peak_learning_rate}
+    (folder / "recipe.json").write_bytes(orjson.dumps(settled, option=orjson.OPT_INDENT_2))
 
 
 def check_before_launch(dataset: Dataset, rows: Sequence[int], recipe: Recipe, *, cancel: Cancel = NEVER) -> None:
