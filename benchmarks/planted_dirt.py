@@ -28,6 +28,8 @@ Measured before any training, planting 0 with `--share 90% --only-choose`: of 2,
 answer (of all rows 30 %), 9.4 % an end cut off (10 %). All 203 planted copies were found; a copy that is chosen stands in the place of its original.
 The labels do most of it: they call 564 rows another task's, of which 491 are among the 608 shuffled, 29 cut off, 44 without fault. Of
 the 117 shuffled ones that they miss 105 hold an answer to another question of the same task, which no reading of the answer alone can tell.
+Planting 1, looked at once after all was fixed: 855 rejected; of the 1,054 chosen 6.5 % shuffled, 8.0 % cut off. No comparison by training with these
+rows has been finished, so that the verdict is open.
 
 `sde ifd` is no help here: under the base model that comes with sde the usual answer's loss is 7.8, that of a blind guess, and the ratio ranks
 shuffled answers above others no more often than chance (area under the curve 0.50).
@@ -183,6 +185,8 @@ def main() -> None:
         finally:
             if not options.keep:
                 shutil.rmtree(folder, ignore_errors=True)
+    if options.only_choose:
+        return
     told = Counter("better" if each["high"] < 0 else "worse" if each["low"] > 0 else "no difference shown" for each in outcomes if each)
     print("selected against random of equal budget: " + ", ".join(f"{word} in {count} of {len(outcomes)} plantings" for word, count in told.items()))
 
