@@ -15,7 +15,7 @@ from sde_core.dataset.turns import Turns
 from sde_core.errors import UsageError
 from sde_core.evaluate.arms import Arm, arm_of_json, drawn_rows
 from sde_core.evaluate.cell_context import CellContext
-from sde_core.evaluate.comparison import cell_name, read_comparison
+from sde_core.evaluate.comparison import cell_name, read_cell, read_comparison
 from sde_core.evaluate.comparison_text import report_markdown
 from sde_core.evaluate.forgetting import adapted_model, general_samples, kept_texts
 from sde_core.evaluate.held_out_loss import HeldOutLoss, held_out_loss
@@ -164,7 +164,7 @@ class _Work:
 
     def is_done(self, name: str) -> bool:
         """Whether a run was finished before."""
-        return (self._folder / "cells" / name / "cell.json").exists()
+        return read_cell(self._folder / "cells" / name / "cell.json") is not None
 
     def evaluate_base(self) -> None:
         """Measure the model before any training, once."""

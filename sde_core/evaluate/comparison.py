@@ -150,7 +150,10 @@ def read_comparison(folder: Path) -> Comparison:
         plan = orjson.loads((folder / "plan.json").read_bytes())
     except (OSError, orjson.JSONDecodeError) as error:
         raise JobError("This comparison has no results yet: it is still reading the rows.", "Look again in a moment.") from error
-    return _Reader(plan, _cells(folder)).comparison()
+    try:
+        return _Reader(plan, _cells(folder)).comparison()
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise JobError(f"The results of {folder.name} are damaged: {type(error).__name__}.", "Start the comparison anew.") from error
 
 
 def cell_name(arm: int, seed: int) -> str:
@@ -159,10 +162,17 @@ def cell_name(arm: int, seed: int) -> str:
 
 
 def _cells(folder: Path) -> dict[str, dict[str, Any]]:
-    found = {}
-    for path in sorted((folder / "cells").glob("*/cell.json")):
-        found[path.parent.name] = orjson.loads(path.read_bytes())
-    return found
+    read = {path.parent.name: read_cell(path) for path in sorted((folder / "cells").glob("*/cell.json"))}
+    return {name: cell for name, cell in read.items() if cell is not None}
+
+
+def read_cell(path: Path) -> dict[str, Any] | None:
+    """What a finished run found; None where it is not finished, or its file is damaged, so that it has to be done again."""
+    try:
+        cell = orjson.loads(path.read_bytes())
+    except (OSError, orjson.JSONDecodeError):
+        return None
+    return cell if isinstance(cell, dict) and cell.keys() >= {"held_out", "general", "labels", "numbers"} else None
 
 
 class _Reader:

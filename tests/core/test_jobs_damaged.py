@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from sde_core.cli.main import main as cli
 from sde_core.errors import InputError, JobError, UsageError
+from sde_core.evaluate.comparison import read_cell
 from sde_core.jobs import Job
 from sde_core.jobs import job as job_module
 from sde_core.jobs.context import JobContext
@@ -191,3 +192,12 @@ def test_a_signal_does_not_break_off_a_jobs_last_word(folder):
     context.on_terminate()
     status = read_status(folder / "status.json")
     assert status is not None and status.state in FINAL_STATES
+
+
+@pytest.mark.parametrize("junk", [*JUNK, b'{"held_out": 1}'])
+def test_a_damaged_result_of_a_comparison_counts_as_not_done_and_is_made_again(tmp_path, junk):
+    path = tmp_path / "cell.json"
+    path.write_text(json.dumps({"held_out": {}, "general": {}, "labels": [], "numbers": []}))
+    assert read_cell(path) is not None
+    path.write_bytes(junk)
+    assert read_cell(path) is None
