@@ -34,7 +34,9 @@ def job_folder(data, *, done=3, state="running"):
     (folder / "spec.json").write_bytes(orjson.dumps({"kind": "compare", "title": "Compare", "spec": {}}))
     status = {"state": state, "done": 30, "total": 60, "unit": "steps", "eta_s": 240.0, "message": "Run 4 of 9: selected, seed 1.", "beat": 4e9}
     (folder / "status.json").write_bytes(orjson.dumps({**status, "identity": {"pid": 1, "start": "1", "boot": "b", "host": "elsewhere"}}))
-    (folder / "rows.jsonl").write_bytes(b"".join(orjson.dumps({"row": i, "key": f"{int(keys[i]):016x}"}) + b"\n" for i in range(ROWS)))
+    (folder / "rows.jsonl").write_bytes(
+        b"".join(orjson.dumps({"row": i, "key": f"{int(keys[i]):016x}", "split": "train", "record": {}}) + b"\n" for i in range(ROWS))
+    )
     names = {"full": range(50), "selected": range(20), "random:selected": range(5, 25)}
     cells = [{"seed": s, "rows": 20, "steps": 10, "tokens": 990, "epochs": 2.5} for s in range(3)]
     arms = [{"name": name, "kind": "random" if ":" in name else "rows", "like": "selected" if ":" in name else "", "cells": cells} for name in names]
@@ -89,7 +91,9 @@ async def test_the_runs_the_intervals_and_the_verdict(open_app, data):
 async def test_the_line_under_the_cursor_is_said_and_its_rows_open(open_app, data):
     job_folder(data)
     async with open_app(data) as sde:
-        await sde.press("9", "c", "end")
+        await sde.press("9", "c")
+        await sde.until(lambda: "held-out loss by seed" in words(sde))
+        await sde.press("end")
         assert "Of 10 rows 10 better, 0 alike, 0 worse" in words(sde)
         await sde.press("home", "down")
         assert "held-out loss by seed" in words(sde)
