@@ -133,15 +133,10 @@ class DesignPart(WorkPart):
         return self._designs[side]
 
     def design_words(self, side: int) -> str:
-        """A design by the name of its preset, or by what it changes in the nearest one."""
-        from sde_core.design.options import PRESETS
+        """A design by its preset and what differs from that."""
+        from sde_core.design.options import design_words
 
-        def changes(preset: Design) -> list[str]:
-            pairs = zip(dataclasses.asdict(self._designs[side]).items(), dataclasses.asdict(preset).values(), strict=True)
-            return [f"{name}={_word(value)}" for (name, value), of_preset in pairs if value != of_preset]
-
-        name, preset = min(PRESETS.items(), key=lambda item: len(changes(item[1])))
-        return ",".join([name, *changes(preset)])
+        return design_words(self._designs[side])
 
     def turn(self, side: int, option: str, step: int = 1) -> None:
         """Takes the next value of an option."""
@@ -233,10 +228,6 @@ def option_values(option: str) -> tuple[Any, ...]:
     from sde_core.design.options import Design
 
     return get_args(get_type_hints(Design)[option]) or (True, False)
-
-
-def _word(value: str | bool) -> str:
-    return value if isinstance(value, str) else "yes" if value else "no"
 
 
 def _read(dataset: Any, named: str, cancel: Any, progress: Any) -> DesignRecords | SdeError:

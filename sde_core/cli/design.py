@@ -132,6 +132,7 @@ def render_command(
 def followed_command(dataset: Dataset, task_path: Path, as_json: bool) -> None:
     """Tell which design each row of DATA, a file of prompts and answers, follows."""
     from sde_core.design.conversion import dataset_designs
+    from sde_core.design.options import design_words
     from sde_core.design.task_file import read_task
 
     with stderr_progress("reading") as progress:
@@ -140,7 +141,7 @@ def followed_command(dataset: Dataset, task_path: Path, as_json: bool) -> None:
         _emit_designs(found)
         return
     for design, count in found.followed.counts.items():
-        click.echo(f"{count:>9,} {count / len(found.rows):>5.0%}  {_design_words(design)}")
+        click.echo(f"{count:>9,} {count / len(found.rows):>5.0%}  {design_words(design)}")
     if found.stray:
         click.echo(f"{len(found.stray):>9,} {len(found.stray) / len(found.rows):>5.0%}  none; the first is row {found.stray[0]}")
 
@@ -155,7 +156,7 @@ def followed_command(dataset: Dataset, task_path: Path, as_json: bool) -> None:
 def convert_command(dataset: Dataset, task_path: Path, design_name: str | None, preview: bool, show: int, as_json: bool) -> None:
     """Turn the rows of DATA, prompts and answers, into one design; rows that cannot be read stay and are listed."""
     from sde_core.design.conversion import conversion, dataset_designs
-    from sde_core.design.options import design_named
+    from sde_core.design.options import design_named, design_words
     from sde_core.design.task_file import read_task
 
     task = read_task(task_path).task
@@ -168,12 +169,12 @@ def convert_command(dataset: Dataset, task_path: Path, design_name: str | None, 
         change = conversion(dataset, found, task, after, progress=progress)
     left = [{"row": misfit.row, "reason": misfit.reason} for misfit in change.left]
     if as_json:
-        emit_json({"design": _design_words(after), "rows": change.rows, "left": left, "applied": not preview and bool(change.edits)})
+        emit_json({"design": design_words(after), "rows": change.rows, "left": left, "applied": not preview and bool(change.edits)})
     else:
         _print_change(change, after, show)
     if change.edits and not preview:
         with journal_of(dataset) as journal:
-            talk_of_decision(journal.edit(change.edits, f"design: {_design_words(after)}"), dataset)
+            talk_of_decision(journal.edit(change.edits, f"design: {design_words(after)}"), dataset)
     elif change.edits and not as_json:
         talk("Nothing was changed. Do it with --apply; sde undo takes it back.")
 
@@ -223,7 +224,9 @@ def cost_command(
 
 
 def _print_change(change: Conversion, after: Design, show: int) -> None:
-    click.echo(f"{count_of(change.rows, 'row')} would become {_design_words(after)}.")
+    from sde_core.design.options import design_words
+
+    click.echo(f"{count_of(change.rows, 'row')} would become {design_words(after)}.")
     for edit in change.edits[: max(show, 0) * 2]:
         click.echo(f"  row {edit.row}")
         for sign, text in (("-", edit.before), ("+", edit.after)):
@@ -235,12 +238,8 @@ def _print_change(change: Conversion, after: Design, show: int) -> None:
 
 
 def _emit_designs(found: DatasetDesigns) -> None:
+    from sde_core.design.options import design_words
+
     total = len(found.rows)
-    shares = [{"design": _design_words(design), "rows": count, "share": count / total} for design, count in found.followed.counts.items()]
+    shares = [{"design": design_words(design), "rows": count, "share": count / total} for design, count in found.followed.counts.items()]
     emit_json({"designs": shares, "stray": found.stray})
-
-
-def _design_words(design: Design) -> str:
-    """A design as `design_named` reads it."""
-    placeholder = "yes" if design.placeholder else "no"
-    return f"instruction={design.instruction},output={design.output},placeholder={placeholder},labels={design.labels},reasoning={design.reasoning}"

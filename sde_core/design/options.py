@@ -67,6 +67,21 @@ def design_named(text: str) -> Design:
     return dataclasses.replace(base or Design(), **changes)
 
 
+def design_words(design: Design) -> str:
+    """A design as `design_named` reads it: the preset that is nearest, and what differs from it."""
+
+    def changes(preset: Design) -> list[str]:
+        values = zip(dataclasses.asdict(design).items(), dataclasses.asdict(preset).values(), strict=True)
+        return [f"{name}={_word(value)}" for (name, value), of_preset in values if value != of_preset]
+
+    name, preset = min(PRESETS.items(), key=lambda item: len(changes(item[1])))
+    return ",".join([name, *changes(preset)])
+
+
+def _word(value: str | bool) -> str:
+    return value if isinstance(value, str) else "yes" if value else "no"
+
+
 def _setting(setting: str) -> tuple[str, str | bool]:
     name, _, value = (part.strip() for part in setting.partition("="))
     if name not in Design.__dataclass_fields__ or not value:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sde_core.design.answer import entries_shown, render_answer
-from sde_core.design.options import PRESETS, Design, design_named, why_not
+from sde_core.design.options import PRESETS, Design, design_named, design_words, why_not
 from sde_core.design.parse import FAULT_KINDS, parse_answer
 from sde_core.design.task import Entry, Task, TaskRecord
 from sde_core.errors import UsageError
@@ -149,6 +149,20 @@ def test_designs_are_named_by_preset_and_options():
     for wrong in ("", "best", "es-sde,output=xml", "es-sde,colour=red", "placeholder=maybe"):
         with pytest.raises(UsageError):
             design_named(wrong)
+
+
+@given(
+    design=st.sampled_from(
+        [
+            replace(design, instruction=place, loss_on_input=loss)
+            for design in DESIGNS
+            for place in ("first", "last", "none")
+            for loss in (True, False)
+        ]
+    )
+)
+def test_a_design_in_words_is_read_as_that_design(design):
+    assert design_named(design_words(design)) == design
 
 
 def test_senseless_designs_say_why():
