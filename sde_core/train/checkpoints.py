@@ -100,7 +100,7 @@ def whole_checkpoints(folder: Path) -> list[Path]:
 def _is_whole(complete: Path) -> bool:
     try:
         sizes = orjson.loads(complete.read_bytes())
-        return STATE in sizes and all((complete.parent / name).stat().st_size == size for name, size in sizes.items())
+        return bool(sizes) and all((complete.parent / name).stat().st_size == size for name, size in sizes.items())
     except (OSError, orjson.JSONDecodeError, AttributeError, TypeError):
         return False
 
