@@ -76,15 +76,16 @@ async def test_what_makes_no_sense_says_why_in_its_pane(open_app, reviews):
         assert sde.session.design.tokens(1) is not None
 
 
-async def test_all_records_are_written_and_train(open_app, reviews, tmp_path):
+async def test_all_records_are_written_and_train(open_app, reviews, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     async with open_app(reviews) as sde:
         await opened(sde)
         await sde.press("w")
-        await sde.type(str(tmp_path / "s.jsonl"))
+        await sde.type("s.jsonl")
         await sde.press("enter")
         await sde.until(lambda: "8 samples written" in sde.text)
         await sde.press("w")
-        await sde.type(str(reviews))
+        await sde.type("reviews.jsonl")
         await sde.press("enter")
         await sde.until(lambda: "is the data itself" in sde.text)
     first = (tmp_path / "s.jsonl").read_text().splitlines()[0]

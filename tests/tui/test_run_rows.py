@@ -28,7 +28,7 @@ def run(tmp_path):
     """Row 2 trains in two parts; row 3 is gone from the file since."""
     folder = tmp_path / "20260102T030405678-train-ab12"
     folder.mkdir()
-    rows = [{"row": row, "key": f"{key:016x}", "record": {}} for row, key in ((1, 0xA), (2, 0xB), (3, 0xC))]
+    rows = [{"row": row, "key": f"{key:016x}", "split": "train", "record": {}} for row, key in ((1, 0xA), (2, 0xB), (3, 0xC))]
     (folder / "rows.jsonl").write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
     append_block(row_losses_path(folder), 112, np.array([2, 1, 2, 3]), np.array([3.0, 2.0, 1.0, 4.0]), np.array([8, 5, 2, 6]), begins=True)
     return folder

@@ -19,7 +19,8 @@ def classes():
 
 def test_every_part_that_computes_has_a_lane_of_its_own():
     lanes = [part.lane for part in classes()]
-    assert sorted(lanes) == ["balance", "check", "comparisons", "duplicates", "labels", "leaks", "rules"]
+    assert {"balance", "check", "comparisons", "design", "duplicates", "labels", "leaks", "rules"} <= set(lanes)
+    assert len(set(lanes)) == len(lanes)
 
 
 @pytest.mark.parametrize("part_class", classes())
