@@ -28,11 +28,11 @@ Measured before any training, planting 0 with `--share 90% --only-choose`: of 2,
 answer (of all rows 30 %), 9.4 % an end cut off (10 %). All 203 planted copies were found; a copy that is chosen stands in the place of its original.
 The labels do most of it: they call 564 rows another task's, of which 491 are among the 608 shuffled, 29 cut off, 44 without fault. Of
 the 117 shuffled ones that they miss 105 hold an answer to another question of the same task, which no reading of the answer alone can tell.
-Planting 1, looked at once after all was fixed: 855 rejected; of the 1,054 chosen 6.5 % shuffled, 8.0 % cut off. 
+Planting 1, looked at once after all was fixed: 855 rejected; of the 1,054 chosen 6.5 % shuffled, 8.0 % cut off.
 
 Measured by training, `--share 90%`, one thread: planting 1, 60,000 tokens a run, five seeds: selected less random +0.034 (-0.029 to +0.085), though
 selected is the better one on 108 rows of 200 and the worse one on 84. Planting 2, 200,000 tokens, three seeds: +0.061 (-0.052 to +0.162), 115 rows to
-81. No difference is shown: these runs read the rows 0.6 to 2 times, in which the small model learns the language of the data rather than its mistakes.
+81. No difference is shown: these runs read the rows 0.6 to 2 times, in which the small model learns the language of the data, not its mistakes.
 
 `sde ifd` is no help here: under the base model that comes with sde the usual answer's loss is 7.8, that of a blind guess, and the ratio ranks
 shuffled answers above others no more often than chance (area under the curve 0.50).
