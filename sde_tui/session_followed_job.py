@@ -44,5 +44,21 @@ class FollowedJob:
         self._session.jobs.watch()
         self._jobs_moved("moved")
 
+    def _job_is_done(self, stopped: str) -> bool | None:
+        """Whether the job did what it was for, None while it works or where there is none; says why not, and lets go of it.
+
+        Args:
+            stopped: What is said where somebody stopped it.
+        """
+        status = self._job.status() if self._job is not None else None
+        if status is None or status.active:
+            return None
+        self._job = None
+        if status.state != "done":
+            was_stopped = status.state == "stopped"
+            said = stopped if was_stopped else f"{status.message} {status.hint}".strip()
+            self._session.flash(visible(said, 600), "warn" if was_stopped else "bad")
+        return status.state == "done"
+
     def _jobs_moved(self, how: str) -> None:
         raise NotImplementedError

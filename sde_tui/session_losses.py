@@ -69,17 +69,11 @@ class LossesPart(FollowedJob):
             self._follow_job(job)
 
     def _jobs_moved(self, how: str) -> None:
-        if how != "moved" or self._job is None:
+        done = self._job_is_done("The measuring was stopped; m goes on with it.") if how == "moved" else None
+        if done is None:
             return
-        status = self._job.status()
-        if status.active:
-            return
-        self._job = None
-        if status.state == "done":
+        if done:
             self._wish()
-        else:
-            said = "The measuring was stopped; m goes on with it." if status.state == "stopped" else f"{status.message} {status.hint}".strip()
-            self._session.flash(visible(said, 600), "warn" if status.state == "stopped" else "bad")
         self._session.signals.selection.publish("changed")
 
     def _wish(self) -> None:

@@ -240,7 +240,7 @@ class OverviewPart:
         if found and not rows:
             return "what repeats others is rejected; look for rows that mean the same"
         if not rows:
-            return "no duplicates found; look for rows that mean the same, or that a held-out file has"
+            return "no duplicates found; look for equal meaning, or in a held-out file"
         return f"keep one of each group of duplicates: {count_of(len(rows), 'row')} {'repeats' if len(rows) == 1 else 'repeat'} others"
 
     def _fix_words(self) -> str:
@@ -248,7 +248,7 @@ class OverviewPart:
         fixable = sum(bool(finding.fix) for finding in report.findings) if report is not None else 0
         words = "bring odd answers into one form; safe fixes with preview"
         if report is not None and not fixable:
-            words = "see the forms of the answers, and the odd ones; nothing found has a safe fix"
+            words = "see the forms of answers and the odd ones; no finding has a safe fix"
         return f"mend {count_of(fixable, 'finding')} by safe fixes, with preview; undo with u" if fixable else words
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sde_core.visible import visible
 from sde_tui.session_followed_job import FollowedJob
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ class ProbePart(FollowedJob):
         """Why nothing can be measured now, "" where it can."""
         found = self._training.training_set
         if self.words:
-            return f"This run is {self.words} already." if self.words.startswith("being") else f"This run {self.words} already."
+            return f"This run {'is ' if self.words.startswith('being') else ''}{self.words} already."
         if found is None:
             return self._training.why_not_fine_tune() or self._training.refusal or "p finds out first what would train."
         return self._training.why_not_fine_tune()
@@ -59,17 +58,8 @@ class ProbePart(FollowedJob):
         self._session.flash("A few steps are timed by a job; the Set line will say how long the run takes.", "good")
 
     def _jobs_moved(self, how: str) -> None:
-        if how != "moved" or self._job is None:
-            return
-        status = self._job.status()
-        if status.active:
-            return
-        self._job = None
-        if status.state == "done":
+        if how == "moved" and self._job_is_done("The measuring was stopped."):
             self._training.look()
-        else:
-            said = "The measuring was stopped." if status.state == "stopped" else f"{status.message} {status.hint}".strip()
-            self._session.flash(visible(said, 600), "warn" if status.state == "stopped" else "bad")
 
 
 def _launched(dataset: Dataset, rows: np.ndarray, recipe: Recipe, jobs_dir: Any, cancel: Any, progress: Any) -> Job:

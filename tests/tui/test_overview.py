@@ -75,7 +75,7 @@ async def test_next_steps_say_what_the_checks_found(open_app, write_jsonl):
     async with open_app(write_jsonl(clean), checks=True) as sde:
         words = {step.key: step.words for step in sde.session.overview.next_steps()}
         assert words["4"].startswith("no duplicates found; ")
-        assert words["5"].endswith("nothing found has a safe fix")
+        assert words["5"].endswith("no finding has a safe fix")
     async with open_app(write_jsonl([*clean, clean[0], clean[0]]), checks=True) as sde:
         assert {step.key: step.words for step in sde.session.overview.next_steps()}["4"].endswith(": 2 rows repeat others")
         sde.session.decisions.reject([4], "a copy")
