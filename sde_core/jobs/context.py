@@ -111,6 +111,10 @@ class JobContext:
         give_room_back(self.folder)
         self._update(force=True, state=state, message=message, hint=hint, ended=time.time(), eta_s=None)
 
+    def ended_within(self, seconds: float) -> bool:
+        """Wait until the job has said its last word, at most so long; whether it has."""
+        return self._ended.wait(seconds)
+
     def beat_forever(self) -> threading.Thread:
         """Start the thread that keeps the status fresh while the work is silent."""
         thread = threading.Thread(target=self._beat, name="job-heartbeat", daemon=True)

@@ -156,11 +156,11 @@ class Job:
                 raise JobError(f"Job {self.id} is still {status.state}.", "Stop it first, or attach to it.")
             if status.state == "done" and not extended:
                 raise JobError(f"Job {self.id} is done; there is nothing to resume.", "Start a new one.")
-            rank = status.rank if status.state == "lost" and status.rank else time.time()
+            rank = status.rank if status.state == "lost" and status.rank else self._new_rank()
             again = replace(status, state="queued", identity=None, started=None, ended=None, attempt=status.attempt + 1, message="Starting again.")
             try:
                 (self.folder / STOP).unlink(missing_ok=True)
-                self._start(replace(again, rank=rank if self.devices else 0.0, beside=beside, hint=""))
+                self._start(replace(again, rank=rank, beside=beside, hint=""))
             except OSError as error:
                 raise unwritable(self.folder, error) from error
 
@@ -224,6 +224,15 @@ class Job:
         if self.devices:
             self._enter_queue(_children[self.folder].pid, status)
         tell_watchers(self.folder.parent)
+
+    def _new_rank(self) -> float:
+        """Its place behind all that wait; 0 for a job that needs no device."""
+        if not self.devices:
+            return 0.0
+        try:
+            return QueueFile().new_rank(_BUSY_QUEUE_SECONDS)
+        except SdeError:  # its process says so when it comes to its turn
+            return time.time()
 
     def _enter_queue(self, pid: int, status: JobStatus) -> None:
         """Queue the job's process in the order of launching: by itself it would come when Python is up, early or late. Where this fails it does."""
@@ -306,8 +315,7 @@ def launch(jobs_dir: Path, kind: str, spec: dict[str, Any], *, title: str, folde
     try:
         (folder / "spec.json").write_bytes(orjson.dumps({"kind": kind, "title": title, "spec": spec}, option=orjson.OPT_INDENT_2))
         job = Job(folder)
-        now = time.time()
-        job._start(JobStatus(created=now, message="Starting.", rank=now if job.devices else 0.0, beside=beside))
+        job._start(JobStatus(created=time.time(), message="Starting.", rank=job._new_rank(), beside=beside))
     except OSError as error:
         raise unwritable(folder, error) from error
     return job

@@ -56,8 +56,9 @@ class Mutex:
         try:
             yield
         finally:
-            # Renaming needs no space, so that a full disk holds nobody up.
-            (self._folder / str(number) / _OWNER).rename(self._folder / str(number) / _RELEASED)
+            # Renaming needs no space, so that a full disk holds nobody up. Who deletes the whole folder has released the lock.
+            with suppress(FileNotFoundError):
+                (self._folder / str(number) / _OWNER).rename(self._folder / str(number) / _RELEASED)
 
     def _taken(self) -> int | None:
         """The number under which this process holds the lock now, None where another one does."""

@@ -5,9 +5,9 @@ second whether it is its turn. So nothing else has to be alive: no daemon, no ap
 starts the next one, loses the queue whenever that run is killed. A process that is gone has left the queue, since identities tell; there is nothing
 to give back, so no death can keep the device.
 
-The queue is one small file, read by anybody without a lock and replaced whole under a `Mutex`. Its order is by rank: the moment of launching, until
-somebody moves a run. A run may begin when fewer runs than the limit hold or, with a lower rank, want each of its devices; so nobody is overtaken for
-ever by runs that want less.
+The queue is one small file, read by anybody without a lock and replaced whole under a `Mutex`; a copy beside it is read where it is missing or
+damaged. Its order is by rank: a number that only rises, whatever the clock does, until somebody moves a run. A run may begin when fewer runs than
+the limit hold or, with a lower rank, want each of its devices; so nobody is overtaken for ever by runs that want less.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ import math
 import os
 import re
 import socket
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -43,7 +45,7 @@ class Ticket:
     Attributes:
         folder: Its job folder.
         devices: What it needs, such as ("cpu",) or ("gpu0", "gpu1").
-        rank: Lower comes first; the moment of launching in seconds since 1970, unless it was moved.
+        rank: Lower comes first; from `QueueFile.new_rank` at its launch, unless it was moved.
         beside: Whether it begins at once, beside whatever runs.
         holding: Whether it has its devices.
         identity: Its process.
@@ -110,6 +112,20 @@ class Queue:
         return ticket.beside or all(sum(device in other.devices for other in ahead) < self.limit for device in ticket.devices)
 
 
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """What the file holds: all tickets, the limit, the highest rank that was ever given, and whether it is to be written again."""
+
+    tickets: tuple[Ticket, ...] = ()
+    limit: int = 1
+    last_rank: float = 0.0
+    lost: bool = True
+
+    def rank_after(self, moment: float) -> float:
+        """A rank behind all others: this moment, or where the clock was set back, next to the highest."""
+        return max(moment, math.nextafter(max([self.last_rank, *(ticket.rank for ticket in self.tickets)]), math.inf))
+
+
 class QueueFile:
     """The queue of this user on this machine.
 
@@ -120,12 +136,28 @@ class QueueFile:
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder or user_state_folder() / "queue" / re.sub(r"[^\w.-]", "_", socket.gethostname())
         self.path = self.folder / "queue.json"
+        self.copy_path = self.folder / "queue-copy.json"
         self._mutex = Mutex(self.folder / "turns")
 
     def read(self) -> Queue:
         """The queue as it stands; runs whose process is gone are left out."""
-        tickets, limit = self._written()
-        return _ordered((ticket for ticket in tickets if ticket.alive), _limit_asked() or limit)
+        written = self._written()
+        return _ordered((ticket for ticket in written.tickets if ticket.alive), _limit_asked() or written.limit)
+
+    def new_rank(self, timeout: float = _PATIENCE_SECONDS) -> float:
+        """A rank behind all that were given before, also where the clock was set back meanwhile.
+
+        Args:
+            timeout: Seconds to wait for others who change the queue.
+
+        Raises:
+            JobError: When another process hangs while it holds the queue.
+            ReadOnlyError: When the queue cannot be written.
+        """
+        with self._changing(timeout) as before:
+            rank = before.rank_after(time.time())
+            self._write(replace(before, last_rank=rank))
+        return rank
 
     def enter(self, ticket: Ticket, timeout: float = _PATIENCE_SECONDS) -> Queue:
         """Put a run into the queue, once: a process that is there already stays where it is.
@@ -203,24 +235,42 @@ class QueueFile:
         return self._change(lambda queue: queue.tickets, limit=limit)
 
     def _change(self, change: Callable[[Queue], Iterable[Ticket]], *, limit: int | None = None, timeout: float = _PATIENCE_SECONDS) -> Queue:
+        with self._changing(timeout) as before:
+            asked = _limit_asked()
+            after = tuple(change(_ordered((ticket for ticket in before.tickets if ticket.alive), asked or before.limit)))
+            written = replace(before, tickets=after, limit=limit or before.limit)
+            if written != before or before.lost:
+                self._write(replace(written, last_rank=max([before.last_rank, *(ticket.rank for ticket in after)])))
+        return _ordered(after, asked or written.limit)
+
+    @contextmanager
+    def _changing(self, timeout: float) -> Iterator[_Written]:
+        """What stands in the file while nobody else changes it."""
         try:
             with self._mutex.held(timeout):
-                before, limit_before = self._written()
-                after = tuple(change(_ordered((ticket for ticket in before if ticket.alive), _limit_asked() or limit_before)))
-                if after != before or limit is not None:
-                    known = {"limit": limit or limit_before, "tickets": [asdict(ticket) for ticket in after]}
-                    atomic_write(self.path, [orjson.dumps(known)])
+                yield self._written()
         except OSError as error:
             raise unwritable(self.folder, error) from error
-        return _ordered(after, _limit_asked() or limit or limit_before)
 
-    def _written(self) -> tuple[tuple[Ticket, ...], int]:
-        """All tickets in the file, and the limit; a file that is missing or damaged holds none."""
-        try:
-            value = orjson.loads(self.path.read_bytes())
-            return tuple(_ticket(entry) for entry in value["tickets"]), max(int(value["limit"]), 1)
-        except (OSError, orjson.JSONDecodeError, KeyError, TypeError, ValueError):
-            return (), 1
+    def _write(self, known: _Written) -> None:
+        """The copy first: whichever of the two is read after a power failure, it was true a moment ago."""
+        content = orjson.dumps({"limit": known.limit, "last_rank": known.last_rank, "tickets": [asdict(ticket) for ticket in known.tickets]})
+        for path in (self.copy_path, self.path):
+            atomic_write(path, [content])
+
+    def _written(self) -> _Written:
+        """What the file holds, or where it is missing or damaged its copy; nothing where that is as well."""
+        found = _read(self.path)
+        return found if found is not None else replace(_read(self.copy_path) or _Written(), lost=True)
+
+
+def _read(path: Path) -> _Written | None:
+    try:
+        value = orjson.loads(path.read_bytes())
+        tickets = tuple(_ticket(entry) for entry in value["tickets"])
+        return _Written(tickets, max(int(value["limit"]), 1), float(value.get("last_rank", 0.0)), lost=False)
+    except (OSError, orjson.JSONDecodeError, AttributeError, KeyError, TypeError, ValueError):
+        return None
 
 
 def _ordered(tickets: Iterable[Ticket], limit: int) -> Queue:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -17,6 +18,10 @@ from sde_core.wording import count_of
 LOOK_SECONDS = 0.5
 """A waiting job looks so often whether it is its turn."""
 _LISTEN_SECONDS = 0.1
+_STAY_LOOKS = 4
+"""So many looks apart a job at work looks whether it still stands in the queue."""
+_HELD_BACK_LOOKS = 12
+"""So many looks a waiting job that found the queue deleted gives those at work to enter it again."""
 
 
 def wait_for_turn(context: JobContext, devices: Sequence[str]) -> None:
@@ -33,37 +38,47 @@ def wait_for_turn(context: JobContext, devices: Sequence[str]) -> None:
     """
     if not devices:
         return
-    identity, status = ProcessIdentity.of_pid(os.getpid()), context.status
-    ticket = Ticket(str(context.folder), tuple(devices), status.rank or time.time(), status.beside, identity=identity)
-    queue_file = QueueFile()
+    identity, status, queue_file = ProcessIdentity.of_pid(os.getpid()), context.status, QueueFile()
+    ticket = Ticket(str(context.folder), tuple(devices), status.rank, status.beside, identity=identity)
     try:
+        ticket = replace(ticket, rank=status.rank or queue_file.new_rank())
         queue_file.enter(ticket)
     except SdeError as error:
         context.event("queue", failure=error.message)
     else:
         _wait(context, queue_file, ticket, identity)
+    threading.Thread(target=_stay, args=(context, queue_file, replace(ticket, holding=True)), name="stay-in-queue", daemon=True).start()
     context.begins()
 
 
 def _wait(context: JobContext, queue_file: QueueFile, ticket: Ticket, identity: ProcessIdentity) -> None:
-    since, said = time.monotonic(), ""
+    since, not_before, said = time.monotonic(), 0.0, ""
     while True:
         queue = queue_file.read()
-        mine = queue.of(context.folder, identity)
-        if mine is None:  # somebody removed the file
+        mine, held_back = queue.of(context.folder, identity), time.monotonic() < not_before
+        if mine is None:  # somebody removed the queue, and with it the tickets of those at work
+            not_before = time.monotonic() + _HELD_BACK_LOOKS * LOOK_SECONDS
             with suppress(SdeError):
                 queue_file.enter(ticket)
-        elif queue.may_begin(mine) and _begins(queue_file, context, identity):
+        elif not held_back and queue.may_begin(mine) and _begins(queue_file, context, identity):
             break
         else:
             ticket = replace(mine, holding=False)
-            words = _words(queue, mine)
+            words = _words(queue, mine, held_back=held_back)
             if words != said or mine.rank != context.status.rank:
                 said = words
                 context.waits(words, mine.rank)
         _sleep_or_leave(context, queue_file, identity)
     if said:
         context.event("turn", waited_s=round(time.monotonic() - since, 1))
+
+
+def _stay(context: JobContext, queue_file: QueueFile, ticket: Ticket) -> None:
+    """Enter the queue again whenever it was deleted while the job works, or others would begin beside it."""
+    while not context.ended_within(_STAY_LOOKS * LOOK_SECONDS):
+        with suppress(SdeError, OSError):
+            if queue_file.read().of(context.folder, ticket.identity) is None:
+                queue_file.enter(ticket)
 
 
 def _begins(queue_file: QueueFile, context: JobContext, identity: ProcessIdentity) -> bool:
@@ -83,8 +98,10 @@ def _sleep_or_leave(context: JobContext, queue_file: QueueFile, identity: Proces
         time.sleep(_LISTEN_SECONDS)
 
 
-def _words(queue: Queue, ticket: Ticket) -> str:
+def _words(queue: Queue, ticket: Ticket, *, held_back: bool) -> str:
     """ "Waits for 2 runs before it on the CPU." with what is true now."""
+    if held_back and queue.may_begin(ticket):
+        return "Waits a moment: the queue was deleted, and runs at work enter it again."
     return f"Waits for {count_of(len(queue.ahead_of(ticket)), 'run')} before it on {device_words(ticket.devices)}."
 
 

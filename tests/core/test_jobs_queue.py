@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -162,7 +163,7 @@ def test_runs_on_different_devices_do_not_wait_for_each_other(start):
     both = start(devices=["gpu0", "gpu1"])
     third = start(devices=["gpu1"])
     wait_for(lambda: third.status().message == "Waits for 2 runs before it on GPU 1.")
-    assert both.status().message == "Waits for 2 runs before it on GPUs 0 and 1."
+    wait_for(lambda: both.status().message == "Waits for 2 runs before it on GPUs 0 and 1.")
 
 
 def test_a_queue_that_cannot_be_written_holds_nobody_up(start, monkeypatch, tmp_path):
@@ -173,13 +174,57 @@ def test_a_queue_that_cannot_be_written_holds_nobody_up(start, monkeypatch, tmp_
     assert any(event["event"] == "queue" and "cannot be written" in event["failure"] for event in job.events()[0])
 
 
-def test_a_queue_that_somebody_deletes_is_entered_again(start):
-    first = held(start)
-    second = start()
-    wait_for(lambda: second.status().state == "waiting")
-    QueueFile().path.unlink()
+@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(b'{"limit":1,"tick')])
+def test_a_queue_file_deleted_or_damaged_lets_nobody_begin_beside_a_run_at_work(start, damage):
+    first, second = held(start), start()
+    wait_for(lambda: second.status().message.startswith("Waits"))
+    damage(QueueFile().path)
+    assert [ticket.id for ticket in QueueFile().read().tickets] == [first.id, second.id]
+    third = start()
+    wait_for(lambda: third.status().message == "Waits for 2 runs before it on the CPU.")
+    assert QueueFile().path.read_bytes() == QueueFile().copy_path.read_bytes()
+    go(first)
+    for job in (second, third):
+        assert job.wait(PATIENCE).state == "done"
+    assert order_of([first, second, third]) == [first.id, second.id, third.id]
+
+
+def test_where_the_whole_queue_is_deleted_the_run_at_work_enters_again_before_another_begins(start):
+    first, second = held(start), start()
+    wait_for(lambda: second.status().message.startswith("Waits"))
+    shutil.rmtree(QueueFile().folder)
+    wait_for(lambda: [(ticket.id, ticket.holding) for ticket in QueueFile().read().tickets] == [(first.id, True), (second.id, False)])
     go(first)
     assert second.wait(PATIENCE).state == "done"
+    assert second.status().started >= first.status().ended
+
+
+def test_a_clock_that_is_set_back_changes_no_order(start, monkeypatch):
+    first, second = held(start), start()
+    wait_for(lambda: len(QueueFile().read().waiting) == 1)
+    with monkeypatch.context() as clock:
+        clock.setattr(time, "time", lambda: 1e9)
+        third = start()
+    assert [ticket.id for ticket in QueueFile().read().waiting] == [second.id, third.id]
+    assert QueueFile().read().waiting[1].rank > 1e9
+    go(first)
+    for job in (second, third):
+        job.wait(PATIENCE)
+    assert order_of([first, second, third]) == [first.id, second.id, third.id]
+
+
+@settings(max_examples=25)
+@given(clock=st.lists(st.floats(0, 1e10), min_size=2, max_size=8), deleted=st.booleans())
+def test_ranks_only_rise_whatever_the_clock_does(tmp_path_factory, clock, deleted):
+    queue_file, ranks = QueueFile(tmp_path_factory.mktemp("queue")), []
+    for moment in clock:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(time, "time", lambda now=moment: now)
+            ranks.append(queue_file.new_rank())
+        if deleted:
+            queue_file.path.unlink()
+    assert all(before < after for before, after in pairwise(ranks))
+    assert ranks[0] == clock[0] or clock[0] == 0
 
 
 def test_under_random_kills_cancels_and_moves_no_two_hold_and_all_others_run(start):
@@ -315,11 +360,13 @@ def test_the_limit_is_kept_and_the_environment_goes_before_it(tmp_path, monkeypa
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"{", b'{"limit":"x","tickets":[]}', b'{"limit":1,"tickets":[{"folder":1}]}'])
-def test_a_damaged_queue_is_an_empty_one(tmp_path, content):
+def test_a_damaged_queue_is_its_copy_and_an_empty_one_where_there_is_none(tmp_path, content):
     queue_file = QueueFile(tmp_path)
     queue_file.path.write_bytes(content)
     assert queue_file.read() == Queue()
     assert queue_file.enter(ticket(1)).waiting[0].id == "1"
+    queue_file.path.write_bytes(content)
+    assert [one.id for one in queue_file.read().waiting] == ["1"]
 
 
 def test_devices_in_words():
