@@ -27,7 +27,7 @@ from sde_core.train.device import use_one_gpu
 from sde_core.train.encode import Encoder
 from sde_core.train.preflight import refuse_if_nothing_trains
 from sde_core.train.recipe import Recipe, read_recipe
-from sde_core.train.rows import HELD_OUT, read_snapshot
+from sde_core.train.rows import HELD_OUT, read_snapshot, row_total
 from sde_core.train.samples import Sample, Samples, encode_rows
 from sde_core.train.tokenizer import Tokenizer, load_tokenizer
 from sde_core.visible import visible
@@ -93,8 +93,7 @@ class _Work:
         self._context, self._folder, self._recipe = context, context.folder, recipe
         self._tokenizer: Tokenizer = load_tokenizer(recipe.model)
         encoder = Encoder(self._tokenizer, recipe)
-        manifest = orjson.loads((self._folder / "manifest.json").read_bytes())
-        total = sum(manifest["rows"].values())
+        total = row_total(self._folder)
         self._samples = encode_rows(read_snapshot(self._folder), encoder, total=total, cancel=context, progress=context.report)
         refuse_if_nothing_trains(self._samples.checks)
         if not self._samples.held_out:

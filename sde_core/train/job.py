@@ -17,7 +17,7 @@ from sde_core.train.preflight import refuse_if_nothing_trains
 from sde_core.train.processes import run_processes
 from sde_core.train.recipe import Recipe, read_recipe
 from sde_core.train.reporting import refuse_reporting, use_reporting
-from sde_core.train.rows import read_snapshot
+from sde_core.train.rows import read_snapshot, row_total
 from sde_core.train.samples import Samples, encode_rows, row_count
 from sde_core.train.tokenizer import Tokenizer, load_tokenizer
 
@@ -60,13 +60,12 @@ def run_samples(context: JobContext, recipe: Recipe, tokenizer: Tokenizer) -> Sa
 
     Raises:
         UsageError: When nothing in them would train.
+        InputError: When the rows are not those that the run was launched with.
         CancelledError: When stopped.
     """
-    manifest = orjson.loads((context.folder / "manifest.json").read_bytes())
-    total = sum(manifest["rows"].values())
     cache = context.spec.get("cache")
     encoder = Encoder(tokenizer, recipe, cache_dir=Path(cache) if cache else None)
-    samples = encode_rows(read_snapshot(context.folder), encoder, total=total, cancel=context, progress=context.report)
+    samples = encode_rows(read_snapshot(context.folder), encoder, total=row_total(context.folder), cancel=context, progress=context.report)
     refuse_if_nothing_trains(samples.checks)
     if not samples.train:
         raise UsageError("Only held-out rows would train.", "Set --set held_out=0, or accept more rows.")

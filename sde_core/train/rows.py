@@ -29,6 +29,7 @@ HELD_OUT_SPLITS = frozenset({"validation", "valid", "val", "dev", "eval", "test"
 _FIELDS = frozenset({"row", "key", "split", "record"})
 _KEY = re.compile(r"[0-9a-f]+")
 _NO_ROWS = "They are the rows that it trains on; start a new run."
+_NO_MANIFEST = "It says how the rows of the run are read; start a new run."
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,16 +115,47 @@ def write_snapshot(
 def read_snapshot(folder: Path) -> Iterator[SnapshotRow]:
     """The rows of a run in the order they were written.
 
+    Args:
+        folder: The job folder.
+
     Raises:
-        InputError: When the file is damaged, or rows of it are gone: a run never goes on with other rows than it began with.
+        InputError: Where the file is damaged, at its end where a row was changed or is gone: a run never goes on with other rows than it began with.
     """
-    manifest = orjson.loads((folder / "manifest.json").read_bytes())
-    layout, rows = Layout(**manifest["layout"]), 0
-    for kept in _kept(folder):
+    manifest, layout = _read_manifest(folder)
+    rows, digest = 0, xxhash.xxh3_128()
+    for kept in _kept(folder, digest):
         rows += 1
         yield SnapshotRow(kept["row"], int(kept["key"], 16), kept["split"], turns_of(kept["record"], layout))
-    if rows != sum(manifest["rows"].values()):
-        raise InputError(f"{folder.name} was launched with {sum(manifest['rows'].values()):,} rows, but its rows.jsonl holds {rows:,}.", _NO_ROWS)
+    launched = sum(manifest["rows"].values())
+    if rows != launched:
+        raise InputError(f"{folder.name} was launched with {launched:,} rows, but its rows.jsonl holds {rows:,}.", _NO_ROWS)
+    if manifest.get("rows_hash") not in (None, digest.hexdigest()):
+        raise InputError(f"{folder / 'rows.jsonl'} has changed since the run was launched: its rows have another hash.", _NO_ROWS)
+
+
+def row_total(folder: Path) -> int:
+    """Rows that a run was launched with.
+
+    Args:
+        folder: The job folder.
+
+    Raises:
+        InputError: When its manifest cannot be read.
+    """
+    return sum(_read_manifest(folder)[0]["rows"].values())
+
+
+def _read_manifest(folder: Path) -> tuple[dict[str, Any], Layout]:
+    path = folder / "manifest.json"
+    try:
+        manifest = orjson.loads(path.read_bytes())
+        layout = Layout(**manifest["layout"])
+        sound = all(isinstance(count, int) for count in manifest["rows"].values())
+    except (OSError, orjson.JSONDecodeError, AttributeError, KeyError, TypeError) as error:
+        raise InputError(f"{path} is missing or damaged.", _NO_MANIFEST) from error
+    if not sound:
+        raise InputError(f"{path} is damaged.", _NO_MANIFEST)
+    return manifest, layout
 
 
 def read_places(folder: Path) -> Iterator[SnapshotPlace]:
@@ -209,10 +241,16 @@ def _whole_groups(positions: Sequence[int], draws: Sequence[int], wanted: int) -
     return chosen
 
 
-def _kept(folder: Path) -> Iterator[dict[str, Any]]:
-    with (folder / "rows.jsonl").open("rb") as file:
+def _kept(folder: Path, digest: xxhash.xxh3_128 | None = None) -> Iterator[dict[str, Any]]:
+    """The rows of the file as they were parsed; `digest` takes in the bytes of every one."""
+    path = folder / "rows.jsonl"
+    if not path.exists():
+        raise InputError(f"{path} is gone.", _NO_ROWS)
+    with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             row = _parsed(line)
+            if digest is not None:
+                digest.update(line)
             if not isinstance(row, dict) or not row.keys() >= _FIELDS or not isinstance(row["row"], int) or not _KEY.fullmatch(str(row["key"])):
                 raise InputError(f"{folder.name} cannot be read: line {number:,} of its rows.jsonl is damaged.", _NO_ROWS)
             yield row

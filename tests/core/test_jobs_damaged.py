@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sde_core.cli.main import main as cli
+from sde_core.dataset import open_dataset
 from sde_core.errors import InputError, JobError, UsageError
 from sde_core.evaluate.comparison import read_cell
 from sde_core.jobs import Job
@@ -24,10 +25,11 @@ from sde_core.train.curve_file import read_curve, summary_path
 from sde_core.train.extend import write_extension
 from sde_core.train.history import run_facts
 from sde_core.train.probe_store import kept_probe
-from sde_core.train.rows import read_row_keys, read_snapshot
+from sde_core.train.rows import read_row_keys, read_snapshot, row_total, write_snapshot
 
 JUNK = (b"", b"garbage\x00\xff", b"[]", b"{}", b"null", b'"x"', b"5", b"[" * 100_000)
-ANY_JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3), lambda inner: st.lists(inner, max_size=2))
+FINITE = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=3)
+ANY_JSON = st.recursive(FINITE, lambda inner: st.lists(inner, max_size=2))
 
 
 @pytest.fixture
@@ -102,7 +104,40 @@ def test_a_run_never_goes_on_with_fewer_rows_than_it_was_launched_with(folder):
         list(read_snapshot(folder))
 
 
-@given(losses=st.lists(ANY_JSON, max_size=4))
+def test_a_bit_that_flips_anywhere_in_a_runs_rows_is_noticed_before_it_trains_on_them(folder, tmp_path):
+    data = tmp_path / "pairs.jsonl"
+    data.write_text("".join(f'{{"prompt": "What is {number}?", "response": "It is {number}."}}\n' for number in range(6)))
+    write_snapshot(folder, open_dataset(data), range(6), held_out=0.2, seed=1)
+    rows = folder / "rows.jsonl"
+    whole = rows.read_bytes()
+    assert len(list(read_snapshot(folder))) == row_total(folder) == 6
+    for at in range(0, len(whole), 3):
+        rows.write_bytes(whole[:at] + bytes([whole[at] ^ 1 << at % 8]) + whole[at + 1 :])
+        with pytest.raises(InputError, match=r"rows\.jsonl") as refused:
+            list(read_snapshot(folder))
+        assert "start a new run" in refused.value.hint
+
+
+@pytest.mark.parametrize(
+    "junk", [*JUNK, b'{"rows": {"train": "x"}, "layout": {"name": "text", "roles": {}}}', b'{"rows": {}, "layout": {"shape": 1}}', None]
+)
+def test_a_run_whose_manifest_is_damaged_or_gone_says_so(folder, junk):
+    if junk is None:
+        (folder / "manifest.json").unlink()
+    else:
+        (folder / "manifest.json").write_bytes(junk)
+    for read in (row_total, lambda run: list(read_snapshot(run))):
+        with pytest.raises(InputError, match=r"manifest\.json is (missing or )?damaged"):
+            read(folder)
+
+
+def test_a_run_whose_rows_are_gone_says_so(folder):
+    (folder / "rows.jsonl").unlink()
+    with pytest.raises(InputError, match=r"rows\.jsonl is gone"):
+        list(read_snapshot(folder))
+
+
+@given(losses=st.lists(ANY_JSON | st.floats(), max_size=4))
 def test_a_curve_takes_no_harm_from_losses_that_are_no_numbers(losses):
     curve = RunCurve()
     curve.add([{"event": kind, "step": i, "loss": loss, "t": loss} for i, loss in enumerate(losses, start=1) for kind in ("step", "eval")])
