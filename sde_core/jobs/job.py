@@ -158,6 +158,7 @@ class Job:
                 raise JobError(f"Job {self.id} is done; there is nothing to resume.", "Start a new one.")
             rank = status.rank if status.state == "lost" and status.rank else self._new_rank()
             again = replace(status, state="queued", identity=None, started=None, ended=None, attempt=status.attempt + 1, message="Starting again.")
+            again = replace(again, earlier_s=status.worked_s())
             try:
                 (self.folder / STOP).unlink(missing_ok=True)
                 self._start(replace(again, rank=rank, beside=beside, hint=""))

@@ -39,6 +39,7 @@ class JobStatus:
         started: When its present process started working, None before that.
         ended: When it ended, None while it runs.
         beat: When its process last wrote this.
+        earlier_s: Seconds that its earlier attempts worked.
         attempt: 1, and one more for every resume.
         identity: Its process.
         rank: Its place among jobs that wait for a device; see `sde_core.jobs.queue`. 0 for a job that needs none.
@@ -57,6 +58,7 @@ class JobStatus:
     started: float | None = None
     ended: float | None = None
     beat: float = 0.0
+    earlier_s: float = 0.0
     attempt: int = 1
     identity: ProcessIdentity | None = None
     rank: float = 0.0
@@ -66,6 +68,15 @@ class JobStatus:
     def active(self) -> bool:
         """Whether a process works on it, or is about to."""
         return self.state in ACTIVE_STATES
+
+    def worked_s(self, now: float | None = None) -> float:
+        """Seconds that it worked in all attempts; waiting for a device is no work.
+
+        Args:
+            now: Until when the present attempt counts; until it ended or was last heard of by default.
+        """
+        until = self.beat if self.ended is None else self.ended
+        return self.earlier_s + (max((until if now is None else now) - self.started, 0.0) if self.started is not None else 0.0)
 
     def to_json(self) -> dict[str, Any]:
         """The status as the status file and the command line hold it."""

@@ -84,8 +84,8 @@ def _rate_pieces(part: TrainingPart) -> list[list[Span]]:
     words += [f"{latest['tokens_s']:,.0f} tokens/s"] if latest.get("tokens_s") else []
     words += [f"{duration(status.eta_s)} left"] if status.eta_s is not None and status.active else []
     if status.started is not None:
-        words += [f"{duration(now - status.started)} so far"] if status.active else []
-        words += [f"took {duration(status.ended - status.started)}"] if status.ended is not None else []
+        words += [f"{duration(status.worked_s(now))} so far"] if status.active else []
+        words += [f"took {duration(status.worked_s())}"] if status.ended is not None else []
     words += [f"lr {latest['lr']:.2e}"] if latest.get("lr") is not None else []
     words += [f"gradient norm {latest['grad_norm']:.2g}"] if latest.get("grad_norm") is not None else []
     return [[(word, "text")] for word in words]

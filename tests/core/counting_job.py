@@ -14,7 +14,7 @@ from sde_core.jobs.kinds import JOB_KINDS
 
 
 def count(context: JobContext) -> None:
-    """Counts; `fail_at` raises, `die_at` leaves without a word, `deaf` never looks whether to stop, `hold_at` waits there for a file named go."""
+    """Counts; `fail_at` raises, `die_at` leaves without a word, `deaf` never looks whether to stop, `hold_at` waits there for a file named go, `hold_from` from there on."""
     spec = context.spec
     counted = [event["number"] for event in read_events(context.folder / "events.jsonl", 0, 1 << 30)[0] if event.get("event") == "count"]
     context.say("Counting.", unit="numbers")
@@ -36,7 +36,7 @@ def _act(spec: dict, number: int, context: JobContext) -> None:
         sys.stdout.write("falling over\n")
         sys.stdout.flush()
         os._exit(9)
-    while number == spec.get("hold_at") and not (context.folder / "go").exists():
+    while (number == spec.get("hold_at") or number >= spec.get("hold_from", number + 1)) and not (context.folder / "go").exists():
         if not spec.get("deaf") and context.is_set():
             return
         time.sleep(0.01)

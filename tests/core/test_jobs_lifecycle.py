@@ -105,6 +105,26 @@ def test_kill_9_is_lost_and_resumable(start):
     assert numbers(job) == [1, 2, 3, 4, 5]
 
 
+def test_what_a_job_took_counts_all_its_attempts_and_no_time_between_them(start):
+    job, spans = start(total=4, hold_from=1), []
+    for attempt in range(1, 4):
+        wait_for(lambda attempt=attempt: numbers(job) == list(range(1, attempt + 1)))
+        if attempt == 3:
+            job.kill()
+        else:
+            job.stop()
+        left = job.wait(PATIENCE)
+        spans.append((left.ended or left.beat) - left.started)
+        assert left.worked_s() == pytest.approx(sum(spans))
+        job.resume()
+    (job.folder / "go").touch()
+    done = job.wait(PATIENCE)
+    assert (done.state, done.attempt, left.state) == ("done", 4, "lost")
+    assert done.worked_s() == pytest.approx(sum(spans) + done.ended - done.started)
+    assert done.worked_s() < done.ended - done.created
+    assert done.worked_s(done.ended + 5) == pytest.approx(done.worked_s() + 5)
+
+
 def test_a_paused_job_leaves_and_goes_on_only_when_it_is_resumed(start):
     job = start(hold_at=3)
     wait_for(lambda: numbers(job)[-1:] == [3])
