@@ -11,30 +11,27 @@ from typing import Any
 
 import orjson
 
-from sde_core.dataset.turns import ASSISTANT, USER, Turn
-from sde_core.design.answer import entries_shown
-from sde_core.design.options import Design, design_named
-from sde_core.design.parse import parse_answer
+from sde_core.design.options import design_named
 from sde_core.design.sample import Sample as TextSample
 from sde_core.design.sample import render_sample
 from sde_core.design.task import TaskRecord
+from sde_core.errors import UsageError
 from sde_core.evaluate.cell_context import CellContext
+from sde_core.evaluate.design_asking import DEMONSTRATIONS, Asked, DesignAsker
 from sde_core.evaluate.design_cost import design_perplexity, sample_turns
 from sde_core.evaluate.design_grid import BEFORE, Cell, DesignInput, read_input
-from sde_core.evaluate.design_results import read_cell, record_scores
+from sde_core.evaluate.design_results import read_cell
 from sde_core.evaluate.forgetting import adapted_model
 from sde_core.files import atomic_write
 from sde_core.jobs import JobContext
 from sde_core.train.device import plan_device, use_one_gpu
-from sde_core.train.encode import Encoder
-from sde_core.train.generation import Prompt, encode_prompt, generate_answers, stop_ids
+from sde_core.train.encode import IGNORED, Encoder
+from sde_core.train.recipe import Recipe
 from sde_core.train.samples import Sample, Samples
 from sde_core.train.tokenizer import load_tokenizer
+from sde_core.wording import count_of
 
-_DEMONSTRATIONS = 2
-_SPARE = 1.25
-"""An answer may be this much longer than the longest one that was trained on, or that another domain's records have."""
-_MOST_NEW_TOKENS = 512
+_DOMAIN_WORDS = {"test": "test records", "ood": "records of the other domain"}
 
 
 def run_design_compare(context: JobContext) -> None:
@@ -52,12 +49,13 @@ def run_design_compare(context: JobContext) -> None:
     if work.input.request.before:
         work.ask_before()
     for number, cell in enumerate(cells, 1):
-        context.report(cell.before, steps)
         if not work.is_done(cell.name):
-            context.say(f"Run {number} of {len(cells)}: {cell.design}, {cell.size:,} records, seed {cell.seed}.")
-            work.do(cell, steps)
-        context.report(cell.before + cell.steps, steps)
-    context.say(f"Compared {len(work.input.request.designs)} designs in {len(cells)} runs.")
+            title = f"Run {number} of {len(cells)}: {cell.design}, {count_of(cell.size, 'record')}, seed {cell.seed}"
+            context.say(f"{title}.", unit="steps")
+            context.report(cell.before, steps)
+            work.do(cell, title, steps)
+    context.say(f"Compared {len(work.input.request.designs)} designs in {len(cells)} runs.", unit="steps")
+    context.report(steps, steps)
 
 
 class _Work:
@@ -67,6 +65,7 @@ class _Work:
         self._context, self.input, self._folder = context, given, context.folder
         tokenizer = load_tokenizer(given.recipe.model)
         self._encoders = {loss: Encoder(tokenizer, dataclasses.replace(given.recipe, completion_only=not loss)) for loss in (False, True)}
+        self._asker = DesignAsker(given, self._encoders[False], cancel=context, progress=context.report)
         self._plan = plan_device(given.recipe)
 
     def is_done(self, name: str) -> bool:
@@ -76,83 +75,93 @@ class _Work:
     # ---- before tuning
 
     def ask_before(self) -> None:
-        """Asks the untuned model in every design, once; and measures how it takes the samples."""
+        """Asks the untuned model in every design and wording, once; and measures how it takes the samples."""
         model = None
-        for number, name in enumerate(self.input.request.designs):
-            if self.is_done(f"before-{number}"):
-                continue
-            self._context.say(f"Asking the model before tuning: {name}.")
-            model = model or adapted_model(self.input.recipe, self._plan, None)
-            design = design_named(name)
-            asked = {way: self._scored(model, design, "test", demonstrations=way == BEFORE[1]) for way in BEFORE}
-            samples = self._text_samples(self.input.records["test"], design, 0)
-            perplexity = dataclasses.asdict(design_perplexity(samples, self.input.recipe.model, loaded=model, cancel=self._context))
-            self._keep(f"before-{number}", {"design": name, **asked, "perplexity": perplexity})
+        for wording in dict.fromkeys(self.input.request.wordings):
+            for number in range(len(self.input.request.designs)):
+                if not self.is_done(self._before_name(number, wording)):
+                    model = model or adapted_model(self.input.recipe, self._plan, None)
+                    self._ask_untuned(model, number, wording)
+
+    def _ask_untuned(self, model: Any, number: int, wording: int) -> None:
+        written, name = self.input.request.designs[number], self._before_name(number, wording)
+        design, title = design_named(written), f"Before tuning: {written}"
+        told: dict[str, Any] = {"design": written, "wording": wording}
+        for way, examples in zip(BEFORE, (0, DEMONSTRATIONS), strict=True):
+            self._context.say(f"{title}, {way}.", unit="answers")
+            asked = Asked(design, "test", wording, examples, self.input.recipe.seed)
+            told[way] = self._asker.scored(model, asked, self._log(name, way))
+        self._context.say(f"{title}, perplexity.", unit="samples")
+        samples = self._text_samples(self.input.records["test"], written, wording)
+        told["perplexity"] = dataclasses.asdict(
+            design_perplexity(samples, self.input.recipe.model, loaded=model, cancel=self._context, progress=self._context.report)
+        )
+        self._keep(name, told)
+
+    def _before_name(self, number: int, wording: int) -> str:
+        """The folder of what was asked before tuning; that of the first wording is named by the design alone."""
+        return f"before-{number}" if wording == self.input.request.wordings[0] else f"before-{number}-w{wording}"
 
     # ---- one cell
 
-    def do(self, cell: Cell, steps: int) -> None:
+    def do(self, cell: Cell, title: str, steps: int) -> None:
         """Trains a cell and scores it in every domain."""
-        from sde_core.train.lora import train_adapter
-
-        design = design_named(cell.design)
         recipe = dataclasses.replace(self.input.recipe, seed=cell.seed, max_steps=cell.steps)
         context = CellContext(self._context, cell.name, recipe, title=cell.design, before=cell.before, steps=steps)
         if not (context.folder / "events.jsonl").exists():
             context.event("start", attempt=1)
-        started = time.monotonic()
-        samples = self._encoded(self.input.train[: cell.size], design, cell.wording)
-        train_adapter(context, recipe, self._plan, Samples(samples, [], []), self._encoders[False].tokenizer)
+        began = time.monotonic()
+        samples, notes = self._encoded(cell)
+        if not (context.result_dir / "metrics.json").exists():  # what is written last when a run is over
+            self._train(context, recipe, samples)
+        trained = time.monotonic()
         model = adapted_model(recipe, self._plan, context.result_dir / "adapter")
-        scored = {domain: self._scored(model, design, domain, wording=cell.wording, seed=cell.seed) for domain in self.input.records}
-        tokens = sum(len(sample) for sample in samples)
-        self._keep(cell.name, {**dataclasses.asdict(cell), **scored, "tokens": tokens, "seconds": round(time.monotonic() - started, 2)})
-        shutil.rmtree(context.folder / "checkpoints", ignore_errors=True)
+        scored = {domain: self._asked(model, cell, domain, title) for domain in self.input.records}
+        now = time.monotonic()
+        told: dict[str, Any] = dataclasses.asdict(cell) | scored | {"notes": notes, "tokens": sum(len(sample) for sample in samples)}
+        told |= {"trained_tokens": sum(int((sample.labels != IGNORED).sum()) for sample in samples)}
+        self._keep(cell.name, told | {"seconds": round(now - began, 2), "answering_seconds": round(now - trained, 2)})
 
-    def _encoded(self, records: Sequence[TaskRecord], design: Design, wording: int) -> list[Sample]:
-        encoder = self._encoders[design.loss_on_input]
-        turns = [sample_turns(sample) for sample in self._text_samples(records, design, wording)]
-        encoded = encoder.encode_all(turns)
-        return [Sample(row, one.ids[part], one.labels[part]) for row, one in enumerate(encoded) for part in one.parts]
+    def _train(self, context: CellContext, recipe: Recipe, samples: list[Sample]) -> None:
+        from sde_core.train.lora import train_adapter
 
-    def _text_samples(self, records: Sequence[TaskRecord], design: Design, wording: int) -> list[TextSample]:
-        return [render_sample(record, self.input.tasks["test"], design, wording=wording) for record in records]
+        train_adapter(context, recipe, self._plan, Samples(samples, [], []), self._encoders[False].tokenizer)
 
-    # ---- asking
+    def _asked(self, model: Any, cell: Cell, domain: str, title: str) -> dict[str, Any]:
+        self._context.say(f"{title}: asking the {_DOMAIN_WORDS[domain]}.", unit="answers")
+        asked = Asked(design_named(cell.design), domain, cell.wording, 0, cell.seed)
+        return self._asker.scored(model, asked, self._log(cell.name, domain))
 
-    def _scored(
-        self, model: Any, design: Design, domain: str, *, wording: int = 0, seed: int | None = None, demonstrations: bool = False
-    ) -> dict[str, Any]:
-        """The model's answers to a domain's records, and what each is worth."""
-        task, records = self.input.tasks[domain], self.input.records[domain]
-        prompts = self._prompts(records, design, wording, domain, demonstrations=demonstrations)
-        tokenizer, template = self._encoders[False].tokenizer, self.input.recipe.template
-        answers = generate_answers(
-            model, tokenizer, [encode_prompt(tokenizer, prompt, template) for prompt in prompts],
-            max_new_tokens=self._max_new_tokens(design, domain), temperature=self.input.request.temperature,
-            seed=self.input.recipe.seed if seed is None else seed,
-            stops=stop_ids(tokenizer, template), cancel=self._context,
-        )  # fmt: skip
-        texts = [answer.text.strip() for answer in answers]
-        parsed = [parse_answer(text, task, design) for text in texts]
-        gold = [entries_shown(record, task, design) for record in records]
-        return {"answers": texts, **record_scores(gold, parsed, task)}
+    def _encoded(self, cell: Cell) -> tuple[list[Sample], list[str]]:
+        """A cell's training samples, and what of them does not train, in words.
 
-    def _prompts(self, records: Sequence[TaskRecord], design: Design, wording: int, domain: str, *, demonstrations: bool) -> list[Prompt]:
-        task = self.input.tasks[domain]
-        shown = [render_sample(record, task, design, wording=wording) for record in self.input.train[:_DEMONSTRATIONS]] if demonstrations else []
-        before = [turn for sample in shown for turn in (Turn(USER, sample.prompt), Turn(ASSISTANT, sample.answer))]
-        return [[*before, Turn(USER, render_sample(record, task, design, wording=wording).prompt)] for record in records]
+        Raises:
+            UsageError: When nothing of them trains.
+        """
+        encoder = self._encoders[design_named(cell.design).loss_on_input]
+        texts = self._text_samples(self.input.train[: cell.size], cell.design, cell.wording)
+        encoded = encoder.encode_all([sample_turns(sample) for sample in texts])
+        samples = [Sample(row, one.ids[part], one.labels[part]) for row, one in enumerate(encoded) for part in one.parts]
+        if not samples:
+            raise UsageError(f"In the design {cell.design} nothing of any record trains: {encoded[0].reason}.", "Set --set max_length=… higher.")
+        cut = sum(one.verdict == "cut" for one in encoded)
+        left_out = sum(not one.parts for one in encoded)
+        said = ((cut, "train on a part of the answer"), (left_out, "train on nothing"))
+        return samples, [f"{count:,} of {len(encoded):,} samples are longer than max_length and {what}." for count, what in said if count]
 
-    def _max_new_tokens(self, design: Design, domain: str) -> int:
-        if self.input.request.max_new_tokens is not None:
-            return self.input.request.max_new_tokens
-        encoder: Encoder = self._encoders[False]
-        other = [] if domain == "test" else [render_sample(record, self.input.tasks[domain], design) for record in self.input.records[domain]]
-        encoded = encoder.encode_all([sample_turns(sample) for sample in (*self._text_samples(self.input.train, design, 0), *other)])
-        return min(round(_SPARE * max(int(one.full_trained.sum()) for one in encoded)), _MOST_NEW_TOKENS)
+    def _text_samples(self, records: Sequence[TaskRecord], design: str, wording: int) -> list[TextSample]:
+        return [render_sample(record, self.input.tasks["test"], design_named(design), wording=wording) for record in records]
+
+    # ---- what is kept
+
+    def _log(self, name: str, asked: str) -> Path:
+        return Path(self._folder) / "cells" / name / f"answers-{asked}.jsonl"
 
     def _keep(self, name: str, told: dict[str, Any]) -> None:
+        """A cell's result; what only going on needed is removed then."""
         folder: Path = self._folder / "cells" / name
         folder.mkdir(parents=True, exist_ok=True)
         atomic_write(folder / "cell.json", [orjson.dumps(told, option=orjson.OPT_SERIALIZE_NUMPY)])
+        shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+        for log in folder.glob("answers-*.jsonl"):
+            log.unlink()

@@ -6,7 +6,7 @@ the left; on a CPU in float32 an answer does not depend on what else is in its b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -15,12 +15,14 @@ import numpy as np
 import xxhash
 
 from sde_core.dataset.turns import ASSISTANT, TEXT, USER, Turn
-from sde_core.progress import NEVER, Cancel, raise_if_cancelled
+from sde_core.progress import NEVER, Cancel, Progress, raise_if_cancelled, silent
 from sde_core.train.render import Renderer
 from sde_core.train.tokenizer import Tokenizer
 
-BATCH_PROMPTS = 16
-"""Prompts that are answered together at most."""
+BATCH_PROMPTS = {"cpu": 16}
+"""Prompts that are answered together at most, by device: on a CPU answers that have ended cost as much as others until the batch is over."""
+_BATCH_PROMPTS, _BATCH_TOKENS = 64, 16_384
+"""On any other device; and their tokens with the room for answers, since what a model keeps of them grows with both."""
 _ANSWER_PROBE = "\ue000"
 
 Prompt = str | Sequence[Turn]
@@ -79,8 +81,10 @@ def generate_answers(
     stops: Sequence[int] = (),
     cancel: Cancel = NEVER,
     tick: Callable[[int], None] = lambda _: None,
+    progress: Progress = silent,
+    keep: Callable[[Mapping[int, Generated]], None] = lambda _: None,
 ) -> list[Generated]:
-    """Answers to encoded prompts, those of like length together.
+    """Answers to encoded prompts, those of like length together; a batch is over when all its answers have ended.
 
     Changes neither the model nor the state of torch's random generators, so that it may be called between two steps of training.
 
@@ -95,23 +99,58 @@ def generate_answers(
         stops: Tokens that end an answer beside the tokenizer's end token and the model's own.
         cancel: Looked at before every token.
         tick: Told, before every token, how many were generated for the batch at hand.
+        progress: In answers that have ended, before every token too.
+        keep: Given the answers of every batch by the place of their prompt, so that they outlive a run that is killed.
 
     Raises:
         CancelledError: When stopped.
     """
-    room = _room(model, tokenizer)
+    room = answering_room(model, tokenizer)
     wanted = min(max_new_tokens, room - 1)
     kept = [(list(ids) or [tokenizer.eos_id or 0])[-(room - wanted) :] for ids in prompts]
     ends = sorted({*stops, *_own_ends(model), *([] if tokenizer.eos_id is None else [tokenizer.eos_id])})
+    asked = _Asked(wanted, ends, tokenizer.pad_id, temperature, seed, cancel)
     answers: list[Generated] = [Generated("", 0, False, 0)] * len(prompts)
-    order = np.argsort([len(ids) for ids in kept], kind="stable").tolist()
+    done = 0
     with _answering(model, adapter):
-        for start in range(0, len(order), BATCH_PROMPTS):
-            places = order[start : start + BATCH_PROMPTS]
-            made = _new_tokens(model, [kept[place] for place in places], ends, tokenizer.pad_id, wanted, temperature, seed, cancel, tick)
-            for place, ids in zip(places, made, strict=True):
-                answers[place] = _generated(tokenizer, ids, ends, len(kept[place]), len(prompts[place]))
+        for places in _batches([len(ids) for ids in kept], wanted, BATCH_PROMPTS.get(model.device.type, _BATCH_PROMPTS)):
+
+            def tell(tokens: int, ended: int, done: int = done) -> None:
+                tick(tokens)
+                progress(done + ended, len(prompts))
+
+            made = _new_tokens(model, [kept[place] for place in places], asked, tell)
+            batch = {place: _generated(tokenizer, ids, ends, len(kept[place]), len(prompts[place])) for place, ids in zip(places, made, strict=True)}
+            for place, answer in batch.items():
+                answers[place] = answer
+            keep(batch)
+            done += len(batch)
+            progress(done, len(prompts))
     return answers
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What all batches share."""
+
+    wanted: int
+    ends: Sequence[int]
+    pad_id: int
+    temperature: float
+    seed: int
+    cancel: Cancel
+
+
+def _batches(lengths: Sequence[int], wanted: int, most: int) -> Iterator[list[int]]:
+    """Places of prompts that are answered together, the shortest first."""
+    batch: list[int] = []
+    for place in np.argsort(lengths, kind="stable").tolist():
+        if batch and (len(batch) == most or (len(batch) + 1) * (lengths[place] + wanted) > _BATCH_TOKENS):
+            yield batch
+            batch = []
+        batch.append(place)
+    if batch:
+        yield batch
 
 
 def encode_prompt(tokenizer: Tokenizer, prompt: Prompt, template: str = "auto") -> list[int]:
@@ -157,7 +196,7 @@ def stop_ids(tokenizer: Tokenizer, template: str = "auto") -> list[int]:
     return ids if len(ids) == 1 and ids[0] in special else []
 
 
-def _room(model: Any, tokenizer: Tokenizer) -> int:
+def answering_room(model: Any, tokenizer: Tokenizer) -> int:
     """Tokens that the model reads and writes together."""
     positions = getattr(model.config.get_text_config(), "max_position_embeddings", None)
     return min(limit for limit in (positions, tokenizer.context, 1 << 20) if limit)
@@ -181,45 +220,38 @@ def _answering(model: Any, adapter: bool) -> Iterator[None]:
         model.train(training)
 
 
-def _new_tokens(
-    model: Any,
-    prompts: Sequence[Sequence[int]],
-    ends: Sequence[int],
-    pad_id: int,
-    wanted: int,
-    temperature: float,
-    seed: int,
-    cancel: Cancel,
-    tick: Callable[[int], None],
-) -> list[list[int]]:
+def _new_tokens(model: Any, prompts: Sequence[Sequence[int]], asked: _Asked, tell: Callable[[int, int], None]) -> list[list[int]]:
+    """The tokens of each prompt's answer; `tell` is told, before every token, how many there are and how many answers have ended."""
     import torch
     from transformers import GenerationConfig, LogitsProcessorList
 
     width = max(map(len, prompts))
-    ids, mask = np.full((len(prompts), width), pad_id, dtype=np.int64), np.zeros((len(prompts), width), dtype=np.int64)
+    ids, mask = np.full((len(prompts), width), asked.pad_id, dtype=np.int64), np.zeros((len(prompts), width), dtype=np.int64)
     for line, prompt in enumerate(prompts):
         ids[line, width - len(prompt) :], mask[line, width - len(prompt) :] = prompt, 1
+    closing, over = torch.tensor(asked.ends, dtype=torch.long, device=model.device), torch.zeros(len(prompts), dtype=torch.bool, device=model.device)
 
     def look(tokens: Any, _scores: Any, **_: Any) -> Any:
-        raise_if_cancelled(cancel)
-        tick(tokens.shape[1] - width)
+        raise_if_cancelled(asked.cancel)
+        over.logical_or_(torch.isin(tokens[:, -1], closing))
+        tell(tokens.shape[1] - width, int(over.sum()))
         return torch.zeros(len(prompts), dtype=torch.bool, device=tokens.device)
 
     # Every setting that the model's own file could change is said here; a draw is the likeliest token after Gumbel noise (Gumbel 1954).
     settings = GenerationConfig(
-        max_new_tokens=wanted, do_sample=False, num_beams=1, temperature=1.0, top_k=50, top_p=1.0, repetition_penalty=1.0, no_repeat_ngram_size=0,
-        eos_token_id=list(ends) or None, pad_token_id=pad_id, use_cache=True,
+        max_new_tokens=asked.wanted, do_sample=False, num_beams=1, temperature=1.0, top_k=50, top_p=1.0, repetition_penalty=1.0,
+        no_repeat_ngram_size=0, eos_token_id=list(asked.ends) or None, pad_token_id=asked.pad_id, use_cache=True,
     )  # fmt: skip
-    raise_if_cancelled(cancel)
+    raise_if_cancelled(asked.cancel)
     with torch.inference_mode():
         made = model.generate(
             input_ids=torch.from_numpy(ids).to(model.device),
             attention_mask=torch.from_numpy(mask).to(model.device),
             generation_config=settings,
-            logits_processor=LogitsProcessorList([_gumbel_noise(prompts, temperature, seed)] if temperature > 0 else []),
+            logits_processor=LogitsProcessorList([_gumbel_noise(prompts, asked.temperature, asked.seed)] if asked.temperature > 0 else []),
             stopping_criteria=[look],
         )
-    return [_until_end(line, ends) for line in made[:, width:].tolist()]
+    return [_until_end(line, asked.ends) for line in made[:, width:].tolist()]
 
 
 def _gumbel_noise(prompts: Sequence[Sequence[int]], temperature: float, seed: int) -> Callable[[Any, Any], Any]:

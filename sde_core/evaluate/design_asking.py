@@ -1,0 +1,201 @@
+"""A model asked for a domain's records in one design: how, with how much room, and what its answers are worth.
+
+Answers are kept on the disk batch by batch, so that a comparison that is killed asks nothing twice.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from sde_core.dataset.turns import ASSISTANT, USER, Turn
+from sde_core.design.answer import entries_shown
+from sde_core.design.options import Design
+from sde_core.design.parse import parse_answer
+from sde_core.design.sample import Sample as TextSample
+from sde_core.design.sample import render_sample
+from sde_core.design.task import TaskRecord
+from sde_core.evaluate.design_cost import sample_turns
+from sde_core.evaluate.design_grid import DesignInput
+from sde_core.evaluate.design_results import record_scores
+from sde_core.jobs.event_log import append_event, close_torn_line, read_events
+from sde_core.progress import NEVER, Cancel, Progress, silent
+from sde_core.train.encode import Encoder
+from sde_core.train.generation import Generated, answering_room, encode_prompt, generate_answers, stop_ids
+from sde_core.wording import count_of
+
+DEMONSTRATIONS = 2
+"""Training records with their answers that stand before an in-context prompt, where the model has room for them."""
+MOST_NEW_TOKENS = 512
+_EXAMPLE_SHARE = 4
+"""An example takes at most this part of what the model reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who is asked what.
+
+    Attributes:
+        design: In which the records are asked, and answers are read.
+        domain: "test" or "ood".
+        wording: Of the instruction.
+        examples: Training records before each prompt, at most.
+        seed: Of the draws, where answers are drawn.
+    """
+
+    design: Design
+    domain: str
+    wording: int = 0
+    examples: int = 0
+    seed: int = 0
+
+
+class DesignAsker:
+    """Asks models for the records of a comparison.
+
+    Args:
+        given: The comparison's input.
+        encoder: Of the recipe, with loss on answers only.
+        cancel: Looked at before every token.
+        progress: In answers.
+    """
+
+    def __init__(self, given: DesignInput, encoder: Encoder, *, cancel: Cancel = NEVER, progress: Progress = silent) -> None:
+        self._given, self._encoder, self._cancel, self._progress = given, encoder, cancel, progress
+        self._stops = stop_ids(encoder.tokenizer, given.recipe.template)
+        self._longest: dict[tuple[Design, str], int] = {}
+
+    def scored(self, model: Any, asked: Asked, log: Path) -> dict[str, Any]:
+        """The model's answers, and what they are worth.
+
+        Args:
+            model: Of transformers, with an adapter or without.
+            asked: What is asked.
+            log: Where answers are kept while it asks; those that are there already are taken as they are.
+
+        Returns:
+            What `record_scores` gives, and "answers", "unended" (answers that had no room to end), "max_new_tokens", and "notes" in words on prompts
+            that had to be cut or have fewer examples. "scores" is empty where examples were asked for and no prompt has room for one.
+
+        Raises:
+            CancelledError: When stopped; what was answered is kept.
+        """
+        room = self.max_new_tokens(asked)
+        prompts, notes = self._prompts(asked, answering_room(model, self._encoder.tokenizer) - room)
+        if not prompts:
+            return {"answers": [], "scores": {}, "notes": notes}
+        answers = self._answers(model, asked, prompts, room, log)
+        task, records = self._given.tasks[asked.domain], self._given.records[asked.domain]
+        texts = [answer.text.strip() for answer in answers]
+        gold = [entries_shown(record, task, asked.design) for record in records]
+        told = record_scores(gold, [parse_answer(text, task, asked.design) for text in texts], task)
+        unended = sum(not answer.ended for answer in answers)
+        return {"answers": texts, **told, "unended": unended, "max_new_tokens": room, "notes": notes}
+
+    def max_new_tokens(self, asked: Asked) -> int:
+        """Tokens that an answer may have: those of the longest answer, with its end, that the records of the domain and of training have."""
+        if self._given.request.max_new_tokens is not None:
+            return self._given.request.max_new_tokens
+        found = max(self._longest_answer(asked.design, name) for name in dict.fromkeys(("train", asked.domain)))
+        return min(found, MOST_NEW_TOKENS)
+
+    def _longest_answer(self, design: Design, name: str) -> int:
+        known = self._longest.get((design, name))
+        if known is None:
+            records = self._given.train if name == "train" else self._given.records[name]
+            task = self._given.tasks["test" if name == "train" else name]
+            encoded = self._encoder.encode_all([sample_turns(render_sample(record, task, design)) for record in records])
+            known = self._longest[design, name] = max((int(one.full_trained.sum()) for one in encoded), default=1)
+        return known
+
+    # ---- prompts
+
+    def _prompts(self, asked: Asked, room: int) -> tuple[list[list[int]], list[str]]:
+        """Every record's prompt in tokens, with as many examples as there is room for, and what had to be left out in words."""
+        task, records = self._given.tasks[asked.domain], self._given.records[asked.domain]
+        examples = self._examples(asked, room)
+        if asked.examples and not examples:
+            return [], [f"No training record is short enough to be an example: the model reads {room:,} tokens before an answer."]
+        prompts, counts = [], Counter[int]()
+        for record in records:
+            prompt = render_sample(record, task, asked.design, wording=asked.wording).prompt
+            ids, shown = self._fitting(prompt, examples, room)
+            prompts.append(ids)
+            counts[shown] += 1
+        if asked.examples and set(counts) == {0}:
+            return [], [f"No prompt has room for an example: the model reads {room:,} tokens before an answer."]
+        return prompts, [*_fewer_words(counts, asked.examples), *_cut_words(prompts, room)]
+
+    def _fitting(self, prompt: str, examples: Sequence[TextSample], room: int) -> tuple[list[int], int]:
+        """The prompt behind as many examples as fit, in tokens, and how many those are."""
+        ids: list[int] = []
+        for shown in range(len(examples), -1, -1):
+            before = [turn for sample in examples[:shown] for turn in (Turn(USER, sample.prompt), Turn(ASSISTANT, sample.answer))]
+            ids = encode_prompt(self._encoder.tokenizer, [*before, Turn(USER, prompt)], self._given.recipe.template)
+            if len(ids) <= room:
+                return ids, shown
+        return ids, 0
+
+    def _examples(self, asked: Asked, room: int) -> list[TextSample]:
+        """The first training records that are short enough to stand before a prompt."""
+        found: list[TextSample] = []
+        for record in self._given.train if asked.examples else ():
+            sample = self._sample(record, asked)
+            if self._encoder.encode(sample_turns(sample)).n_tokens * _EXAMPLE_SHARE <= room:
+                found.append(sample)
+            if len(found) == asked.examples:
+                break
+        return found
+
+    def _sample(self, record: TaskRecord, asked: Asked) -> TextSample:
+        return render_sample(record, self._given.tasks["test"], asked.design, wording=asked.wording)
+
+    # ---- answers
+
+    def _answers(self, model: Any, asked: Asked, prompts: Sequence[Sequence[int]], room: int, log: Path) -> list[Generated]:
+        """The answers to all prompts; what the log has of them is not asked again."""
+        known = _kept_answers(log, len(prompts))
+        left = [place for place in range(len(prompts)) if place not in known]
+        log.parent.mkdir(parents=True, exist_ok=True)
+
+        def keep(batch: Mapping[int, Generated]) -> None:
+            append_event(log, {"answers": {str(left[place]): asdict(answer) for place, answer in batch.items()}})
+
+        made = generate_answers(
+            model, self._encoder.tokenizer, [prompts[place] for place in left],
+            max_new_tokens=room, temperature=self._given.request.temperature, seed=asked.seed, stops=self._stops, cancel=self._cancel,
+            progress=lambda done, _: self._progress(len(known) + done, len(prompts)), keep=keep,
+        )  # fmt: skip
+        known |= dict(zip(left, made, strict=True))
+        return [known[place] for place in range(len(prompts))]
+
+
+def _kept_answers(log: Path, count: int) -> dict[int, Generated]:
+    """Answers that an earlier attempt left, by the place of their prompt; a line that it left torn is as if it were not there."""
+    close_torn_line(log)
+    found: dict[int, Generated] = {}
+    events, offset = read_events(log)
+    while events:
+        for event in events:
+            found |= {int(place): Generated(**answer) for place, answer in event["answers"].items() if int(place) < count}
+        events, offset = read_events(log, offset)
+    return found
+
+
+def _fewer_words(counts: Mapping[int, int], wanted: int) -> list[str]:
+    fewer = sum(count for shown, count in counts.items() if shown < wanted)
+    none = counts.get(0, 0) if wanted else 0
+    if not fewer:
+        return []
+    words = f"{fewer:,} of {count_of(sum(counts.values()), 'prompt')} had no room for {count_of(wanted, 'example')}"
+    return [f"{words}, {none:,} not for one." if none else f"{words}."]
+
+
+def _cut_words(prompts: Sequence[Sequence[int]], room: int) -> list[str]:
+    cut = sum(len(ids) > room for ids in prompts)
+    if not cut:
+        return []
+    return [f"{cut:,} of {count_of(len(prompts), 'prompt')} were longer than the {room:,} tokens that the model reads: their beginning was cut."]
