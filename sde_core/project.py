@@ -28,10 +28,10 @@ class Project:
 
     @classmethod
     def of(cls, dataset_path: str | Path) -> Project:
-        """The project of the dataset that was opened under this name; creates nothing."""
+        """The project of the dataset that was opened under this name; creates nothing. Its jobs are still found when the file is gone."""
         path = from_home(dataset_path).absolute()
         beside = path.parent / f"{path.name}.sde"
-        if path.exists() and _may_write(beside if beside.exists() else path.parent):
+        if (path.exists() or (beside / "jobs").is_dir()) and _may_write(beside if beside.exists() else path.parent):
             return cls(beside, beside_data=True)
         return cls(user_state_folder() / f"{path.name[:80]}-{_digest(str(dataset_path), path)}", beside_data=False)
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from sde_core.jobs import Job
 
 _KIND_WORDS = {"compare": "comparison", "train": "fine-tune", "design-compare": "comparison of designs"}
+_SHOWN = {"compare": "sde compare show", "train": "sde jobs show", "design-compare": "sde design results"}
 
 
 def job_of_kind(identifier: str, data: str | None, kind: str) -> Job:
@@ -29,7 +30,8 @@ def job_of_kind(identifier: str, data: str | None, kind: str) -> Job:
     if identifier == "last":
         jobs = [job for folder in job_folders(data) for job in list_jobs(folder) if job.kind == kind]
         if not jobs:
-            raise UsageError(f"There is no {_KIND_WORDS[kind]} here.", "Name the dataset with --data if you are in another folder.")
+            hint = f"If you are in another folder, name the dataset: {_SHOWN[kind]} last --data DATA."
+            raise UsageError(f"There is no {_KIND_WORDS[kind]} here.", hint)
         return max(jobs, key=lambda job: job.id)
     job = found_job(identifier, data)
     if job.kind != kind:

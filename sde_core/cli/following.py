@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import time
 from typing import Any
@@ -16,6 +17,16 @@ from sde_core.visible import visible
 from sde_core.wording import duration, ordinal
 
 _POLL_SECONDS = 0.5
+
+
+def name_of(job: Job) -> str:
+    """What a command typed here calls the job: the end of its id, and its dataset where the commands would not look into that by themselves."""
+    from sde_core.cli.jobs import job_folders
+
+    short, dataset = job.id[-4:], job.spec.get("dataset")
+    if not isinstance(dataset, str) or job.folder.parent in job_folders(None):
+        return short
+    return f"{short} --data {visible(shlex.quote(dataset), 300)}"
 
 
 def follow(job: Job) -> JobStatus:
@@ -33,7 +44,7 @@ def follow(job: Job) -> JobStatus:
     except KeyboardInterrupt:
         if terminal:
             sys.stderr.write("\r\x1b[K")
-        talk(f"The job goes on. Come back with: sde jobs attach {job.id[-4:]}")
+        talk(f"The job goes on. Come back with: sde jobs attach {name_of(job)}")
         return job.status()
     if terminal:
         sys.stderr.write("\r\x1b[K")
@@ -79,7 +90,7 @@ def say_outcome(job: Job, status: JobStatus) -> None:
     if status.state == "done":
         talk(f"The result is in {visible(str(job.result_dir))}")
     elif status.state in ("stopped", "paused", "lost"):
-        talk(f"Go on with: sde jobs resume {job.id[-4:]}")
+        talk(f"Go on with: sde jobs resume {name_of(job)}")
     elif status.state == "failed":
         talk(f"What it printed: {visible(str(job.log_path))}")
 
@@ -110,7 +121,7 @@ def leave_or_follow(ctx: click.Context, job: Job, attach: bool | None, *, as_jso
         status = follow(job)
         say_outcome(job, status)
     elif not as_json:
-        talk(f"{visible(job.title)}: {job.id}\n{_waiting_words(job)}Follow it with: sde jobs attach {job.id[-4:]}")
+        talk(f"{visible(job.title)}: {job.id}\n{_waiting_words(job)}Follow it with: sde jobs attach {name_of(job)}")
     if as_json:
         emit_json(job_json(job))
     if status.state in ("failed", "lost"):

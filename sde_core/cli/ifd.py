@@ -52,7 +52,7 @@ def command(ctx: click.Context, dataset: Dataset, model: str, output: Path | Non
 
     IFD and Superfiltering choose by it; see below.
     """
-    from sde_core.cli.following import follow, job_json, say_outcome
+    from sde_core.cli.following import follow, job_json, name_of, say_outcome
     from sde_core.evaluate.answer_loss import cached_answer_losses
     from sde_core.evaluate.loss_job import launch_answer_losses, running_answer_losses
     from sde_core.project import Project
@@ -70,7 +70,7 @@ def command(ctx: click.Context, dataset: Dataset, model: str, output: Path | Non
         job = running or launch_answer_losses(dataset, project, model=model, output=output if attach is False else None)
         talk(f"{visible(job.title)}: {job.id}")
         if attach is False:
-            talk(f"Follow it with: sde jobs attach {job.id[-4:]}")
+            talk(f"Follow it with: sde jobs attach {name_of(job)}")
             if running is not None and output is not None:
                 talk(f"It ran already and writes no {visible(str(output))}: say so again when it is done.")
             if as_json:

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from sde_core.cli.common import emit_json, json_option, talk
-from sde_core.cli.following import follow, job_json, say_outcome
+from sde_core.cli.following import follow, job_json, name_of, say_outcome
 from sde_core.errors import UsageError
 from sde_core.jobs import Job, find_job, list_jobs
 
@@ -86,7 +86,7 @@ def _stop(asked: Asked) -> None:
     if asked.as_json:
         emit_json(job_json(job))
     elif waited and not asked.kill:
-        talk(f"{job.id} leaves the queue. Queue it again with: sde jobs resume {job.id[-4:]}")
+        talk(f"{job.id} leaves the queue. Queue it again with: sde jobs resume {name_of(job)}")
     elif status.active:
         talk(f"{job.id} saves and stops at its next step.")
     else:
@@ -116,7 +116,7 @@ def _resume(asked: Asked) -> None:
         if asked.as_json:
             emit_json(job_json(job))
         else:
-            talk(f"{job.id} {_goes_on(job)} Follow it with: sde jobs attach {job.id[-4:]}")
+            talk(f"{job.id} {_goes_on(job)} Follow it with: sde jobs attach {name_of(job)}")
 
 
 def _goes_on(job: Job) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sde_core.cli.common import emit_json, talk
-from sde_core.cli.following import job_json
+from sde_core.cli.following import job_json, name_of
 from sde_core.jobs import Job
 
 
@@ -19,7 +19,7 @@ def pause_job(job: Job, *, as_json: bool) -> None:
         emit_json(job_json(job))
     else:
         does = "leaves the queue" if waited else "saves at its next step and leaves its device to others"
-        talk(f"{job.id} {does}. Go on with: sde jobs resume {job.id[-4:]}")
+        talk(f"{job.id} {does}. Go on with: sde jobs resume {name_of(job)}")
 
 
 def extend_job(job: Job, *, steps: int, epochs: float, as_json: bool) -> None:
@@ -35,4 +35,4 @@ def extend_job(job: Job, *, steps: int, epochs: float, as_json: bool) -> None:
     if as_json:
         emit_json(job_json(job))
     else:
-        talk(f"{job.id} is extended. {extension.words()}\nFollow it with: sde jobs attach {job.id[-4:]}")
+        talk(f"{job.id} is extended. {extension.words()}\nFollow it with: sde jobs attach {name_of(job)}")

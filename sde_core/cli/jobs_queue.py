@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from sde_core.cli.common import emit_json, talk
-from sde_core.cli.following import job_json
+from sde_core.cli.following import job_json, name_of
 from sde_core.errors import JobError, UsageError
 from sde_core.jobs import Job
 from sde_core.jobs.queue import LIMIT_VARIABLE, MOVES, Queue, QueueFile, Ticket
@@ -119,7 +119,7 @@ def remove_jobs(jobs: Sequence[Job], *, yes: bool, as_json: bool) -> None:
     for job in jobs:
         state = job.status().state
         if job.status().active:
-            raise JobError(f"{job.id} is {state}; only jobs that have ended can be removed.", f"Stop it first: sde jobs stop {job.id[-4:]}")
+            raise JobError(f"{job.id} is {state}; only jobs that have ended can be removed.", f"Stop it first: sde jobs stop {name_of(job)}")
     size = size_of(sum(folder_bytes(job.folder) for job in jobs))
     if not yes:
         if not sys.stdin.isatty():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 
 import pytest
@@ -121,7 +122,7 @@ def test_what_cannot_be_known_is_not_said(run, made_run):
 
 
 def printed_when_empty(run):
-    QueueFile().path.unlink()
+    shutil.rmtree(QueueFile().folder)
     return printed(run, "queue")
 
 

@@ -38,6 +38,26 @@ def test_pausing_asks_the_job_and_says_how_to_go_on(data, run):
     assert (folder / "STOP").read_text() == "", "who stops a run that is about to pause means to stop it"
 
 
+def test_from_another_folder_the_next_command_names_the_dataset(data, run, tmp_path, monkeypatch):
+    folder = make_ended_run(Project.of(data).created().jobs_dir, state="running")
+    spec = json.loads((folder / "spec.json").read_text())
+    (folder / "spec.json").write_text(json.dumps({**spec, "spec": {"dataset": str(data)}}))
+    assert "sde jobs resume ab12\n" in run("jobs", "pause", "ab12")[2]
+    (tmp_path / "other place").mkdir()
+    monkeypatch.chdir(tmp_path / "other place")
+    _, _, err = run("jobs", "pause", "ab12", "--data", data)
+    assert f"sde jobs resume ab12 --data {data}\n" in err
+    assert "sde compare show last --data DATA" in run("compare", "show")[2]
+
+
+def test_the_runs_of_a_dataset_that_was_deleted_are_still_found(data, run):
+    folder = make_ended_run(Project.of(data).created().jobs_dir)
+    data.unlink()
+    code, out, _ = run("jobs", "list", "--data", data, "--json")
+    assert (code, [job["id"] for job in json.loads(out)["jobs"]]) == (0, [folder.name])
+    assert Project.of(data.with_name("never.jsonl")).beside_data is False
+
+
 def test_a_job_that_is_not_at_work_cannot_pause(data, run):
     folder = make_ended_run(Project.of(data).created().jobs_dir)
     code, _, err = run("jobs", "pause", "last")
