@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from sde_core.cli.common import data_options, emit_json, journal_of, json_option, stderr_progress, talk, talk_of_decision
 from sde_core.cli.design_compare import compare_command, results_command
-from sde_core.cli.design_records import COMPARED, LOOKED_AT, data_argument, field_options, records_of, required_task, task_of, with_task
+from sde_core.cli.design_cost import cost_command, perplexity_command
+from sde_core.cli.design_records import (
+    LOOKED_AT,
+    data_argument,
+    field_options,
+    guessed_task,
+    records_of,
+    task_of,
+    task_of_samples,
+    task_option,
+    with_task,
+)
 from sde_core.dataset import Dataset
 from sde_core.errors import UsageError
 from sde_core.visible import visible
@@ -30,6 +40,9 @@ placeholder yes|no, labels text|number, reasoning none|cot|r-cot,
 loss_on_input yes|no."""
 
 
+_REASONS = 5
+
+
 @click.group(
     "design",
     epilog=f"""{_OPTIONS}
@@ -41,14 +54,15 @@ Examples:
   sde design render reviews.jsonl --task task.yaml -o samples.jsonl
   sde design followed samples.jsonl --task task.yaml
   sde design convert samples.jsonl --task task.yaml --to es-sde --apply
-  sde design cost reviews.jsonl --task task.yaml --perplexity
+  sde design cost reviews.jsonl --task task.yaml
+  sde design perplexity reviews.jsonl --task task.yaml --rows 500
   sde design compare reviews.jsonl --task task.yaml --sizes 500 --seeds 3""",
 )
 def command() -> None:
     """Lay structured records out as training samples (Sample Design Engineering)."""
 
 
-for each in (compare_command, results_command):
+for each in (cost_command, perplexity_command, compare_command, results_command):
     command.add_command(each)
 
 
@@ -62,7 +76,7 @@ def task_command(data: str, text_field: str, said_field: str, output: Path | Non
     from sde_core.design.task_file import task_text
     from sde_core.files import atomic_write
 
-    text = task_text(task_of(data, None, text_field, said_field))
+    text = task_text(guessed_task(data, text_field, said_field))
     if output is None:
         click.echo(visible(text, keep_newlines=True), nl=False)
     else:
@@ -127,46 +141,48 @@ def render_command(
 
 @command.command("followed", epilog=_OPTIONS)
 @data_options
-@required_task
+@task_option
 @json_option
-def followed_command(dataset: Dataset, task_path: Path, as_json: bool) -> None:
+def followed_command(dataset: Dataset, task_path: Path | None, as_json: bool) -> None:
     """Tell which design each row of DATA, a file of prompts and answers, follows."""
     from sde_core.design.conversion import dataset_designs
     from sde_core.design.options import design_words
-    from sde_core.design.task_file import read_task
 
     with stderr_progress("reading") as progress:
-        found = dataset_designs(dataset, read_task(task_path).task, progress=progress)
+        found = dataset_designs(dataset, task_of_samples(dataset, task_path), progress=progress)
     if as_json:
         _emit_designs(found)
         return
     for design, count in found.followed.counts.items():
         click.echo(f"{count:>9,} {count / len(found.rows):>5.0%}  {design_words(design)}")
-    if found.stray:
-        click.echo(f"{len(found.stray):>9,} {len(found.stray) / len(found.rows):>5.0%}  none; the first is row {found.stray[0]}")
+    for reason, rows in list(found.stray_by_reason().items())[:_REASONS]:
+        click.echo(f"{len(rows):>9,} {len(rows) / len(found.rows):>5.0%}  none; the first is row {rows[0]:,}: {visible(reason, 400)}")
+    if found.contradicted:
+        count = count_of(len(found.contradicted), "answer")
+        click.echo(f"{count} in another form than the prompt asks for; the first is row {found.contradicted[0]:,}.")
+    if found.followed.answers_alone:
+        click.echo("No prompt has an instruction of the task, so answers alone were compared; converting changes no prompt.")
 
 
 @command.command("convert", epilog=_OPTIONS)
 @data_options
-@required_task
+@task_option
 @click.option("--to", "design_name", metavar="DESIGN", help="The design to turn all rows to; that of most rows when omitted.")
 @click.option("--preview/--apply", default=True, show_default=True, help="Say what would change, or do it, as one decision that can be undone.")
 @click.option("--show", default=1, show_default=True, metavar="N", help="Texts to print before and after.")
 @json_option
-def convert_command(dataset: Dataset, task_path: Path, design_name: str | None, preview: bool, show: int, as_json: bool) -> None:
+def convert_command(dataset: Dataset, task_path: Path | None, design_name: str | None, preview: bool, show: int, as_json: bool) -> None:
     """Turn the rows of DATA, prompts and answers, into one design; rows that cannot be read stay and are listed."""
     from sde_core.design.conversion import conversion, dataset_designs
     from sde_core.design.options import design_named, design_words
-    from sde_core.design.task_file import read_task
 
-    task = read_task(task_path).task
     with stderr_progress("reading") as progress:
-        found = dataset_designs(dataset, task, progress=progress)
+        found = dataset_designs(dataset, task_of_samples(dataset, task_path), progress=progress)
     if not found.followed.counts:
         raise UsageError("No row follows a design of the task.", "See that the task's instructions are those of the prompts, word for word.")
     after = design_named(design_name) if design_name else next(iter(found.followed.counts))
     with stderr_progress("converting") as progress:
-        change = conversion(dataset, found, task, after, progress=progress)
+        change = conversion(dataset, found, after, progress=progress)
     left = [{"row": misfit.row, "reason": misfit.reason} for misfit in change.left]
     if as_json:
         emit_json({"design": design_words(after), "rows": change.rows, "left": left, "applied": not preview and bool(change.edits)})
@@ -177,50 +193,6 @@ def convert_command(dataset: Dataset, task_path: Path, design_name: str | None, 
             talk_of_decision(journal.edit(change.edits, f"design: {design_words(after)}"), dataset)
     elif change.edits and not as_json:
         talk("Nothing was changed. Do it with --apply; sde undo takes it back.")
-
-
-@command.command("cost", epilog=_OPTIONS)
-@with_task
-@click.option("--design", "designs", metavar="DESIGN", multiple=True, default=COMPARED, show_default=True, help="Repeatable.")
-@click.option("--model", default="", help="The base model, a folder or hub name; the one that comes with sde when omitted.")
-@click.option("--rows", default=200, show_default=True, help="Records to look at, from the first.")
-@click.option("--perplexity", is_flag=True, help="Also the perplexity of prompts and answers under the model; needs torch.")
-@json_option
-def cost_command(
-    data: str,
-    task_path: Path | None,
-    text_field: str,
-    said_field: str,
-    designs: tuple[str, ...],
-    model: str,
-    rows: int,
-    perplexity: bool,
-    as_json: bool,
-) -> None:
-    """Count the tokens of DATA in several designs, and how a base model takes them."""
-    from sde_core.design.options import design_named
-    from sde_core.design.sample import render_sample
-    from sde_core.evaluate.design_cost import design_encoder, design_perplexity, design_tokens
-
-    file = task_of(data, task_path, text_field, said_field)
-    records, _ = records_of(data, file, limit=rows)
-    if not records:
-        raise UsageError("No row fits the task.", "sde design render says why.")
-    told: dict[str, dict[str, Any]] = {}
-    for name in designs:
-        design = design_named(name)
-        samples = [render_sample(record, file.task, design) for record in records.values()]
-        told[name] = dataclasses.asdict(design_tokens(samples, design_encoder(model, loss_on_input=design.loss_on_input)))
-        if perplexity:
-            with stderr_progress(f"measuring {name}") as progress:
-                told[name] |= dataclasses.asdict(design_perplexity(samples, model, progress=progress))
-    if as_json:
-        emit_json({"records": len(records), "designs": told})
-        return
-    click.echo(f"{count_of(len(records), 'record')}      tokens  a sample  carry loss" + ("   perplexity of prompt, answer" if perplexity else ""))
-    for name, said in told.items():
-        both = f"{said['prompt']:>18.1f} {said['output']:>9.2f}" if perplexity else ""
-        click.echo(f"{name:<16.16} {said['tokens']:>9,} {said['tokens'] / said['samples']:>9.1f} {said['trained'] / said['tokens']:>11.0%}{both}")
 
 
 def _print_change(change: Conversion, after: Design, show: int) -> None:
@@ -242,4 +214,8 @@ def _emit_designs(found: DatasetDesigns) -> None:
 
     total = len(found.rows)
     shares = [{"design": design_words(design), "rows": count, "share": count / total} for design, count in found.followed.counts.items()]
-    emit_json({"designs": shares, "stray": found.stray})
+    reasons = {reason: len(rows) for reason, rows in found.stray_by_reason().items()}
+    emit_json({
+        "designs": shares, "stray": found.stray, "reasons": reasons, "contradicted": found.contradicted,
+        "answers_alone": found.followed.answers_alone,
+    })  # fmt: skip

@@ -9,20 +9,23 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sde_core.cli.common import open_data, stderr_progress
+from sde_core.errors import UsageError
 
 if TYPE_CHECKING:
+    from sde_core.dataset import Dataset
     from sde_core.design.readers import Misfit
-    from sde_core.design.task import TaskRecord
+    from sde_core.design.task import Task, TaskRecord
     from sde_core.design.task_file import TaskFile
 
-LOOKED_AT = 2_000
+LOOKED_AT = 50_000
 """Rows that a task is guessed from."""
 COMPARED = ("es-sde", "ew-sde", "heuristic")
 """Designs that are compared where none is named."""
 
 data_argument = click.argument("data")
-required_task = click.option("--task", "task_path", metavar="FILE", type=click.Path(path_type=Path), required=True, help="The task in YAML.")
-task_option = click.option("--task", "task_path", metavar="FILE", type=click.Path(path_type=Path), help="The task in YAML; guessed when omitted.")
+task_option = click.option(
+    "--task", "task_path", metavar="FILE", type=click.Path(path_type=Path), help="The task in YAML; DATA.task.yaml, or guessed, when omitted."
+)
 field_options = (
     click.option("--text", "text_field", metavar="FIELD", default="", help="Where no task is named: the field with the text."),
     click.option("--said", "said_field", metavar="FIELD", default="", help="Where no task is named: the field with what is said of it."),
@@ -37,13 +40,32 @@ def with_task(function: Any) -> Any:
 
 
 def task_of(data: str, task_path: Path | None, text_field: str, said_field: str) -> TaskFile:
-    """The task in a file, or the one that the rows of DATA look like."""
-    from sde_core.design.inference import infer_task
-    from sde_core.design.task_file import read_task
+    """The task in a file, that of the file beside DATA where no fields are named, or the one that the rows look like."""
+    from sde_core.design.task_file import beside, read_task
 
-    if task_path is not None:
-        return read_task(task_path)
+    task_path = task_path or (None if text_field or said_field else beside(data))
+    return read_task(task_path) if task_path is not None else guessed_task(data, text_field, said_field)
+
+
+def guessed_task(data: str, text_field: str, said_field: str) -> TaskFile:
+    """The task that the rows of DATA look like."""
+    from sde_core.design.inference import infer_task
+
     return infer_task([value for _, value in _rows(data, LOOKED_AT)], name=Path(data).stem, text_field=text_field, said_field=said_field)
+
+
+def task_of_samples(dataset: Dataset, task_path: Path | None) -> Task:
+    """The task that prompts and answers are samples of: in the file that is named, or in the one beside the data.
+
+    Raises:
+        UsageError: When there is neither: samples do not say what they were made of.
+    """
+    from sde_core.design.task_file import beside, read_task
+
+    path = task_path or beside(dataset.path)
+    if path is None:
+        raise UsageError("Samples do not say which task they answer.", "Name its file with --task; sde design task writes one to begin with.")
+    return read_task(path).task
 
 
 def _rows(data: str, limit: int | None) -> Iterator[tuple[int, Any]]:
@@ -60,4 +82,6 @@ def records_of(data: str, file: TaskFile, limit: int | None = None) -> tuple[dic
     """The records of DATA by row, and the rows that do not fit."""
     from sde_core.design.readers import read_records
 
-    return read_records(_rows(data, limit), file.task, text_field=file.text_field, said_field=file.said_field)
+    return read_records(
+        _rows(data, limit), file.task, text_field=file.text_field, said_field=file.said_field, description_field=file.description_field
+    )

@@ -8,9 +8,10 @@ from sde_core.dataset import Dataset, Edit, Turn, Turns
 from sde_core.dataset.turns import ASSISTANT, SYSTEM
 from sde_core.design.followed import FollowedDesigns, converted, followed_designs
 from sde_core.design.options import Design
+from sde_core.design.parse import parse_answer
 from sde_core.design.readers import Misfit
-from sde_core.design.sample import Sample
-from sde_core.design.task import Task
+from sde_core.design.sample import Sample, text_in
+from sde_core.design.task import Task, TaskRecord
 from sde_core.errors import UsageError
 from sde_core.progress import NEVER, Cancel, Progress, silent
 
@@ -23,20 +24,47 @@ class DatasetDesigns:
         rows: Positions of the readable rows.
         samples: Prompt and answer of each.
         followed: The design of each.
+        task: What they answer.
     """
 
     rows: tuple[int, ...]
     samples: tuple[Sample, ...]
     followed: FollowedDesigns
+    task: Task
 
     @property
     def stray(self) -> tuple[int, ...]:
         """Rows that follow none."""
         return tuple(self.rows[place] for place in self.followed.stray)
 
+    @property
+    def contradicted(self) -> tuple[int, ...]:
+        """Rows whose prompt asks for another form than their answer has."""
+        return tuple(self.rows[place] for place in self.followed.contradicted)
+
     def rows_of(self, design: Design) -> tuple[int, ...]:
         """Rows that follow this design."""
         return tuple(row for row, followed in zip(self.rows, self.followed.designs, strict=True) if followed == design)
+
+    def stray_by_reason(self) -> dict[str, tuple[int, ...]]:
+        """Rows that follow none by what is wrong with them, the most first."""
+        found: dict[str, list[int]] = {}
+        for place in self.followed.stray:
+            found.setdefault(self.followed.reasons[place], []).append(self.rows[place])
+        return {reason: tuple(rows) for reason, rows in sorted(found.items(), key=lambda item: -len(item[1]))}
+
+    def records(self) -> tuple[dict[int, TaskRecord], list[Misfit]]:
+        """What the samples say, by row, and the rows that cannot be read with the reason."""
+        told: dict[int, TaskRecord] = {}
+        left = []
+        parts = zip(self.rows, self.samples, self.followed.asked, self.followed.readable, self.followed.reasons, strict=True)
+        for row, sample, asked, readable, reason in parts:
+            found = None if asked is None else text_in(sample.prompt, self.task, asked)
+            if readable is None or (found is None and not self.followed.answers_alone):
+                left.append(Misfit(row, reason))
+            else:
+                told[row] = TaskRecord(sample.prompt if found is None else found[0], parse_answer(sample.answer, self.task, readable).entries)
+        return told, left
 
 
 @dataclass(frozen=True)
@@ -68,18 +96,15 @@ def dataset_designs(dataset: Dataset, task: Task, *, cancel: Cancel = NEVER, pro
     """
     texts = dataset.texts(cancel=cancel, progress=progress)
     samples = tuple(Sample(prompt, answer) for prompt, answer in zip(texts["prompt"].to_list(), texts["answer"].to_list(), strict=True))
-    return DatasetDesigns(tuple(texts["row"].to_list()), samples, followed_designs(samples, task, cancel=cancel))
+    return DatasetDesigns(tuple(texts["row"].to_list()), samples, followed_designs(samples, task, cancel=cancel), task)
 
 
-def conversion(
-    dataset: Dataset, found: DatasetDesigns, task: Task, after: Design, *, cancel: Cancel = NEVER, progress: Progress = silent
-) -> Conversion:
+def conversion(dataset: Dataset, found: DatasetDesigns, after: Design, *, cancel: Cancel = NEVER, progress: Progress = silent) -> Conversion:
     """The edits that turn every row into one design; rows that have it already are left alone.
 
     Args:
         dataset: That `found` was found in.
         found: Which design each row follows.
-        task: What the rows answer.
         after: The design to turn to; whether its input carries loss is the recipe's, and changes no text.
         cancel: Looked at between batches.
         progress: In rows.
@@ -87,15 +112,14 @@ def conversion(
     Raises:
         CancelledError: When stopped.
     """
-    designs = dict(zip(found.rows, zip(found.followed.designs, found.samples, strict=True), strict=True))
+    places = {row: place for place, row in enumerate(found.rows)}
     edits: list[Edit] = []
     left: list[Misfit] = []
     changed = 0
     for batch in dataset.batches(rows=found.rows, cancel=cancel, progress=progress):
         for row, _, turns in batch:
-            before, sample = designs[row]
             try:
-                new = _edits(row, turns, sample, task, before, after)
+                new = _edits(row, turns, found, places[row], after)
             except UsageError as error:
                 left.append(Misfit(row, error.message))
             else:
@@ -104,11 +128,13 @@ def conversion(
     return Conversion(tuple(edits), changed, tuple(left))
 
 
-def _edits(row: int, turns: Turns, sample: Sample, task: Task, before: Design | None, after: Design) -> list[Edit]:
-    if before is None:
-        raise UsageError("It follows no design of the task.")
+def _edits(row: int, turns: Turns, found: DatasetDesigns, place: int, after: Design) -> list[Edit]:
+    followed, sample = found.followed, found.samples[place]
+    before, asked = followed.readable[place], followed.asked[place]
+    if before is None or (asked is None and not followed.answers_alone):
+        raise UsageError(followed.reasons[place])
     prompt, answer = _sides(turns)
-    new = converted(sample, task, before, after)
+    new = converted(sample, found.task, before, after, asked=asked, keeps_prompt=followed.answers_alone)
     texts = ((prompt, new.prompt), (answer, new.answer))
     return [Edit(row, turn.path, turn.text, text) for turn, text in texts if turn.text != text]
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeGuard
 
 from sde_core.design.task import Entry, Task, TaskRecord
 from sde_core.visible import visible
@@ -88,7 +89,9 @@ READERS: Mapping[str, EntriesReader] = MappingProxyType(
 """How the field that holds what is said is read, by the task's kind."""
 
 
-def read_records(rows: Iterable[tuple[int, Any]], task: Task, *, text_field: str, said_field: str) -> tuple[dict[int, TaskRecord], list[Misfit]]:
+def read_records(
+    rows: Iterable[tuple[int, Any]], task: Task, *, text_field: str, said_field: str, description_field: str = ""
+) -> tuple[dict[int, TaskRecord], list[Misfit]]:
     """Records of parsed rows, by position, and the rows that do not fit with the reason.
 
     Args:
@@ -96,11 +99,13 @@ def read_records(rows: Iterable[tuple[int, Any]], task: Task, *, text_field: str
         task: What they are rows of.
         text_field: The field with the text.
         said_field: The field with the label, the mapping or the list.
+        description_field: The field that says why: a text for a label, a mapping of targets to texts for attributes, and the name that a list's
+            objects have it under; "" for the usual names of these, and none for the others.
     """
     records, misfits = {}, []
     for row, value in rows:
         try:
-            record = _record(value, task, text_field, said_field)
+            record = _record(value, task, text_field, said_field, description_field)
             faults = task.misfits(record)
         except UnfitError as error:
             faults = [f"{str(error)[:1].upper()}{str(error)[1:]}."]
@@ -111,13 +116,29 @@ def read_records(rows: Iterable[tuple[int, Any]], task: Task, *, text_field: str
     return records, misfits
 
 
-def _record(value: Any, task: Task, text_field: str, said_field: str) -> TaskRecord:
+def _record(value: Any, task: Task, text_field: str, said_field: str, description_field: str) -> TaskRecord:
     if not isinstance(value, Mapping):
         raise UnfitError("the row is no object")
     for name in (text_field, said_field):
         if name not in value:
             raise UnfitError(f"the row has no field {_shown(name)}")
-    return TaskRecord(_text(value[text_field], "text"), task.ordered(READERS[task.kind](value[said_field], task)))
+    entries = READERS[task.kind](value[said_field], task)
+    if description_field:
+        entries = tuple(_described(entries, value, value[said_field], task, description_field))
+    return TaskRecord(_text(value[text_field], "text"), task.ordered(entries))
+
+
+def _described(entries: Sequence[Entry], row: Mapping[Any, Any], said: Any, task: Task, name: str) -> Iterator[Entry]:
+    """The entries with what the description field says of each."""
+    if task.kind in ("terms", "spans"):
+        # The same objects as `listed_entries` read, of which those that say the same twice were taken once.
+        texts = {replace(_listed_entry(item), description=""): item.get(name) for item in said} if isinstance(said, list) else {}
+    else:
+        here = row.get(name)
+        texts = {replace(entry, description=""): here.get(entry.target) if isinstance(here, Mapping) else here for entry in entries}
+    for entry in entries:
+        text = texts.get(replace(entry, description=""))
+        yield entry if text is None else replace(entry, description=_text(text, "description"))
 
 
 def iob2_rows(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
@@ -134,6 +155,22 @@ def iob2_rows(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
         elif sentence:
             yield {"text": " ".join(token for token, *_ in sentence), "spans": _spans(sentence)}
             sentence = []
+
+
+def with_tagged_spans(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of tokens beside columns of IOB2 tags, {"tokens", "tags_1", …}, with what they tag as "spans"; any other row as it is."""
+    columns = [row.get("tokens"), *(tags for name, tags in row.items() if _TAG_COLUMN.fullmatch(name))]
+    texts = [column for column in columns if _are_texts(column)]
+    if "spans" in row or len(texts) < max(len(columns), 2) or len(set(map(len, texts))) > 1:
+        return row
+    return {"text": " ".join(texts[0]), **row, "spans": _spans(list(zip(*texts, strict=True)))} if texts[0] else row
+
+
+_TAG_COLUMN = re.compile(r"tags(_\d+)?")
+
+
+def _are_texts(part: Any) -> TypeGuard[list[str]]:
+    return isinstance(part, list) and all(isinstance(text, str) for text in part)
 
 
 def _spans(sentence: Sequence[Sequence[str]]) -> list[dict[str, str]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sde_core.dataset import Dataset
-from sde_core.design.readers import iob2_rows
+from sde_core.design.readers import iob2_rows, with_tagged_spans
 from sde_core.errors import InputError
 from sde_core.progress import NEVER, Cancel, Progress, silent
 from sde_core.visible import visible
@@ -36,7 +36,8 @@ def column_rows(path: Path, *, limit: int | None = None) -> Iterator[tuple[int, 
 
 
 def dataset_rows(dataset: Dataset, *, limit: int | None = None, cancel: Cancel = NEVER, progress: Progress = silent) -> Iterator[tuple[int, Any]]:
-    """(position, parsed row) of every readable record; rows without field names become {"text", "label"}.
+    """(position, parsed row) of every readable record; rows without field names become {"text", "label"},
+    and rows of tokens with columns of tags have their "spans" too.
 
     Args:
         dataset: With the user's edits.
@@ -47,4 +48,4 @@ def dataset_rows(dataset: Dataset, *, limit: int | None = None, cancel: Cancel =
     positions = None if limit is None else range(min(limit, len(dataset)))
     for batch in dataset.batches(rows=positions, cancel=cancel, progress=progress):
         for row, value, turns in batch:
-            yield row, value if isinstance(value, dict) else {"text": turns.prompt, "label": turns.label}
+            yield row, with_tagged_spans(value) if isinstance(value, dict) else {"text": turns.prompt, "label": turns.label}

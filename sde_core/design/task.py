@@ -13,6 +13,20 @@ from sde_core.visible import visible
 TaskKind = Literal["label", "attributes", "terms", "spans"]
 
 
+class TaskError(UsageError):
+    """A task that makes no sense.
+
+    Args:
+        field: Which part of it is at fault, by its name in a task file.
+        message: What is wrong.
+        hint: The way out.
+    """
+
+    def __init__(self, field: str, message: str, hint: str) -> None:
+        super().__init__(message, hint)
+        self.field = field
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One thing that is said of a text.
@@ -74,7 +88,7 @@ class Task:
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(TaskKind):
-            raise UsageError(f"There is no kind of task named {visible(str(self.kind), 40)!r}.", f"Kinds are {', '.join(get_args(TaskKind))}.")
+            raise TaskError("kind", f"There is no kind of task named {visible(str(self.kind), 40)!r}.", f"Kinds are {', '.join(get_args(TaskKind))}.")
         _refuse_gaps(self)
         _refuse_clashes(self)
 
@@ -116,21 +130,26 @@ class Task:
 
 def _refuse_gaps(task: Task) -> None:
     if not task.instructions:
-        raise UsageError(f"The task {visible(task.name, 60)} has no instruction.", "Name at least one wording.")
+        raise TaskError("instructions", f"The task {visible(task.name, 60)} has no instruction.", "Name at least one wording.")
     if task.kind == "label" and len(task.targets) != 1:
-        raise UsageError("A task with one label has one target.", "Name the field that holds the label.")
+        raise TaskError("targets", "A task with one label has one target.", "Name the field that holds the label.")
     if task.kind in ("attributes", "spans") and not task.targets:
-        raise UsageError("The task names no targets.", "Name its attributes, or the types of its spans.")
+        raise TaskError("targets", "The task names no targets.", "Name its attributes, or the types of its spans.")
     if task.kind != "spans" and not task.values:
-        raise UsageError("The task names no values.", "Name them, such as positive, neutral, negative.")
+        raise TaskError("values", "The task names no values.", "Name them, such as positive, neutral, negative.")
 
 
 def _refuse_clashes(task: Task) -> None:
-    for what, words in (("target", task.targets), ("value", (*task.values, task.absent)), ("key in JSON", task.keys)):
+    parts = (("targets", "target", task.targets), ("values", "value", (*task.values, task.absent)), ("keys", "key in JSON", task.keys))
+    for field_name, what, words in parts:
         if twice := _twice(words):
-            raise UsageError(f"The task has the {what} {_word(twice)} twice.", "Names must differ; the placeholder must be no value.")
+            raise TaskError(field_name, f"The task has the {what} {_word(twice)} twice.", "Names must differ; the placeholder must be no value.")
     if task.numbers and (set(task.numbers) != {*task.numbered, task.absent} or _twice(tuple(map(str, task.numbers.values())))):
-        raise UsageError("The task's numbers must give each value and the placeholder a number of its own.", "Leave them out to number by place.")
+        raise TaskError(
+            "targets" if task.many else "values",
+            "The task's numbers must give each value and the placeholder a number of its own.",
+            "Leave them out to number by place.",
+        )
 
 
 def _repeated(targets: Sequence[str]) -> list[str]:

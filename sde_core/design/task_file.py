@@ -4,6 +4,7 @@ name: reviews
 kind: attributes                # label, attributes, terms or spans
 text: review                    # the field with the text
 said: aspects                   # the field with what is said of it
+description: reasons            # the field that says why, for designs that reason; may be left out
 targets: [Food, Drinks, Wait]
 values: {positive: 1, neutral: 0, negative: -1}     # or a list
 absent: {unmentioned: -2}                           # or the word alone
@@ -19,14 +20,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sde_core.design.task import Task
-from sde_core.errors import InputError, UsageError
+from sde_core.design.task import Task, TaskError
+from sde_core.errors import InputError
+from sde_core.files import atomic_write, from_home
 from sde_core.visible import visible
-from sde_core.yaml_nodes import LARGEST_BYTES, Node, ReadingError, composed, dumped, entries, is_list, is_text, items, scalar
+from sde_core.yaml_nodes import LARGEST_BYTES, Node, ReadingError, composed, dumped, entries, is_list, is_text, items, line_of, scalar
 
 _KEYS = ("target", "value", "description", "arguments")
 """What `Task.keys` names, and how it calls them by default."""
-_TOP = ("name", "kind", "text", "said", "targets", "values", "absent", "none", "instructions", "keys", "quote")
+_TOP = ("name", "kind", "text", "said", "description", "targets", "values", "absent", "none", "instructions", "keys", "quote")
 _NUMBER = re.compile(r"-?\d{1,9}")
 
 
@@ -38,11 +40,25 @@ class TaskFile:
         task: What is asked.
         text_field: The field with the text.
         said_field: The field with the label, the mapping or the list.
+        description_field: The field that says why, see `read_records`; "" for none, or for the usual name.
     """
 
     task: Task
     text_field: str
     said_field: str
+    description_field: str = ""
+
+
+def path_beside(data: str) -> Path | None:
+    """Where the task of a data file is kept: "reviews.jsonl.task.yaml" beside "reviews.jsonl"; None for what is no file here."""
+    path = from_home(data)
+    return path.with_name(f"{path.name}.task.yaml") if path.is_file() else None
+
+
+def beside(data: str) -> Path | None:
+    """The task file beside a data file, None where there is none."""
+    path = path_beside(data)
+    return path if path is not None and path.is_file() else None
 
 
 def read_task(path: Path) -> TaskFile:
@@ -58,11 +74,35 @@ def read_task(path: Path) -> TaskFile:
     except OSError as error:
         raise InputError(f"{shown} cannot be read: {error.strerror or error}.", "Name a task file in YAML.") from error
     try:
-        return _task_file(composed(content))
+        return task_in(content)
     except ReadingError as error:
         raise InputError(f"{shown}, line {error.line}: {error.message}", error.hint) from error
-    except UsageError as error:
-        raise InputError(f"{shown}: {error.message}", error.hint) from error
+
+
+def task_in(content: bytes) -> TaskFile:
+    """The task that a file's bytes say.
+
+    Raises:
+        ReadingError: When they say none; it names the line of the part that is at fault.
+    """
+    return _task_file(composed(content))
+
+
+def write_task(path: Path, content: bytes) -> TaskFile:
+    """Writes a task file, whole or not at all.
+
+    Args:
+        path: The file.
+        content: What it is to hold, with the comments of whoever wrote it.
+
+    Raises:
+        ReadingError: When it says no task; nothing is written.
+        UsageError: When a dataset was read from that file.
+        ReadOnlyError: When it cannot be written.
+    """
+    file = task_in(content)
+    atomic_write(path, [content])
+    return file
 
 
 def task_text(file: TaskFile) -> str:
@@ -70,6 +110,7 @@ def task_text(file: TaskFile) -> str:
     task = file.task
     numbers = dict(task.numbers)
     said: dict[str, Any] = {"name": task.name, "kind": task.kind, "text": file.text_field, "said": file.said_field}
+    said |= {"description": file.description_field} if file.description_field else {}
     if task.targets:
         said["targets"] = {target: numbers[target] for target in task.targets} if numbers and task.many else list(task.targets)
     if task.values:
@@ -94,18 +135,28 @@ def _task_file(root: Node) -> TaskFile:
     absent, absent_numbers = _words(top.get("absent"), "absent")
     keys = {name: scalar(node, name) for name, node in entries(top["keys"], "keys").items()} if "keys" in top else {}
     texts = {name: scalar(top[name], name) for name in ("none", "quote") if name in top}
-    task = Task(
-        scalar(top["name"], "name") if "name" in top else "task",
-        scalar(top["kind"], "kind"),  # type: ignore[arg-type]
-        targets,
-        values,
-        tuple(scalar(item, "an instruction") for item in items(top["instructions"], "instructions")),
-        absent=absent[0] if absent else "unmentioned",
-        numbers=target_numbers | value_numbers | absent_numbers,
-        keys=tuple(keys.get(name, name) for name in _KEYS),  # type: ignore[arg-type]
-        **texts,
-    )
-    return TaskFile(task, scalar(top["text"], "text"), scalar(top["said"], "said"))
+    instructions = tuple(scalar(item, "an instruction") for item in items(top["instructions"], "instructions"))
+    try:
+        task = Task(
+            scalar(top["name"], "name") if "name" in top else "task",
+            scalar(top["kind"], "kind"),  # type: ignore[arg-type]
+            targets,
+            values,
+            instructions,
+            absent=absent[0] if absent else "unmentioned",
+            numbers=target_numbers | value_numbers | absent_numbers,
+            keys=tuple(keys.get(name, name) for name in _KEYS),  # type: ignore[arg-type]
+            **texts,
+        )
+    except TaskError as error:
+        raise ReadingError(_where(root, error.field), f"{error.message[:1].lower()}{error.message[1:]}", error.hint) from error
+    description = scalar(top["description"], "description") if "description" in top else ""
+    return TaskFile(task, scalar(top["text"], "text"), scalar(top["said"], "said"), description)
+
+
+def _where(root: Node, field: str) -> int:
+    """The line of a part of the task; the first where it is not there."""
+    return next((line_of(key) for key, _ in root.value if key.value == field), 1)
 
 
 def _words(node: Node | None, what: str) -> tuple[tuple[str, ...], dict[str, int]]:

@@ -16,6 +16,7 @@ JOB_KINDS: dict[str, str] = {
     "probe": "sde_core.train.probe:run_probe",
     "compare": "sde_core.evaluate.compare_job:run_compare",
     "design-compare": "sde_core.evaluate.design_compare_job:run_design_compare",
+    "design-perplexity": "sde_core.evaluate.design_perplexity_job:run_design_perplexity",
     "answer-loss": "sde_core.evaluate.loss_job:run_answer_losses",
     "embed": "sde_core.features.embedding_job:run_embedding",
     "rate": "sde_core.rules.rating.job:run_rating",

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sde_core.design.followed import converted, followed_designs
+from sde_core.design.followed import NO_INSTRUCTION, converted, followed_designs
 from sde_core.design.options import PRESETS, Design
 from sde_core.design.parse import parse_answer
 from sde_core.design.sample import Sample, render_sample
@@ -47,7 +47,59 @@ def test_an_answer_that_looks_alike_in_two_designs_goes_with_the_others():
 def test_what_follows_no_design_is_listed():
     good = render_sample(REVIEW, ASPECTS, PRESETS["es-sde"])
     samples = [good, Sample(good.prompt, "it was nice"), Sample("another instruction", good.answer)]
-    assert followed_designs(samples, ASPECTS).stray == (1, 2)
+    found = followed_designs(samples, ASPECTS)
+    assert found.stray == (1, 2)
+    assert found.reasons[0] == ""
+    assert "names no target" in found.reasons[1]
+    assert found.reasons[2] == NO_INSTRUCTION
+
+
+def test_an_answer_in_another_form_than_its_prompt_asks_for_counts_by_its_answer():
+    """Prompts all alike, answers mixed: exactly the shares of the answers, and the rows that contradict their prompt."""
+    lines = [render_sample(record, ASPECTS, Design("first", "lines")) for record in reviews(10)]
+    others = [render_sample(record, ASPECTS, Design("first", output)) for record, output in zip(reviews(3), ("json", "json", "natural"), strict=True)]
+    samples = [*lines[3:], *(replace(sample, answer=other.answer) for sample, other in zip(lines, others, strict=False))]
+    found = followed_designs(samples, ASPECTS)
+    assert [(design.output, count) for design, count in found.counts.items()] == [("lines", 7), ("json", 2), ("natural", 1)]
+    assert found.contradicted == (7, 8, 9)
+    for sample, asked, design, wanted in zip(samples[7:], found.asked[7:], found.designs[7:], lines, strict=False):
+        assert converted(sample, ASPECTS, design, PRESETS["es-sde"], asked=asked) == wanted
+
+
+def test_other_bytes_that_say_the_same_follow_nothing_yet_can_be_read():
+    good = render_sample(REVIEW, ASPECTS, Design("first", "json"))
+    found = followed_designs([good, replace(good, answer=good.answer.replace(": ", ":")), replace(good, answer=good.answer + "\n")], ASPECTS)
+    assert found.stray == (1, 2)
+    assert found.readable == (Design("first", "json"),) * 3
+    assert "not byte for byte" in found.reasons[1]
+    assert "not byte for byte" in found.reasons[2]
+
+
+def test_prompts_of_others_stay_and_answers_alone_are_compared():
+    samples = [Sample("What do you think?", render_sample(REVIEW, ASPECTS, Design("first", output)).answer) for output in ("lines", "lines", "json")]
+    found = followed_designs(samples, ASPECTS)
+    assert found.answers_alone
+    assert [(design.output, count) for design, count in found.counts.items()] == [("lines", 2), ("json", 1)]
+    assert converted(samples[2], ASPECTS, found.designs[2], found.designs[0], keeps_prompt=True) == samples[0]
+
+
+@pytest.mark.parametrize("task", [ASPECTS, ENTITIES], ids=["attributes", "spans"])
+@settings(max_examples=60)
+@given(data=st.data())
+def test_whatever_is_rendered_is_found_in_a_design_of_the_same_bytes(task, data):
+    """Quotes, line feeds, separators and the placeholder as a value included."""
+    designs = data.draw(
+        st.lists(
+            st.builds(Design, PLACES, st.sampled_from(["natural", "lines", "json", "pairs"]), st.booleans(), st.sampled_from(["text", "number"])),
+            min_size=1,
+            max_size=4,
+        )
+    )
+    samples = [render_sample(data.draw(records(task)), task, design) for design in designs]
+    found = followed_designs(samples, task)
+    assert found.stray == ()
+    for sample, design, asked in zip(samples, found.designs, found.asked, strict=True):
+        assert converted(sample, task, design, design, asked=asked).answer == sample.answer
 
 
 @pytest.mark.parametrize("task", [ASPECTS, ENTITIES], ids=["attributes", "spans"])

@@ -8,10 +8,12 @@ import pytest
 
 from sde_core.dataset import open_dataset
 from sde_core.design.inference import infer_task
-from sde_core.design.readers import read_records
+from sde_core.design.readers import read_records, with_tagged_spans
 from sde_core.design.rows import column_rows, dataset_rows, is_in_columns
-from sde_core.design.task_file import TaskFile, read_task, task_text
+from sde_core.design.task import Task
+from sde_core.design.task_file import TaskFile, beside, path_beside, read_task, task_text, write_task
 from sde_core.errors import InputError, UsageError
+from sde_core.yaml_nodes import ReadingError
 from tests.core.test_design_answer import TASKS
 
 GOOD = "kind: terms\ntext: t\nsaid: s\nvalues: [good, bad]\ninstructions: [Find the terms.]\n"
@@ -19,7 +21,7 @@ GOOD = "kind: terms\ntext: t\nsaid: s\nvalues: [good, bad]\ninstructions: [Find 
 
 @pytest.mark.parametrize("name", TASKS)
 def test_a_task_is_written_and_read_back(name, tmp_path):
-    file = TaskFile(TASKS[name], "t", "s")
+    file = TaskFile(TASKS[name], "t", "s", "why")
     path = tmp_path / "task.yaml"
     path.write_text(task_text(file), "utf-8")
     assert read_task(path) == file
@@ -34,6 +36,10 @@ def test_a_task_is_written_and_read_back(name, tmp_path):
         (GOOD.replace("[good, bad]", "{good: 1, bad: much}"), 4, "'much'"),
         (GOOD.replace("[good, bad]", "[[good], bad]"), 4, "should be a text"),
         (GOOD.replace("good", "*x"), 4, "alias"),
+        (GOOD.replace("terms", "poems"), 1, "kind of task"),
+        (GOOD.replace("[good, bad]", "[good, good]"), 4, "twice"),
+        (GOOD + "absent: bad\n", 4, "twice"),
+        (GOOD.replace("[Find the terms.]", "[]"), 5, "no instruction"),
     ],
 )
 def test_a_faulty_file_names_its_line(text, line, words, tmp_path):
@@ -44,20 +50,30 @@ def test_a_faulty_file_names_its_line(text, line, words, tmp_path):
     assert f"task.yaml, line {line}" in raised.value.message
 
 
-@pytest.mark.parametrize(
-    ("change", "words"), [(("terms", "poems"), "kind of task"), (("[good, bad]", "[good, good]"), "twice"), (("[good, bad]", "[]"), "values")]
-)
-def test_a_task_without_sense_names_its_file(change, words, tmp_path):
-    path = tmp_path / "task.yaml"
-    path.write_text(GOOD.replace(*change), "utf-8")
-    with pytest.raises(InputError, match=words) as raised:
-        read_task(path)
-    assert "task.yaml" in raised.value.message
-
-
 def test_no_file(tmp_path):
     with pytest.raises(InputError, match="cannot be read"):
         read_task(tmp_path / "none.yaml")
+
+
+def test_the_file_beside_the_data_is_the_task(tmp_path):
+    data = tmp_path / "a.jsonl"
+    assert path_beside(str(data)) is None
+    data.write_text("{}\n", "utf-8")
+    path = path_beside(str(data))
+    assert path == tmp_path / "a.jsonl.task.yaml"
+    assert beside(str(data)) is None
+    content = f"# ours\n{GOOD}".encode()
+    assert write_task(path, content) == read_task(path)
+    assert beside(str(data)) == path
+    assert path.read_bytes() == content
+
+
+def test_what_is_no_task_is_not_written(tmp_path):
+    path = tmp_path / "task.yaml"
+    path.write_text(GOOD, "utf-8")
+    with pytest.raises(ReadingError):
+        write_task(path, b"kind: [")
+    assert path.read_text("utf-8") == GOOD
 
 
 REVIEW = {
@@ -106,6 +122,31 @@ def test_real_files_say_their_task(file, kind, share, shared_data):
     records, _ = read_records(enumerate(rows), found.task, text_field=found.text_field, said_field=found.said_field)
     assert found.task.kind == kind
     assert len(records) >= share * len(rows)
+
+
+@pytest.mark.parametrize(
+    ("row", "task", "found"),
+    [
+        ({"t": "x", "s": "a", "why": "since"}, Task("x", "label", ("s",), ("a",), ("?",)), ["since"]),
+        ({"t": "x", "s": {"A": "a", "B": "a"}, "why": {"B": "since"}}, Task("x", "attributes", ("A", "B"), ("a",), ("?",)), ["", "since"]),
+        ({"t": "x", "s": [{"term": "u", "polarity": "a", "why": "since"}]}, Task("x", "terms", (), ("a",), ("?",)), ["since"]),
+        ({"t": "x", "s": [{"type": "A", "span": "u"}]}, Task("x", "spans", ("A",), (), ("?",)), [""]),
+    ],
+)
+def test_a_field_says_why(row, task, found):
+    records, misfits = read_records([(0, row), (1, {**row, "why": ["?"]})], task, text_field="t", said_field="s", description_field="why")
+    assert [entry.description for entry in records[0].entries] == found
+    assert [misfit.row for misfit in misfits] == ([1] if task.kind in ("label", "attributes") else [])
+
+
+def test_tokens_with_tags_are_rows_with_spans(tmp_path):
+    path = tmp_path / "x.iob2"
+    path.write_text("IL-2\tB-protein\tB-DNA\ngene\tO\tI-DNA\n", "utf-8")
+    row = {"tokens": ["IL-2", "gene"], "tags_1": ["B-protein", "O"], "tags_2": ["B-DNA", "I-DNA"]}
+    assert [with_tagged_spans(row)["spans"]] == [row["spans"] for _, row in column_rows(path)]
+    odd = {"tokens": ["a"], "tags_1": ["O", "O"], "tags": "O"}
+    assert with_tagged_spans(odd) is odd
+    assert with_tagged_spans({"tags_1": ["O"]}) == {"tags_1": ["O"]}
 
 
 def test_columns_are_rows_too(tmp_path):
