@@ -40,21 +40,21 @@ def make_tokenizer(*, bos: bool = True) -> Tokenizer:
 
 
 def make_tiny_model(
-    folder: Path, *, template: str = "", bos: bool = True, tokenizer_class: str = "PreTrainedTokenizerFast", pad: bool = True
+    folder: Path, *, template: str = "", bos: bool = True, tokenizer_class: str = "PreTrainedTokenizerFast", pad: bool = True, context: int = CONTEXT
 ) -> Path:
     """Write config, weights and tokenizer; returns the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer = make_tokenizer(bos=bos)
     tokenizer.save(str(folder / "tokenizer.json"))
     special = {"bos_token": "<s>", "eos_token": "</s>", **({"pad_token": "<pad>"} if pad else {})}
-    settings = {"tokenizer_class": tokenizer_class, "model_max_length": CONTEXT, **special, **({"chat_template": template} if template else {})}
+    settings = {"tokenizer_class": tokenizer_class, "model_max_length": context, **special, **({"chat_template": template} if template else {})}
     (folder / "tokenizer_config.json").write_text(json.dumps(settings))
     vocabulary = tokenizer.get_vocab_size()
     (folder / "config.json").write_text(
         json.dumps(
             {
                 "architectures": ["LlamaForCausalLM"], "model_type": "llama", "vocab_size": vocabulary, "hidden_size": HIDDEN, "intermediate_size": INNER,
-                "num_hidden_layers": LAYERS, "num_attention_heads": HEADS, "num_key_value_heads": HEADS, "max_position_embeddings": CONTEXT,
+                "num_hidden_layers": LAYERS, "num_attention_heads": HEADS, "num_key_value_heads": HEADS, "max_position_embeddings": context,
                 "tie_word_embeddings": True, "bos_token_id": 1, "eos_token_id": 2, "rms_norm_eps": 1e-5, "dtype": "float32",
             }
         )
