@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sde_core.cli.common import data_options, emit_json, journal_of, json_option, stderr_progress, talk, talk_of_decision
-from sde_core.cli.design_compare import compare_command, results_command
+from sde_core.cli.design_compare import compare_command
 from sde_core.cli.design_cost import cost_command, perplexity_command
 from sde_core.cli.design_records import (
     LOOKED_AT,
@@ -22,6 +22,7 @@ from sde_core.cli.design_records import (
     task_option,
     with_task,
 )
+from sde_core.cli.design_results import results_command
 from sde_core.dataset import Dataset
 from sde_core.errors import UsageError
 from sde_core.visible import visible

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 
-from sde_core.cli.common import emit_json, json_option
+from sde_core.cli.common import json_option, stderr_progress
 from sde_core.cli.design_records import COMPARED, records_of, task_of, with_task
 from sde_core.errors import UsageError
-from sde_core.visible import visible
-
-if TYPE_CHECKING:
-    from sde_core.evaluate.design_results import DesignComparison
 
 
 @click.command(
@@ -55,9 +49,11 @@ def compare_command(
     temperature: float, before: bool, attach: bool | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Train DATA in several designs and score what each answers, as a job that outlives this terminal."""
+    from sde_core.cli.design_results import print_results
     from sde_core.cli.following import leave_or_follow
     from sde_core.cli.train import asked_recipe
-    from sde_core.evaluate.design_grid import DesignRequest, launch_design_compare, split_records, training_records
+    from sde_core.evaluate.design_grid import DesignRequest, launch_design_compare
+    from sde_core.evaluate.design_records import compared_records
     from sde_core.project import Project
 
     file = task_of(data, task_path, text_field, said_field)
@@ -67,87 +63,14 @@ def compare_command(
         tuple(designs), _numbers(sizes, "--sizes"), seeds, _numbers(wordings, "--wordings"), temperature=temperature, before=before
     )
     records = list(records_of(data, file)[0].values())
-    if test_path is None:
-        train, test = split_records(records, None, recipe.seed)
-    else:
-        test = list(records_of(test_path, file)[0].values())
-        train = training_records(records, {record.text for record in test}, recipe.seed)
-    other = task_of(ood_path, ood_task_path, "", "") if ood_path and ood_task_path else file
-    ood = (other.task, list(records_of(ood_path, other)[0].values())) if ood_path else None
-    if ood is not None:
-        train = training_records(train, {record.text for record in ood[1]}, recipe.seed)
-    job = launch_design_compare(project.created().jobs_dir, request, recipe, file, train, test, ood=ood, dataset=data)
+    with stderr_progress("reading") as progress:
+        sides = compared_records(
+            records, file, recipe.seed, test=test_path or "", ood=ood_path or "", ood_task=str(ood_task_path or ""), progress=progress
+        )
+    job = launch_design_compare(project.created().jobs_dir, request, recipe, file, sides.train, sides.test, ood=sides.ood, dataset=data)
     leave_or_follow(ctx, job, attach, as_json=as_json)
     if job.status().state == "done" and not as_json:
-        _print(job.folder)
-
-
-@click.command("results")
-@click.argument("identifier", metavar="[ID]", default="last")
-@click.option("--data", metavar="DATA", help="The dataset whose comparison is meant; all in this folder when omitted.")
-@json_option
-def results_command(identifier: str, data: str | None, as_json: bool) -> None:
-    """Show what a comparison of designs has found, also while it runs."""
-    from sde_core.cli.finding_jobs import job_of_kind
-    from sde_core.evaluate.design_grid import KIND
-    from sde_core.evaluate.design_results import read_results
-
-    job = job_of_kind(identifier, data, KIND)
-    if as_json:
-        emit_json({"id": job.id, "status": job.status().to_json(), **_json(read_results(job.folder))})
-    else:
-        _print(job.folder)
-
-
-def _print(folder: Path) -> None:
-    from sde_core.evaluate.design_results import read_results
-
-    found = read_results(folder)
-    click.echo(f"{found.runs} of {found.wanted} runs are finished.")
-    _print_rows(found)
-    for verdict in found.verdicts:
-        _echo_folded(visible(verdict))
-    for name, said in found.before.items():
-        _echo_folded(f"before tuning, {visible(name, 40)}: " + ", ".join(f"{what} {value:.3g}" for what, value in said.items()))
-    for what, tau in found.taus.items():
-        click.echo(f"Kendall's tau of {what} with the tuned rank: {tau:+.2f}")
-
-
-def _echo_folded(sentence: str) -> None:
-    click.echo(textwrap.fill(sentence, 80, subsequent_indent="  "))
-
-
-def _print_rows(found: DesignComparison) -> None:
-    if not found.rows:
-        return
-    domains = [domain for domain in ("test", "ood") if any(f"{domain}.{found.metric}" in row.means for row in found.rows)]
-    click.echo(f"{'design':<22} {'records':>7} {'runs':>4}" + "".join(f" {f'{domain} {found.metric}':>13} {'form':>6}" for domain in domains))
-    for row in found.rows:
-        cells = (_cell(row.means, row.spreads, domain, found.metric) for domain in domains)
-        wording = f" w{row.wording}" if row.wording else ""
-        click.echo(f"{visible(row.design, 22 - len(wording)) + wording:<22} {row.size:>7,} {row.runs:>4}" + "".join(cells))
-
-
-def _cell(means: Any, spreads: Any, domain: str, metric: str) -> str:
-    name = f"{domain}.{metric}"
-    if name not in means:
-        return " " * 21
-    spread = f"±{spreads[name]:.3f}" if name in spreads else ""
-    return f" {means[name]:>6.3f} {spread:<6} {means[f'{domain}.adherence']:>6.0%}"
-
-
-def _json(found: DesignComparison) -> dict[str, Any]:
-    import dataclasses
-
-    return {
-        "metric": found.metric,
-        "runs": found.runs,
-        "wanted": found.wanted,
-        "rows": [dataclasses.asdict(row) for row in found.rows],
-        "verdicts": list(found.verdicts),
-        "before": dict(found.before),
-        "taus": dict(found.taus),
-    }
+        print_results(job.folder)
 
 
 def _numbers(text: str, option: str) -> tuple[int, ...]:

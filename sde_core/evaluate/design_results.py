@@ -1,23 +1,24 @@
-"""What a comparison of designs has found: scores of every cell, mean and spread over seeds, and a verdict that its intervals allow."""
+"""What a comparison of designs has found: scores of every run, mean and spread over seeds, differences with intervals, and agreement of ranks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-import numpy as np
 import orjson
 
 from sde_core.design.metrics import format_scores, span_scores, value_scores
-from sde_core.design.parse import ParsedAnswer
+from sde_core.design.parse import FAULT_KINDS, ParsedAnswer
 from sde_core.design.task import Entry, Task
-from sde_core.evaluate.bootstrap import Interval, paired_interval
-from sde_core.evaluate.design_grid import BEFORE, DOMAINS, DesignInput, read_input
-from sde_core.evaluate.verdict import interval_words, signed
-from sde_core.wording import count_of
+from sde_core.evaluate.design_differences import DesignDifference, WordingDifference, design_differences, wording_differences
+from sde_core.evaluate.design_grid import BEFORE, DOMAINS, Cell, DesignInput, read_input
+from sde_core.evaluate.rank_agreement import RankAgreement, rank_agreement
+
+PERPLEXITIES = {"perplexity of prompts": "prompt", "perplexity of answers": "output"}
+"""What they are called in a table, and in a result."""
 
 
 @dataclass(frozen=True)
@@ -29,18 +30,24 @@ class DesignRow:
         size: Training records.
         wording: Of the instruction.
         runs: Finished seeds.
+        wanted: Seeds in all.
         means: Mean over the seeds by "domain.metric".
         spreads: Standard deviation over the seeds, absent where there is one.
-        tokens: Of an epoch.
+        faults: Share of answers with a fault by its kind, by domain, mean over the seeds; where soft matching is meant, "missing target" is none.
+        tokens: Of an epoch; 0 without a finished run.
+        seconds: Of a run, training and answering, mean over the seeds; None where that is not known.
     """
 
     design: str
     size: int
     wording: int
     runs: int
+    wanted: int
     means: Mapping[str, float]
     spreads: Mapping[str, float]
+    faults: Mapping[str, Mapping[str, float]]
     tokens: int
+    seconds: float | None
 
 
 @dataclass(frozen=True)
@@ -49,21 +56,43 @@ class DesignComparison:
 
     Attributes:
         metric: The one that designs are ranked by.
-        rows: Of the table, the largest size first, then the best.
-        runs: Finished cells.
-        wanted: All cells.
-        verdicts: In words.
+        kind: Of the task.
+        rows: Of the table that have a finished run: the largest size first, then by wording, then the best.
+        waiting: Those that have none yet, in the order in which they come.
+        runs: Finished runs.
+        wanted: All runs.
+        seeds: Runs of every line.
+        records: Records that were tested on, by domain.
+        differences: The best design against each other one.
+        wordings: Each design's best wording against its worst, where there are several.
         before: By design: scores of the untuned model and its perplexities.
-        taus: Kendall's tau between ranks before tuning and the tuned rank; absent below three designs.
+        agreements: Between ranks before tuning and the tuned rank in domain, by what ranked before; absent below three designs.
+        notes: What runs could not do as asked, a sentence each.
     """
 
     metric: str
+    kind: str
     rows: tuple[DesignRow, ...]
+    waiting: tuple[DesignRow, ...]
     runs: int
     wanted: int
-    verdicts: tuple[str, ...]
+    seeds: int
+    records: Mapping[str, int]
+    differences: tuple[DesignDifference, ...]
+    wordings: tuple[WordingDifference, ...]
     before: Mapping[str, Mapping[str, float]]
-    taus: Mapping[str, float]
+    agreements: Mapping[str, RankAgreement]
+    notes: tuple[str, ...]
+
+    @property
+    def domains(self) -> list[str]:
+        """Domains that some line has a score of."""
+        return [domain for domain in self.records if any(f"{domain}.{self.metric}" in row.means for row in self.rows)]
+
+    def targets_of(self, domain: str) -> list[str]:
+        """Targets of a domain whose accuracy is told, in order; empty where there is but one."""
+        beginning = f"{domain}.accuracy of "
+        return list(dict.fromkeys(name.removeprefix(beginning) for row in self.rows for name in row.means if name.startswith(beginning)))
 
 
 def record_scores(gold: Sequence[Sequence[Entry]], answers: Sequence[ParsedAnswer], task: Task) -> dict[str, Any]:
@@ -103,7 +132,29 @@ def read_cell(folder: Path, name: str) -> dict[str, Any] | None:
         told = orjson.loads((folder / "cells" / name / "cell.json").read_bytes())
     except (OSError, ValueError):
         return None
-    return told if isinstance(told, dict) and "design" in told else None
+    return told if isinstance(told, dict) and "design" in told and (_is_asked_before(told) if name.startswith("before-") else _is_run(told)) else None
+
+
+def _is_asked_before(told: Mapping[str, Any]) -> bool:
+    perplexity = told.get("perplexity")
+    return all(_has_scores(told.get(way)) for way in BEFORE) and isinstance(perplexity, dict) and set(perplexity) >= set(PERPLEXITIES.values())
+
+
+def _is_run(told: Mapping[str, Any]) -> bool:
+    domains = [domain for domain in DOMAINS if domain in told]
+    parts = [told[domain] for domain in domains]
+    return "test" in domains and isinstance(told.get("tokens"), int) and all(_has_scores(part) and _has_record_scores(part) for part in parts)
+
+
+def _has_scores(part: Any) -> bool:
+    """A model that could not be asked has none, and says why."""
+    scores = part.get("scores") if isinstance(part, dict) else None
+    return isinstance(scores, dict) and all(value is None or isinstance(value, int | float) for value in scores.values())
+
+
+def _has_record_scores(part: Mapping[str, Any]) -> bool:
+    scores = part.get("of_record")
+    return isinstance(scores, list) and all(isinstance(value, int | float) for value in scores)
 
 
 def read_results(folder: Path) -> DesignComparison:
@@ -115,97 +166,92 @@ def read_results(folder: Path) -> DesignComparison:
     given = read_input(folder)
     cells = given.cells
     done = {cell.name: told for cell in cells if (told := read_cell(folder, cell.name)) is not None}
-    metric = metric_of(given.tasks["test"])
-    rows = tuple(sorted(_rows(given, done), key=lambda row: (-row.size, row.wording, -row.means.get(f"test.{metric}", 0.0))))
-    before = {name: told for number, name in enumerate(given.request.designs) if (told := _before(folder, number, metric)) is not None}
-    verdicts = tuple(_verdicts(given, done, metric))
-    return DesignComparison(metric, rows, len(done), len(cells), verdicts, before, _taus(given, rows, before, metric))
+    metric, task = metric_of(given.tasks["test"]), given.tasks["test"]
+    lines = _lines(given, done)
+    rows = tuple(sorted((line for line in lines if line.runs), key=lambda row: (-row.size, row.wording, -row.means.get(f"test.{metric}", 0.0))))
+    asked = {name: _asked_before(folder, given, number) for number, name in enumerate(given.request.designs)}
+    before = {name: _before(told, metric) for name, told in asked.items() if told}
+    return DesignComparison(
+        metric, task.kind, rows, tuple(line for line in lines if not line.runs), len(done), len(cells), given.request.seeds,
+        {domain: len(records) for domain, records in given.records.items()}, tuple(design_differences(given, done)),
+        tuple(wording_differences(given, done)), before, _agreements(given, rows, before, metric), tuple(_notes(done, asked)),
+    )  # fmt: skip
 
 
-def _rows(given: DesignInput, done: Mapping[str, dict[str, Any]]) -> Iterator[DesignRow]:
-    groups: dict[tuple[str, int, int], list[dict[str, Any]]] = {}
+def _lines(given: DesignInput, done: Mapping[str, dict[str, Any]]) -> list[DesignRow]:
+    groups: dict[tuple[str, int, int], list[Cell]] = {}
     for cell in given.cells:
-        if cell.name in done:
-            groups.setdefault((cell.design, cell.size, cell.wording), []).append(done[cell.name])
-    for (design, size, wording), told in groups.items():
-        known: dict[str, list[float]] = {}
-        for one in told:
-            for domain in DOMAINS:
-                for name, value in one.get(domain, {}).get("scores", {}).items():
-                    if value is not None:
-                        known.setdefault(f"{domain}.{name}", []).append(value)
-        means = {name: mean(values) for name, values in known.items()}
-        spreads = {name: stdev(values) for name, values in known.items() if len(values) > 1}
-        yield DesignRow(design, size, wording, len(told), means, spreads, told[0]["tokens"])
+        groups.setdefault((cell.design, cell.size, cell.wording), []).append(cell)
+    return [_line(cells, [done[cell.name] for cell in cells if cell.name in done]) for cells in groups.values()]
 
 
-def _before(folder: Path, number: int, metric: str) -> dict[str, float] | None:
-    told = read_cell(folder, f"before-{number}")
-    if told is None:
-        return None
-    known = {way: told[way]["scores"][metric] for way in BEFORE}
-    known |= {"perplexity of prompts": told["perplexity"]["prompt"], "perplexity of answers": told["perplexity"]["output"]}
-    return {what: value for what, value in known.items() if value is not None}
+def _line(cells: Sequence[Cell], told: Sequence[Mapping[str, Any]]) -> DesignRow:
+    known: dict[str, list[float]] = {}
+    for one in told:
+        for domain in (domain for domain in DOMAINS if domain in one):
+            for name, value in one[domain]["scores"].items():
+                if value is not None:
+                    known.setdefault(f"{domain}.{name}", []).append(value)
+    means = {name: mean(values) for name, values in known.items()}
+    spreads = {name: stdev(values) for name, values in known.items() if len(values) > 1}
+    seconds = [one["seconds"] for one in told if isinstance(one.get("seconds"), int | float)]
+    first, tokens = cells[0], told[0]["tokens"] if told else 0
+    faults = {domain: _fault_shares([one[domain] for one in told if domain in one]) for domain in DOMAINS}
+    time = mean(seconds) if seconds else None
+    return DesignRow(first.design, first.size, first.wording, len(told), len(cells), means, spreads, faults, tokens, time)
 
 
-def _verdicts(given: DesignInput, done: Mapping[str, dict[str, Any]], metric: str) -> Iterator[str]:
-    """The best design against each other one, at the largest size that has runs, in each domain."""
-    for domain in given.records:
-        for size in sorted(set(given.request.sizes), reverse=True):
-            found = {name: scores for name in given.request.designs if len(scores := _of_records(given, done, name, size, domain))}
-            if len(found) > 1:
-                yield from _pairs(found, metric, domain, size)
-                break
+def _fault_shares(parts: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Mean share of answers with each kind of fault that occurred, over runs."""
+    kinds = [kind for kind in FAULT_KINDS if any(part.get("faulty", {}).get(kind) for part in parts)]
+    return {kind: mean(part.get("faulty", {}).get(kind, 0) / max(len(part["of_record"]), 1) for part in parts) for kind in kinds}
 
 
-def _of_records(given: DesignInput, done: Mapping[str, dict[str, Any]], design: str, size: int, domain: str) -> dict[tuple[int, int], list[float]]:
-    """Scores of the records by (wording, seed) of a design's finished runs."""
-    cells = [cell for cell in given.cells if cell.design == design and cell.size == size and cell.name in done]
-    return {(cell.wording, cell.seed): done[cell.name][domain]["of_record"] for cell in cells}
+def before_name(given: DesignInput, number: int, wording: int) -> str:
+    """The folder of what the untuned model was asked in a design; that of the first wording is named by the design alone."""
+    return f"before-{number}" if wording == given.request.wordings[0] else f"before-{number}-w{wording}"
 
 
-def _pairs(found: Mapping[str, dict[tuple[int, int], list[float]]], metric: str, domain: str, size: int) -> Iterator[str]:
-    best = max(found, key=lambda name: float(np.mean(list(found[name].values()))))
-    others = [name for name in found if name != best]
-    where = "" if domain == "test" else "Out of domain, "
-    for other in others:
-        shared = [key for key in found[best] if key in found[other]]
-        if not shared:
-            continue
-        differences = np.array([found[best][key] for key in shared]) - np.array([found[other][key] for key in shared])
-        # The best one is known by looking, so that every pair may be the one that is told of (Bonferroni over all of them).
-        interval = paired_interval(differences, level=1 - 0.05 / (len(found) * len(others) / 2))
-        yield where + _pair_words(best, other, metric, size, interval)
+def _asked_before(folder: Path, given: DesignInput, number: int) -> list[dict[str, Any]]:
+    """What the untuned model answered in a design, by wording."""
+    wordings = dict.fromkeys(given.request.wordings)
+    return [told for wording in wordings if (told := read_cell(folder, before_name(given, number, wording))) is not None]
 
 
-def _pair_words(best: str, other: str, metric: str, size: int, interval: Interval) -> str:
-    basis = f"{count_of(size, 'record')}, {count_of(interval.seeds, 'run')}, {count_of(interval.rows, 'test record')}"
-    measure = "mean F1 of a record" if metric == "f1" else metric
-    said = f"{best} over {other}: {measure} {signed(interval.estimate)} ({interval_words(interval)}; {basis})"
-    if not interval.excludes_zero:
-        return f"{said}: no difference shown."
-    if interval.high < 0:
-        return f"{said}: worse in the runs that both have."
-    return f"{said}: better." + ("" if interval.seeds > 1 else " The chance in training is not part of it: use --seeds 3.")
+def _before(asked: Sequence[Mapping[str, Any]], metric: str) -> dict[str, float]:
+    """Scores of the untuned model and its perplexities, the mean over wordings; what is not known of one is not told."""
+    found = [[told[way]["scores"].get(metric) for way in BEFORE] + [told["perplexity"][name] for name in PERPLEXITIES.values()] for told in asked]
+    known = zip((*BEFORE, *PERPLEXITIES), zip(*found, strict=True), strict=True)
+    return {what: mean(values) for what, values in known if None not in values}
 
 
-def _taus(given: DesignInput, rows: Sequence[DesignRow], before: Mapping[str, Mapping[str, float]], metric: str) -> dict[str, float]:
+def _notes(done: Mapping[str, dict[str, Any]], asked: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
+    """What runs could not do as asked, each sentence once."""
+    said = [f"{name} before tuning, {way}: {note}" for name, told in asked.items() for one in told for way in BEFORE for note in notes_of(one[way])]
+    for told in done.values():
+        said += [f"{told['design']}: {note}" for part in (told, *(told[domain] for domain in DOMAINS if domain in told)) for note in notes_of(part)]
+    return list(dict.fromkeys(said))
+
+
+def notes_of(part: Mapping[str, Any]) -> list[str]:
+    """What could not be done as asked, a sentence each."""
+    notes = part.get("notes", [])
+    return [note for note in notes if isinstance(note, str)] if isinstance(notes, list) else []
+
+
+def _agreements(given: DesignInput, rows: Sequence[DesignRow], before: Mapping[str, Mapping[str, float]], metric: str) -> dict[str, RankAgreement]:
     """Kendall's tau-b between the ranks of designs before tuning and at the largest size after it; low perplexity counts as good."""
-    from scipy.stats import kendalltau  # type: ignore[import-untyped,unused-ignore]
-
     size = max((row.size for row in rows), default=0)
     tuned: dict[str, list[float]] = {}
     for row in rows:
-        if row.size == size:
+        if row.size == size and f"test.{metric}" in row.means:
             tuned.setdefault(row.design, []).append(row.means[f"test.{metric}"])
     shared = [name for name in given.request.designs if name in tuned and name in before]
-    if len(shared) < 3:
-        return {}
-    after = [mean(tuned[name]) for name in shared]
-    taus = {}
-    for what in (what for what in before[shared[0]] if all(what in before[name] for name in shared)):
-        sign = -1.0 if what.startswith("perplexity") else 1.0
-        tau = float(kendalltau([sign * before[name][what] for name in shared], after).statistic)
-        if np.isfinite(tau):
-            taus[what] = tau
-    return taus
+    found: dict[str, RankAgreement] = {}
+    for what in (*BEFORE, *PERPLEXITIES):
+        sign = -1.0 if what in PERPLEXITIES else 1.0
+        ranked = [sign * before[name][what] for name in shared if what in before[name]]
+        agreement = rank_agreement(ranked, [mean(tuned[name]) for name in shared]) if len(ranked) == len(shared) else None
+        if agreement is not None:
+            found[what] = agreement
+    return found

@@ -1,4 +1,4 @@
-"""`sde design compare`: its cells, its splits, what it refuses, what it reckons from finished runs, and one comparison for real that was killed."""
+"""`sde design compare`: its cells, its splits, what it refuses, and one comparison for real that was killed."""
 
 from __future__ import annotations
 
@@ -15,9 +15,8 @@ from sde_core.design.options import Design
 from sde_core.design.parse import parse_answer
 from sde_core.design.task import Entry, Task, TaskRecord
 from sde_core.design.task_file import TaskFile, task_text
-from sde_core.errors import InputError, UsageError
-from sde_core.evaluate import design_results
-from sde_core.evaluate.bootstrap import paired_interval
+from sde_core.errors import UsageError
+from sde_core.evaluate.design_answers import asked_models
 from sde_core.evaluate.design_grid import DesignRequest, launch_design_compare, read_input, split_records, training_records
 from sde_core.evaluate.design_results import read_results, record_scores
 from sde_core.train.recipe import Recipe
@@ -115,104 +114,6 @@ def test_what_cannot_be_compared_is_refused_and_leaves_no_job(tmp_path, designs,
     assert not list(tmp_path.glob("jobs/*"))
 
 
-# ---- scores, table, verdicts
-
-
-def test_scores_of_a_set_and_of_every_record():
-    design = Design(output="lines")
-    answers = [parse_answer(text, TASK, design) for text in ("Food: good\nWait: unmentioned", "Food: good\nWait: bad", "Food: bad", "nonsense")]
-    told = record_scores([record(i).entries for i in range(4)], answers, TASK)
-    assert told["of_record"] == [1.0, 0.5, 0.0, 0.5]  # what the last does not mention is not there
-    assert told["scores"]["accuracy"] == 0.5
-    assert (told["scores"]["accuracy of Food"], told["scores"]["accuracy of Wait"]) == (0.25, 0.75)
-    assert (told["scores"]["whole"], told["scores"]["adherence"], told["scores"]["soft_adherence"]) == (0.25, 0.5, 0.75)
-    assert told["faulty"] == {"split": 1, "missing target": 2}
-
-
-def test_an_answer_without_entries_is_right_where_there_are_none():
-    terms = Task("terms", "terms", (), ("good", "bad"), ("Find the terms.",))
-    gold = [(), (Entry("soup", "good"),)]
-    told = record_scores(gold, [parse_answer(text, terms, Design()) for text in ("none.", "soup: good, tea: bad.")], terms)
-    assert told["of_record"] == [1.0, pytest.approx(2 / 3)]
-    assert told["scores"]["f1"] == pytest.approx(2 / 3)
-
-
-def finish(folder, name, of_record, design="es-sde", adherence=1.0):
-    """A finished run whose records have these scores."""
-    cell = folder / "cells" / name
-    cell.mkdir(parents=True)
-    scores = {"accuracy": float(np.mean(of_record)), "adherence": adherence, "kappa": None}
-    (cell / "cell.json").write_text(json.dumps({"design": design, "tokens": 900, "test": {"scores": scores, "of_record": of_record}}))
-
-
-def test_a_table_of_finished_runs_with_mean_and_spread_by_hand(tmp_path):
-    folder = written(tmp_path, DesignRequest(("es-sde", "ew-sde"), sizes=(8,), seeds=2))
-    assert (read_results(folder).rows, read_results(folder).runs, read_results(folder).wanted) == ((), 0, 4)
-    finish(folder, "0-n8-w0-s0", [1, 1, 0, 0])
-    finish(folder, "1-n8-w0-s0", [0, 0, 0, 1])
-    finish(folder, "0-n8-w0-s1", [1, 1, 1, 0])
-    found = read_results(folder)
-    assert (found.metric, found.runs) == ("accuracy", 3)
-    best, other = found.rows
-    assert (best.design, best.runs, best.tokens, other.design, other.runs) == ("es-sde", 2, 900, "ew-sde", 1)
-    assert best.means["test.accuracy"] == 0.625
-    assert best.spreads["test.accuracy"] == pytest.approx(0.125 * 2**0.5)
-    assert (other.means["test.accuracy"], other.spreads, "test.kappa" in best.means) == (0.25, {}, False)
-    # Only the seed that both have counts: (1 + 1 + 0 - 1) / 4.
-    assert found.verdicts[0].startswith("es-sde over ew-sde: accuracy +0.250 (")
-    assert found.verdicts[0].endswith("8 records, 1 run, 4 test records): no difference shown.")
-
-
-def test_a_shown_difference_is_said_and_one_run_is_said_to_be_one(tmp_path):
-    folder = written(tmp_path, DesignRequest(("es-sde", "ew-sde"), sizes=(8,), seeds=1))
-    finish(folder, "0-n8-w0-s0", [1] * 38 + [0] * 2)
-    finish(folder, "1-n8-w0-s0", [0] * 38 + [1] * 2)
-    assert "): better. The chance in training is not part of it" in read_results(folder).verdicts[0]
-
-
-def test_the_best_of_all_runs_is_not_called_better_where_it_lost_those_that_both_have(tmp_path):
-    folder = written(tmp_path, DesignRequest(("es-sde", "ew-sde"), sizes=(8,), seeds=2))
-    finish(folder, "0-n8-w0-s0", [0] * 38 + [1] * 2)
-    finish(folder, "0-n8-w0-s1", [1] * 40)
-    finish(folder, "1-n8-w0-s0", [1] * 18 + [0] * 22)
-    verdict = read_results(folder).verdicts[0]
-    assert verdict.startswith("es-sde over ew-sde: accuracy −0.400 (")
-    assert verdict.endswith("worse in the runs that both have.")
-
-
-@pytest.mark.parametrize("content", ["", '{"design": "es-', "[]", "{}", "null"])
-def test_a_run_whose_result_cannot_be_read_is_not_finished(tmp_path, content):
-    folder = written(tmp_path, DesignRequest(("es-sde",), sizes=(8,), seeds=2))
-    finish(folder, "0-n8-w0-s0", [1, 0])
-    finish(folder, "0-n8-w0-s1", [1, 0])
-    (folder / "cells" / "0-n8-w0-s1" / "cell.json").write_text(content)
-    found = read_results(folder)
-    assert (found.runs, found.rows[0].runs) == (1, 1)
-
-
-def test_a_folder_that_holds_no_comparison_is_refused(tmp_path):
-    with pytest.raises(InputError, match="cannot be read"):
-        read_results(tmp_path)
-
-
-def test_kendalls_tau_by_hand(tmp_path):
-    designs = ("es-sde", "ew-sde", "heuristic", "baseline")
-    folder = written(tmp_path, DesignRequest(designs, sizes=(8,), seeds=1))
-    tuned = [[1, 1, 1, 1], [1, 1, 1, 0], [1, 1, 0, 0], [1, 0, 0, 0]]
-    before = [(0.4, 0.1, 2.0, 9.0), (0.3, 0.2, 3.0, 8.0), (0.1, 0.3, 4.0, 7.0), (0.2, 0.4, 5.0, None)]
-    for number, (of_record, (zero, context, prompt, output)) in enumerate(zip(tuned, before, strict=True)):
-        finish(folder, f"{number}-n8-w0-s0", of_record, designs[number])
-        (folder / "cells" / f"before-{number}").mkdir()
-        told = {"design": designs[number], "zero-shot": {"scores": {"accuracy": zero}}, "in-context": {"scores": {"accuracy": context}}}
-        told["perplexity"] = {"prompt": prompt, "output": output}
-        (folder / "cells" / f"before-{number}" / "cell.json").write_text(json.dumps(told))
-    found = read_results(folder)
-    # Of six pairs zero-shot has one the other way round; in-context has all; low perplexity counts as good.
-    assert found.taus == {"zero-shot": pytest.approx(4 / 6), "in-context": pytest.approx(-1), "perplexity of prompts": pytest.approx(1)}
-    assert found.before["ew-sde"]["perplexity of answers"] == 8.0
-    assert "perplexity of answers" not in found.before["baseline"]
-
-
 # ---- for real
 
 
@@ -220,7 +121,7 @@ def test_kendalls_tau_by_hand(tmp_path):
 def world(tmp_path_factory):
     """A comparison that was killed once in its second run and then resumed."""
     folder = tmp_path_factory.mktemp("designs")
-    make_tiny_model(folder / "model")
+    make_tiny_model(folder / "model", context=1024)
     patch = pytest.MonkeyPatch()
     patch.setenv("OMP_NUM_THREADS", "1")
     patch.setenv("XDG_STATE_HOME", str(folder / "state"))
@@ -270,24 +171,14 @@ def test_every_record_of_both_domains_was_asked_and_scored(world):
     assert record_scores([one.entries for one in RECORDS[20:26]], parsed, TASK) == {
         key: told["test"][key] for key in ("scores", "of_record", "faulty")
     }
-    assert len(found.verdicts) == 2
-    assert found.verdicts[1].startswith("Out of domain, ")
-    assert set(found.before["es-sde"]) == {"zero-shot", "in-context", "perplexity of prompts", "perplexity of answers"}
-    assert found.taus == {}  # two designs have no rank to speak of
+    assert [pair.domain for pair in found.differences] == ["test", "ood"]
+    assert set(found.before["es-sde"]) >= {"zero-shot", "perplexity of prompts", "perplexity of answers"}
+    assert found.agreements == {}  # two designs have no rank to speak of
+    asked = asked_models(job.folder, "es-sde", 16, 0)
+    assert [(one.model, one.domain, one.records) for one in asked] == [
+        ("seed 0", "test", 6), ("seed 0", "ood", 4), ("zero-shot", "test", 6), ("in-context", "test", asked[3].records),
+    ]  # fmt: skip
+    assert all(one.wrong_count == len(one.wrong) for one in asked)
     status = job.status()
     assert status.done == status.total == 16
     assert job.devices == ("cpu",)
-
-
-@pytest.mark.parametrize(("designs", "pairs"), [(2, 1), (4, 6)])
-def test_the_best_is_known_by_looking_so_that_all_pairs_are_counted(monkeypatch, designs, pairs):
-    levels = []
-
-    def interval(differences, *, level):
-        levels.append(level)
-        return paired_interval(differences, level=level)
-
-    monkeypatch.setattr(design_results, "paired_interval", interval)
-    right = np.random.default_rng(0).random((designs, 20))
-    assert len(list(design_results._pairs({str(i): {(0, 0): line.tolist()} for i, line in enumerate(right)}, "accuracy", "test", 9))) == designs - 1
-    assert levels == [pytest.approx(1 - 0.05 / pairs)] * (designs - 1)

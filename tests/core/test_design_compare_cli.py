@@ -6,8 +6,11 @@ import json
 
 import pytest
 
+from sde_core.design.options import design_named
+from sde_core.design.parse import parse_answer
 from sde_core.design.task import Entry, TaskRecord
 from sde_core.evaluate import design_grid
+from sde_core.evaluate.design_results import record_scores
 from sde_core.jobs import Job
 
 TASK = """\
@@ -78,25 +81,89 @@ def test_what_cannot_be_compared_says_why(run, reviews, launched, options, words
     assert words in err
 
 
+def finished(job, name, *, task=None, answers=("Food: good", "nonsense \x1b[31m"), **more):
+    """A finished run whose model wrote these answers to both test records, in both domains."""
+    given = design_grid.read_input(job)
+    parts = {}
+    for domain, records in given.records.items():
+        design = design_named(more["design"])
+        texts = [answers[i % len(answers)] for i in range(len(records))]
+        parsed = [parse_answer(text, given.tasks[domain], design) for text in texts]
+        gold = [record.entries for record in records]
+        parts[domain] = {"answers": texts, **record_scores(gold, parsed, given.tasks[domain])}
+    (job / "cells" / name).mkdir(parents=True)
+    (job / "cells" / name / "cell.json").write_text(json.dumps({"tokens": 900, **parts, **more}))
+
+
 def test_results_before_and_after_runs_are_finished_fit_80_columns(run, reviews, launched):
-    compare(run, "--design", "es-sde", "--design", "ew-sde", "--sizes", "20", "--seeds", "1", "--test", "test.jsonl", "--ood", "other.jsonl")
+    designs = ("es-sde", "ew-sde,output=json,labels=number")
+    compare(
+        run,
+        *(word for name in designs for word in ("--design", name)),
+        "--sizes",
+        "20",
+        "--seeds",
+        "1",
+        "--test",
+        "test.jsonl",
+        "--ood",
+        "other.jsonl",
+    )
     code, out, _ = run("design", "results", "--data", "train.jsonl")
     assert (code, out) == (0, "0 of 2 runs are finished.\n")
-    for number, value in ((0, 0.75), (1, 0.5)):
-        cell = launched[0] / "cells" / f"{number}-n20-w0-s0"
-        cell.mkdir(parents=True)
-        part = {"scores": {"accuracy": value, "adherence": 1.0}, "of_record": [value, value]}
-        (cell / "cell.json").write_text(json.dumps({"design": "…", "tokens": 9, "test": part, "ood": part}))
-    code, out, _ = run("design", "results", "--data", "train.jsonl")
+    for number, design in enumerate(designs):
+        finished(launched[0], f"{number}-n20-w0-s0", design=design)
+    code, out, _ = run("design", "results", "--data", "train.jsonl", "--wrong", "2")
     lines = out.splitlines()
     assert lines[0] == "2 of 2 runs are finished."
-    assert lines[1].split() == ["design", "records", "runs", "test", "accuracy", "form", "ood", "accuracy", "form"]
-    assert lines[2].split() == ["es-sde", "20", "1", "0.750", "100%", "0.750", "100%"]
-    assert lines[3].split() == ["ew-sde", "20", "1", "0.500", "100%", "0.500", "100%"]
     assert max(map(len, lines)) <= 80
-    told = json.loads(run("design", "results", "--data", "train.jsonl", "--json")[1])
+    assert "\x1b" not in out
+    assert lines[2] == "in domain, 2 records"
+    assert lines[3].split() == ["design", "size", "runs", "accuracy", "±", "sd", "kappa", "whole", "form", "soft"]
+    assert lines[4].split() == ["1", "es-sde", "20", "1/1", "0.750", "0.556", "0.500", "0%", "50%"]
+    assert lines[5].startswith(" 2 ew-sde,output=json,labels…")
+    assert lines[6].split() == ["answers", "with", "a", "fault", "empty", "split", "syntax", "target?", "value?", "twice", "missing"]
+    assert lines[7].split() == ["1", "es-sde", "·", "50%", "·", "·", "·", "·", "100%"]
+    assert [line.split() for line in lines[9:12]] == [["accuracy", "per", "target", "1", "2"], ["Food", "0.500", "0.000"], ["Wait", "1.000", "1.000"]]
+    assert "out of domain, 4 records" in lines
+    assert "2 is ew-sde,output=json,labels=number" in lines
+    assert "(−1.000…+1.000; 20 records, 1 seed, 2 test records)" in " ".join(out.split())
+    assert "1 seed: too few to know the chance in training; 3 or more are better." in lines
+    assert "es-sde, 20 records, seed 0: 2 wrong answers of 2" in lines
+    assert "    + nonsense ␛[31m" in lines
+    told = json.loads(run("design", "results", "--data", "train.jsonl", "--json", "--wrong", "1")[1])
     assert (told["runs"], told["metric"], told["rows"][0]["means"]["test.accuracy"]) == (2, "accuracy", 0.75)
-    assert told["verdicts"][0] in " ".join(out.split())
+    assert told["rows"][0]["faults"]["test"] == {"split": 0.5, "missing target": 1.0}
+    assert " ".join(told["verdicts"][0].split()) in " ".join(out.split())
+    assert told["headline"] in " ".join(out.split())
+    assert told["wrong"][0]["wrong"][0]["answer"] == "nonsense \x1b[31m"
+
+
+SPANS = """\
+kind: spans
+text: review
+said: said
+targets: [Food, Wait]
+instructions: [Find all., Name all.]
+"""
+
+
+def test_spans_have_strict_and_soft_f1_and_wordings_a_line_each(run, reviews, launched):
+    (reviews / "task.yaml").write_text(SPANS)
+    for name, first in (("train", 0), ("test", 28)):
+        rows = [{"review": f"review {i}", "said": [{"type": "Food", "span": "good soup"}]} for i in range(first, 30)]
+        (reviews / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    compare(run, "--design", "es-sde", "--sizes", "20", "--seeds", "2", "--wordings", "0,1", "--test", "test.jsonl")
+    for seed, wording in ((0, 0), (1, 0), (0, 1)):
+        finished(launched[0], f"0-n20-w{wording}-s{seed}", design="es-sde", answers=("Food: good soups", "Food: good soup")[wording:])
+    code, out, _ = run("design", "results", "--data", "train.jsonl")
+    lines = out.splitlines()
+    assert code == 0
+    assert max(map(len, lines)) <= 80
+    assert lines[3].split() == ["design", "size", "runs", "f1", "±", "sd", "softF1", "prec.", "recall", "form", "soft"]
+    assert lines[4].split() == ["1", "es-sde", "20", "2/2", "0.500", "±0.000", "1.000", "0.500", "0.500", "0%", "100%"]
+    assert lines[5].split()[:5] == ["2", "es-sde", "w1", "20", "1/2"]
+    assert "es-sde, wording 1 over 0: mean F1 of a record +0.500 (" in out
 
 
 def test_where_nothing_was_compared_it_says_so(run, reviews):
