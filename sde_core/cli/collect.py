@@ -81,7 +81,7 @@ def _list(queue: ToCollect, as_json: bool) -> None:
         talk("The queue is empty. Try a model with sde try DATA, and tag what it gets wrong.")
     for failure in failures:
         has = "answered" if failure.wanted else "awaiting"
-        click.echo(f"{failure.id}  {failure.tag:<9}{has:<9} run {failure.run[-4:]}  {visible(failure.question, 40)}")
+        click.echo(f"{visible(failure.id, 8)}  {failure.tag:<9}{has:<9} run {visible(failure.run[-4:])}  {visible(failure.question, 40)}")
 
 
 def _export(queue: ToCollect, dataset: Dataset, output: Path | None, layout: str, as_json: bool) -> None:

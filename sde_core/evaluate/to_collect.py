@@ -35,6 +35,8 @@ TAGS: Mapping[str, str] = {
 }
 """What can be said of a failure."""
 _PATIENCE_SECONDS = 5.0
+_MOST_SECONDS = 1e11
+"""More than any moment since 1970 that can be written as a date."""
 _FIELDS: Mapping[str, tuple[tuple[str, type], ...]] = {
     "add": (("failure", dict),),
     "answer": (("id", str), ("wanted", str)),
@@ -224,6 +226,8 @@ def _check(action: Any) -> None:
     for name, kind in (("seq", int), *_FIELDS[action["op"]]):
         if not isinstance(action[name], kind):
             raise TypeError(f"its {name} is {type(action[name]).__name__}")
+    if not all(isinstance(identity, str) for identity in action.get("ids", ())):
+        raise TypeError("its ids are no words")
     if action["op"] == "add":
         _failure(action["failure"])
 
@@ -266,5 +270,20 @@ def _standing(actions: Iterable[dict[str, Any]]) -> list[Failure]:
 
 
 def _failure(values: dict[str, Any]) -> Failure:
+    """Raises KeyError, TypeError or ValueError where they are none; fields of other versions are left out."""
     known = {name: value for name, value in values.items() if name in Failure.__dataclass_fields__}
+    for name, value in known.items():
+        if not _is_sound(name, value):
+            raise TypeError(f"its {name} is {str(value)[:40]}")
     return Failure(**{**known, "prompt": tuple((role, text) for role, text in known["prompt"])})
+
+
+def _is_sound(name: str, value: Any) -> bool:
+    """Whether a failure may have this in a field: a damaged disk or a hand may have left anything in it."""
+    if name == "prompt":
+        return isinstance(value, list) and all(isinstance(turn, list) and list(map(type, turn)) == [str, str] for turn in value)
+    if name == "settings":
+        return isinstance(value, dict)
+    if name == "row":
+        return value is None or type(value) is int
+    return isinstance(value, (int, float)) and 0 <= value < _MOST_SECONDS if name == "time" else isinstance(value, str)

@@ -17,6 +17,7 @@ from sde_core.errors import InputError, ReadOnlyError, UsageError
 from sde_core.evaluate.collected_rows import export_collected, row_of
 from sde_core.evaluate.to_collect import Failure, ToCollect
 from sde_core.journal_file import open_locked
+from sde_core.project import Project
 
 FAILURE = Failure((("system", "Be brief."), ("user", "Two and two?")), "20260101T000000000-train-ab12", "base", "final", "5", "22", "wrong", "sums")
 ASKED = Failure((("user", "Two and two?"),), "run", "base", "step 4", "5", "22", "made up", wanted="4")
@@ -141,6 +142,44 @@ def test_a_line_that_is_no_action_is_named(queue, line):
     queue.path.write_bytes(line + b"\n")
     with pytest.raises(InputError, match="line 1"):
         queue.standing()
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        *({name: wrong} for name in ("run", "model", "answer", "note", "wanted", "row_key", "id") for wrong in (None, 5, [], {})),
+        *({"time": wrong} for wrong in ("x", 1e30, -1, None, float("nan"))),
+        *({"settings": wrong} for wrong in (None, [1], "x")),
+        *({"prompt": wrong} for wrong in (None, "ab", ["ab"], [["user"]], [["user", None]], [["user", "x", "y"]])),
+        *({"row": wrong} for wrong in ("0", 1.5, [])),
+        *({"tag": wrong} for wrong in (None, [], "painted")),
+    ],
+)
+def test_a_failure_with_a_field_that_makes_no_sense_is_named_by_its_line(queue, values):
+    queue.add(FAILURE)
+    line = json.loads(queue.path.read_bytes())
+    queue.path.write_text(json.dumps({**line, "failure": {**line["failure"], **values}}) + "\n")
+    with pytest.raises(InputError, match="line 1"):
+        queue.standing()
+
+
+def test_ids_that_are_no_words_are_named_by_their_line(queue):
+    queue.add(FAILURE)
+    with queue.path.open("ab") as file:
+        file.write(b'{"op":"remove","seq":2,"ids":[["x"]]}\n')
+    with pytest.raises(InputError, match="line 2"):
+        queue.standing()
+
+
+def test_what_a_hand_wrote_into_the_queue_sends_nothing_to_the_terminal(tmp_path, run):
+    data = tmp_path / "data.jsonl"
+    data.write_text('{"prompt": "a", "response": "b"}\n')
+    queue = ToCollect.of(Project.of(data).created())
+    queue.add(FAILURE)
+    line = json.loads(queue.path.read_bytes())
+    queue.path.write_text(json.dumps({**line, "failure": {**line["failure"], "id": "\x1b]52;", "run": "\x1b[2J"}}) + "\n")
+    code, out, err = run("collect", data)
+    assert (code, "\x1b" in out + err) == (0, False)
 
 
 def test_two_programs_that_undo_at_once_take_back_one_action(queue):
