@@ -19,6 +19,7 @@ from sde_core.design.sample import Sample as TextSample
 from sde_core.design.sample import render_sample
 from sde_core.design.task import TaskRecord
 from sde_core.evaluate.design_cost import sample_turns
+from sde_core.evaluate.design_fitting import fitting_record, shortened_words
 from sde_core.evaluate.design_grid import DesignInput
 from sde_core.evaluate.design_results import record_scores
 from sde_core.jobs.event_log import append_event, close_torn_line, read_events
@@ -115,29 +116,37 @@ class DesignAsker:
 
     def _prompts(self, asked: Asked, room: int) -> tuple[list[list[int]], list[str]]:
         """Every record's prompt in tokens, with as many examples as there is room for, and what had to be left out in words."""
-        task, records = self._given.tasks[asked.domain], self._given.records[asked.domain]
-        examples = self._examples(asked, room)
+        records, examples = self._given.records[asked.domain], self._examples(asked, room)
         if asked.examples and not examples:
             return [], [f"No training record is short enough to be an example: the model reads {room:,} tokens before an answer."]
-        prompts, counts = [], Counter[int]()
+        prompts, counts, shortened = [], Counter[int](), 0
         for record in records:
-            prompt = render_sample(record, task, asked.design, wording=asked.wording).prompt
-            ids, shown = self._fitting(prompt, examples, room)
+            ids, shown = self._fitting(record, asked, examples, room)
+            if len(ids) > room:
+                fitting = fitting_record(record, lambda one: len(self._prompt(one, asked, ())), room, self._encoder.tokenizer)
+                ids, shortened = self._prompt(fitting, asked, ()), shortened + (fitting is not record)
             prompts.append(ids)
             counts[shown] += 1
         if asked.examples and set(counts) == {0}:
             return [], [f"No prompt has room for an example: the model reads {room:,} tokens before an answer."]
-        return prompts, [*_fewer_words(counts, asked.examples), *_cut_words(prompts, room)]
+        return prompts, [
+            *_fewer_words(counts, asked.examples),
+            *shortened_words(shortened, len(prompts), "prompts", room),
+            *_cut_words(prompts, room),
+        ]
 
-    def _fitting(self, prompt: str, examples: Sequence[TextSample], room: int) -> tuple[list[int], int]:
+    def _fitting(self, record: TaskRecord, asked: Asked, examples: Sequence[TextSample], room: int) -> tuple[list[int], int]:
         """The prompt behind as many examples as fit, in tokens, and how many those are."""
-        ids: list[int] = []
-        for shown in range(len(examples), -1, -1):
-            before = [turn for sample in examples[:shown] for turn in (Turn(USER, sample.prompt), Turn(ASSISTANT, sample.answer))]
-            ids = encode_prompt(self._encoder.tokenizer, [*before, Turn(USER, prompt)], self._given.recipe.template)
+        for shown in range(len(examples), 0, -1):
+            ids = self._prompt(record, asked, examples[:shown])
             if len(ids) <= room:
                 return ids, shown
-        return ids, 0
+        return self._prompt(record, asked, ()), 0
+
+    def _prompt(self, record: TaskRecord, asked: Asked, examples: Sequence[TextSample]) -> list[int]:
+        before = [turn for sample in examples for turn in (Turn(USER, sample.prompt), Turn(ASSISTANT, sample.answer))]
+        prompt = render_sample(record, self._given.tasks[asked.domain], asked.design, wording=asked.wording).prompt
+        return encode_prompt(self._encoder.tokenizer, [*before, Turn(USER, prompt)], self._given.recipe.template)
 
     def _examples(self, asked: Asked, room: int) -> list[TextSample]:
         """The first training records that are short enough to stand before a prompt."""

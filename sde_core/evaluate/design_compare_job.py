@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from sde_core.dataset.turns import Turns
 from sde_core.design.options import design_named
 from sde_core.design.sample import Sample as TextSample
 from sde_core.design.sample import render_sample
@@ -19,6 +20,7 @@ from sde_core.errors import UsageError
 from sde_core.evaluate.cell_context import CellContext
 from sde_core.evaluate.design_asking import DEMONSTRATIONS, Asked, DesignAsker
 from sde_core.evaluate.design_cost import design_perplexity, sample_turns
+from sde_core.evaluate.design_fitting import encoded_whole, shortened_words
 from sde_core.evaluate.design_grid import BEFORE, Cell, DesignInput, read_input
 from sde_core.evaluate.design_results import read_cell
 from sde_core.evaluate.forgetting import adapted_model
@@ -139,15 +141,20 @@ class _Work:
             UsageError: When nothing of them trains.
         """
         encoder = self._encoders[design_named(cell.design).loss_on_input]
-        texts = self._text_samples(self.input.train[: cell.size], cell.design, cell.wording)
-        encoded = encoder.encode_all([sample_turns(sample) for sample in texts])
+
+        def sample(record: TaskRecord) -> Turns:
+            return sample_turns(self._text_samples([record], cell.design, cell.wording)[0])
+
+        encoded, shortened = encoded_whole(self.input.train[: cell.size], sample, encoder)
         samples = [Sample(row, one.ids[part], one.labels[part]) for row, one in enumerate(encoded) for part in one.parts]
         if not samples:
             raise UsageError(f"In the design {cell.design} nothing of any record trains: {encoded[0].reason}.", "Set --set max_length=… higher.")
-        cut = sum(one.verdict == "cut" for one in encoded)
-        left_out = sum(not one.parts for one in encoded)
-        said = ((cut, "train on a part of the answer"), (left_out, "train on nothing"))
-        return samples, [f"{count:,} of {len(encoded):,} samples are longer than max_length and {what}." for count, what in said if count]
+        said = (
+            (sum(one.verdict == "cut" for one in encoded), "train on a part of the answer"),
+            (sum(not one.parts for one in encoded), "do not train"),
+        )
+        notes = [f"{count:,} of {len(encoded):,} samples are longer than max_length and {what}." for count, what in said if count]
+        return samples, [*shortened_words(shortened, len(encoded), "samples", encoder.max_length), *notes]
 
     def _text_samples(self, records: Sequence[TaskRecord], design: str, wording: int) -> list[TextSample]:
         return [render_sample(record, self.input.tasks["test"], design_named(design), wording=wording) for record in records]
