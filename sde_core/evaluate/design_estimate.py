@@ -1,4 +1,4 @@
-"""What a comparison of designs will cost, before it starts: runs, steps, tokens, answers, and time where another comparison tells the pace."""
+"""What a comparison of designs will cost, before it starts: runs, steps, tokens, answers, and time at the pace of another comparison."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from sde_core.design.task import Task, TaskRecord
 from sde_core.errors import CancelledError, SdeError
 from sde_core.evaluate.cell_context import compared_recipe
 from sde_core.evaluate.design_cost import DesignTokens, design_encoder, design_tokens
-from sde_core.evaluate.design_grid import KIND, DesignRequest, read_input
+from sde_core.evaluate.design_grid import BEFORE, KIND, DesignRequest, read_input
+from sde_core.evaluate.design_pace import ComparisonPace, comparison_pace
 from sde_core.evaluate.design_results import read_cell
 from sde_core.jobs import Job
 from sde_core.progress import NEVER, Cancel
@@ -31,16 +32,12 @@ class ComparisonCost:
         steps: Optimizer steps of all runs.
         tokens: That all runs read in training, by the mean of the first records.
         answers: That models write, before and after tuning.
-        seconds: At the pace of an earlier comparison, None where there is none.
-        paced_by: That comparison's id, "" where there is none.
     """
 
     runs: int
     steps: int
     tokens: int
     answers: int
-    seconds: float | None = None
-    paced_by: str = ""
 
 
 def tokens_of_designs(
@@ -84,7 +81,8 @@ def comparison_cost(
         read += sum(each.tokens / each.samples for each in counted if each.samples) * sum(samples.values()) * request.seeds
     runs = len(request.designs) * len(sizes) * request.seeds * len(wordings)
     steps = sum(steps_by_size.values()) * len(request.designs) * request.seeds * len(wordings)
-    return ComparisonCost(runs, steps, round(read), runs * (test + ood) + 2 * test * len(request.designs) * request.before)
+    asked_before = len(BEFORE) * test * len(request.designs) * len(wordings) if request.before else 0
+    return ComparisonCost(runs, steps, round(read), runs * (test + ood) + asked_before)
 
 
 def _most_samples(size: int, recipe: Recipe) -> int:
@@ -92,8 +90,8 @@ def _most_samples(size: int, recipe: Recipe) -> int:
     return recipe.max_steps * recipe.batch_size * recipe.accumulation if recipe.max_steps else round(size * max(recipe.epochs, 0))
 
 
-def pace_of(job: Job, model: str) -> float | None:
-    """Tokens a second, answering included, of a comparison's finished runs.
+def pace_of(job: Job, model: str) -> ComparisonPace | None:
+    """The pace of a comparison's finished runs.
 
     Args:
         job: Any job.
@@ -108,12 +106,10 @@ def pace_of(job: Job, model: str) -> float | None:
         given = read_input(job.folder)
     except SdeError:
         return None
-    if given.recipe.model != model:
-        return None
-    read = seconds = 0.0
-    for cell in given.cells:
-        told = read_cell(job.folder, cell.name)
-        if told is not None and isinstance(told.get("seconds"), int | float) and told["seconds"] > 0:
-            samples = cell.steps * given.recipe.batch_size * given.recipe.accumulation
-            read, seconds = read + told["tokens"] * samples / max(cell.size, 1), seconds + told["seconds"]
-    return read / seconds if seconds and read else None
+    done = {cell.name: told for cell in given.cells if (told := read_cell(job.folder, cell.name)) is not None}
+    return comparison_pace(given, done) if given.recipe.model == model else None
+
+
+def seconds_of(cost: ComparisonCost, pace: ComparisonPace) -> float:
+    """What a comparison takes at a pace; asking the untuned model is as slow as asking a tuned one."""
+    return cost.tokens * pace.token_s + cost.answers * pace.answer_s

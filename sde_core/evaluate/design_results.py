@@ -15,6 +15,7 @@ from sde_core.design.parse import FAULT_KINDS, ParsedAnswer
 from sde_core.design.task import Entry, Task
 from sde_core.evaluate.design_differences import DesignDifference, WordingDifference, design_differences, wording_differences
 from sde_core.evaluate.design_grid import BEFORE, DOMAINS, Cell, DesignInput, read_input
+from sde_core.evaluate.design_pace import seconds_left
 from sde_core.evaluate.rank_agreement import RankAgreement, rank_agreement
 
 PERPLEXITIES = {"perplexity of prompts": "prompt", "perplexity of answers": "output"}
@@ -68,6 +69,7 @@ class DesignComparison:
         before: By design: scores of the untuned model and its perplexities.
         agreements: Between ranks before tuning and the tuned rank in domain, by what ranked before; absent below three designs.
         notes: What runs could not do as asked, a sentence each.
+        seconds_left: What unfinished runs will take at the pace of the finished ones, None before one is finished.
     """
 
     metric: str
@@ -83,6 +85,7 @@ class DesignComparison:
     before: Mapping[str, Mapping[str, float]]
     agreements: Mapping[str, RankAgreement]
     notes: tuple[str, ...]
+    seconds_left: float | None
 
     @property
     def domains(self) -> list[str]:
@@ -175,6 +178,7 @@ def read_results(folder: Path) -> DesignComparison:
         metric, task.kind, rows, tuple(line for line in lines if not line.runs), len(done), len(cells), given.request.seeds,
         {domain: len(records) for domain, records in given.records.items()}, tuple(design_differences(given, done)),
         tuple(wording_differences(given, done)), before, _agreements(given, rows, before, metric), tuple(_notes(done, asked)),
+        seconds_left(given, done),
     )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,11 +17,15 @@ from sde_core.errors import InputError
 from sde_core.evaluate import design_differences
 from sde_core.evaluate.bootstrap import paired_interval
 from sde_core.evaluate.design_answers import asked_models
+from sde_core.evaluate.design_cost import DesignTokens
 from sde_core.evaluate.design_differences import differences_of
+from sde_core.evaluate.design_estimate import comparison_cost, seconds_of
 from sde_core.evaluate.design_grid import DesignRequest
+from sde_core.evaluate.design_pace import ComparisonPace
 from sde_core.evaluate.design_results import read_results, record_scores
 from sde_core.evaluate.design_verdict import agreement_verdicts, design_headline, design_notes, verdicts
 from sde_core.evaluate.rank_agreement import rank_agreement
+from sde_core.train.recipe import Recipe
 from tests.core.test_design_compare import TASK, record, written
 
 TWO = ("es-sde", "ew-sde")
@@ -323,3 +328,30 @@ def test_answers_that_cannot_be_read_are_refused_by_name(tmp_path):
     path.write_text(json.dumps(told))
     with pytest.raises(InputError, match="es-sde"):
         asked_models(folder, "es-sde", 8, 0)
+
+
+# ---- pace and cost
+
+
+def test_what_is_left_is_told_by_what_finished_runs_took(tmp_path):
+    folder = folder_of(tmp_path, DesignRequest(TWO, sizes=(8, 16), seeds=1))
+    finish(folder, "0-n8-w0-s0", [1, 1, 0, 0])
+    assert read_results(folder).seconds_left is None
+    path = folder / "cells" / "0-n8-w0-s0" / "cell.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"seconds": 14.0, "answering_seconds": 8.0}))
+    # 2 steps took 6 s and 4 answers 8 s; left are a run of 2 steps and two of 4.
+    assert read_results(folder).seconds_left == pytest.approx(10 * 3 + 3 * 8)
+
+
+def test_a_cost_counts_runs_steps_tokens_and_answers(tmp_path):
+    request = DesignRequest(TWO, sizes=(8, 16), seeds=2, wordings=(0, 1))
+    recipe = Recipe(batch_size=4, epochs=2.0)
+    wanted = [(design_named(name), wording) for name in TWO for wording in (0, 1)]
+    tokens = dict.fromkeys(wanted, DesignTokens(10, 300, 100, 40))
+    cost = comparison_cost(request, recipe, tokens, test=50, ood=10)
+    assert (cost.runs, cost.steps, cost.tokens) == (16, (4 + 8) * 8, 30 * (16 + 32) * 8)
+    assert cost.answers == 16 * 60 + 2 * 2 * 2 * 50
+    assert comparison_cost(replace(request, before=False), recipe, tokens, test=50).answers == 16 * 50
+    short = comparison_cost(request, replace(recipe, max_steps=3), tokens, test=50)
+    assert (short.steps, short.tokens) == (3 * 16, 30 * 12 * 16)
+    assert seconds_of(cost, ComparisonPace(1.0, 0.001, 0.5)) == pytest.approx(cost.tokens * 0.001 + cost.answers * 0.5)
