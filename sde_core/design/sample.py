@@ -107,9 +107,11 @@ def _form(task: Task, design: Design) -> str:
 
 def _place(name: str, task: Task, design: Design) -> str:
     """What stands for a value of JSON in the description of the form."""
-    target, value, *_ = task.keys
+    target, value, description, _ = task.keys
     if task.many and name == value:
-        return "[…]"
+        parts = {"none": [], "cot": [description, value], "r-cot": [value, description]}[design.reasoning]
+        span = ", ".join(f'"{part}": "…"' for part in parts)
+        return f"[{{{span}}}, …]" if parts else "[…]"
     number = design.labels == "number" and name == (target if task.many else value)
     return "…" if number else '"…"'
 
