@@ -20,6 +20,7 @@ from sde_core.visible import visible
 from sde_tui import terminal
 from sde_tui.screens import SCREENS
 from sde_tui.screens.base import SdeScreen
+from sde_tui.screens.keyed import Keyed
 from sde_tui.session import Session
 from sde_tui.textual_private import PaintedUpdate, is_drawing, painter_for, placed_strips
 from sde_tui.theme import DARK, TERMINAL, THEMES
@@ -161,10 +162,10 @@ class SdeApp(App[str]):
 
     async def action_do(self, action: str) -> None:
         """Does what a key stands for, on the screen or on the app."""
-        if isinstance(self.screen, SdeScreen):
+        if isinstance(self.screen, Keyed):
             await self.do(self.screen, action)
 
-    async def do(self, screen: SdeScreen, action: str) -> None:
+    async def do(self, screen: Keyed, action: str) -> None:
         """Runs an action of the table of keys, or says why it can do nothing now."""
         owner = screen.owner_of(action)
         why_not: Callable[[], str] | None = getattr(owner, f"why_not_{action}", None)
@@ -199,9 +200,10 @@ class SdeApp(App[str]):
         self._refresh_frame()
 
     def _refresh_frame(self) -> None:
-        base = self.screen_stack[0] if self.is_running and self.screen_stack else None
-        if isinstance(base, SdeScreen) and base.is_attached and base.query("#keys"):
-            base.refresh_frame()
+        stack = self.screen_stack if self.is_running else []
+        for screen in dict.fromkeys([*stack[:1], *stack[-1:]]):
+            if isinstance(screen, Keyed) and screen.is_attached and screen.query("#keys"):
+                screen.refresh_frame()
 
     # ---- actions that work everywhere
 
@@ -278,11 +280,9 @@ class SdeApp(App[str]):
         from sde_tui.screens.search_list import SearchListScreen
 
         screen = self.screen
-        if isinstance(screen, SdeScreen):
+        if isinstance(screen, Keyed):
             scope = getattr(screen.focused, "SCOPE", "")
-            self.push_screen(
-                SearchListScreen("Keys", help_entries(screen, scope), placeholder="type to search", hint="enter does it   esc leaves"), self._chosen
-            )
+            self.push_screen(SearchListScreen("Keys", help_entries(screen, scope), placeholder="type to search"), self._chosen)
 
     def action_palette(self) -> None:
         from sde_tui.commands import jump_entries, palette_entries

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sde_tui.keys import SCOPE_TITLES, Key, keys_of, shown_key
+from sde_tui.keys import DIALOG_TITLES, SCOPE_TITLES, Key, keys_of, shown_key
 from sde_tui.screens import SCREENS, ScreenSpec
 from sde_tui.screens.search_list import Entry
 from sde_tui.widgets.spans import fit
 
 if TYPE_CHECKING:
     from sde_tui.screens.base import SdeScreen
+    from sde_tui.screens.keyed import Keyed
 
 KEY_CELLS = 11
 LABEL_CELLS = 16
@@ -51,23 +52,25 @@ def jump_entries(typed: str, rows: int) -> list[Entry]:
     ]
 
 
-def help_entries(screen: SdeScreen, focused_scope: str) -> list[Entry]:
+def help_entries(screen: Keyed, focused_scope: str) -> list[Entry]:
     """All keys of a screen, those of the focused widget first; what can do nothing now says why."""
-    titles = {spec.name: f"{spec.number} {spec.title}" for spec in SCREENS}
+    titles = {**{spec.name: f"{spec.number} {spec.title}" for spec in SCREENS}, **DIALOG_TITLES}
     sections = [(titles.get(screen.NAME, screen.NAME), keys_of(screen.NAME))]
     sections += [(SCOPE_TITLES[focused_scope], keys_of(focused_scope))] if focused_scope else []
-    sections += [("Everywhere", keys_of("global"))]
+    sections += [(DIALOG_TITLES.get(screen.SHARED_SCOPE, "Everywhere"), keys_of(screen.SHARED_SCOPE))]
     entries: list[Entry] = []
     for title, keys in sections:
         entries.append(Entry([(title, "header")]))
         entries += [_help_entry(screen, key) for key in keys]
+    if screen.SHARED_SCOPE != "global":
+        return entries
     entries.append(
         Entry([(f"{SCREENS[0].number}–{SCREENS[-1].number}".ljust(KEY_CELLS), "accent"), ("The screens, by number.", "text")], ("nothing", 0))
     )
     return entries
 
 
-def _help_entry(screen: SdeScreen, key: Key) -> Entry:
+def _help_entry(screen: Keyed, key: Key) -> Entry:
     keys = " ".join(shown_key(name) for name in key.key.split(","))
     reason = screen.why_not(key) if key.scope not in SCOPE_TITLES else ""
     spans = [(fit(keys, KEY_CELLS - 1) + " ", "dim" if reason else "accent"), (key.help, "dim" if reason else "text")]

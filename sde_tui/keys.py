@@ -4,45 +4,24 @@ The table feeds the bindings, the footer, the `?` screen, the palette, the READM
 `action_NAME` of the screen (or, for scope "global", of the screen or else the app; for a widget's scope, of the widget). A method `why_not_NAME`
 beside it may say why the key does nothing now: the sentence is flashed instead, the footer dims the key and the palette leaves it out.
 
+The keys of what opens over a screen stand in `dialog_keys`.
+
 Lower case acts on this row or the marked rows, upper case on all rows that match, after asking with their number.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+from sde_tui.dialog_keys import DIALOG_KEYS, DIALOG_TITLES
+from sde_tui.key import Key, shown_key
+
+__all__ = ["DIALOG_TITLES", "KEYS", "SCOPE_TITLES", "Key", "footer_keys", "keys_of", "markdown_table", "shown_key"]
 
 SCOPE_TITLES = {"list": "In lists", "record": "In a record's text", "map": "In the map of rows"}
 """Scopes whose keys belong to a widget that has the focus, on whichever screen it stands."""
 
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """One key of one scope.
-
-    Attributes:
-        scope: "global", a screen's name, or a widget's scope ("list": any list or table; "record": the record's text).
-        key: Textual's name for it; several keys for one action are separated by commas, the first is the one shown.
-        action: The action's name without `action_`.
-        label: One or two words for the footer and the palette.
-        help: One sentence for the `?` screen and the README.
-        rank: Place in the footer among the keys of its scope, 1 first; 0 keeps it out.
-    """
-
-    scope: str
-    key: str
-    action: str
-    label: str
-    help: str
-    rank: int = 0
-
-    @property
-    def shown(self) -> str:
-        """The key as people write it."""
-        return shown_key(self.key.split(",")[0])
-
-
-KEYS: tuple[Key, ...] = (
+_SCREEN_KEYS: tuple[Key, ...] = (
     # ---- everywhere
     Key("global", "question_mark,f1", "help", "Keys", "All keys of this screen, searchable.", 1),
     Key("global", "colon,ctrl+p", "palette", "Commands", "Every action that is possible now, by name; `row 4211` jumps to a row."),
@@ -266,17 +245,7 @@ KEYS: tuple[Key, ...] = (
     Key("train", "d", "probe", "Duration", "Measure on a few real steps how long the fine-tune would take, and how much memory."),
 )
 
-_NAMES = {
-    "question_mark": "?", "colon": ":", "slash": "/", "exclamation_mark": "!", "asterisk": "*", "space": "space", "left_square_bracket": "[",
-    "right_square_bracket": "]", "plus": "+", "minus": "-", "equals_sign": "=", "pagedown": "pgdn", "pageup": "pgup", "escape": "esc",
-    "comma": ",", "full_stop": ".", "less_than_sign": "<", "greater_than_sign": ">",
-    "down": "↓", "up": "↑", "left": "←", "right": "→",
-}  # fmt: skip
-
-
-def shown_key(key: str) -> str:
-    """A key's name as people write it: "?" for question_mark, "^p" for ctrl+p."""
-    return _NAMES.get(key) or key.replace("ctrl+", "^")
+KEYS: tuple[Key, ...] = (*_SCREEN_KEYS, *DIALOG_KEYS)
 
 
 def keys_of(*scopes: str, keys: Iterable[Key] = KEYS) -> tuple[Key, ...]:
@@ -284,11 +253,18 @@ def keys_of(*scopes: str, keys: Iterable[Key] = KEYS) -> tuple[Key, ...]:
     return tuple(key for key in keys if key.scope in scopes)
 
 
-def footer_keys(screen: str, room: int = 6, keys: Sequence[Key] = KEYS) -> tuple[Key, ...]:
-    """The keys that the footer shows on a screen: help first, then the screen's own by rank, then what else is ranked everywhere."""
-    ranked = sorted((key for key in keys if key.rank and key.scope in ("global", screen)), key=lambda key: (key.scope == "global", key.rank))
-    help_key = next(key for key in keys if key.action == "help")
-    return (help_key, *(key for key in ranked if key is not help_key))[:room]
+def footer_keys(screen: str, room: int = 6, *, everywhere: str = "global") -> tuple[Key, ...]:
+    """The keys that the footer shows: help first, then the screen's own by rank, then what else is ranked everywhere.
+
+    Args:
+        screen: The scope of a screen or a dialog.
+        room: At most so many.
+        everywhere: The scope of what works on every screen, or in every dialog.
+    """
+    shared = keys_of(everywhere)
+    help_key = next(key for key in shared if key.action == "help")
+    ranked = [key for scope in (keys_of(screen), shared) for key in sorted(scope, key=lambda key: key.rank) if key.rank and key is not help_key]
+    return (help_key, *ranked)[:room]
 
 
 def markdown_table(screens: Sequence[tuple[str, str]]) -> str:
@@ -297,7 +273,7 @@ def markdown_table(screens: Sequence[tuple[str, str]]) -> str:
     Args:
         screens: (name, title) of each screen in order.
     """
-    titles = {"global": "Everywhere", **dict(screens), **SCOPE_TITLES}
+    titles = {"global": "Everywhere", **dict(screens), **SCOPE_TITLES, **DIALOG_TITLES}
     lines = ["| where | key | what it does |", "|---|---|---|"]
     for scope, title in titles.items():
         lines += [f"| {title} | {_markdown_keys(key)} | {key.help} |" for key in keys_of(scope)]

@@ -55,14 +55,19 @@ class ArmsPart(FollowedJob):
 
     def other(self, direction: int) -> None:
         """Shows the next older comparison, or the next newer one."""
-        names = [line.id for line in self.all]
-        if self._job is None or not names:
-            return
-        place = names.index(self._job.id) if self._job.id in names else 0
-        chosen = names[max(0, min(place + direction, len(names) - 1))]
-        if chosen != self._job.id:
+        chosen = self._other(direction)
+        if chosen is not None:
             self._attach(chosen)
             self._look(anew=True)
+
+    def why_not_other(self, direction: int) -> str:
+        """Why there is no other comparison to show, "" where there is."""
+        return "" if self._other(direction) is not None else f"There is no {'older' if direction > 0 else 'newer'} comparison."
+
+    def _other(self, direction: int) -> str | None:
+        names = [line.id for line in self.all]
+        place = names.index(self._job.id) if self._job is not None and self._job.id in names else -1
+        return names[place + direction] if place >= 0 and 0 <= place + direction < len(names) else None
 
     def _attach(self, identifier: str) -> None:
         from sde_core.jobs import find_job

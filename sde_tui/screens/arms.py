@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
-from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Vertical
 from textual.content import Content
+from textual.widget import Widget
 from textual.widgets import Static
 
 from sde_core.errors import SdeError
@@ -15,10 +15,10 @@ from sde_core.visible import visible
 from sde_tui.screens.arms_drawing import items_of, words_of
 from sde_tui.screens.dialogs import ConfirmScreen, Dialog, NoteScreen, PromptScreen
 from sde_tui.session_arms import ArmsPart
+from sde_tui.widgets.bindings import dialog_bindings
 from sde_tui.widgets.lines import Item, ItemList, LineList, TextLines
 from sde_tui.widgets.wrapping import wrapped
 
-_HINT = "n new   enter rows   s stop   r go on   ←→ others   ! command   esc leave"
 _NOTHING = (
     "Train parts of the data under the same token budget and see which one pays: all of it, the accepted rows, and random rows of the same size, "
     "each with several seeds, evaluated on rows that none of them saw. n starts it as a job that outlives the app."
@@ -29,32 +29,23 @@ class ArmsScreen(Dialog[str]):
     """The comparison shown; left with an arm's name where its rows are to be shown."""
 
     DEFAULT_CSS = """
-    ArmsScreen > Vertical { height: 96%; width: 100%; max-width: 100%; }
+    ArmsScreen > Vertical { height: 100%; width: 100%; max-width: 100%; }
     ArmsScreen #arms { height: 5fr; max-height: 100%; background: $panel; scrollbar-background: $panel; }
     ArmsScreen #words { height: 4fr; max-height: 100%; background: $panel; border-top: solid $accent 50%; }
     ArmsScreen .hint { height: 1; }
     """
-    BINDINGS = [
-        Binding("enter", "rows", show=False),
-        Binding("n", "new", show=False),
-        Binding("s", "stop", show=False),
-        Binding("r", "resume", show=False),
-        Binding("right", "other(1)", show=False),
-        Binding("left", "other(-1)", show=False),
-        Binding("exclamation_mark", "command", show=False),
-        Binding("q,backspace", "leave", show=False),
-    ]
+    NAME = "arms"
+    BINDINGS = dialog_bindings(NAME)
 
     def __init__(self, part: ArmsPart) -> None:
         super().__init__()
         self._part = part
 
-    def compose(self) -> ComposeResult:
+    def compose_content(self) -> Iterable[Widget]:
         with Vertical():
             yield Static(Content(""), id="title", classes="hint")
             yield ItemList(id="arms")
             yield TextLines(id="words")
-            yield Static(Content(_HINT), classes="hint")
 
     def on_mount(self) -> None:
         self.set_focus(self.list)
@@ -81,6 +72,7 @@ class ArmsScreen(Dialog[str]):
             words = self._part.refusal if self._part.job is not None else _NOTHING
             self.list.set_items([Item([(line, "dim")]) for line in wrapped(visible(words or "Reading the runs…", 400), width)])
         self._show_words()
+        self.refresh_frame()
 
     def _show_words(self) -> None:
         pane = self.query_one("#words", ItemList)
@@ -93,25 +85,32 @@ class ArmsScreen(Dialog[str]):
     def on_line_list_moved(self, event: LineList.Moved) -> None:
         event.stop()
         self._show_words()
+        self.refresh_frame()
 
-    def on_line_list_chosen(self, event: LineList.Chosen) -> None:
+    async def on_line_list_chosen(self, event: LineList.Chosen) -> None:
         event.stop()
-        self.action_rows()
+        await self.action_do("rows")
 
     def action_rows(self) -> None:
+        self.dismiss(self._arm)
+
+    def why_not_rows(self) -> str:
+        if self._arm == "base":
+            return "The base model trains on no rows."
+        return "" if self._arm else "No arm stands on this line."
+
+    @property
+    def _arm(self) -> str:
+        """The arm of the line under the cursor, "" where there is none."""
         kind, value = self.list.value or ("", "")
-        if self._part.found is None:
-            return
-        if kind == "pair":
-            kind, value = "arm", self._part.found.differences[value].arm
-        if kind == "arm" and value != "base":
-            self.dismiss(value)
+        if self._part.found is not None and kind == "pair":
+            return self._part.found.differences[value].arm
+        return str(value) if self._part.found is not None and kind == "arm" else ""
+
+    def why_not_new(self) -> str:
+        return self._part.why_not_start()
 
     def action_new(self) -> None:
-        refusal = self._part.why_not_start()
-        if refusal:
-            self._say("Not now", refusal)
-            return
         details = [
             "Arms: full, selected, random:ARM, top:ARM, method:NAME:K, rows:FILE, base, ARM:25%; then seeds=3 budget=200k held_out=10%.",
             "The first arm is what the others are compared with. All read the same number of tokens.",
@@ -135,9 +134,6 @@ class ArmsScreen(Dialog[str]):
         self.app.push_screen(ConfirmScreen(f"Compare {visible(request.arms, 120)}?", details), answered)
 
     def action_stop(self) -> None:
-        if self._part.why_not_stop():
-            return
-
         def answered(yes: bool | None) -> None:
             if yes:
                 self._part.stop()
@@ -146,13 +142,29 @@ class ArmsScreen(Dialog[str]):
             ConfirmScreen("Stop the comparison?", ["Finished runs stay; r goes on with the one at hand from its checkpoint."]), answered
         )
 
-    def action_resume(self) -> None:
-        status = self._part.status
-        if status is not None and not status.active and status.state != "done":
-            self._part.resume()
+    def why_not_stop(self) -> str:
+        return self._part.why_not_stop()
 
-    def action_other(self, direction: int) -> None:
-        self._part.other(direction)
+    def action_resume(self) -> None:
+        self._part.resume()
+
+    def why_not_resume(self) -> str:
+        status = self._part.status
+        if status is None:
+            return "No comparison has begun: n begins one."
+        return f"It is {status.state}." if status.active else "It is done; n begins another." if status.state == "done" else ""
+
+    def action_older(self) -> None:
+        self._part.other(1)
+
+    def action_newer(self) -> None:
+        self._part.other(-1)
+
+    def why_not_older(self) -> str:
+        return self._part.why_not_other(1)
+
+    def why_not_newer(self) -> str:
+        return self._part.why_not_other(-1)
 
     def action_command(self) -> None:
         command = self._part.command_line()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from textual.app import ComposeResult
 from textual.containers import Container
@@ -11,23 +11,22 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from sde_core.visible import visible
-from sde_tui.keys import Key, footer_keys
+from sde_tui.keys import footer_keys
+from sde_tui.screens.keyed import Keyed
 from sde_tui.screens.status import status_spans
 from sde_tui.widgets.chrome import FlashLine, KeyFooter, StatusLine, TabLine
 from sde_tui.widgets.spans import Line
 
 if TYPE_CHECKING:
-    from sde_tui.app import SdeApp
     from sde_tui.session import Session
 
 
-class SdeScreen(Screen[None]):
+class SdeScreen(Keyed, Screen[None]):
     """A screen with a number key. See `sde_tui.screens` for how to write one.
 
     Textual calls `on_mount` and `on_resize` of every class in the line: a screen's own must not call them again.
     """
 
-    NAME: ClassVar[str] = ""
     AUTO_FOCUS = ""
     DEFAULT_CSS = """
     SdeScreen { layout: vertical; background: $background; color: $foreground; }
@@ -70,13 +69,6 @@ class SdeScreen(Screen[None]):
     # ---- the frame
 
     @property
-    def sde_app(self) -> SdeApp:
-        """The app."""
-        from typing import cast
-
-        return cast("SdeApp", self.app)
-
-    @property
     def session(self) -> Session:
         """The bridge to the engine."""
         return self.sde_app.session
@@ -116,27 +108,7 @@ class SdeScreen(Screen[None]):
         flash = self.sde_app.flashed
         self.query_one("#flash", FlashLine).show([(f" {flash[0]}", flash[1])] if flash else [(" ", "dim"), *self.what_now()])
 
-    # ---- keys
-
-    def why_not(self, key: Key) -> str:
-        """Why a key can do nothing now, "" where it can."""
-        owner = self.owner_of(key.action)
-        reason = getattr(owner, f"why_not_{key.action}", None) if owner is not None else None
-        return reason() if reason is not None else ""
-
-    def owner_of(self, action: str) -> Any:
-        """Who has the action: this screen, or else the app."""
-        return next((owner for owner in (self, self.app) if hasattr(owner, f"action_{action}")), None)
-
-    async def action_do(self, action: str) -> None:
-        """Does what a key stands for, or says why not."""
-        await self.sde_app.do(self, action)
-
     # ---- questions
-
-    def flash(self, message: str, ink: str = "text") -> None:
-        """Says one line, until the next key."""
-        self.sde_app.flash(message, ink)
 
     def ask(self, question: str, then: Callable[[], None], *, details: Sequence[str] = ()) -> None:
         """Asks y/n; `then` is called on yes."""

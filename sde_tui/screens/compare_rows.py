@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Container, Vertical
 from textual.content import Content
+from textual.widget import Widget
 from textual.widgets import Static
 
 from sde_core.visible import visible
@@ -17,7 +16,7 @@ from sde_tui.screens.base import SdeScreen
 from sde_tui.screens.compare_rows_drawing import prompt_lines, result_items, side_lines
 from sde_tui.screens.dialogs import Dialog, NoteScreen
 from sde_tui.session_comparisons import SAMPLE_STEP, ComparisonsPart
-from sde_tui.widgets.bindings import widget_bindings
+from sde_tui.widgets.bindings import dialog_bindings, widget_bindings
 from sde_tui.widgets.lines import ItemList, LineList, LineView
 from sde_tui.widgets.spans import Line
 
@@ -26,9 +25,6 @@ _QUESTION = "Which row is the better one to learn from?"
 _PROMPT_LINES, _ALL = 4, 1 << 30
 _RESULTS = "What your answers say of rules and rows"
 _RESULTS_OF_DATASET = "What the dataset's own chosen and rejected answers say of rules"
-_HINT = "← 1 better   → 2 better   = alike   s skip   u undo   tab other text   p prompts   r results   esc leave"
-_HINT_NARROW = "←1 →2 better  = alike  s skip  u undo  tab text  p prompt  r results  esc"
-_HINT_RESULTS = "r back to the pairs   enter rows   + more rows   ! command   esc leave"
 
 
 class TextPane(LineView, inherit_bindings=False):
@@ -75,7 +71,7 @@ class CompareScreen(Dialog[int]):
     """Two rows and a question; left with a row where the compared rows are to be shown in Records."""
 
     DEFAULT_CSS = """
-    CompareScreen > Vertical { height: 100%; max-height: 100%; width: 100%; max-width: 100%; }
+    CompareScreen > Vertical { height: 100%; width: 100%; max-width: 100%; }
     CompareScreen Static { height: 1; }
     CompareScreen #prompt { height: auto; background: $panel; scrollbar-background: $panel; }
     CompareScreen #sides { height: 1fr; layout: vertical; background: $panel; }
@@ -90,28 +86,15 @@ class CompareScreen(Dialog[int]):
     CompareScreen.-results #sides { display: none; }
     CompareScreen.-results #prompt { display: none; }
     """
-    BINDINGS = [
-        Binding("left,1", "answer('a')", show=False),
-        Binding("right,2", "answer('b')", show=False),
-        Binding("equals_sign", "answer('tie')", show=False),
-        Binding("s", "answer('skip')", show=False),
-        Binding("u", "undo", show=False),
-        Binding("r", "results", show=False),
-        Binding("p", "whole_prompts", show=False),
-        Binding("plus", "more_rows", show=False),
-        Binding("tab,shift+tab", "switch_pane", show=False),
-        Binding("enter", "rows", show=False),
-        Binding("exclamation_mark", "command", show=False),
-        Binding("q,backspace", "leave", show=False),
-    ]
+    NAME = "compare_rows"
+    BINDINGS = dialog_bindings(NAME)
 
     def __init__(self, part: ComparisonsPart) -> None:
         super().__init__()
         self._part = part
-        self._said = ""
         self._whole_prompts = False
 
-    def compose(self) -> ComposeResult:
+    def compose_content(self) -> Iterable[Widget]:
         with Vertical():
             yield Static(Content(_QUESTION), id="question")
             yield Static(Content(""), classes="hint", id="progress")
@@ -122,7 +105,6 @@ class CompareScreen(Dialog[int]):
                         yield Static(Content(""), id=f"title-{number}")
                         yield TextPane(f"text-{number}")
             yield ItemList(id="results")
-            yield Static(Content(""), classes="hint", id="keys")
 
     def on_mount(self) -> None:
         self.set_focus(self.pane("1"))
@@ -199,35 +181,46 @@ class CompareScreen(Dialog[int]):
         own = self._part.results is not None and self._part.results.truth is None
         results = _RESULTS_OF_DATASET if own else _RESULTS
         self.query_one("#question", Static).update(Content(results if self.showing_results else f"{_QUESTION}{why}"))
-        self.query_one("#progress", Static).update(Content(self._said or words))
-        keys = _HINT_RESULTS if self.showing_results else _HINT if self.size.width >= _WIDE else _HINT_NARROW
-        self.query_one("#keys", Static).update(Content(keys))
+        self.query_one("#progress", Static).update(Content(words))
+        self.refresh_frame()
 
     def on_descendant_focus(self) -> None:
         self._show_titles()
 
-    def _say(self, words: str) -> None:
-        self._said = visible(words)
-        self._show_frame()
-        self._said = ""
-
     # ---- answering
 
-    def action_answer(self, winner: str) -> None:
-        if self.showing_results or self._part.pair is None:
-            return
+    def action_first(self) -> None:
+        self._answer("a")
+
+    def action_second(self) -> None:
+        self._answer("b")
+
+    def action_alike(self) -> None:
+        self._answer("tie")
+
+    def action_skip(self) -> None:
+        self._answer("skip")
+
+    def why_not_first(self) -> str:
+        if self.showing_results:
+            return "r goes back to the pairs."
+        return "" if self._part.pair is not None else "There is no pair to judge now."
+
+    why_not_second = why_not_alike = why_not_skip = why_not_first
+
+    def _answer(self, winner: str) -> None:
         if not self._part.answer(winner, self.show_pair):
-            self._say("That answer could not be written: another sde has these comparisons open, or the folder is read-only.")
+            self.flash("That answer could not be written: another sde has these comparisons open, or the folder is read-only.", "warn")
 
     def action_undo(self) -> None:
         if self.showing_results:
             self.action_results()
         if not self._part.undo(self._undone):
-            self._say("There is no answer to take back.")
+            self.flash("There is no answer to take back.", "warn")
 
     def _undone(self) -> None:
         self.show_pair()
-        self._say("Taken back; here is the pair again.")
+        self.flash("Taken back; here is the pair again.")
 
     def action_more_rows(self) -> None:
         if self.showing_results:
@@ -237,18 +230,21 @@ class CompareScreen(Dialog[int]):
     def _more(self) -> None:
         self.show_pair()
         status = self._part.status
-        self._say(f"{status.sample:,} rows to compare now, at most {SAMPLE_STEP} more." if status is not None else "")
+        self.flash(f"{status.sample:,} rows to compare now, at most {SAMPLE_STEP} more." if status is not None else "")
 
     def action_whole_prompts(self) -> None:
-        if not self.showing_results:
-            self._whole_prompts = not self._whole_prompts
-            self.show_pair()
+        self._whole_prompts = not self._whole_prompts
+        self.show_pair()
+
+    def why_not_whole_prompts(self) -> str:
+        return "r goes back to the pairs." if self.showing_results else ""
+
+    why_not_switch_pane = why_not_whole_prompts
 
     def action_switch_pane(self) -> None:
-        if not self.showing_results:
-            panes = [self.pane("1"), self.pane("2"), *([prompt] if (prompt := self.query_one("#prompt", TextPane)).more or prompt.has_focus else [])]
-            now = next((place for place, pane in enumerate(panes) if pane.has_focus), -1)
-            self.set_focus(panes[(now + 1) % len(panes)])
+        panes = [self.pane("1"), self.pane("2"), *([prompt] if (prompt := self.query_one("#prompt", TextPane)).more or prompt.has_focus else [])]
+        now = next((place for place, pane in enumerate(panes) if pane.has_focus), -1)
+        self.set_focus(panes[(now + 1) % len(panes)])
 
     # ---- results
 
@@ -257,12 +253,14 @@ class CompareScreen(Dialog[int]):
             self.remove_class("-results")
             self.set_focus(self.pane("1"))
             self.call_after_refresh(self.show_pair)
-        elif not self._part.answered and not self._part.dataset_compares:
-            self._say("Nothing is compared yet: answer some pairs first.")
         elif self._part.results is not None:
             self._open_results()
         else:
             self._part.find_results(self._open_results)
+
+    def why_not_results(self) -> str:
+        empty = not self.showing_results and not self._part.answered and not self._part.dataset_compares
+        return "Nothing is compared yet: answer some pairs first." if empty else ""
 
     def _open_results(self) -> None:
         if self.is_attached:
@@ -277,14 +275,17 @@ class CompareScreen(Dialog[int]):
             listed.scroll_to(y=0, animate=False, immediate=True)
         self._show_frame()
 
-    def on_line_list_chosen(self, event: LineList.Chosen) -> None:
+    async def on_line_list_chosen(self, event: LineList.Chosen) -> None:
         event.stop()
-        self.action_rows()
+        await self.action_do("rows")
 
     def action_rows(self) -> None:
-        value = self.query_one("#results", ItemList).value
-        if self.showing_results and value is not None:
-            self.dismiss(value[1])
+        self.dismiss(self.query_one("#results", ItemList).value[1])
+
+    def why_not_rows(self) -> str:
+        if not self.showing_results:
+            return "r shows the results; there enter shows rows."
+        return "" if self.query_one("#results", ItemList).value is not None else "No rows stand behind this line."
 
     def action_command(self) -> None:
         command = self._part.command_line()

@@ -2,50 +2,122 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from itertools import accumulate
 from typing import Any, Generic, TypeVar
 
+from rich.cells import cell_len
 from textual.app import ComposeResult
-from textual.binding import Binding
-from textual.containers import Vertical
+from textual.containers import Container, Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Input, Static
+from textual.widget import Widget
+from textual.widgets import Input, Static, TextArea
 
+from sde_tui.key import types_a_character
+from sde_tui.keys import Key, footer_keys
+from sde_tui.screens.keyed import Keyed
+from sde_tui.widgets.bindings import dialog_bindings
+from sde_tui.widgets.chrome import FlashLine, KeyFooter
 from sde_tui.widgets.lines import Item, ItemList, LineList
+from sde_tui.widgets.spans import Line
 
+_ALL_KEYS = 99
 Answer = TypeVar("Answer")
 
 
-class Dialog(ModalScreen[Answer], Generic[Answer]):
-    """A box in the lower middle of the screen; esc and backspace leave it."""
+class Dialog(Keyed, ModalScreen[Answer], Generic[Answer]):
+    """A box over a screen, with a message line and its own keys at the foot of the terminal; esc, q and backspace leave it.
 
+    A dialog has a `NAME`, its keys in `sde_tui.dialog_keys`, `BINDINGS = dialog_bindings(NAME)`, `compose_content`, and a method `action_NAME` for
+    each key, with a `why_not_NAME` where the key may have nothing to do.
+    """
+
+    SHARED_SCOPE = "dialog"
     DEFAULT_CSS = """
     Dialog { align: center middle; background: $background 50%; }
     Dialog > Vertical {
-        width: 76; max-width: 96%; height: auto; max-height: 90%; background: $panel; border: round $accent; padding: 0 1;
+        width: 76; max-width: 96%; height: auto; max-height: 100%; margin: 1 0 0 0; background: $panel; border: round $accent; padding: 0 1;
     }
+    Dialog > #foot { dock: bottom; height: 2; background: $background; }
     Dialog Static { height: auto; background: $panel; }
     Dialog .hint { color: $foreground 70%; }
     Dialog ItemList { height: auto; max-height: 16; background: $panel; scrollbar-background: $panel; }
     Dialog Input, Dialog Input:focus { height: 1; border: none; padding: 0; background: $background; }
     """
-    BINDINGS = [Binding("escape", "leave", show=False)]
+    BINDINGS = dialog_bindings("dialog")
+
+    def compose(self) -> ComposeResult:
+        yield from self.compose_content()
+        with Container(id="foot"):
+            yield FlashLine(id="flash")
+            yield KeyFooter(id="keys")
+
+    def compose_content(self) -> Iterable[Widget]:
+        """The box."""
+        raise NotImplementedError
+
+    def what_now(self) -> Line:
+        """State and the next best key, in one line."""
+        return ()
+
+    def on_mount(self) -> None:
+        self.refresh_frame()
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self.refresh_frame)
+
+    def on_screen_resume(self) -> None:
+        self.refresh_frame()
+
+    def on_descendant_focus(self) -> None:
+        self.refresh_frame()
+
+    def refresh_frame(self) -> None:
+        """Message and keys; each is repainted only where it changed."""
+        if not self.is_attached or not self.query("#foot"):
+            return
+        flash = self.sde_app.flashed
+        self.query_one("#flash", FlashLine).show([(f" {flash[0]}", flash[1])] if flash else [(" ", "dim"), *self.what_now()])
+        self.query_one("#keys", KeyFooter).show_keys([(key, not self.why_not(key)) for key in self.footer()])
+
+    def footer(self) -> list[Key]:
+        """The keys at the foot, as many as there is room for and the one that leaves; in a field those that act all the same."""
+        keys: Iterable[Key] = footer_keys(self.NAME, _ALL_KEYS, everywhere=self.SHARED_SCOPE)
+        if isinstance(self.focused, (Input, TextArea)):
+            keys = [one for key in keys if (one := _above_fields(key))]
+        help_key, *own, leave = keys
+        ends = list(accumulate(_cells(key) for key in own))
+        room = self.size.width - _cells(help_key) - _cells(leave)
+        return [help_key, *(key for key, end in zip(own, ends, strict=True) if end <= room), leave]
 
     def action_leave(self) -> None:
         self.dismiss(None)
 
 
+def _cells(key: Key) -> int:
+    """How wide a key is in the footer where it can do nothing now, which is when it is widest."""
+    return cell_len(f" ({key.shown} {key.label}) ")
+
+
+def _above_fields(key: Key) -> Key | None:
+    """The key as it is pressed while a field has the focus, None where the field takes it as text."""
+    names = [name for name in key.key.split(",") if not types_a_character(name) and name != "backspace"]
+    return replace(key, key=",".join(names)) if names else None
+
+
 class ConfirmScreen(Dialog[bool]):
     """A question with yes and no."""
 
-    BINDINGS = [Binding("y", "yes", show=False), Binding("n,q,backspace", "leave", show=False)]
+    NAME = "question"
+    BINDINGS = dialog_bindings(NAME)
 
     def __init__(self, question: str, details: Sequence[str] = ()) -> None:
         super().__init__()
         self._question, self._details = question, details
 
-    def compose(self) -> ComposeResult:
+    def compose_content(self) -> Iterable[Widget]:
         with Vertical():
             yield Static(Content(self._question), id="question")
             for detail in self._details:
@@ -59,13 +131,14 @@ class ConfirmScreen(Dialog[bool]):
 class NoteScreen(Dialog[None]):
     """Something to read that is too long for the message line."""
 
-    BINDINGS = [Binding("enter,q,backspace", "leave", show=False)]
+    NAME = "note"
+    BINDINGS = dialog_bindings(NAME)
 
     def __init__(self, title: str, text: str) -> None:
         super().__init__()
         self._title, self._text = title, text
 
-    def compose(self) -> ComposeResult:
+    def compose_content(self) -> Iterable[Widget]:
         with Vertical():
             yield Static(Content(self._title), classes="hint")
             yield Static(Content(self._text))
@@ -75,13 +148,14 @@ class NoteScreen(Dialog[None]):
 class ChooseScreen(Dialog[Any]):
     """A list to choose one from."""
 
-    BINDINGS = [Binding("enter", "choose", show=False), Binding("q,backspace", "leave", show=False)]
+    NAME = "choice"
+    BINDINGS = dialog_bindings(NAME)
 
     def __init__(self, title: str, options: Sequence[tuple[Any, str]], current: Any = None) -> None:
         super().__init__()
         self._title, self._options, self._current = title, options, current
 
-    def compose(self) -> ComposeResult:
+    def compose_content(self) -> Iterable[Widget]:
         items = [Item([("● " if value == self._current else "  ", "accent"), (words, "text")], (value,)) for value, words in self._options]
         with Vertical():
             yield Static(Content(self._title))
@@ -106,12 +180,15 @@ class ChooseScreen(Dialog[Any]):
 class PromptScreen(Dialog[str]):
     """A line of text; what stands there is replaced by typing, and kept by an arrow key."""
 
+    NAME = "line_of_text"
+    BINDINGS = dialog_bindings(NAME)
+
     def __init__(self, title: str, value: str = "", placeholder: str = "", details: Sequence[str] = ()) -> None:
         super().__init__()
         self._details = details
         self._title, self._value, self._placeholder = title, value, placeholder
 
-    def compose(self) -> ComposeResult:
+    def compose_content(self) -> Iterable[Widget]:
         with Vertical():
             yield Static(Content(self._title))
             for detail in self._details:
@@ -126,4 +203,7 @@ class PromptScreen(Dialog[str]):
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
-        self.dismiss(event.value)
+        self.action_done()
+
+    def action_done(self) -> None:
+        self.dismiss(self.query_one(Input).value)

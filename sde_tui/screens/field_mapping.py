@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
+from textual.widget import Widget
 from textual.widgets import Static
 
 from sde_core.visible import visible
 from sde_tui.screens.dialogs import ChooseScreen, Dialog
 from sde_tui.session_mapping import LayoutProposal, MappingPart
+from sde_tui.widgets.bindings import dialog_bindings
 from sde_tui.widgets.lines import Item, ItemList, LineList
 from sde_tui.widgets.record_view import RecordView
 
@@ -30,18 +30,13 @@ class FieldMappingScreen(Dialog[LayoutProposal]):
     """Roles on the left, the first record on the right."""
 
     DEFAULT_CSS = """
-    FieldMappingScreen > Vertical { width: 100%; max-width: 140; height: 94%; }
+    FieldMappingScreen > Vertical { width: 100%; max-width: 140; height: 100%; }
     FieldMappingScreen Horizontal { height: 1fr; }
     FieldMappingScreen ItemList { width: 36; height: 100%; max-height: 100%; }
     FieldMappingScreen RecordView { width: 1fr; height: 100%; background: $panel; border-left: solid $background; padding: 0 1; }
     """
-    BINDINGS = [
-        Binding("enter", "change", show=False),
-        Binding("ctrl+s,s", "save", show=False),
-        Binding("q,backspace", "leave", show=False),
-        Binding("n", "another(1)", show=False),
-        Binding("N", "another(-1)", show=False),
-    ]
+    NAME = "field_mapping"
+    BINDINGS = dialog_bindings(NAME)
 
     def __init__(self, mapping: MappingPart) -> None:
         super().__init__()
@@ -49,14 +44,13 @@ class FieldMappingScreen(Dialog[LayoutProposal]):
         self._proposal = mapping.current()
         self._row = 0
 
-    def compose(self) -> ComposeResult:
+    def compose_content(self) -> Iterable[Widget]:
         with Vertical():
             yield Static(Content("Which field plays which role"))
             with Horizontal():
                 yield ItemList(id="roles")
                 yield RecordView(id="preview")
             yield Static("", id="fault", markup=False)
-            yield Static(Content("enter changes   n next record   s reads the file like this   esc leaves"), classes="hint")
 
     def on_mount(self) -> None:
         self.set_focus(self.query_one("#roles", ItemList))
@@ -73,7 +67,13 @@ class FieldMappingScreen(Dialog[LayoutProposal]):
         self.query_one("#preview", RecordView).show_record(record)
         self.query_one("#fault", Static).update(Content(fault))
 
-    def action_another(self, step: int) -> None:
+    def action_next_record(self) -> None:
+        self._show_another(1)
+
+    def action_previous_record(self) -> None:
+        self._show_another(-1)
+
+    def _show_another(self, step: int) -> None:
         self._row = self._mapping.another_row(self._row, step)
         self._refresh()
 

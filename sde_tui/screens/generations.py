@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Vertical
-from textual.content import Content
-from textual.widgets import Static
+from textual.widget import Widget
 
 from sde_core.visible import visible
 from sde_core.wording import count_of
 from sde_tui.screens.dialogs import Dialog
+from sde_tui.widgets.bindings import dialog_bindings
 from sde_tui.widgets.chrome import OneLine
 from sde_tui.widgets.lines import Item, ItemList, LineList
 from sde_tui.widgets.wrapping import wrapped
@@ -29,26 +28,21 @@ class GenerationsScreen(Dialog[int]):
     """The answers; left with a row where that is to be shown in Records."""
 
     DEFAULT_CSS = """
-    GenerationsScreen > Vertical { height: 96%; width: 100%; max-width: 100%; }
+    GenerationsScreen > Vertical { height: 100%; width: 100%; max-width: 100%; }
     GenerationsScreen #answers { height: 1fr; max-height: 100%; }
     """
-    BINDINGS = [
-        Binding("right", "prompt(1)", show=False),
-        Binding("left", "prompt(-1)", show=False),
-        Binding("r", "reread", show=False),
-        Binding("q,backspace", "leave", show=False),
-    ]
+    NAME = "generations"
+    BINDINGS = dialog_bindings(NAME)
 
     def __init__(self, part: GenerationsPart) -> None:
         super().__init__()
         self._part = part
         self._prompt = 0
 
-    def compose(self) -> ComposeResult:
+    def compose_content(self) -> Iterable[Widget]:
         with Vertical():
             yield OneLine(id="title")
             yield ItemList(id="answers")
-            yield Static(Content("←→ another prompt   ↑↓ scroll   enter the row in Records   r read again   esc leave"), classes="hint")
 
     def on_mount(self) -> None:
         self.set_focus(self.query_one("#answers", ItemList))
@@ -57,9 +51,23 @@ class GenerationsScreen(Dialog[int]):
     def on_resize(self) -> None:
         self.call_after_refresh(self._draw)
 
-    def action_prompt(self, direction: int) -> None:
-        count = len(self._part.samples[-1].answers) if self._part.samples else 0
-        self._prompt = (self._prompt + direction) % max(count, 1)
+    @property
+    def _prompts(self) -> int:
+        return len(self._part.samples[-1].answers) if self._part.samples else 0
+
+    def action_next_prompt(self) -> None:
+        self._show_prompt(1)
+
+    def action_previous_prompt(self) -> None:
+        self._show_prompt(-1)
+
+    def why_not_next_prompt(self) -> str:
+        return "" if self._prompts > 1 else "There is no other prompt."
+
+    why_not_previous_prompt = why_not_next_prompt
+
+    def _show_prompt(self, direction: int) -> None:
+        self._prompt = (self._prompt + direction) % max(self._prompts, 1)
         self._draw()
         self.query_one("#answers", ItemList).action_cursor_top()
 
@@ -69,13 +77,16 @@ class GenerationsScreen(Dialog[int]):
     def on_line_list_moved(self, event: LineList.Moved) -> None:
         event.stop()
 
-    def on_line_list_chosen(self, event: LineList.Chosen) -> None:
+    async def on_line_list_chosen(self, event: LineList.Chosen) -> None:
         event.stop()
-        row = self._part.row_now(self._prompt) if self._part.samples else None
-        if row is None:
-            self.app.bell()
-        else:
-            self.dismiss(row)
+        await self.action_do("row")
+
+    def action_row(self) -> None:
+        self.dismiss(self._part.row_now(self._prompt))
+
+    def why_not_row(self) -> str:
+        there = bool(self._part.samples) and self._part.row_now(self._prompt) is not None
+        return "" if there else "This row is not in the dataset any more, or was edited since."
 
     def _draw(self) -> None:
         pane, samples = self.query_one("#answers", ItemList), self._part.samples
@@ -94,6 +105,7 @@ class GenerationsScreen(Dialog[int]):
             if self._prompt < len(sample.answers):
                 items += _block(f"step {sample.step:,}", sample.answers[self._prompt].answer, width, "assistant", 0)
         pane.set_items(items)
+        self.refresh_frame()
 
 
 def _block(head: str, text: str, width: int, ink: str, most: int) -> list[Item]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from textual.app import ComposeResult
-from textual.binding import Binding
+from collections.abc import Iterable
+
 from textual.containers import Vertical
 from textual.content import Content
+from textual.widget import Widget
 from textual.widgets import Static
 
 from sde_core.train.loss_groups import VERDICTS, LossGroup
@@ -14,13 +15,13 @@ from sde_core.wording import count_of, quoted_if_padded
 from sde_tui.screens.dialogs import Dialog, NoteScreen
 from sde_tui.session_group_losses import GroupLossesPart
 from sde_tui.widgets.bars import bar_spans
+from sde_tui.widgets.bindings import dialog_bindings
 from sde_tui.widgets.lines import Item, ItemList, LineList, TextLines
 from sde_tui.widgets.spans import Line, fit
 from sde_tui.widgets.wrapping import wrapped
 
 _SIGNS = {"higher": ("▲ ", "bad"), "lower": ("▽ ", "good"), "alike": ("= ", "dim"), "few": ("? ", "dim")}
 _ROOMY = 100
-_HINT = "←→ other groups   enter rows   v held-out   ! command   esc leave"
 _BAR = 8
 
 
@@ -77,31 +78,24 @@ class GroupLossesScreen(Dialog[int]):
     """The groups and what is known of the one under the cursor; left with its place where its rows are to be shown."""
 
     DEFAULT_CSS = """
-    GroupLossesScreen > Vertical { height: 96%; width: 100%; max-width: 100%; }
+    GroupLossesScreen > Vertical { height: 100%; width: 100%; max-width: 100%; }
     GroupLossesScreen #groups { height: 1fr; background: $panel; scrollbar-background: $panel; }
     GroupLossesScreen #group { height: 5; border-top: solid $accent 50%; }
     GroupLossesScreen .hint { height: 1; }
     """
-    BINDINGS = [
-        Binding("enter", "rows", show=False),
-        Binding("right", "turn(1)", show=False),
-        Binding("left", "turn(-1)", show=False),
-        Binding("v", "other_side", show=False),
-        Binding("exclamation_mark", "command", show=False),
-        Binding("q,backspace", "leave", show=False),
-    ]
+    NAME = "group_losses"
+    BINDINGS = dialog_bindings(NAME)
 
     def __init__(self, part: GroupLossesPart) -> None:
         super().__init__()
         self._part = part
 
-    def compose(self) -> ComposeResult:
+    def compose_content(self) -> Iterable[Widget]:
         with Vertical():
             yield Static(Content(self._part.summary()), id="title")
             yield Static(Content(""), classes="hint", id="columns")
             yield GroupList(self._part)
             yield TextLines(id="group")
-            yield Static(Content(_HINT), classes="hint", id="said")
 
     def on_mount(self) -> None:
         self.set_focus(self.list)
@@ -125,6 +119,7 @@ class GroupLossesScreen(Dialog[int]):
         self.list.lines_changed()
         self.list.move_to(place)
         self._show_group()
+        self.refresh_frame()
 
     def _show_group(self) -> None:
         pane = self.query_one("#group", ItemList)
@@ -152,15 +147,23 @@ class GroupLossesScreen(Dialog[int]):
         self._part.place = event.line
         self._show_group()
 
-    def on_line_list_chosen(self, event: LineList.Chosen) -> None:
+    async def on_line_list_chosen(self, event: LineList.Chosen) -> None:
         event.stop()
-        self.action_rows()
+        await self.action_do("rows")
 
     def action_rows(self) -> None:
-        if self._part.groups:
-            self.dismiss(self.list.cursor)
+        self.dismiss(self.list.cursor)
 
-    def action_turn(self, direction: int) -> None:
+    def why_not_rows(self) -> str:
+        return "" if self._part.groups else "There is no group here."
+
+    def action_next_way(self) -> None:
+        self._turn(1)
+
+    def action_previous_way(self) -> None:
+        self._turn(-1)
+
+    def _turn(self, direction: int) -> None:
         self._part.turn(direction, self._show)
         self._show()
 

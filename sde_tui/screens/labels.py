@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from textual.app import ComposeResult
-from textual.binding import Binding
+from collections.abc import Iterable
+
 from textual.containers import Vertical
 from textual.content import Content
+from textual.widget import Widget
 from textual.widgets import Static
 
 from sde_core.visible import visible
 from sde_tui.screens.dialogs import Dialog, NoteScreen
 from sde_tui.session_labels import LabelsPart
+from sde_tui.widgets.bindings import dialog_bindings
 from sde_tui.widgets.lines import Item, ItemList, LineList, TextLines
 from sde_tui.widgets.spans import Line, fit
 from sde_tui.widgets.wrapping import wrapped
 
 _MARKS = {"edited": ("✓ ", "good"), "rejected": ("✗ ", "bad"), "": ("  ", "text")}
 _ROW, _LABELS, _LABELS_WIDE, _TEXT_LINES = 7, 30, 44, 3
-_HINT = "a take it   x reject row   u undo   enter rows   ! command   esc leave"
 
 
 class ErrorList(LineList):
@@ -45,31 +46,24 @@ class LabelsScreen(Dialog[int]):
     """The list over the evidence; left with a place of the list where its row is to be shown in Records."""
 
     DEFAULT_CSS = """
-    LabelsScreen > Vertical { height: 96%; width: 100%; max-width: 100%; }
+    LabelsScreen > Vertical { height: 100%; width: 100%; max-width: 100%; }
     LabelsScreen ErrorList { height: 1fr; background: $panel; scrollbar-background: $panel; }
     LabelsScreen #evidence { height: 10; border-top: solid $accent 50%; }
     LabelsScreen .hint { height: 1; }
     """
-    BINDINGS = [
-        Binding("enter", "rows", show=False),
-        Binding("a", "accept", show=False),
-        Binding("x", "reject", show=False),
-        Binding("u", "undo", show=False),
-        Binding("exclamation_mark", "command", show=False),
-        Binding("q,backspace", "leave", show=False),
-    ]
+    NAME = "labels"
+    BINDINGS = dialog_bindings(NAME)
 
     def __init__(self, part: LabelsPart) -> None:
         super().__init__()
         self._part = part
 
-    def compose(self) -> ComposeResult:
+    def compose_content(self) -> Iterable[Widget]:
         with Vertical():
             yield Static(Content(self._part.summary()))
             yield Static(Content(f"  score{'row':>{_ROW - 1}}  label → suggested"), classes="hint")
             yield ErrorList(self._part)
             yield TextLines(id="evidence")
-            yield Static(Content(_HINT), classes="hint", id="said")
 
     def on_mount(self) -> None:
         self.set_focus(self.list)
@@ -89,6 +83,7 @@ class LabelsScreen(Dialog[int]):
         pane = self.query_one("#evidence", ItemList)
         width = pane.scrollable_content_region.width or 74
         pane.set_items([Item(line) for line in self._evidence_lines(width)] if len(self._part) else [])
+        self.refresh_frame()
 
     def _evidence_lines(self, width: int) -> list[Line]:
         one = self._part.evidence(self.list.cursor)
@@ -112,39 +107,40 @@ class LabelsScreen(Dialog[int]):
 
     # ---- keys
 
-    def _say(self, words: str = _HINT) -> None:
-        self.query_one("#said", Static).update(Content(visible(words)))
-
     def action_rows(self) -> None:
-        if len(self._part):
-            self.dismiss(self.list.cursor)
+        self.dismiss(self.list.cursor)
 
-    def on_line_list_chosen(self, event: LineList.Chosen) -> None:
+    def why_not_rows(self) -> str:
+        return "" if len(self._part) else "There is no row here."
+
+    why_not_reject = why_not_rows
+
+    async def on_line_list_chosen(self, event: LineList.Chosen) -> None:
         event.stop()
-        self.action_rows()
+        await self.action_do("rows")
 
     def action_accept(self) -> None:
         number = self.list.cursor
-        reason = self._part.why_not_accept(number)
-        if reason or not self._part.accept(number):
-            self._say(reason or "That could not be written.")
-            return
-        one = self._part.evidence(number)
-        self._decided(f"Row {one.row:,} is {one.suggested} now.   u undoes it.")
+        if self._part.accept(number):
+            one = self._part.evidence(number)
+            self._decided(f"Row {one.row:,} is {one.suggested} now; u undoes it.")
+
+    def why_not_accept(self) -> str:
+        return self.why_not_rows() or self._part.why_not_accept(self.list.cursor)
 
     def action_reject(self) -> None:
-        if len(self._part) and self._part.reject(self.list.cursor):
-            self._decided(f"Rejected row {self._part.evidence(self.list.cursor).row:,}.   u undoes it.")
+        if self._part.reject(self.list.cursor):
+            self._decided(f"Rejected row {self._part.evidence(self.list.cursor).row:,}; u undoes it.")
 
     def _decided(self, words: str) -> None:
         self.list.refresh()
-        self._say(words)
+        self.flash(words, "good")
         self.list.move_to(min(self.list.cursor + 1, len(self._part) - 1))
 
     def action_undo(self) -> None:
         self._part.undo()
         self.list.refresh()
-        self._say("Taken back.")
+        self.flash("Taken back.")
 
     def action_command(self) -> None:
         command = self._part.command_line()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Vertical
 from textual.content import Content
+from textual.widget import Widget
 from textual.widgets import Static
 
 from sde_core.visible import visible
@@ -16,6 +16,7 @@ from sde_core.wording import count_of
 from sde_tui.screens.dialogs import ConfirmScreen, Dialog
 from sde_tui.screens.duplicates_drawing import diff_lines
 from sde_tui.session_leaks import LeaksPart
+from sde_tui.widgets.bindings import dialog_bindings
 from sde_tui.widgets.lines import Item, ItemList, LineList
 from sde_tui.widgets.spans import Line
 
@@ -54,30 +55,23 @@ class LeaksScreen(Dialog[str]):
     """The list of leaks; left with "rows" where all of them are to be shown in Records."""
 
     DEFAULT_CSS = """
-    LeaksScreen > Vertical { height: 96%; width: 100%; max-width: 100%; }
+    LeaksScreen > Vertical { height: 100%; width: 100%; max-width: 100%; }
     LeaksScreen #leaks { height: 2fr; max-height: 100%; background: $panel; scrollbar-background: $panel; }
     LeaksScreen #pair { height: 3fr; max-height: 100%; border-top: solid $accent 50%; }
     """
-    BINDINGS = [
-        Binding("enter", "rows", show=False),
-        Binding("x", "reject", show=False),
-        Binding("X", "reject_all", show=False),
-        Binding("u", "undo", show=False),
-        Binding("q,backspace", "leave", show=False),
-        Binding("tab", "switch_pane", show=False),
-    ]
+    NAME = "leaks"
+    BINDINGS = dialog_bindings(NAME)
 
     def __init__(self, part: LeaksPart) -> None:
         super().__init__()
         self._part = part
 
-    def compose(self) -> ComposeResult:
+    def compose_content(self) -> Iterable[Widget]:
         with Vertical():
             yield Static(Content(self._title_words()))
             yield Static(Content(f"  {'kind':<{_KIND}}{'row':>{_ROW}}{'other':>{_OTHER}}{'alike':>{_SCORE}}  in both"), classes="hint")
             yield LeakList(self._part)
             yield ItemList(id="pair")
-            yield Static(Content("x reject   X reject all   u undo   enter all as rows   tab texts   esc leave"), classes="hint")
 
     def on_mount(self) -> None:
         self.set_focus(self.list)
@@ -132,10 +126,15 @@ class LeaksScreen(Dialog[str]):
         self._redraw()
         self.list.move_to(min(self.list.cursor + 1, len(self._part.leaks) - 1))
 
+    @property
+    def _left(self) -> int:
+        return sum(self._part.status(leak) != "rejected" for leak in self._part.leaks)
+
     def action_reject_all(self) -> None:
-        left = sum(self._part.status(leak) != "rejected" for leak in self._part.leaks)
-        if left:
-            self.app.push_screen(ConfirmScreen(f"Reject {count_of(left, 'row')} that the other file holds too?"), self._reject_all)
+        self.app.push_screen(ConfirmScreen(f"Reject {count_of(self._left, 'row')} that the other file holds too?"), self._reject_all)
+
+    def why_not_reject_all(self) -> str:
+        return "" if self._left else "All of these rows are rejected."
 
     def _reject_all(self, yes: bool | None) -> None:
         if yes:
@@ -146,9 +145,10 @@ class LeaksScreen(Dialog[str]):
         self._part.undo()
         self._redraw()
 
-    def on_line_list_chosen(self, event: LineList.Chosen) -> None:
+    async def on_line_list_chosen(self, event: LineList.Chosen) -> None:
         event.stop()
-        self.action_rows()
+        await self.action_do("rows")
 
     def _redraw(self) -> None:
         self.list.refresh()
+        self.refresh_frame()

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from textual.app import ComposeResult
-from textual.binding import Binding
+from collections.abc import Iterable
+
 from textual.containers import Vertical
 from textual.content import Content
+from textual.widget import Widget
 from textual.widgets import Static
 
 from sde_core.visible import visible
 from sde_tui.screens.dialogs import Dialog
+from sde_tui.widgets.bindings import dialog_bindings
 from sde_tui.widgets.lines import Item, ItemList
 from sde_tui.widgets.wrapping import wrapped
 
@@ -18,20 +20,20 @@ class RequestScreen(Dialog[bool]):
     """A whole text that somebody reads before it is sent."""
 
     DEFAULT_CSS = """
-    RequestScreen > Vertical { width: 100%; height: 96%; }
+    RequestScreen > Vertical { width: 100%; height: 100%; }
     RequestScreen ItemList { height: 1fr; max-height: 100%; }
     """
-    BINDINGS = [Binding("y", "yes", show=False), Binding("n,q,backspace", "leave", show=False)]
+    NAME = "request"
+    BINDINGS = dialog_bindings(NAME)
 
     def __init__(self, title: str, text: str) -> None:
         super().__init__()
         self._title, self._text = title, text
 
-    def compose(self) -> ComposeResult:
+    def compose_content(self) -> Iterable[Widget]:
         with Vertical():
             yield Static(Content(self._title))
             yield ItemList()
-            yield Static(Content("y send   n no   ↓ ↑ read on"), classes="hint")
 
     def on_mount(self) -> None:
         self.set_focus(self.query_one(ItemList))

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Vertical
 from textual.content import Content
+from textual.widget import Widget
 from textual.widgets import Static
 
 from sde_core.visible import visible
 from sde_core.wording import count_of
 from sde_tui.screens.dialogs import ChooseScreen, ConfirmScreen, Dialog, NoteScreen, PromptScreen
 from sde_tui.screens.request_text import RequestScreen
-from sde_tui.screens.rule_book_drawing import column_words, detail_lines, head_lines, key_words, line_spans
+from sde_tui.screens.rule_book_drawing import column_words, detail_lines, head_lines, line_spans, message_words
 from sde_tui.session_rule_book import BookLine, RuleBookPart
+from sde_tui.widgets.bindings import dialog_bindings
 from sde_tui.widgets.lines import Item, LineList, TextLines
 from sde_tui.widgets.spans import Line
 
@@ -55,37 +55,14 @@ class RuleBookScreen(Dialog[None]):
     """The book; every change is on the disk at once, and `u` takes it back."""
 
     DEFAULT_CSS = f"""
-    RuleBookScreen > Vertical {{ height: 96%; width: 100%; max-width: 100%; }}
+    RuleBookScreen > Vertical {{ height: 100%; width: 100%; max-width: 100%; }}
     RuleBookScreen #head {{ height: 3; background: $panel; }}
     RuleBookScreen #columns {{ height: 1; color: $foreground 70%; }}
     RuleBookScreen #book {{ height: 1fr; max-height: 100%; background: $panel; scrollbar-background: $panel; }}
-    RuleBookScreen #said {{ height: 2; }}
     RuleBookScreen #detail {{ height: {_DETAIL}; max-height: {_DETAIL}; border-top: solid $accent 50%; }}
     """
-    BINDINGS = [
-        Binding("t", "task", show=False),
-        Binding("n", "new", show=False),
-        Binding("e", "edit", show=False),
-        Binding("N", "rename", show=False),
-        Binding("p", "toggle('pin')", show=False),
-        Binding("b", "toggle('ban')", show=False),
-        Binding("d", "toggle('off')", show=False),
-        Binding("x", "remove", show=False),
-        Binding("a", "accept", show=False),
-        Binding("A", "accept_all", show=False),
-        Binding("X", "refuse_all", show=False),
-        Binding("s", "suggest", show=False),
-        Binding("r", "rate", show=False),
-        Binding("c", "judge", show=False),
-        Binding("o", "pack", show=False),
-        Binding("i", "import", show=False),
-        Binding("w", "export", show=False),
-        Binding("u", "undo", show=False),
-        Binding("U", "redo", show=False),
-        Binding("exclamation_mark", "command", show=False),
-        Binding("ctrl+x", "stop", show=False),
-        Binding("q,backspace", "leave", show=False),
-    ]
+    NAME = "rule_book"
+    BINDINGS = dialog_bindings(NAME)
 
     def __init__(self, part: RuleBookPart) -> None:
         super().__init__()
@@ -93,13 +70,12 @@ class RuleBookScreen(Dialog[None]):
         self._session = part.session
         self._is_sampling = False
 
-    def compose(self) -> ComposeResult:
+    def compose_content(self) -> Iterable[Widget]:
         with Vertical():
             yield TextLines(id="head")
             yield Static(id="columns")
             yield BookList()
             yield TextLines(id="detail")
-            yield Static(classes="hint", id="said")
 
     def on_mount(self) -> None:
         self.set_focus(self.list)
@@ -115,7 +91,7 @@ class RuleBookScreen(Dialog[None]):
         self.call_after_refresh(self._show)
 
     def _jobs_changed(self, how: str) -> None:
-        self._say()
+        self.refresh_frame()
         if how == "rating" and not self._part.counting:
             self._part.count_ratings()
 
@@ -151,25 +127,19 @@ class RuleBookScreen(Dialog[None]):
         self.query_one("#columns", Static).update(Content(column_words(width)))
         self.list.show(self._part.lines(), line.name if line else "")
         self._show_detail()
-        self._say()
+        self.refresh_frame()
 
     def _show_detail(self) -> None:
         self.query_one("#detail", TextLines).set_items([Item(spans) for spans in detail_lines(self.line, self.size.width - 5, _DETAIL - 1)])
 
-    def _say(self) -> None:
-        """What was said last, or how a judge gets on; else the keys."""
-        flashed = getattr(self.app, "flashed", None)
-        words = flashed[0] if flashed else key_words(self.line, self._part.judge.progress)
-        self.query_one("#said", Static).update(Content(words))
-
-    def on_key(self) -> None:
-        self.call_after_refresh(self._say)
+    def what_now(self) -> Line:
+        return message_words(self.line, self._part.judge.progress)
 
     def on_line_list_moved(self, event: LineList.Moved) -> None:
         event.stop()
         if event.list is self.list:
             self._show_detail()
-            self._say()
+            self.refresh_frame()
 
     # ---- questions
 
@@ -188,13 +158,6 @@ class RuleBookScreen(Dialog[None]):
                 self._show()
 
         self.app.push_screen(ConfirmScreen(visible(question), [visible(detail) for detail in details]), answered)
-
-    def _refuse(self, reason: str) -> bool:
-        """Says why something cannot be done; whether there is such a reason."""
-        if reason:
-            self._session.flash(reason, "warn")
-            self._say()
-        return bool(reason)
 
     # ---- rules
 
@@ -218,24 +181,46 @@ class RuleBookScreen(Dialog[None]):
 
     def action_edit(self) -> None:
         line = self.line
-        if line is not None and not self._refuse(_why_not_edit(line)):
+        if line is not None:
             detail = "Another sentence is rated anew, and only it."
             self._prompt(f"Sentence of {line.name}", lambda text: self._part.edit(line.name, sentence=text), value=line.words, details=[detail])
 
+    def why_not_edit(self) -> str:
+        if self.line is not None and self.line.kind == "formula":
+            return "A formula's definition is fixed; n writes a rule of your own."
+        return self.why_not_pin()
+
     def action_rename(self) -> None:
         line = self.line
-        if line is not None and not self._refuse(_why_not_edit(line)):
+        if line is not None:
             self._prompt(f"Another name for {line.name}", lambda text: self._part.edit(line.name, new_name=text), value=line.name)
 
-    def action_toggle(self, state: str) -> None:
-        line = self.line
-        if line is not None and not self._refuse("Take the rule into the book first: a." if line.kind == "proposed" else ""):
-            self._part.toggle(state, line.name)
+    why_not_rename = why_not_edit
+
+    def action_pin(self) -> None:
+        self._toggle("pin")
+
+    def action_ban(self) -> None:
+        self._toggle("ban")
+
+    def action_switch_off(self) -> None:
+        self._toggle("off")
+
+    def why_not_pin(self) -> str:
+        if self.line is None:
+            return "No rule is under the cursor."
+        return "Take the rule into the book first: a." if self.line.kind == "proposed" else ""
+
+    why_not_ban = why_not_switch_off = why_not_pin
+
+    def _toggle(self, state: str) -> None:
+        if self.line is not None:
+            self._part.toggle(state, self.line.name)
             self._show()
 
     def action_remove(self) -> None:
         line = self.line
-        if line is None or self._refuse("A formula rule stays: d switches it off, b bans it." if line.kind == "formula" else ""):
+        if line is None:
             return
         if line.kind == "proposed":
             self._part.refuse([line.name])
@@ -243,11 +228,19 @@ class RuleBookScreen(Dialog[None]):
             self._part.remove(line.name)
         self._show()
 
+    def why_not_remove(self) -> str:
+        if self.line is None:
+            return "No rule is under the cursor."
+        return "A formula rule stays: d switches it off, b bans it." if self.line.kind == "formula" else ""
+
     def action_accept(self) -> None:
-        line = self.line
-        if line is not None and not self._refuse("" if line.kind == "proposed" else "Only a proposed rule is accepted; s lets a model propose some."):
-            self._part.accept([line.name])
+        if self.line is not None:
+            self._part.accept([self.line.name])
             self._show()
+
+    def why_not_accept(self) -> str:
+        proposed = self.line is not None and self.line.kind == "proposed"
+        return "" if proposed else "Only a proposed rule is accepted; s lets a model propose some."
 
     def action_accept_all(self) -> None:
         self._all_proposed("Take {} into the book?", self._part.accept)
@@ -255,10 +248,14 @@ class RuleBookScreen(Dialog[None]):
     def action_refuse_all(self) -> None:
         self._all_proposed("Drop {}?", self._part.refuse)
 
+    def why_not_accept_all(self) -> str:
+        return "" if self._part.book.proposed else "No rule is proposed; s lets a model propose some."
+
+    why_not_refuse_all = why_not_accept_all
+
     def _all_proposed(self, question: str, then: Callable[[Sequence[str]], Any]) -> None:
         names = [rule.name for rule in self._part.book.proposed]
-        if not self._refuse("" if names else "No rule is proposed; s lets a model propose some."):
-            self._ask(question.format(count_of(len(names), "proposed rule")), lambda: then(names))
+        self._ask(question.format(count_of(len(names), "proposed rule")), lambda: then(names))
 
     def action_pack(self) -> None:
         def chosen(pack: str | None) -> None:
@@ -271,11 +268,15 @@ class RuleBookScreen(Dialog[None]):
     # ---- the judge
 
     def action_judge(self) -> None:
-        self._name_judge(lambda: None)
+        self._name_judge()
 
-    def _name_judge(self, then: Callable[[], Any]) -> None:
-        """Asks for address or folder, then for what a server needs; `then` where there is a judge."""
+    def _name_judge(self, action: str = "") -> None:
+        """Asks for address or folder, then for what a server needs; does `action` where there is a judge."""
         judge = self._part.judge
+
+        def then() -> None:
+            if action:
+                self.call_later(self.action_do, action)
 
         def priced(prices: str) -> None:
             if judge.take_prices(prices):
@@ -303,14 +304,14 @@ class RuleBookScreen(Dialog[None]):
         self._prompt("Which model is the judge?", placed, value=judge.place, placeholder="http://127.0.0.1:8000/v1", details=details)
 
     def action_suggest(self) -> None:
-        if self._refuse(self._part.judge.why_not_generate()):
-            return
-        if not self._part.book.task:
-            self._refuse("Describe the task first: t. Rules are written for it.")
-        elif not self._part.judge.settings.named:
+        if not self._part.judge.settings.named:
             self._suggest_by_words()
         else:
             self._prompt("How many rules should the model write?", self._prepare_request, value=str(_DEFAULT_COUNT))
+
+    def why_not_suggest(self) -> str:
+        reason = self._part.judge.why_not_generate()
+        return reason or ("" if self._part.book.task else "Describe the task first: t. Rules are written for it.")
 
     def _prepare_request(self, typed: str) -> None:
         self._part.judge.prepare(int(typed) if typed.strip().isdecimal() and len(typed) < 6 else 0, self._show_request)
@@ -330,7 +331,7 @@ class RuleBookScreen(Dialog[None]):
                 return
             kind, name = pick
             if kind == "judge":
-                self._name_judge(self.action_suggest)
+                self._name_judge("suggest")
             elif kind == "pack":
                 self._part.take_pack(name)
             else:
@@ -344,10 +345,14 @@ class RuleBookScreen(Dialog[None]):
     def action_rate(self) -> None:
         judge = self._part.judge
         if not judge.settings.named:
-            self._name_judge(self.action_rate)
-        elif not self._refuse(judge.why_not_rate()):
+            self._name_judge("rate")
+        else:
             question, details, everything = judge.rating_question()
             self._ask(question, lambda: self._rate(everything), details)
+
+    def why_not_rate(self) -> str:
+        judge = self._part.judge
+        return judge.why_not_rate() if judge.settings.named else ""
 
     def _rate(self, everything: bool) -> None:
         self._is_sampling = not everything
@@ -373,8 +378,10 @@ class RuleBookScreen(Dialog[None]):
             if written is not None:
                 self._session.flash(f"{count_of(len(self._part.book.rules), 'rule')} written to {visible(str(written), 200)}.", "good")
 
-        if not self._refuse("" if self._part.book.rules else "There is no plain rule to write; formula rules are part of sde."):
-            self._prompt("Write the plain rules to", typed, value=str(self._session.project.state_dir / "rules.export.yaml"))
+        self._prompt("Write the plain rules to", typed, value=str(self._session.project.state_dir / "rules.export.yaml"))
+
+    def why_not_export(self) -> str:
+        return "" if self._part.book.rules else "There is no plain rule to write; formula rules are part of sde."
 
     def action_undo(self) -> None:
         self._part.undo()
@@ -388,9 +395,3 @@ class RuleBookScreen(Dialog[None]):
         command = self._part.command_line()
         self.app.copy_to_clipboard(command)
         self.app.push_screen(NoteScreen("Copied", visible(f"$ {command}")))
-
-
-def _why_not_edit(line: BookLine) -> str:
-    if line.kind == "formula":
-        return "A formula's definition is fixed; n writes a rule of your own."
-    return "Take the rule into the book first: a." if line.kind == "proposed" else ""

@@ -8,12 +8,11 @@ from sde_tui.widgets.spans import Line, fit
 from sde_tui.widgets.wrapping import wrapped
 
 _KEYS = {
-    "proposed": "a take into the book  A take all  x drop  X drop all  esc back",
-    "plain": "e edit  N name  p pin  b ban  d off or on  x remove  esc back",
-    "formula": "p pin  b ban  d off or on  esc back",
-    "": "esc back",
+    "proposed": "a take into the book · A take all · x drop · X drop all",
+    "plain": "e edit · N name · p pin · b ban · d off or on · x remove",
+    "formula": "p pin · b ban · d off or on · o another pack",
+    "": "o another pack · i import rules · w write them",
 }
-_MORE_KEYS = "t task  s suggest  n new  r rate  c judge  o pack  i import  w write  u undo"
 _STATE, _ORIGIN, _NAME = 9, 16, 26
 _INKS = {"pinned": "good", "banned": "bad", "off": "dim", "proposed": "warn"}
 _MARKS = {"pinned": "●", "banned": "✗", "off": "○", "proposed": "?"}
@@ -47,9 +46,9 @@ def _next_words(part: RuleBookPart) -> str:
     return "r lets the judge rate by them: a sample first, then you are asked."
 
 
-def key_words(line: BookLine | None, progress: str = "") -> str:
-    """How a judge gets on, or the keys of the rule under the cursor; then the keys of the book."""
-    return f"{fit(progress, 76).rstrip() if progress else _KEYS[line.kind if line is not None else '']}\n{_MORE_KEYS}"
+def message_words(line: BookLine | None, progress: str = "") -> Line:
+    """How a judge gets on, or the keys of the rule under the cursor."""
+    return [(progress, "accent")] if progress else [(_KEYS[line.kind if line is not None else ""], "dim")]
 
 
 def column_words(width: int) -> str:

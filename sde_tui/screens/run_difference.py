@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Vertical
 from textual.content import Content
+from textual.widget import Widget
 from textual.widgets import Static
 
 from sde_tui.screens.dialogs import Dialog
 from sde_tui.screens.runs_drawing import difference_items, launched
+from sde_tui.widgets.bindings import dialog_bindings
 from sde_tui.widgets.lines import ItemList, LineList
 
 if TYPE_CHECKING:
@@ -28,20 +29,20 @@ class RunDifferenceScreen(Dialog[str]):
     """
 
     DEFAULT_CSS = """
-    RunDifferenceScreen > Vertical { height: 92%; width: 100%; max-width: 100%; }
+    RunDifferenceScreen > Vertical { height: 100%; width: 100%; max-width: 100%; }
     RunDifferenceScreen #difference { height: 1fr; max-height: 100%; }
     """
-    BINDINGS = [Binding("enter", "rows", show=False), Binding("q,backspace", "leave", show=False)]
+    NAME = "run_difference"
+    BINDINGS = dialog_bindings(NAME)
 
     def __init__(self, a: str, b: str, found: RunComparison) -> None:
         super().__init__()
         self._a, self._b, self._found = a, b, found
 
-    def compose(self) -> ComposeResult:
+    def compose_content(self) -> Iterable[Widget]:
         with Vertical():
             yield Static(Content(f"A {self._a[-4:]} of {launched(self._a)}, B {self._b[-4:]} of {launched(self._b)}"))
             yield ItemList(id="difference")
-            yield Static(Content("enter shows the rows of the line in Records   esc leave"), classes="hint")
 
     def on_mount(self) -> None:
         self.set_focus(self.list)
@@ -59,12 +60,15 @@ class RunDifferenceScreen(Dialog[str]):
         self.list.set_items(difference_items(self._a, self._b, self._found, self.list.scrollable_content_region.width or 74))
 
     def action_rows(self) -> None:
-        if self.list.value:
-            self.dismiss(self.list.value)
+        self.dismiss(self.list.value)
+
+    def why_not_rows(self) -> str:
+        return "" if self.list.value else "No rows stand behind this line."
 
     def on_line_list_moved(self, event: LineList.Moved) -> None:
         event.stop()
+        self.refresh_frame()
 
-    def on_line_list_chosen(self, event: LineList.Chosen) -> None:
+    async def on_line_list_chosen(self, event: LineList.Chosen) -> None:
         event.stop()
-        self.action_rows()
+        await self.action_do("rows")

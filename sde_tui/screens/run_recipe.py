@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from textual.app import ComposeResult
-from textual.binding import Binding
+from collections.abc import Iterable
+
 from textual.containers import Vertical
 from textual.content import Content
+from textual.widget import Widget
 from textual.widgets import Static
 
 from sde_tui.screens.dialogs import Dialog
 from sde_tui.screens.runs_drawing import launched, recipe_items
 from sde_tui.session_queue import QueuePart, RunLine
+from sde_tui.widgets.bindings import dialog_bindings
 from sde_tui.widgets.lines import ItemList, LineList
 
 
@@ -18,20 +20,20 @@ class RunRecipeScreen(Dialog[None]):
     """Lines that scroll."""
 
     DEFAULT_CSS = """
-    RunRecipeScreen > Vertical { height: 92%; width: 100%; max-width: 100%; }
+    RunRecipeScreen > Vertical { height: 100%; width: 100%; max-width: 100%; }
     RunRecipeScreen ItemList { height: 1fr; max-height: 100%; }
     """
-    BINDINGS = [Binding("enter,q,backspace", "leave", show=False)]
+    NAME = "run_recipe"
+    BINDINGS = dialog_bindings(NAME)
 
     def __init__(self, part: QueuePart, run: RunLine) -> None:
         super().__init__()
         self._part, self._run = part, run
 
-    def compose(self) -> ComposeResult:
+    def compose_content(self) -> Iterable[Widget]:
         with Vertical():
             yield Static(Content(f"Run {self._run.id[-4:]} of {launched(self._run.id)}"))
             yield ItemList()
-            yield Static(Content("↑↓ scroll   esc leave"), classes="hint")
 
     def on_mount(self) -> None:
         self.set_focus(self.query_one(ItemList))

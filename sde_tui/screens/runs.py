@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Vertical
 from textual.content import Content
+from textual.widget import Widget
 from textual.widgets import Static
 
 from sde_core.visible import visible
@@ -17,16 +16,13 @@ from sde_tui.screens.run_difference import RunDifferenceScreen
 from sde_tui.screens.run_recipe import RunRecipeScreen
 from sde_tui.screens.runs_drawing import detail_items, head_words, run_line, title_words
 from sde_tui.session_queue import QueuePart, RunLine
+from sde_tui.widgets.bindings import dialog_bindings
 from sde_tui.widgets.lines import LineList, TextLines
 from sde_tui.widgets.spans import Line
 
 if TYPE_CHECKING:
     from sde_core.train.history import RunComparison
 
-_HINTS = (
-    "enter show  K J order  t first  n now  x stop  r resume  del remove",
-    "d differs from the run before, or from the one space marked  e whole recipe",
-)
 _POLL_SECONDS = 1.0
 Left = tuple[str, object, str]
 """How the screen was left: ("run", id, "") to show one, or ("rows", positions, title) to show rows in Records."""
@@ -50,41 +46,27 @@ class RunsScreen(Dialog[Left]):
     """The list over recipe and manifest of one run."""
 
     DEFAULT_CSS = """
-    RunsScreen > Vertical { height: 96%; width: 100%; max-width: 100%; }
+    RunsScreen > Vertical { height: 100%; width: 100%; max-width: 100%; }
     RunsScreen RunList { height: 1fr; background: $panel; scrollbar-background: $panel; }
     RunsScreen #details { height: 8; border-top: solid $accent 50%; }
     RunsScreen .hint { height: 1; }
     """
-    BINDINGS = [
-        Binding("enter", "show", show=False),
-        Binding("K,left_square_bracket", "move('up')", show=False),
-        Binding("J,right_square_bracket", "move('down')", show=False),
-        Binding("t", "move('first')", show=False),
-        Binding("n", "now", show=False),
-        Binding("x", "stop", show=False),
-        Binding("r", "resume", show=False),
-        Binding("space", "mark", show=False),
-        Binding("d", "compare", show=False),
-        Binding("e", "whole", show=False),
-        Binding("delete,D", "remove", show=False),
-        Binding("exclamation_mark", "command", show=False),
-        Binding("q,backspace", "leave", show=False),
-    ]
+    NAME = "runs"
+    BINDINGS = dialog_bindings(NAME)
 
     def __init__(self, part: QueuePart, shown: str | None = None) -> None:
         super().__init__()
         self._part = part
         self._at = shown
         """The run that the cursor stands on, which it follows."""
+        self._comparing = False
 
-    def compose(self) -> ComposeResult:
+    def compose_content(self) -> Iterable[Widget]:
         with Vertical():
             yield Static(Content(title_words(self._part)), id="title")
             yield Static(id="head", classes="hint")
             yield RunList(self._part)
             yield TextLines(id="details")
-            yield Static(Content(_HINTS[0]), classes="hint", id="said")
-            yield Static(Content(_HINTS[1]), classes="hint")
 
     def on_mount(self) -> None:
         self.set_focus(self.list)
@@ -123,6 +105,7 @@ class RunsScreen(Dialog[Left]):
         self.query_one("#head", Static).update(Content(head_words(self.list.scrollable_content_region.width)))
         self._part.measure_sizes()
         self._show_details()
+        self.refresh_frame()
 
     def _show_details(self) -> None:
         pane = self.query_one("#details", TextLines)
@@ -132,72 +115,111 @@ class RunsScreen(Dialog[Left]):
         event.stop()
         self._at = self.run.id if self.run is not None else None
         self._show_details()
+        self.refresh_frame()
 
-    def _say(self, words: str = "") -> None:
-        self.query_one("#said", Static).update(Content(visible(words or _HINTS[0])))
+    def what_now(self) -> Line:
+        if self._comparing:
+            return [("Comparing…", "accent")]
+        marked = self._part.marked
+        if marked is not None and self.run is not None and self.run.id != marked:
+            return [("d", "accent"), (f" compares this run with {marked[-4:]} · ", "dim"), ("space", "accent"), (" marks this one", "dim")]
+        if self.run is not None and self.run.place is not None:
+            return [("t", "accent"), (" next of all · ", "dim"), ("n", "accent"), (" at once, beside what runs · ", "dim"),
+                    ("e", "accent"), (" whole recipe", "dim")]  # fmt: skip
+        return [("e", "accent"), (" whole recipe · ", "dim"), ("space", "accent"), (" marks it, for d on another · ", "dim"),
+                ("del", "accent"), (" deletes it", "dim")]  # fmt: skip
 
     # ---- keys
 
-    def _do(self, verb: str, work: Callable[[RunLine], str], done: str) -> None:
+    def _do(self, work: Callable[[RunLine], str], done: str) -> None:
         """Does something with the run under the cursor, and says what came of it."""
         run = self.run
-        reason = self._part.why_not(verb, run)
-        if reason or run is None:
-            self._say(reason)
+        if run is None:
             return
         self._at = run.id
-        self._say(work(run) or done)
+        refused = work(run)
         self._refresh()
+        self.flash(refused or done, "warn" if refused else "good")
 
-    def action_move(self, where: str) -> None:
-        verb = {"up": "earlier", "down": "later", "first": "first"}[where]
-        words = {"up": "It comes earlier.", "down": "It comes later.", "first": "It comes next."}[where]
-        self._do(verb, lambda run: self._part.move(run, where), words)  # type: ignore[arg-type]
+    def _why_not(self, verb: str) -> str:
+        return self._part.why_not(verb, self.run)
+
+    def action_earlier(self) -> None:
+        self._do(lambda run: self._part.move(run, "up"), "It comes earlier.")
+
+    def action_later(self) -> None:
+        self._do(lambda run: self._part.move(run, "down"), "It comes later.")
+
+    def action_earliest(self) -> None:
+        self._do(lambda run: self._part.move(run, "first"), "It comes next.")
 
     def action_now(self) -> None:
-        self._do("now", self._part.begin_now, "It begins now, beside what runs.")
+        self._do(self._part.begin_now, "It begins now, beside what runs.")
 
     def action_stop(self) -> None:
         run = self.run
         if run is not None and run.active and run.place is None and not run.elsewhere:
             question = ConfirmScreen("Stop this run?", ["It saves a checkpoint at its next step; r goes on from there."])
-            self.app.push_screen(question, lambda yes: self._do("stop", self._part.stop, "It saves and stops at its next step.") if yes else None)
+            self.app.push_screen(question, lambda yes: self._do(self._part.stop, "It saves and stops at its next step.") if yes else None)
         else:
-            self._do("stop", self._part.stop, "Taken out of the queue; r queues it again.")
+            self._do(self._part.stop, "Taken out of the queue; r queues it again.")
 
     def action_resume(self) -> None:
-        self._do("resume", self._part.resume, "It goes on, once its device is free.")
+        self._do(self._part.resume, "It goes on, once its device is free.")
 
     def action_remove(self) -> None:
         run = self.run
-        reason = self._part.why_not("remove", run)
-        if reason or run is None:
-            self._say(reason)
-            return
-        details = [visible(run.title, 120), "Its adapter, checkpoints, losses and rows are deleted; this cannot be undone."]
-        question = ConfirmScreen(f"Delete run {run.id[-4:]}?", details)
-        self.app.push_screen(question, lambda yes: self._do("remove", self._part.remove, "Deleted.") if yes else None)
+        if run is not None:
+            details = [visible(run.title, 120), "Its adapter, checkpoints, losses and rows are deleted; this cannot be undone."]
+            question = ConfirmScreen(f"Delete run {run.id[-4:]}?", details)
+            self.app.push_screen(question, lambda yes: self._do(self._part.remove, "Deleted.") if yes else None)
+
+    def why_not_earlier(self) -> str:
+        return self._why_not("earlier")
+
+    def why_not_later(self) -> str:
+        return self._why_not("later")
+
+    def why_not_earliest(self) -> str:
+        return self._why_not("first")
+
+    def why_not_now(self) -> str:
+        return self._why_not("now")
+
+    def why_not_stop(self) -> str:
+        return self._why_not("stop")
+
+    def why_not_resume(self) -> str:
+        return self._why_not("resume")
+
+    def why_not_remove(self) -> str:
+        return self._why_not("remove")
+
+    def why_not_compare(self) -> str:
+        return self._why_not("compare")
+
+    def why_not_mark(self) -> str:
+        return self._why_not("mark")
 
     def action_mark(self) -> None:
         run = self.run
         if run is not None:
             self._part.marked = None if self._part.marked == run.id else run.id
-            self._say(f"d on another run compares it with {run.id[-4:]}." if self._part.marked else "")
             self.list.refresh()
+            self.flash(f"d on another run compares it with {run.id[-4:]}." if self._part.marked else "No run is marked now.")
 
     def action_compare(self) -> None:
         run = self.run
-        reason, other = self._part.why_not("compare", run), self._part.compared_with(run) if run is not None else None
-        if reason or run is None or other is None:
-            self._say(reason)
-            return
-        self._say("Comparing…")
-        self._part.compare(other, run, lambda found: self._compared(other, run, found))
+        other = self._part.compared_with(run) if run is not None else None
+        if run is not None and other is not None:
+            self._comparing = True
+            self._part.compare(other, run, lambda found: self._compared(other, run, found))
 
     def _compared(self, a: RunLine, b: RunLine, found: RunComparison) -> None:
+        self._comparing = False
         if not self.is_current:
             return
-        self._say()
+        self.refresh_frame()
 
         def left(which: str | None) -> None:
             if which:
@@ -206,28 +228,29 @@ class RunsScreen(Dialog[Left]):
                 if rows:
                     self.dismiss(("rows", rows, f"rows only in run {name.id[-4:]}"))
                 else:
-                    self._say("None of these rows is in the dataset any more.")
+                    self.flash("None of these rows is in the dataset any more.", "warn")
 
         self.app.push_screen(RunDifferenceScreen(a.id, b.id, found), left)
 
     def action_show(self) -> None:
-        run = self.run
-        if run is None or run.elsewhere or run.kind != "train":
-            self._say(self._part.why_not("show", run) or "Only fine-tunes have a curve to show.")
-            return
-        self.dismiss(("run", run.id, ""))
+        if self.run is not None:
+            self.dismiss(("run", self.run.id, ""))
 
-    def on_line_list_chosen(self, event: LineList.Chosen) -> None:
+    def why_not_show(self) -> str:
+        other_kind = self.run is not None and self.run.kind != "train"
+        return self._why_not("show") or ("Only fine-tunes have a curve to show." if other_kind else "")
+
+    async def on_line_list_chosen(self, event: LineList.Chosen) -> None:
         event.stop()
-        self.action_show()
+        await self.action_do("show")
+
+    def why_not_whole(self) -> str:
+        return self._why_not("show") or ("" if self.run is not None and self._part.settings(self.run) else "It has no recipe.")
 
     def action_whole(self) -> None:
         """Shows all of the recipe and the manifest."""
-        run = self.run
-        if run is not None and self._part.settings(run):
-            self.app.push_screen(RunRecipeScreen(self._part, run))
-        else:
-            self._say(self._part.why_not("show", run) or "It has no recipe.")
+        if self.run is not None:
+            self.app.push_screen(RunRecipeScreen(self._part, self.run))
 
     def action_command(self) -> None:
         command = self._part.command_line(self.run)

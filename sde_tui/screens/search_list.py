@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.content import Content
+from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from sde_tui.screens.dialogs import Dialog
+from sde_tui.widgets.bindings import dialog_bindings
 from sde_tui.widgets.lines import Item, ItemList, LineList
 from sde_tui.widgets.spans import Line, plain
 
@@ -42,25 +42,19 @@ class SearchListScreen(Dialog[Any]):
     """
 
     DEFAULT_CSS = """
-    SearchListScreen > Vertical { height: 90%; width: 100%; max-width: 110; }
+    SearchListScreen > Vertical { height: 100%; width: 100%; max-width: 110; }
     SearchListScreen ItemList { height: 1fr; max-height: 100%; }
     SearchListScreen #note { height: 2; color: $accent; }
     """
-    BINDINGS = [
-        Binding("down", "move(1)", show=False),
-        Binding("up", "move(-1)", show=False),
-        Binding("pagedown", "page(1)", show=False),
-        Binding("pageup", "page(-1)", show=False),
-    ]
+    NAME = "search"
+    BINDINGS = dialog_bindings(NAME)
 
-    def __init__(
-        self, title: str, entries: Sequence[Entry], *, extra: Callable[[str], Sequence[Entry]] | None = None, placeholder: str = "", hint: str = ""
-    ) -> None:
+    def __init__(self, title: str, entries: Sequence[Entry], *, extra: Callable[[str], Sequence[Entry]] | None = None, placeholder: str = "") -> None:
         super().__init__()
         self._title, self._entries, self._extra = title, entries, extra
-        self._placeholder, self._hint = placeholder, hint
+        self._placeholder = placeholder
 
-    def compose(self) -> ComposeResult:
+    def compose_content(self) -> Iterable[Widget]:
         from textual.containers import Vertical
 
         with Vertical():
@@ -70,7 +64,6 @@ class SearchListScreen(Dialog[Any]):
             yield field
             yield ItemList(self._items(""))
             yield Static("", id="note", markup=False)
-            yield Static(Content(self._hint), classes="hint")
 
     def on_mount(self) -> None:
         self.set_focus(self.query_one(Input))
@@ -112,21 +105,29 @@ class SearchListScreen(Dialog[Any]):
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
-        self._choose()
+        self.action_choose()
 
     def on_line_list_chosen(self, event: LineList.Chosen) -> None:
         event.stop()
-        self._choose()
+        self.action_choose()
 
-    def _choose(self) -> None:
+    def action_choose(self) -> None:
         self.dismiss(self.query_one(ItemList).value)
 
-    def action_move(self, step: int) -> None:
+    def action_next(self) -> None:
+        self._move(1)
+
+    def action_previous(self) -> None:
+        self._move(-1)
+
+    def _move(self, step: int) -> None:
         shown = self.query_one(ItemList)
         shown.move_to(shown.cursor + step, step)
         if shown.cursor <= 1:
             shown.scroll_to(y=0, animate=False, immediate=True)
 
-    def action_page(self, step: int) -> None:
-        shown = self.query_one(ItemList)
-        (shown.action_page_down if step > 0 else shown.action_page_up)()
+    def action_page_down(self) -> None:
+        self.query_one(ItemList).action_page_down()
+
+    def action_page_up(self) -> None:
+        self.query_one(ItemList).action_page_up()

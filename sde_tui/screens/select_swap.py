@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Vertical
 from textual.content import Content
+from textual.widget import Widget
 from textual.widgets import Static
 
 from sde_tui.screens.dialogs import Dialog
+from sde_tui.widgets.bindings import dialog_bindings
 from sde_tui.widgets.lines import Item, ItemList, LineList, TextLines
 from sde_tui.widgets.spans import Line, fit
 from sde_tui.widgets.wrapping import wrapped
@@ -28,23 +28,23 @@ class SwapScreen(Dialog[int]):
     """Left with the row that takes the place, or with None."""
 
     DEFAULT_CSS = """
-    SwapScreen > Vertical { width: 100%; max-width: 130; height: auto; max-height: 96%; }
+    SwapScreen > Vertical { width: 100%; max-width: 130; height: auto; max-height: 100%; }
     SwapScreen #candidates { height: auto; max-height: 6; }
     SwapScreen #both { height: 10; border-top: solid $accent 50%; }
     """
-    BINDINGS = [Binding("enter", "swap", show=False), Binding("q,backspace", "leave", show=False)]
+    NAME = "swap"
+    BINDINGS = dialog_bindings(NAME)
 
     def __init__(self, row: int, pick: Pick | None, candidates: Sequence[Candidate], cells_of: Callable[[int], RowCells]) -> None:
         super().__init__()
         self._row, self._pick, self._candidates, self._cells_of = row, pick, candidates, cells_of
 
-    def compose(self) -> ComposeResult:
+    def compose_content(self) -> Iterable[Widget]:
         quality = "" if self._pick is None or self._pick.quality is None else f", quality {self._pick.quality:.2f}"
         with Vertical():
             yield Static(Content(f"Swap row {self._row:,}{quality}, for one like it of at least similar quality:"))
             yield ItemList([Item(self._line(candidate), candidate.row) for candidate in self._candidates], id="candidates")
             yield TextLines(id="both")
-            yield Static(Content("enter swap: this one is banned, the other locked   ↑ ↓ others   esc leave"), classes="hint")
 
     def _line(self, candidate: Candidate) -> Line:
         cells = self._cells_of(candidate.row)

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
-from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
+from textual.widget import Widget
 from textual.widgets import Static, TextArea
 
 from sde_core.evaluate.side_by_side import Side
 from sde_core.evaluate.to_collect import TAGS
 from sde_core.visible import visible
 from sde_core.wording import count_of
-from sde_tui.screens.dialogs import ChooseScreen, Dialog, PromptScreen
+from sde_tui.screens.dialogs import ChooseScreen, Dialog, NoteScreen, PromptScreen
 from sde_tui.screens.failure import FailureScreen
 from sde_tui.session_try_model import TryModelPart
+from sde_tui.widgets.bindings import dialog_bindings
 from sde_tui.widgets.lines import Item, ItemList
 from sde_tui.widgets.shown_controls import hidden_again, shown_controls
 from sde_tui.widgets.wrapping import wrapped
 
-_HINT = "ctrl+s ask  ctrl+r row…  ctrl+o settings…  ctrl+g tag a failure  esc leave"
 _TITLES: dict[Side, str] = {"base": "base model", "adapter": "adapter"}
 _LONGEST = 40_000
 
@@ -30,7 +30,7 @@ class TryModelScreen(Dialog[str]):
     """The prompt over two answers; left with the command line that asks the same where that was asked for."""
 
     DEFAULT_CSS = """
-    TryModelScreen > Vertical { height: 96%; width: 100%; max-width: 100%; }
+    TryModelScreen > Vertical { height: 100%; width: 100%; max-width: 100%; }
     TryModelScreen TextArea, TryModelScreen TextArea:focus { height: 5; border: none; padding: 0; background: $background; }
     TryModelScreen Horizontal { height: 1fr; }
     TryModelScreen .side { width: 1fr; height: 100%; border-top: solid $foreground 30%; padding: 0 1 0 0; }
@@ -38,26 +38,15 @@ class TryModelScreen(Dialog[str]):
     TryModelScreen .side ItemList { height: 1fr; max-height: 100%; }
     TryModelScreen Horizontal.-narrow { layout: vertical; }
     """
-    BINDINGS = [
-        Binding("ctrl+s", "ask", show=False, priority=True),
-        Binding("ctrl+r", "row", show=False, priority=True),
-        Binding("ctrl+o", "settings", show=False, priority=True),
-        Binding("ctrl+g", "tag", show=False, priority=True),
-        Binding("escape", "leave", show=False, priority=True),
-        Binding("tab", "app.focus_next", show=False, priority=True),
-        Binding("shift+tab", "app.focus_previous", show=False, priority=True),
-        Binding("u", "undo", show=False),
-        Binding("exclamation_mark", "command", show=False),
-        Binding("q,backspace", "leave", show=False),
-    ]
+    NAME = "try_model"
+    BINDINGS = dialog_bindings(NAME)
 
     def __init__(self, part: TryModelPart) -> None:
         super().__init__()
         self._part = part
-        self._said = ""
         self._symbols: dict[str, str] = {}
 
-    def compose(self) -> ComposeResult:
+    def compose_content(self) -> Iterable[Widget]:
         with Vertical():
             yield Static(id="title")
             area = TextArea(soft_wrap=True, show_line_numbers=False, id="prompt")
@@ -69,7 +58,6 @@ class TryModelScreen(Dialog[str]):
                     with Vertical(classes="side"):
                         yield Static(id=f"{side}-head", classes="hint")
                         yield ItemList(id=side)
-            yield Static(Content(_HINT), classes="hint")
 
     def on_mount(self) -> None:
         self.set_focus(self.query_one(TextArea))
@@ -88,10 +76,11 @@ class TryModelScreen(Dialog[str]):
         if not self.is_attached or not self.query("#said"):
             return
         self.query_one("#title", Static).update(Content(self._title_words()))
-        self.query_one("#said", Static).update(Content(self._said or self._state_words()))
+        self.query_one("#said", Static).update(Content(self._state_words()))
         for side, title in _TITLES.items():
             self.query_one(f"#{side}-head", Static).update(Content(self._head_words(side, title)))
             self._show(side)
+        self.refresh_frame()
 
     def _title_words(self) -> str:
         part = self._part
@@ -135,13 +124,8 @@ class TryModelScreen(Dialog[str]):
         width = pane.scrollable_content_region.width or 36
         pane.set_items([Item([(line, "text")], y) for y, line in enumerate(wrapped(text, width))] if text else [])
 
-    def _say(self, words: str) -> None:
-        """Says a line until the next key."""
-        self._said = visible(words, 300)
-        self._refresh()
-
     def on_text_area_changed(self) -> None:
-        self._say("")
+        self._refresh()
 
     # ---- keys
 
@@ -150,10 +134,17 @@ class TryModelScreen(Dialog[str]):
         return hidden_again(self.query_one(TextArea).text, self._symbols)
 
     def action_ask(self) -> None:
-        reason = self._part.why_not_ask(self._text)
-        if not reason:
-            self._part.ask(self._text)
-        self._say(reason)
+        self._part.ask(self._text)
+        self._refresh()
+
+    def why_not_ask(self) -> str:
+        return self._part.why_not_ask(self._text)
+
+    def action_next_pane(self) -> None:
+        self.focus_next()
+
+    def action_previous_pane(self) -> None:
+        self.focus_previous()
 
     def action_leave(self) -> None:
         if not self._part.cancel():
@@ -177,7 +168,7 @@ class TryModelScreen(Dialog[str]):
             shown, self._symbols = shown_controls(text)
             area.load_text(shown)
             area.move_cursor(area.document.end)
-        self._say("")
+        self._refresh()
 
     def action_settings(self) -> None:
         now = " ".join(f"{name}={value:g}" for name, value in self._part.settings.items())
@@ -186,15 +177,14 @@ class TryModelScreen(Dialog[str]):
     def _settings_chosen(self, text: str | None) -> None:
         if text is not None:
             self._part.change_settings(text)
-        self._say("")
+        self._refresh()
 
     def action_tag(self) -> None:
-        reason = self._part.why_not_tag()
-        if reason:
-            self._say(reason)
-            return
         options = [(tag, f"{tag:<10}{words}") for tag, words in TAGS.items()]
         self.app.push_screen(ChooseScreen("What is wrong with the adapter's answer?", options), self._tag_chosen)
+
+    def why_not_tag(self) -> str:
+        return self._part.why_not_tag()
 
     def _tag_chosen(self, tag: str | None) -> None:
         if tag is None:
@@ -202,15 +192,17 @@ class TryModelScreen(Dialog[str]):
 
         def told(words: tuple[str, str] | None) -> None:
             if words is not None and self._part.tag(tag, *words) is not None:
-                self._say("In the queue: sde collect DATA lists it, and makes rows of it.")
+                self.flash("In the queue: sde collect DATA lists it, and makes rows of it.", "good")
 
         self.app.push_screen(FailureScreen(tag, self._part.prompt[-1].text), told)
 
     def action_undo(self) -> None:
-        self._say(self._part.undo_tag())
+        self.flash(self._part.undo_tag())
 
     def action_command(self) -> None:
-        self._say(self._part.command_line())
+        command = self._part.command_line()
+        self.app.copy_to_clipboard(command)
+        self.app.push_screen(NoteScreen("Copied", visible(f"$ {command}")))
 
     def on_line_list_chosen(self, event: Any) -> None:
         event.stop()

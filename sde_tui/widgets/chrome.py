@@ -122,7 +122,7 @@ def _titles_within(tabs: Sequence[tuple[int, str, str, str]], active: str, width
 
 
 class KeyFooter(OneLine):
-    """At most six keys; those that can do nothing now are dim and in brackets."""
+    """The main keys; those that can do nothing now are dim and in brackets."""
 
     DEFAULT_CSS = "KeyFooter { background: $panel; }"
 
@@ -131,4 +131,5 @@ class KeyFooter(OneLine):
         spans: list[Span] = []
         for key, possible in keys:
             spans += [(f" {key.shown}", "accent"), (f" {key.label}  ", "text")] if possible else [(f" ({key.shown} {key.label}) ", "dim")]
-        self.show(spans)
+        words, ink = spans.pop()
+        self.show([*spans, (words.rstrip(), ink)])

@@ -7,7 +7,7 @@ from rich.cells import cell_len
 from textual.binding import BindingsMap
 
 from sde_tui.app import SdeApp
-from sde_tui.keys import KEYS, SCOPE_TITLES, footer_keys, keys_of, markdown_table, shown_key
+from sde_tui.keys import DIALOG_TITLES, KEYS, SCOPE_TITLES, footer_keys, keys_of, markdown_table, shown_key
 from sde_tui.screens import SCREENS
 from sde_tui.widgets.lines import LineList
 from sde_tui.widgets.record_view import RecordView
@@ -20,7 +20,7 @@ def _single(scope: str) -> list[tuple[str, str]]:
 
 
 def test_every_scope_is_known():
-    assert {key.scope for key in KEYS} <= {"global", *SCOPE_TITLES, *NAMES}
+    assert {key.scope for key in KEYS} == {"global", *SCOPE_TITLES, *NAMES, *DIALOG_TITLES}
 
 
 @pytest.mark.parametrize("name", NAMES)

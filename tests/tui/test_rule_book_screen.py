@@ -136,7 +136,7 @@ async def test_a_model_writes_rules_after_the_request_was_shown_and_a_person_loo
             assert (
                 "Send this to" in sde.text
                 and "with 3 examples of the data in it?" in sde.text
-                and "y send" in sde.text
+                and "y Send" in sde.text
                 and "Answer customers of a shop." in sde.text
                 and not server.requests
             )

@@ -76,9 +76,9 @@ async def opened_runs(sde):
 
 
 def below(sde):
-    """The lines of the screen under the dialog, which are another test's, and a folder's size, which the length of its path decides."""
+    """The line of the screen under the dialog, which is another test's, and a folder's size, which the length of its path decides."""
     sizes = dict.fromkeys(re.findall(r"\b\d\.\d\d kB", sde.text), "0.00 kB")
-    return {sde.lines[0]: "(status)", sde.lines[-2]: "(message)", sde.lines[-1]: "(keys)", **sizes}
+    return {sde.lines[0]: "(status)", **sizes}
 
 
 def places(folders):
