@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import shutil
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -207,8 +208,7 @@ def launch_design_compare(
     missing = missing_packages()
     if missing:
         raise UsageError(f"Training needs {', '.join(missing)}.", "pip install 'sde[ml]'")
-    _refuse_senseless(request, file.task, train, other=ood is not None)
-    _refuse_domains(request, file.task, {"test": (file.task, test)} | ({"ood": ood} if ood else {}))
+    refuse_request(request, file.task, train, test, ood=ood)
     location = model_location(recipe.model)
     load_tokenizer(recipe.model)
     tasks = {"test": file} | ({"ood": TaskFile(ood[0], file.text_field, file.said_field)} if ood else {})
@@ -222,7 +222,7 @@ def launch_design_compare(
         for domain, of in tasks.items():
             atomic_write(folder / f"{domain}.task.yaml", [task_text(of).encode()])
         for name, of_name in records.items():
-            atomic_write(folder / f"{name}.json", [orjson.dumps([_record_json(record) for record in of_name])])
+            atomic_write(folder / f"{name}.json", [_json([_record_json(record) for record in of_name])])
         spec = {"dataset": dataset, "designs": list(request.designs), "model": recipe.model or "embedded", "devices": devices_of(recipe)}
         return launch(jobs_dir, KIND, spec, title=f"Designs {', '.join(request.designs)} on {visible(Path(dataset).name, 40)}", folder=folder)
     except (SdeError, OSError):
@@ -247,6 +247,30 @@ def read_input(folder: Path) -> DesignInput:
     return DesignInput(request, read_recipe(folder / "recipe.json"), tasks, records.pop("train"), records)
 
 
+def refuse_request(
+    request: DesignRequest,
+    task: Task,
+    train: Sequence[TaskRecord],
+    test: Sequence[TaskRecord],
+    *,
+    ood: tuple[Task, Sequence[TaskRecord]] | None = None,
+) -> None:
+    """Refuse a comparison that makes no sense for its records.
+
+    Args:
+        request: What is to be compared.
+        task: The task of the data.
+        train: Records to train on.
+        test: Records of the same domain to score on.
+        ood: Another domain: its task and records.
+
+    Raises:
+        UsageError: When a design makes no sense for the task or the other domain, or a size is larger than the data.
+    """
+    _refuse_senseless(request, task, train, other=ood is not None)
+    _refuse_domains(request, task, {"test": (task, test)} | ({"ood": ood} if ood else {}))
+
+
 def _refuse_senseless(request: DesignRequest, task: Task, train: Sequence[TaskRecord], *, other: bool) -> None:
     for name in request.designs:
         design = design_named(name)
@@ -255,7 +279,7 @@ def _refuse_senseless(request: DesignRequest, task: Task, train: Sequence[TaskRe
         if design.reasoning != "none" and any(not entry.description for record in train for entry in record.entries):
             raise UsageError(f"The design {name} reasons, and not every record says why.", "Leave it out, or add descriptions.")
     if max(request.sizes) > len(train):
-        raise UsageError(f"There are {len(train):,} records to train on, and {max(request.sizes):,} were asked for.", "Name smaller --sizes.")
+        raise UsageError(f"There are {len(train):,} records to train on, and {max(request.sizes):,} were asked for.", "Name smaller sizes.")
 
 
 def _refuse_domains(request: DesignRequest, task: Task, domains: Mapping[str, tuple[Task, Sequence[TaskRecord]]]) -> None:
@@ -274,9 +298,16 @@ def _record_json(record: TaskRecord) -> dict[str, Any]:
     return {"text": record.text, "entries": [dataclasses.astuple(entry) for entry in record.entries]}
 
 
+def _json(records: Sequence[dict[str, Any]]) -> bytes:
+    try:
+        return orjson.dumps(records)
+    except TypeError:  # lone surrogates have no UTF-8 form; JSON can still escape them
+        return json.dumps(records).encode()
+
+
 def _records(path: Path) -> list[TaskRecord]:
     def entry(value: Sequence[Any]) -> Entry:
         target, said, description, details = value
         return Entry(target, said, description, tuple((role, text) for role, text in details))
 
-    return [TaskRecord(record["text"], tuple(map(entry, record["entries"]))) for record in orjson.loads(path.read_bytes())]
+    return [TaskRecord(record["text"], tuple(map(entry, record["entries"]))) for record in json.loads(path.read_bytes())]

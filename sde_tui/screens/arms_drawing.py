@@ -8,6 +8,7 @@ from sde_core.evaluate.comparison import ArmResult, Comparison, Difference
 from sde_core.evaluate.verdict import curve_advice, forgetting_words, headline, interval_words, notes, signed, verdict
 from sde_core.visible import visible
 from sde_core.wording import duration
+from sde_tui.widgets.interval_bars import Bounds, interval_bar, zero_mark
 from sde_tui.widgets.lines import Item
 from sde_tui.widgets.spans import Line, fit
 from sde_tui.widgets.wrapping import wrapped
@@ -21,7 +22,7 @@ def items_of(found: Comparison, width: int) -> list[Item]:
         items.append(Item([(f"  {'':<10}{'':>8}{'':>7}{found.base_loss:>8.3f}{'':>10}  before training", "dim")]))
     if found.differences:
         room = _bar_room(width)
-        heads = f"  {'difference':>10}  {'95 % interval':<17}{_scale(found.differences, room)}  pair · below 0: first better"
+        heads = f"  {'difference':>10}  {'95 % interval':<17}{zero_mark(_bounds(found.differences), room)}  pair · below 0: first better"
         items += [Item([(fit(heads, width), "header")])]
         items += [Item(_pair_line(each, found.differences, room, width), ("pair", place)) for place, each in enumerate(found.differences)]
     return items
@@ -43,33 +44,8 @@ def _bar_room(width: int) -> int:
     return 14 if width < 100 else 30
 
 
-def _ends(differences: Sequence[Difference]) -> tuple[float, float]:
-    """The scale that all intervals are drawn on; zero is always on it."""
-    bounds = [end for each in differences for end in (each.loss.low, each.loss.high) if abs(end) != float("inf")]
-    low, high = min([0.0, *bounds]), max([0.0, *bounds])
-    return (low, high) if high > low else (low - 1, high + 1)
-
-
-def _place(value: float, ends: tuple[float, float], room: int) -> int:
-    low, high = ends
-    return max(0, min(round((value - low) / (high - low) * (room - 1)), room - 1))
-
-
-def _scale(differences: Sequence[Difference], room: int) -> str:
-    line = [" "] * room
-    line[_place(0.0, _ends(differences), room)] = "0"
-    return "".join(line)
-
-
-def interval_bar(each: Difference, differences: Sequence[Difference], room: int) -> str:
-    """The interval on the common scale: "├──●──┤", with "│" where zero is."""
-    ends, line = _ends(differences), [" "] * room
-    first, last = (_place(value, ends, room) for value in (each.loss.low, each.loss.high))
-    line[first : last + 1] = "─" * (last - first + 1)
-    line[first], line[last] = "├", "┤"
-    line[_place(0.0, ends, room)] = "│"
-    line[_place(each.loss.estimate, ends, room)] = "●"
-    return "".join(line)
+def _bounds(differences: Sequence[Difference]) -> list[Bounds]:
+    return [(each.loss.low, each.loss.estimate, each.loss.high) for each in differences]
 
 
 def _pair_line(each: Difference, differences: Sequence[Difference], room: int, width: int) -> Line:
@@ -77,7 +53,8 @@ def _pair_line(each: Difference, differences: Sequence[Difference], room: int, w
     pair = f"{visible(each.arm, 40)} − {visible(each.other, 40)}"
     figures = f"  {signed(each.loss.estimate):>10}  {interval_words(each.loss):<17}"
     left = width - len(figures) - room - 3
-    return [(figures, ink), (interval_bar(each, differences, room), ink), ("  ", "text"), (fit(pair, max(left, 8)).rstrip(), "text")]
+    bar = interval_bar(_bounds([each])[0], _bounds(differences), room)
+    return [(figures, ink), (bar, ink), ("  ", "text"), (fit(pair, max(left, 8)).rstrip(), "text")]
 
 
 def words_of(found: Comparison, chosen: tuple[str, object] | None, width: int) -> list[Line]:

@@ -68,7 +68,7 @@ def test_all_records_but_those_that_are_tested_train(run, reviews, launched):
     ("options", "words"),
     [
         (("--sizes", "many"), "whole numbers"),
-        (("--sizes", "500"), "Name smaller --sizes"),
+        (("--sizes", "500"), "Name smaller sizes"),
         (("--sizes", "8", "--design", "best"), "no design named"),
         (("--sizes", "8", "--design", "es-sde", "--design", "es-sde"), "different designs"),
         (("--sizes", "8", "--wordings", "1"), "has 1 wording"),

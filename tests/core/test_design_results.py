@@ -14,7 +14,7 @@ from sde_core.design.options import Design, design_named
 from sde_core.design.parse import parse_answer
 from sde_core.design.task import Entry, Task
 from sde_core.errors import InputError
-from sde_core.evaluate import design_differences
+from sde_core.evaluate import design_differences, design_grid
 from sde_core.evaluate.bootstrap import paired_interval
 from sde_core.evaluate.design_answers import asked_models
 from sde_core.evaluate.design_cost import DesignTokens
@@ -355,3 +355,8 @@ def test_a_cost_counts_runs_steps_tokens_and_answers(tmp_path):
     short = comparison_cost(request, replace(recipe, max_steps=3), tokens, test=50)
     assert (short.steps, short.tokens) == (3 * 16, 30 * 12 * 16)
     assert seconds_of(cost, ComparisonPace(1.0, 0.001, 0.5)) == pytest.approx(cost.tokens * 0.001 + cost.answers * 0.5)
+
+
+def test_lone_surrogates_reach_the_job_as_they_are(tmp_path):
+    (tmp_path / "records.json").write_bytes(design_grid._json([design_grid._record_json(record(1, "odd \ud800"))]))
+    assert design_grid._records(tmp_path / "records.json") == [record(1, "odd \ud800")]
