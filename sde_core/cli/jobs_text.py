@@ -175,7 +175,7 @@ def _facts_lines(facts: RunFacts | None, before: Job | None, attempts: Attempts)
     manifest = facts.manifest
     rows, dataset = manifest.get("rows", {}), manifest.get("dataset", {})
     lines = [
-        f"rows    {rows.get('train', 0):,} to train on, {rows.get('held-out', 0):,} held out · hash {manifest.get('rows_hash', '?')[:16]}",
+        f"rows    {rows.get('train', 0):,} to train on, {rows.get('held-out', 0):,} held out · hash {visible(manifest.get('rows_hash', '?'), 16)}",
         f"data    {visible(str(dataset.get('path')))} · fingerprint {visible(str(dataset.get('fingerprint')), 20)}",
         f"recipe  {_changes_words(facts.from_default) or 'the default'}",
         *textwrap.wrap(f"whole   {_recipe_words(facts)}", _SHOW_WIDTH, subsequent_indent=" " * 8, break_on_hyphens=False),

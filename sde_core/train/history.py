@@ -96,12 +96,19 @@ def run_facts(job: Job) -> RunFacts:
     recipe, manifest = json_or_none(job.folder / "recipe.json"), json_or_none(job.folder / "manifest.json")
     if recipe is None or manifest is None or not _counts_rows(manifest):
         raise JobError(f"{job.id} has no recipe and manifest that can be read.", "Fine-tunes have them; sde jobs lists what each job is.")
-    return RunFacts({**Recipe().to_json(), **recipe}, manifest, json_or_none(job.result_dir / "metrics.json"))
+    return RunFacts({**Recipe().to_json(), **recipe}, manifest, _numbers(json_or_none(job.result_dir / "metrics.json")))
 
 
 def _counts_rows(manifest: dict[str, Any]) -> bool:
-    rows = manifest.get("rows", {})
-    return isinstance(rows, dict) and isinstance(manifest.get("dataset", {}), dict) and all(isinstance(count, int) for count in rows.values())
+    """Whether what is read from a manifest is of its kind: a damaged disk may have left anything in it."""
+    kinds = (("rows", dict), ("dataset", dict), ("layout", dict), ("rows_hash", str))
+    sound = all(isinstance(manifest.get(name, kind()), kind) for name, kind in kinds)
+    return sound and all(isinstance(count, int) for count in manifest.get("rows", {}).values())
+
+
+def _numbers(metrics: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Metrics are numbers; what a damaged file has in their place is none."""
+    return metrics and {name: value if isinstance(value, (int, float)) else None for name, value in metrics.items()}
 
 
 def recipe_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Change, ...]:

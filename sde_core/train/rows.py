@@ -27,7 +27,8 @@ HELD_OUT_SPLITS = frozenset({"validation", "valid", "val", "dev", "eval", "test"
 """Splits of the data itself that are never trained on."""
 
 _FIELDS = frozenset({"row", "key", "split", "record"})
-_KEY = re.compile(r"[0-9a-f]+")
+_KEY = re.compile(r"[0-9a-f]{1,16}")
+_MOST_ROWS = (1 << 31) - 1
 _NO_ROWS = "They are the rows that it trains on; start a new run."
 _NO_MANIFEST = "It says how the rows of the run are read; start a new run."
 
@@ -251,9 +252,18 @@ def _kept(folder: Path, digest: xxhash.xxh3_128 | None = None) -> Iterator[dict[
             row = _parsed(line)
             if digest is not None:
                 digest.update(line)
-            if not isinstance(row, dict) or not row.keys() >= _FIELDS or not isinstance(row["row"], int) or not _KEY.fullmatch(str(row["key"])):
+            if not _is_sound(row):
                 raise InputError(f"{folder.name} cannot be read: line {number:,} of its rows.jsonl is damaged.", _NO_ROWS)
             yield row
+
+
+def _is_sound(row: Any) -> bool:
+    """Whether a line holds a row of a run."""
+    if not isinstance(row, dict) or not row.keys() >= _FIELDS or type(row["row"]) is not int:
+        return False
+    return (
+        0 <= row["row"] <= _MOST_ROWS and isinstance(row["key"], str) and _KEY.fullmatch(row["key"]) is not None and row["split"] in (TRAIN, HELD_OUT)
+    )
 
 
 def _parsed(line: bytes) -> Any:

@@ -82,14 +82,35 @@ def test_devices_of_a_wrong_type_are_none(folder):
     assert Job(folder).devices == ()
 
 
-@pytest.mark.parametrize("junk", [b'{"rows": 5}', b'{"rows": {"train": "x"}}', b'{"dataset": []}', b"[]"])
+@pytest.mark.parametrize("junk", [b'{"rows": 5}', b'{"rows": {"train": "x"}}', b'{"dataset": []}', b'{"rows_hash": 5}', b'{"layout": null}', b"[]"])
 def test_a_run_whose_manifest_makes_no_sense_has_no_facts(folder, junk):
     (folder / "manifest.json").write_bytes(junk)
     with pytest.raises(JobError, match="no recipe and manifest"):
         run_facts(Job(folder))
 
 
-@pytest.mark.parametrize("junk", [*JUNK[1:], b'{"row": 0, "key": "x", "split": "train", "record": 1}'])
+BAD_ROWS = [
+    {"key": "x"},
+    {"key": 0},
+    {"key": "0" * 17},
+    {"row": True},
+    {"row": -1},
+    {"row": 1 << 31},
+    {"row": "0"},
+    {"split": 3},
+    {"split": ["train"]},
+    {"split": "other"},
+]
+
+
+def test_metrics_that_are_no_numbers_are_none(folder):
+    (folder / "result" / "metrics.json").write_text(json.dumps({"steps": "x", "train_loss": [1], "tokens": 5, "held_out_loss": None}))
+    assert run_facts(Job(folder)).metrics == {"steps": None, "train_loss": None, "tokens": 5, "held_out_loss": None}
+
+
+@pytest.mark.parametrize(
+    "junk", [*JUNK[1:], *(json.dumps({"row": 0, "key": "a", "split": "train", "record": 1, **bad}).encode() for bad in BAD_ROWS)]
+)
 def test_a_damaged_row_of_a_run_is_named_by_its_line(folder, junk):
     with (folder / "rows.jsonl").open("ab") as file:
         file.write(junk + b"\n")
