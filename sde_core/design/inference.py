@@ -39,7 +39,7 @@ def infer_task(rows: Sequence[Any], *, name: str, text_field: str = "", said_fie
     for wanted in (text_field, said_field):
         if wanted and wanted not in names:
             raise UsageError(f"The rows have no field {wanted!r}.", f"They have {', '.join(names[:20])}.")
-    text_field = text_field or max(names, key=lambda key: _text_length(fields, key), default="")
+    text_field = text_field or _text_field(fields, names)
     for candidate in [said_field] if said_field else [key for key in names if key != text_field]:
         task = _task(name, candidate, [row.get(candidate) for row in fields])
         if task is not None:
@@ -47,8 +47,24 @@ def infer_task(rows: Sequence[Any], *, name: str, text_field: str = "", said_fie
     raise UsageError("No field of these rows looks like what a task asks for.", "Write a task file, or name the fields with --text and --said.")
 
 
-def _text_length(rows: Sequence[Mapping[str, Any]], key: str) -> int:
-    return sum(len(row[key]) for row in rows if isinstance(row.get(key), str))
+def _text_field(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> str:
+    """The field with the most text in it; dates, names and numbers are no texts.
+
+    Raises:
+        UsageError: When there is none.
+    """
+    texts = {name: [row[name] for row in rows if isinstance(row.get(name), str)] for name in names}
+    read = [name for name in names if 2 * sum(map(_reads_as_text, texts[name])) > len(texts[name])]
+    if not read:
+        talks = any(isinstance(row.get(name), list) for row in rows for name in ("messages", "conversations"))
+        hint = "Conversations are samples already: sde design followed says in which design." if talks else "Name the field with --text."
+        raise UsageError("No field of these rows holds texts.", hint)
+    return max(read, key=lambda name: sum(map(len, texts[name])))
+
+
+def _reads_as_text(value: str) -> bool:
+    """Whether there are several words, or letters of a script that needs no blanks."""
+    return any(sign.isspace() for sign in value.strip()) or any(sign > "\u2fff" for sign in value)
 
 
 def _task(name: str, said: str, values: Sequence[Any]) -> Task | None:

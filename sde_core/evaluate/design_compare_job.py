@@ -112,7 +112,7 @@ class _Work:
         context = CellContext(self._context, cell.name, recipe, title=cell.design, before=cell.before, steps=steps)
         if not (context.folder / "events.jsonl").exists():
             context.event("start", attempt=1)
-        began = time.monotonic()
+        began, computed = time.monotonic(), time.process_time()
         samples, notes = self._encoded(cell)
         if not (context.result_dir / "metrics.json").exists():  # what is written last when a run is over
             self._train(context, recipe, samples)
@@ -122,7 +122,8 @@ class _Work:
         now = time.monotonic()
         told: dict[str, Any] = dataclasses.asdict(cell) | scored | {"notes": notes, "tokens": sum(len(sample) for sample in samples)}
         told |= {"trained_tokens": sum(int((sample.labels != IGNORED).sum()) for sample in samples)}
-        self._keep(cell.name, told | {"seconds": round(now - began, 2), "answering_seconds": round(now - trained, 2)})
+        told |= {"seconds": round(now - began, 2), "answering_seconds": round(now - trained, 2)}
+        self._keep(cell.name, told | {"cpu_seconds": round(time.process_time() - computed, 2)})
 
     def _train(self, context: CellContext, recipe: Recipe, samples: list[Sample]) -> None:
         from sde_core.train.lora import train_adapter

@@ -112,6 +112,15 @@ def test_rows_without_structure_are_refused():
         infer_task([REVIEW], name="x", said_field="price")
 
 
+def test_a_date_is_no_text_and_a_conversation_is_no_record():
+    rows = [{"date": f"2025-01-0{i}T10:00:00+00:00", "short": "It rains.", "kind": "weather"} for i in range(1, 9)]
+    assert infer_task(rows, name="x").text_field == "short"
+    assert infer_task([{**row, "short": "下雨了很冷"} for row in rows], name="x").text_field == "short"
+    with pytest.raises(UsageError, match="holds texts") as refusal:
+        infer_task([{"messages": [{"role": "user", "content": "It rains."}], "kind": "weather", "date": "2025-01-01"}] * 9, name="x")
+    assert "followed" in refusal.value.hint
+
+
 @pytest.mark.parametrize(
     ("file", "kind", "share"),
     [("structured/Restaurants_Train.jsonl", "terms", 0.95), ("structured/Laptops_Train.jsonl", "terms", 0.95), ("structured/casie.jsonl", "spans", 0.99), ("labels/clinc_full.json", "label", 1.0)],
