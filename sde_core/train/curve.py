@@ -15,6 +15,8 @@ from sde_core.train.series import Series
 QUANTITIES = ("loss", "lr", "grad_norm", "tokens", "tokens_s", "memory", "memory_free", "gpu_use", "gpu_memory")
 """Fields of a "step" event that are kept by step."""
 _MOMENTS = 32
+_MOST_STEPS = 1 << 62
+"""More than any run makes."""
 _KEPT_CHECKPOINTS = 4
 """A run keeps two checkpoints; it can only go on from one of the last."""
 
@@ -102,7 +104,7 @@ class RunCurve:
         for event in events:
             if isinstance(event.get("t"), (int, float)):
                 self.told_at = event["t"]
-            if event.get("event") == "step" and isinstance(event.get("step"), int):
+            if event.get("event") == "step" and _is_step(event.get("step")):
                 steps.append(_sound(event))
             elif "event" in event:
                 self._add_steps(steps)
@@ -125,14 +127,14 @@ class RunCurve:
         self._note_length(events[-1])
 
     def _add_other(self, kind: str, event: dict[str, Any]) -> None:
-        step = event.get("step")
-        if kind == "eval" and isinstance(step, int):
+        step: Any = event.get("step")
+        if kind == "eval" and _is_step(step):
             self._add_evaluation(step, _sound(event).get("loss"))
         elif kind in ("rows", "model", "memory"):
             self.facts |= {name: value for name, value in event.items() if name not in ("t", "event")}
         elif kind == "train":
-            self._begin(step if isinstance(step, int) else 0)
-        elif kind == "checkpoint" and isinstance(step, int):
+            self._begin(step if _is_step(step) else 0)
+        elif kind == "checkpoint" and _is_step(step):
             self.checkpoints[step] = self.progress.copy()
             self.checkpoints = dict(list(self.checkpoints.items())[-_KEPT_CHECKPOINTS:])
         self._note_length(event)
@@ -156,11 +158,16 @@ class RunCurve:
         self.moments.clear()
 
     def _note_length(self, event: dict[str, Any]) -> None:
-        if isinstance(event.get("steps"), int):
+        if _is_step(event.get("steps")):
             self.steps = event["steps"]
+
+
+def _is_step(value: Any) -> bool:
+    """Whether it can be a number of a step, which damaged lines may hold anything in the place of."""
+    return type(value) is int and 0 <= value < _MOST_STEPS
 
 
 def _sound(event: dict[str, Any]) -> dict[str, Any]:
     """The event without quantities that are no numbers, as damaged lines may hold them."""
-    strange = [name for name in QUANTITIES if event.get(name) is not None and not isinstance(event[name], (int, float))]
+    strange = [name for name in QUANTITIES if event.get(name) is not None and type(event[name]) not in (int, float)]
     return {name: value for name, value in event.items() if name not in strange} if strange else event

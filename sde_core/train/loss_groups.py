@@ -238,11 +238,12 @@ def _thirds(table: LossTable, lines: pl.DataFrame, members: list[np.ndarray], he
     losses = table.losses
     side = (losses.held_out == held_out) & np.isfinite(losses.losses)
     last_step = int(losses.steps.max(initial=0))
-    line_of = np.full(int(losses.rows.max(initial=0)) + 1, -1, dtype=np.int64)
-    line_of[lines["launched_row"].to_numpy()] = np.arange(lines.height)
+    launched = lines["launched_row"].to_numpy()
+    line_of = np.full(int(launched.max(initial=0)) + 2, -1, dtype=np.int64)  # one more for rows of none of these lines
+    line_of[launched] = np.arange(lines.height)
     sums = []
     for within in (side & (losses.steps * 3 <= last_step), side & (losses.steps * 3 > 2 * last_step)):
-        at = line_of[losses.rows[within]]
+        at = line_of[np.minimum(losses.rows[within], len(line_of) - 1)]
         costs = losses.losses[within][at >= 0].astype(np.float64)
         sums.append((np.bincount(at[at >= 0], costs, lines.height), np.bincount(at[at >= 0], minlength=lines.height)))
     return [(_ratio(sums[0], chosen), _ratio(sums[1], chosen)) for chosen in members]

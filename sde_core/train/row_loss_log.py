@@ -19,6 +19,8 @@ RECORD_BYTES = 4 * _WORDS
 _HELD_OUT, _BEGINS, _EPOCH = 1, 2, 2
 _TAIL_BYTES = 1_000_000 * RECORD_BYTES
 _MOST_EPOCHS = (1 << 29) - 1
+_MOST = (1 << 31) - 1
+"""The highest row, and the most tokens of one, that are believed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,8 @@ def _read_file(path: Path) -> RowLosses:
     standing = _standing(steps, flags)
     kept = np.repeat(standing, sizes)
     entries = np.delete(records[headers[0] :], headers - headers[0], axis=0)
-    kept &= entries[:, 2] > 0  # a disk that lost power may have left zeros
+    # A disk that lost power may have left zeros, and a damaged one anything.
+    kept &= (entries[:, 2] > 0) & (entries[:, ::2] <= _MOST).all(axis=1)
     entries, sizes = entries[kept] if not kept.all() else entries, sizes
     of_block = np.repeat(np.arange(len(headers), dtype=np.int32), sizes)
     of_block = of_block[kept] if not kept.all() else of_block

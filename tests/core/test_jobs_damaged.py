@@ -166,6 +166,15 @@ def test_a_curve_takes_no_harm_from_losses_that_are_no_numbers(losses):
     assert curve.train.latest == 2.0
 
 
+@pytest.mark.parametrize("step", [True, -1, 1 << 63, 1.5, "1", None, [1]])
+def test_a_curve_takes_no_harm_from_steps_that_are_none(step):
+    curve = RunCurve()
+    curve.add([{"event": kind, "step": step, "steps": step, "loss": 1.0, "lr": True} for kind in ("step", "eval", "train", "checkpoint")])
+    assert (curve.train.count, curve.steps, curve.checkpoints) == (0, None, {})
+    curve.add([{"event": "step", "step": 1, "loss": 2.0, "lr": True}])
+    assert (curve.train.latest, curve.series("lr").latest) == (2.0, None)
+
+
 @pytest.mark.parametrize("junk", [*JUNK, b"PK\x03\x04" + b"\xaa" * 60])
 def test_a_damaged_summary_of_a_curve_counts_as_none(folder, junk):
     (folder / "events.jsonl").write_text('{"event":"step","step":1,"loss":1.5}\n')

@@ -237,6 +237,18 @@ def test_what_a_kill_tears_costs_only_itself(tmp_path, lost):
     assert len(losses) == 7
 
 
+def test_rows_and_counts_that_no_run_has_are_left_out_whatever_bit_flipped(tmp_path):
+    path = row_losses_path(tmp_path)
+    append_block(path, 1, np.arange(4), np.ones(4), np.full(4, 5), begins=True)
+    whole = path.read_bytes()
+    for at in range(RECORD_BYTES, len(whole)):
+        for bit in range(8):
+            path.write_bytes(whole[:at] + bytes([whole[at] ^ 1 << bit]) + whole[at + 1 :])
+            found = read_row_losses(tmp_path)
+            assert (found.rows >= 0).all() and (found.tokens > 0).all(), (at, bit)
+            assert len(found) >= 3
+
+
 def test_zeros_that_a_power_cut_left_are_no_rows(tmp_path):
     path = row_losses_path(tmp_path)
     block(path, 1, [5], [2.0], begins=True)
