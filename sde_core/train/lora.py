@@ -30,7 +30,7 @@ from sde_core.train.recipe_steps import RecipeSteps
 from sde_core.train.reporting import PROJECT
 from sde_core.train.row_losses import RowLossRecorder, row_losses_path
 from sde_core.train.sampled_answers import sampling_callbacks
-from sde_core.train.samples import Collator, Sample, Samples, row_count
+from sde_core.train.samples import Collator, Sample, Samples, blank_sample, row_count
 from sde_core.train.schedule import planned_first
 from sde_core.train.tokenizer import Tokenizer
 from sde_core.train.trained_logits import TrainedLogits
@@ -165,11 +165,14 @@ def _trainer(
     if recipe.packing:
         refuse_if_samples_leak(model, flat=flat)
     recorder, logits = RowLossRecorder(row_losses_path(context.folder, plan.process), plan.processes), TrainedLogits(model)
+    # Several processes take batches of one size: what is missing in the last one carries no loss, so that no row counts twice.
+    blank = [blank_sample(tokenizer.pad_id)] if plan.processes > 1 else []
+    missing = -len(held_out) % (fitting.batch_size * plan.processes)
     trainer = RecipeTrainer(
         model=model,
         args=_arguments(context, fitting, plan, steps_of(len(samples.train), recipe, plan.processes), evaluates=bool(held_out)),
-        train_dataset=samples.train,
-        eval_dataset=held_out or None,
+        train_dataset=[*samples.train, *blank],
+        eval_dataset=[*held_out, *blank * missing] or None,
         data_collator=Collator(tokenizer.pad_id, 8 if plan.device == "cuda" else 1, flat=flat),
         compute_loss_func=recorder.loss,
         callbacks=[event_callback(context, plan.device, recorder), *sampling_callbacks(context, recipe, tokenizer)],
@@ -185,7 +188,8 @@ def _trainer(
 def _order(recipe: Recipe, plan: DevicePlan, samples: Samples) -> EpochSampler:
     lengths = np.array([len(sequence) for sequence in samples.train])
     batch = recipe.batch_size * plan.processes
-    return EpochSampler(lengths, batch, seed=recipe.seed, grouped=recipe.groups_lengths, shuffled=not samples.in_order)
+    shuffled, filled = not samples.in_order, plan.processes > 1
+    return EpochSampler(lengths, batch, seed=recipe.seed, grouped=recipe.groups_lengths, shuffled=shuffled, filled=filled)
 
 
 def _arguments(context: JobContext, recipe: Recipe, plan: DevicePlan, steps: int, *, evaluates: bool) -> Any:

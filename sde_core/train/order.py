@@ -41,14 +41,17 @@ class EpochSampler:
         seed: The run's seed.
         grouped: See `epoch_order`.
         shuffled: Whether an order is drawn at all; otherwise samples come as they stand.
+        filled: Whether an epoch's last batch is filled up with `len(lengths)`, the place of a sample without any loss. Where several processes share
+            batches, accelerate fills it with samples of the epoch's beginning, which would count twice.
     """
 
-    def __init__(self, lengths: np.ndarray, batch_size: int, *, seed: int, grouped: bool, shuffled: bool = True) -> None:
+    def __init__(self, lengths: np.ndarray, batch_size: int, *, seed: int, grouped: bool, shuffled: bool = True, filled: bool = False) -> None:
         self._lengths = lengths
         self._batch_size = batch_size
         self._seed = seed
         self._grouped = grouped
         self._shuffled = shuffled
+        self._missing = -len(lengths) % batch_size if filled else 0
         self._epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -56,10 +59,13 @@ class EpochSampler:
         self._epoch = epoch
 
     def __len__(self) -> int:
-        return len(self._lengths)
+        return len(self._lengths) + self._missing
 
     def __iter__(self) -> Iterator[int]:
+        return iter([*self._order(), *[len(self._lengths)] * self._missing])
+
+    def _order(self) -> list[int]:
         if not self._shuffled:
-            return iter(range(len(self._lengths)))
-        order = epoch_order(self._lengths, self._batch_size, seed=self._seed, epoch=self._epoch, grouped=self._grouped)
-        return iter(order.tolist())
+            return list(range(len(self._lengths)))
+        order: list[int] = epoch_order(self._lengths, self._batch_size, seed=self._seed, epoch=self._epoch, grouped=self._grouped).tolist()
+        return order

@@ -47,6 +47,19 @@ class Pack:
         return sum(map(len, self.samples))
 
 
+NO_ROW = -1
+"""The row of a sample that belongs to none."""
+
+
+def blank_sample(pad_id: int) -> Sample:
+    """A sample of one token that carries no loss: it fills up a batch that several processes share.
+
+    Args:
+        pad_id: The padding token.
+    """
+    return Sample(NO_ROW, np.array([pad_id], dtype=np.int32), np.array([IGNORED], dtype=np.int32))
+
+
 Sequenced = Sample | Pack
 """What one line of a batch holds."""
 

@@ -7,8 +7,10 @@ import inspect
 import numpy as np
 import pytest
 
+from sde_core.train.encode import IGNORED
 from sde_core.train.order import EpochSampler, epoch_order
 from sde_core.train.recipe_steps import RecipeSteps
+from sde_core.train.samples import NO_ROW, blank_sample
 
 LENGTHS = np.arange(1, 25)
 
@@ -57,3 +59,24 @@ def test_an_epoch_begins_with_its_own_order_though_nothing_else_tells_the_sample
 def test_the_trainer_that_is_installed_runs_its_epochs_by_that_name():
     transformers = pytest.importorskip("transformers")
     assert "epoch" in inspect.signature(transformers.Trainer._run_epoch).parameters
+
+
+@pytest.mark.parametrize(("count", "processes", "size"), [(10, 2, 3), (5, 4, 2), (1, 2, 4), (12, 2, 3), (7, 3, 1)])
+@pytest.mark.parametrize("shuffled", [True, False])
+def test_processes_that_share_the_batches_see_every_sample_once_an_epoch_and_fill_up_with_what_has_no_loss(count, processes, size, shuffled):
+    torch_data = pytest.importorskip("torch.utils.data")
+    data_loader = pytest.importorskip("accelerate.data_loader")
+    lengths = np.arange(1, count + 1)
+    order = EpochSampler(lengths, size * processes, seed=3, grouped=True, shuffled=shuffled, filled=True)
+    batches = torch_data.BatchSampler(order, size, False)
+    shares = [list(data_loader.BatchSamplerShard(batches, processes, i)) for i in range(processes)]
+    assert {len(batch) for share in shares for batch in share} == {size}
+    seen = [sample for step in zip(*shares, strict=True) for batch in step for sample in batch]
+    alone = list(EpochSampler(lengths, size * processes, seed=3, grouped=True, shuffled=shuffled))
+    assert seen == [*alone, *[count] * (len(order) - count)]
+    assert len(shares[0]) == -(-count // (size * processes))
+
+
+def test_a_sample_that_fills_up_a_batch_is_of_no_row_and_has_no_loss():
+    blank = blank_sample(7)
+    assert (blank.row, blank.ids.tolist(), blank.labels.tolist()) == (NO_ROW, [7], [IGNORED])
