@@ -18,8 +18,10 @@ from textual.message_pump import MessagePump
 if TYPE_CHECKING:
     from textual.app import App
 
-_PATIENCE_SECONDS = 1.0
-"""A widget that is busy for longer does not hold up the keyboard."""
+_LOOK_SECONDS, _LOOKS = 1.0, 20
+"""A widget that hangs for all of these does not hold up the keyboard. A slow machine takes seconds to build a screen, and the keys typed meanwhile
+must not go to the screen before it.
+"""
 
 Handle = Callable[[events.Event], Awaitable[None]]
 
@@ -67,8 +69,10 @@ class TypeAhead:
 
 
 async def _emptied(pump: MessagePump) -> None:
-    """Waits until a widget has handled what lies in its queue."""
+    """Waits until a widget has handled what lies in its queue, or is gone."""
     done = asyncio.Event()
-    if pump.call_later(done.set):
+    for _ in range(_LOOKS if pump.call_later(done.set) else 0):
         with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(done.wait(), _PATIENCE_SECONDS)
+            await asyncio.wait_for(done.wait(), _LOOK_SECONDS)
+        if done.is_set() or not pump.is_running:
+            return

@@ -1,22 +1,44 @@
-"""What all tests share: no network, a state folder of their own, small datasets, and the real data where it is at hand."""
+"""What all tests share: an environment that is nobody's, no network, a state folder of their own, small datasets, the real data where it is at hand."""
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import json
 import os
+import shlex
+import shutil
 import socket
+import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("SDE_SHARED", ROOT.parent / "shared"))
 
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
-os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+_FOREIGN = ("HF_", "HUGGING", "TEXTUAL", "OPENAI_", "WANDB_", "TRACKIO_", "ACCELERATE_", "SSH_", "LC_", "CLICOLOR", "XDG_")
+_FOREIGN_NAMES = {"COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "COLORTERM", "TMUX", "SDE_TRACEBACK", "RANK", "LOCAL_RANK", "WORLD_SIZE"}
+_PROXIES = {"http_proxy", "https_proxy", "all_proxy", "no_proxy"}
+
+
+def _leave_the_users_shell() -> None:
+    """Takes away what it may say of colours, widths, languages, proxies, accounts and caches. Textual and others read that when they are imported."""
+    for name in list(os.environ):
+        if name in _FOREIGN_NAMES or name.lower() in _PROXIES or name.startswith(_FOREIGN):
+            del os.environ[name]
+    home = tempfile.mkdtemp(prefix="sde-home-")
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    os.environ.update(HOME=home, LANG="C.UTF-8", TERM="xterm-256color", TZ="UTC", HF_HUB_OFFLINE="1", TOKENIZERS_PARALLELISM="false")
+    time.tzset()
+
+
+_leave_the_users_shell()
 # the matrices of tests are small: a BLAS that splits them over all processors waits for itself where several tests run at once
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
@@ -48,6 +70,36 @@ def _state_folder_of_all_tests(tmp_path_factory: pytest.TempPathFactory) -> Iter
 @pytest.fixture(autouse=True)
 def _own_state_folder(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_process_is_left() -> Iterator[None]:
+    """What the tests of a module start has ended before those of the next begin: it would take their processors, and nobody would hear of its end."""
+    yield
+    left = _running_jobs()
+    for child in psutil.Process().children():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            words = shlex.join(child.cmdline())
+            if "resource_tracker" not in words:  # multiprocessing's own, one for the whole session
+                left.append(f"{child.pid} ({child.status()}) {words}"[:300])
+                child.kill()
+    assert not left, "processes that nobody waited for"
+
+
+def _running_jobs() -> list[str]:
+    """The folders of jobs that still run, which are killed; waits for the processes of jobs that are at their end."""
+    from sde_core.jobs import job
+
+    left = []
+    for folder, child in list(job._children.items()):
+        if child.poll() is None and folder.exists() and job.Job(folder).status().active:
+            left.append(str(folder))
+            child.kill()
+    for child in (*job._children.values(), *job._leaving):
+        child.wait(120)
+    job._children.clear()
+    job._leaving.clear()
+    return left
 
 
 @pytest.fixture

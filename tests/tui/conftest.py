@@ -13,7 +13,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Callable
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -22,13 +23,17 @@ import pytest
 from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Input
-from textual_grid import screen_lines
+from textual_grid import all_waiting, draw_what_waits, screen_lines
 
 from sde_core.dataset import open_dataset
 from sde_core.project import Project
 from sde_tui.app import SdeApp
 
-GOLDEN = Path(__file__).resolve().parents[1] / "golden"
+_PATIENCE = 120.0
+"""Seconds after which a test gives up waiting: a busy machine may be many times slower than an idle one, and pytest ends a test after 300."""
+TESTS = Path(__file__).resolve().parents[1]
+GOLDEN = TESTS / "golden"
+sys.path.insert(0, str(TESTS / "core"))
 
 
 class Driven:
@@ -40,35 +45,67 @@ class Driven:
         self.pilot = pilot
 
     async def settle(self) -> None:
-        """Waits until threads are done and their results are on the screen."""
-        for _ in range(6):
-            await self.pilot.pause()
-            await self.app.workers.wait_for_complete([worker for worker in self.app.workers if worker.name != "forever"])
-            await self.pilot.pause()
-            if not self.session.lanes.tasks and self.app.keys_are_done:
-                break
+        """Waits until nothing is left to do: threads are done, and their results are on the screen."""
+        await self._patiently(self._settled())
 
     async def press_only(self, *keys: str) -> None:
-        """Presses keys and waits until they have done what they do at once; threads may run on."""
+        """Presses keys, each when the one before has done what it does at once; threads may run on."""
         for key in keys:
-            self.app.post_message(events.Key(key, _character_of(key)))
-        await self.pilot.pause()
-        while not self.app.keys_are_done:
-            await asyncio.sleep(0.001)
-        await self.pilot.pause()
+            await self.burst(key)
 
     async def press(self, *keys: str) -> None:
-        """Presses keys and waits for what they do, threads included."""
-        await self.press_only(*keys)
+        """Presses keys, each when the one before has done all that it does, threads included."""
+        for key in keys:
+            await self.burst(key)
+            await self.settle()
+
+    async def burst(self, *keys: str) -> None:
+        """Presses keys that arrive in one piece, as over a slow link, and waits until they have done what they do at once."""
+        for key in keys:
+            self.app.post_message(events.Key(key, _character_of(key)))
+        await self.rest()
+
+    async def rest(self) -> None:
+        """Waits until there is nothing to do but to wait for threads and timers, and the screen shows what there is to show.
+
+        No time is measured: on a busy machine this takes longer, and what is asked for afterwards is the same.
+        """
+        await self._patiently(self._rested())
+
+    async def _settled(self) -> None:
+        await self._rested()
+        while self.session.lanes.tasks or any(not worker.is_finished for worker in self.app.workers):
+            await self.app.workers.wait_for_complete()
+            await self._rested()
+
+    async def _rested(self) -> None:
+        await all_waiting()
+        while True:
+            if not self.app.keys_are_done:
+                await asyncio.sleep(0.001)
+            elif not (self.app.is_running and draw_what_waits(self.app.screen)):
+                return
+            await all_waiting()
+
+    async def _patiently(self, waiting: Coroutine[Any, Any, None]) -> None:
+        try:
+            await asyncio.wait_for(waiting, _PATIENCE)
+        except asyncio.TimeoutError:
+            raise AssertionError(f"it never came to rest; the screen:\n{self.text}") from None
+
+    async def until(self, true: Callable[[], Any]) -> None:
+        """Waits until something is so, for what a timer or a job does, and then for what follows of it, threads included."""
+        await self.meanwhile(true)
         await self.settle()
 
-    async def until(self, true: Callable[[], bool], longest: float = 20.0) -> None:
-        """Waits until something is so: for what a timer starts."""
-        end = asyncio.get_running_loop().time() + longest
+    async def meanwhile(self, true: Callable[[], Any]) -> None:
+        """Waits until something is so while threads run on."""
+        end = asyncio.get_running_loop().time() + _PATIENCE
         while not true():
             assert asyncio.get_running_loop().time() < end, f"it never came; the screen:\n{self.text}"
-            await self.pilot.pause(0.02)
-        await self.settle()
+            await asyncio.sleep(0.01)
+            await self.rest()
+        await self.rest()
 
     async def type(self, text: str) -> None:
         """Types characters."""
@@ -153,11 +190,11 @@ def open_app(monkeypatch: pytest.MonkeyPatch) -> OpenApp:
         app = SdeApp(open_dataset(str(path), **options), project)
         async with app.run_test(size=size) as pilot:
             driven = Driven(app, pilot)
-            await pilot.pause()
-            if settle:
-                await driven.settle()
-            yield driven
-            app.session.close()
+            try:
+                await (driven.settle() if settle else driven.rest())
+                yield driven
+            finally:
+                app.session.close()
 
     return opened
 
@@ -191,6 +228,24 @@ def records(open_app: OpenApp, dataset_file: Path) -> Any:
             return await self._context.__aexit__(*error)
 
     return Opened()
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A model of a few thousand random weights that `train_project` trains."""
+    from tiny_model import make_tiny_model
+
+    return str(make_tiny_model(tmp_path_factory.mktemp("model") / "tiny"))
+
+
+@pytest.fixture
+def train_project(dataset_file: Path, tiny_model: str, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """The project of `dataset_file` with a recipe of six steps on the tiny model."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    project = Project.of(dataset_file).created()
+    recipe = {"model": tiny_model, "max_steps": 6, "batch_size": 2, "held_out": 0.2, "eval_steps": 3, "learning_rate": 0.01}
+    project.recipe_path.write_text(json.dumps({**recipe, "device": "cpu", "processes": 1}))
+    return project
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
+import threading
 
 import numpy as np
 import pytest
@@ -245,19 +245,18 @@ async def test_hostile_text_is_shown_and_harmless(open_app, copies):
 
 
 async def test_progress_is_shown_and_ctrl_x_stops(open_app, copies, monkeypatch):
-    started = asyncio.Event()
-    loop = asyncio.get_running_loop()
+    started = threading.Event()
 
     def slow(dataset, wishes, known, cache_dir, cancel, progress):
         progress(3, 10)
-        loop.call_soon_threadsafe(started.set)
-        cancel.wait(20)
+        started.set()
+        cancel.wait()
         raise_if_cancelled(cancel)
 
     monkeypatch.setattr(session_duplicates, "_index", slow)
     async with open_app(copies) as sde:
         await sde.press_only("4")
-        await started.wait()
+        await sde.meanwhile(started.is_set)
         await sde.press_only("2", "4")
         assert "Comparing rows" in sde.text
         assert "ctrl+x stops" in sde.text

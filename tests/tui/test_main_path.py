@@ -4,20 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "core"))
-
 from tiny_model import make_tiny_model
 
 from sde_core.dataset import open_dataset
 from sde_core.jobs import list_jobs
 from sde_core.project import Project
-
-PATIENCE = 120
 
 
 @pytest.fixture
@@ -66,11 +59,11 @@ async def test_from_a_messy_file_to_a_trained_adapter_by_key(open_app, data):
         if "y yes" in sde.text:
             await sde.press("y")
         jobs_dir = Project.of(data).jobs_dir
-        await sde.until(lambda: bool(list_jobs(jobs_dir)), PATIENCE)
+        await sde.until(lambda: bool(list_jobs(jobs_dir)))
         job = list_jobs(jobs_dir)[0]
-        await sde.until(lambda: not job.status().active, PATIENCE)
+        await sde.until(lambda: not job.status().active)
         assert job.status().state == "done", job.status().message
-        await sde.until(lambda: "done" in sde.text, PATIENCE)
+        await sde.until(lambda: "done" in sde.text)
 
     trained = [json.loads(line)["row"] for line in (job.folder / "rows.jsonl").read_text().splitlines()]
     assert sorted(trained) == sorted(accepted.tolist())

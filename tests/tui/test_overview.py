@@ -93,7 +93,6 @@ async def test_unchecked_rows_are_called_unchecked_and_r_checks(open_app, faulty
 
 async def test_the_first_rows_stand_there_while_nothing_else_is_known(open_app, dataset_file):
     async with open_app(dataset_file, settle=False) as sde:
-        await sde.pilot.pause()
         assert "First rows" in sde.text
         assert "Where is my order number 1000?" in sde.text
         await sde.settle()
@@ -104,12 +103,11 @@ async def test_counts_are_called_at_least_while_the_file_is_being_read(open_app,
     release, real = threading.Event(), Dataset.read_more
 
     def held(self, max_bytes=1 << 24):
-        assert release.wait(20)
+        assert release.wait(120)
         return real(self, max_bytes)
 
     monkeypatch.setattr(Dataset, "read_more", held)
     async with open_app(path, settle=False) as sde:
-        await sde.pilot.pause()
         assert "≥" in sde.lines[0]
         await sde.press_only("r")
         assert "still being read" in sde.flashed

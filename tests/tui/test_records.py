@@ -180,17 +180,17 @@ async def test_texts_are_read_once_however_much_is_typed_meanwhile(records, monk
 
     def held(self, **options):
         calls.append(1)
-        assert release.wait(20)
+        assert release.wait(120)
         return real(self, **options)
 
     async with records as sde:
         monkeypatch.setattr(Dataset, "texts", held)
         for text in ("d", "da", "day 1"):
             sde.session.records.show(text=text)
-            await sde.pilot.pause()
-        assert len(calls) == 1
+            await sde.rest()
         release.set()
         await sde.settle()
+        assert len(calls) == 1
         assert _rows(sde) == [1, 10, 11]
 
 

@@ -40,9 +40,8 @@ async def test_pack_is_in_force_only_once_it_is_scored(open_app, essays, monkeyp
     async with open_app(essays) as sde:
         await sde.press("6")
         monkeypatch.setattr(session_rules, "scores_of", endless)
-        await sde.pilot.press("o", "down", "enter")
-        while not begun:
-            await sde.pilot.pause()
+        await sde.press_only("o", "down", "enter")
+        await sde.meanwhile(lambda: begun)
         await sde.press("ctrl+x")
         assert begun == ["code"]
         assert sde.session.rules.book.pack == "general", "the scores shown are those of the general rules"
@@ -60,10 +59,8 @@ async def test_scoring_is_stopped_and_started_by_key(open_app, essays, monkeypat
 
     monkeypatch.setattr(session_rules, "scores_of", endless)
     async with open_app(essays) as sde:
-        await sde.pilot.press("6")
-        while not begun:
-            await sde.pilot.pause()
-        await sde.pilot.pause()
+        await sde.press_only("6")
+        await sde.meanwhile(lambda: begun)
         assert "scoring rules" in sde.text
         assert "ctrl+x stops" in sde.text
         await sde.press("ctrl+x")

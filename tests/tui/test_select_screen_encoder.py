@@ -33,7 +33,7 @@ async def test_a_model_embeds_by_a_job_and_the_proposal_follows(open_app, essays
         if sde.session.embedding.active:
             assert part_of(sde).encoder == "static"
             assert "--encoder" not in part_of(sde).command_line()
-        await sde.until(lambda: part_of(sde).encoder == str(folder), 60)
+        await sde.until(lambda: part_of(sde).encoder == str(folder))
         command, rows, selection = part_of(sde).command_line(), chosen(sde), part_of(sde).selection
         assert selection.picks != static.picks
         assert part_of(sde).features.vectors.shape[1] == 16
@@ -69,7 +69,7 @@ async def test_what_is_no_model_fails_the_job_in_words_and_static_stays(open_app
     (tmp_path / "empty").mkdir()
     async with open_app(essays) as sde:
         await name_encoder(sde, str(tmp_path / "empty"))
-        await sde.until(lambda: part_of(sde).wishes.encoder == "static", 60)
+        await sde.until(lambda: part_of(sde).wishes.encoder == "static")
         assert "modules.json" in sde.flashed
         assert part_of(sde).selection is not None
         await sde.press("plus")

@@ -41,7 +41,7 @@ async def test_losses_are_measured_by_a_job_and_the_proposal_follows(open_app, e
             assert part_of(sde).wishes.method == "dpp"
             assert "Measuring of answers by tiny" in sde.text
             assert part_of(sde).selection == before
-        await sde.until(lambda: part_of(sde).selection.params.method == "ifd", 60)
+        await sde.until(lambda: part_of(sde).selection.params.method == "ifd")
         assert not sde.session.losses.active
         command, rows = part_of(sde).command_line(), chosen(sde)
         assert f"--method ifd --balance 0.5 --seed 0 --model {shlex.quote(str(folder))}" in command

@@ -56,16 +56,14 @@ async def test_stopped_work_starts_again_by_key(open_app, essays, monkeypatch):
         if not blocked:
             blocked.append(True)
             progress(10, 80)
-            cancel.wait(60)
+            cancel.wait()
             raise_if_cancelled(cancel)
         return compute(dataset, encoder, cache_dir, cancel, progress)
 
     monkeypatch.setattr(session_selection_work, "embedded", waits)
     async with open_app(essays) as sde:
-        await sde.pilot.press("7")
-        while not blocked:
-            await sde.pilot.pause()
-        await sde.pilot.pause()
+        await sde.press_only("7")
+        await sde.meanwhile(lambda: blocked)
         assert "Embedding rows" in sde.text
         await sde.press("ctrl+x")
         assert part_of(sde).selection is None
@@ -81,7 +79,7 @@ def waiting_solver(monkeypatch):
     def solved(dataset, project, model, features, params, before, cancel, progress):
         if waits.when(params):
             waits.begun += 1
-            cancel.wait(60)
+            cancel.wait()
         return solve(dataset, project, model, features, params, before, NEVER, progress)
 
     monkeypatch.setattr(session_selection_work, "solved", solved)
@@ -91,9 +89,7 @@ def waiting_solver(monkeypatch):
 async def begin(sde, waits, *keys):
     begun = waits.begun
     await sde.press_only(*keys)
-    while waits.begun == begun:
-        await sde.pilot.pause()
-    await sde.pilot.pause()
+    await sde.meanwhile(lambda: waits.begun > begun)
 
 
 async def test_solving_that_was_stopped_goes_on_by_key(open_app, essays, waiting_solver):

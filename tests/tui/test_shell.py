@@ -178,7 +178,16 @@ async def test_a_second_app_on_the_same_data_reads_only_and_says_so(open_app, da
 
 async def test_letters_after_a_slash_in_one_burst_go_into_the_filter(open_app, dataset_file):
     async with open_app(dataset_file) as sde:
-        await sde.press("2", "slash", *"xax")
+        await sde.burst("2", "slash", *"xax")
+        await sde.until(lambda: sde.session.records.view.text == "xax")
+        assert sde.session.decisions.counts == (0, 0)
+
+
+async def test_keys_wait_for_a_screen_that_is_slow_to_come(open_app, dataset_file, monkeypatch):
+    monkeypatch.setattr("sde_tui.type_ahead._LOOK_SECONDS", 0.0001)  # as if building the screen took far longer than a look
+    monkeypatch.setattr("sde_tui.type_ahead._LOOKS", 100_000)
+    async with open_app(dataset_file) as sde:
+        await sde.burst("2", "slash", *"xax")
         await sde.until(lambda: sde.session.records.view.text == "xax")
         assert sde.session.decisions.counts == (0, 0)
 

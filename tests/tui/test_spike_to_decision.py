@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import json
 import random
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "core"))
-
 from tiny_model import make_tiny_model
 
 from sde_core.dataset import open_dataset

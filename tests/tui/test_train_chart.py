@@ -6,7 +6,7 @@ import json
 import time
 
 import pytest
-from test_train_screen import made_run
+from train_runs import made_run
 
 from sde_core.project import Project
 from sde_tui.screens.generations import GenerationsScreen

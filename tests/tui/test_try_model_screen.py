@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
-import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "core"))
-
 import chat_forms
+import pytest
 import torch
 from finished_run import make_finished_run
 from tiny_model import make_tiny_model
@@ -24,7 +20,6 @@ from sde_tui.screens.failure import FailureScreen
 from sde_tui.screens.try_model import TryModelScreen
 
 pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")  # peft asks transformers by the old name
-PATIENCE = 120
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +78,7 @@ async def test_both_sides_answer_for_real_and_a_failure_becomes_a_row(open_app, 
         await sde.type("my bill")
         await sde.press("ctrl+s")
         part = sde.session.part("try_model")
-        await sde.until(lambda: len(part.answers) == 2 and part.state == "ready", PATIENCE)
+        await sde.until(lambda: len(part.answers) == 2 and part.state == "ready")
         expected = {side: sides.answer(part.prompt, side) for side in ("base", "adapter")}
         assert {side: found.text for side, found in part.answers.items()} == {side: found.text for side, found in expected.items()}
         assert f"adapter · {expected['adapter'].tokens} token" in sde.text
