@@ -10,6 +10,7 @@ from os import killpg
 import numpy as np
 import orjson
 import pytest
+from held_cell import held_command
 from tiny_model import make_tiny_model
 
 from sde_core.dataset import open_dataset
@@ -49,6 +50,7 @@ def world(tmp_path_factory):
     (folder / "general.txt").write_text("\n".join(f"the {a} sat near the {b}" for a in WORDS for b in WORDS))
     patch = pytest.MonkeyPatch()
     patch.setenv("OMP_NUM_THREADS", "1")
+    patch.setattr("sde_core.jobs.job._command", held_command("01-0"))
     dataset = open_dataset(folder / "data.jsonl")
     dataset.read_all()
     job = launched(folder, dataset, "state", general=folder / "general.txt")
@@ -58,6 +60,7 @@ def world(tmp_path_factory):
     wait_for(job, lambda: job.status().state == "lost", active=False)
     before = {path.parent.name: path.stat().st_mtime_ns for path in job.folder.glob("cells/*/cell.json")}
     partly = read_comparison(job.folder)
+    (job.folder / "go").touch()
     job.resume()
     status = job.wait(PATIENCE)
     patch.undo()

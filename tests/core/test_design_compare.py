@@ -9,6 +9,7 @@ from os import killpg
 
 import numpy as np
 import pytest
+from held_cell import held_command
 from tiny_model import make_tiny_model
 
 from sde_core.design.options import Design
@@ -125,6 +126,7 @@ def world(tmp_path_factory):
     patch = pytest.MonkeyPatch()
     patch.setenv("OMP_NUM_THREADS", "1")
     patch.setenv("XDG_STATE_HOME", str(folder / "state"))
+    patch.setattr("sde_core.jobs.job._command", held_command("1-n16-w0-s0"))
     request = DesignRequest(("es-sde", "ew-sde"), sizes=(16,), seeds=1, max_new_tokens=3)
     recipe = Recipe(model=str(folder / "model"), batch_size=4, epochs=2.0, learning_rate=1e-2, lora_r=2, device="cpu", save_steps=2)
     job = launch_design_compare(folder / "jobs", request, recipe, FILE, RECORDS[:20], RECORDS[20:26], ood=(TASK, RECORDS[26:30]), dataset="x.jsonl")
@@ -139,6 +141,7 @@ def world(tmp_path_factory):
         time.sleep(0.005)
     times = {path.parent.name: path.stat().st_mtime_ns for path in job.folder.glob("cells/*/cell.json")}
     partly = read_results(job.folder)
+    (job.folder / "go").touch()
     job.resume()
     status = job.wait(PATIENCE)
     patch.undo()

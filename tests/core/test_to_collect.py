@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from sde_core.dataset import Layout, open_dataset
 from sde_core.dataset.layouts import turns_of
 from sde_core.errors import InputError, ReadOnlyError, UsageError
+from sde_core.evaluate import to_collect
 from sde_core.evaluate.collected_rows import export_collected, row_of
 from sde_core.evaluate.to_collect import Failure, ToCollect
 from sde_core.journal_file import open_locked
@@ -101,15 +102,17 @@ def test_a_torn_tail_is_set_aside_and_a_broken_line_is_named(queue):
         queue.standing()
 
 
-def test_two_programs_add_to_one_queue(queue):
+def test_two_programs_add_to_one_queue(queue, monkeypatch):
+    monkeypatch.setattr(to_collect, "_PATIENCE_SECONDS", 120.0)  # a busy disk takes its time to write what each of them fsyncs
     code = (
-        "import sys; from pathlib import Path; from sde_core.evaluate.to_collect import Failure, ToCollect\n"
+        "import sys; from pathlib import Path; from sde_core.evaluate import to_collect; from sde_core.evaluate.to_collect import Failure, ToCollect\n"
+        "to_collect._PATIENCE_SECONDS = 120.0\n"
         "for i in range(20): ToCollect(Path(sys.argv[1])).add(Failure((('user', str(i)),), 'r', 'm', 'final', '', '', 'other'))"
     )
     with subprocess.Popen([sys.executable, "-c", code, str(queue.path)]) as child:
         for _ in range(20):
             queue.add(FAILURE)
-        assert child.wait(60) == 0
+        assert child.wait(120) == 0
     assert len(queue.standing()) == 40
     assert [json.loads(line)["seq"] for line in queue.path.read_text().splitlines()] == list(range(1, 41))
 
