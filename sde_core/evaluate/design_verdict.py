@@ -15,6 +15,8 @@ DOMAIN_WORDS = {"test": "in domain", "ood": "out of domain"}
 _USUAL_CHANCE = 0.05
 _NAME = 60
 _MOST_NOTES = 8
+_HARDLY = 0.05
+"""Where no design has more answers that keep the form, a comparison says little."""
 
 
 def design_headline(found: DesignComparison) -> str:
@@ -110,6 +112,8 @@ def verdicts(found: DesignComparison) -> list[str]:
 def design_notes(found: DesignComparison) -> list[str]:
     """What is to be known beside the figures."""
     said: list[str] = []
+    if found.rows and max(row.means.get("test.soft_adherence", row.means.get("test.adherence", 1.0)) for row in found.rows) < _HARDLY:
+        said.append("Hardly an answer keeps its form in any design: the models have not learnt the task, so that this compares little. Train longer.")
     if found.differences:
         said.append("Intervals are paired over test records and seeds, and hold at 95 % with all pairs of designs counted together.")
     few = [domain for domain in found.domains if found.records[domain] < FEW_ROWS]

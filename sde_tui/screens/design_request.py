@@ -97,9 +97,9 @@ class DesignRequestScreen(Dialog[bool]):
         numbers = [part.strip() for part in asked.wordings.split(",")]
         known = [f"{number} “{visible(wordings[int(number)], 40)}”" for number in numbers if number.isdecimal() and int(number) < len(wordings)]
         wording = f"of {len(wordings)}: {', '.join(known)}"
-        size = "" if asked.sizes else "500, or all records where there are fewer"
+        usual = self._part.estimated.request.sizes[0] if self._part.estimated is not None and not asked.sizes else 500
         return {
-            "sizes": (asked.sizes or "500", size or "records to train on"),
+            "sizes": (asked.sizes or str(usual), "records to train on"),
             "seeds": (asked.seeds, "runs of each"),
             "wordings": (asked.wordings, wording),
             "test": (visible(asked.test, 50) or "a fifth of the data", "" if asked.test else "at most 200 records"),

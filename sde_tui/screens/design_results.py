@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from rich.style import Style
 from textual.containers import Vertical
 from textual.widget import Widget
 
@@ -14,7 +15,7 @@ from sde_tui.screens.dialogs import ConfirmScreen, Dialog, NoteScreen
 from sde_tui.session_design_compare import DesignComparePart
 from sde_tui.widgets.bindings import dialog_bindings
 from sde_tui.widgets.chrome import OneLine
-from sde_tui.widgets.lines import Item, ItemList, LineList, TextLines
+from sde_tui.widgets.lines import Item, ItemList, LineList
 from sde_tui.widgets.spans import Line
 from sde_tui.widgets.wrapping import wrapped
 
@@ -22,6 +23,16 @@ _NOTHING = (
     "Train the same records in several designs, with several seeds, and ask each model for records that none of them saw: which design tunes best, "
     "and does a prompt that works before tuning tell? n puts a comparison together; it runs as a job that outlives the app."
 )
+
+
+class ReadLines(ItemList):
+    """Lines to read, which scroll where they have the focus."""
+
+    def selectable(self, y: int) -> bool:
+        return True
+
+    def style_over(self, y: int) -> Style | None:
+        return self.inks["cursor"] if y == self.cursor and self.has_focus else None
 
 
 class DesignResultsScreen(Dialog[None]):
@@ -45,7 +56,7 @@ class DesignResultsScreen(Dialog[None]):
             yield OneLine(id="title")
             yield OneLine(id="doing")
             yield ItemList(id="designs")
-            yield TextLines(id="words")
+            yield ReadLines(id="words")
 
     def on_mount(self) -> None:
         self.set_focus(self.list)
@@ -82,13 +93,17 @@ class DesignResultsScreen(Dialog[None]):
         pane = self.query_one("#words", ItemList)
         width = pane.scrollable_content_region.width or 74
         found = self._part.found
-        pane.set_items([Item(line) for line in words_of(found, self.list.value, width)] if found is not None else [])
+        items = [Item(line) for line in words_of(found, self.list.value, width)] if found is not None else []
+        if items != pane.items:
+            pane.set_items(items)
 
     # ---- keys
 
     def on_line_list_moved(self, event: LineList.Moved) -> None:
         event.stop()
-        self._show_words()
+        if event.list is self.list:
+            self._show_words()
+            self.query_one("#words", ItemList).action_cursor_top()
         self.refresh_frame()
 
     async def on_line_list_chosen(self, event: LineList.Chosen) -> None:
@@ -108,6 +123,10 @@ class DesignResultsScreen(Dialog[None]):
 
     def why_not_answers(self) -> str:
         return "" if self._row is not None else "No run of this line is finished yet."
+
+    def action_switch_pane(self) -> None:
+        words = self.query_one("#words", ItemList)
+        self.set_focus(words if self.list.has_focus else self.list)
 
     def action_new(self) -> None:
         from sde_tui.screens.design_request import DesignRequestScreen

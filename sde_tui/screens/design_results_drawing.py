@@ -155,7 +155,7 @@ def _before_line(name: str, told: Mapping[str, float], width: int) -> Line:
 
 
 def _plain(value: float) -> str:
-    return f"{value:.3f}" if value < 10 else f"{value:,.0f}"
+    return f"{value:.3f}" if value < 10 else f"{value:,.1f}" if value < 1_000 else f"{value:,.0f}"
 
 
 # ---- the words

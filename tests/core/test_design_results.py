@@ -138,6 +138,17 @@ def test_a_run_whose_result_cannot_be_read_is_not_finished(tmp_path, content):
     assert design_headline(found).startswith("One design is no comparison")
 
 
+def test_models_that_learnt_nothing_are_said_to_compare_little(tmp_path):
+    folder = folder_of(tmp_path, DesignRequest(TWO, sizes=(8,), seeds=1))
+    finish(folder, "0-n8-w0-s0", [0, 0, 0, 0], adherence=0.0)
+    finish(folder, "1-n8-w0-s0", [0, 0, 0, 0], adherence=0.02)
+    assert design_notes(read_results(folder))[0].startswith("Hardly an answer keeps its form")
+    finish(folder, "1-n8-w0-s1", [0, 0, 0, 0], adherence=0.02)
+    (folder / "request.json").write_text((folder / "request.json").read_text().replace('"seeds": 1', '"seeds": 2'))
+    finish(folder, "0-n8-w0-s1", [0, 0, 0, 0], adherence=0.2)
+    assert "Hardly" not in design_notes(read_results(folder))[0]
+
+
 def test_a_result_of_other_records_is_in_no_pair(tmp_path):
     folder = folder_of(tmp_path, DesignRequest(TWO, sizes=(8,), seeds=1))
     finish(folder, "0-n8-w0-s0", [1, 0, 1, 0])
