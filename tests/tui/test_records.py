@@ -188,9 +188,10 @@ async def test_texts_are_read_once_however_much_is_typed_meanwhile(records, monk
         for text in ("d", "da", "day 1"):
             sde.session.records.show(text=text)
             await sde.rest()
+        await sde.meanwhile(lambda: calls)
+        assert len(calls) == 1
         release.set()
         await sde.settle()
-        assert len(calls) == 1
         assert _rows(sde) == [1, 10, 11]
 
 
