@@ -168,9 +168,10 @@ class DesignComparePart(FollowedJob):
         return "It is done; n begins another." if self.status.state == "done" and finished else ""
 
     def resume(self) -> None:
-        """Goes on with the comparison shown; finished runs stay."""
-        if self._job is not None:
-            self._session.attempt(self._job.resume)
+        """Goes on with the comparison shown; finished runs stay. One that is done goes on where the result of a run was damaged since."""
+        job, done = self._job, self.status is not None and self.status.state == "done"
+        if job is not None:
+            self._session.attempt(lambda: job.resume(extended=done))
             self._session.jobs.watch()
             self._look(anew=True)
 

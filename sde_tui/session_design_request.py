@@ -147,6 +147,8 @@ class DesignRequestPart:
         recipe = self._session.attempt(lambda: self._session.training.recipe)
         found = self._session.design.found
         if recipe is None or found is None:
+            self.refusal = "The project's recipe cannot be read." if recipe is None else "There are no records of a task."
+            then()
             return
         jobs_dir = self._session.project.jobs_dir
 

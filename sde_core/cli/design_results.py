@@ -71,7 +71,7 @@ def print_results(folder: Path, *, wrong: int = 0) -> None:
         wrong: Wrong answers to print of each line of the table.
     """
     from sde_core.evaluate.design_results import read_results
-    from sde_core.evaluate.design_verdict import agreement_verdicts, design_headline, design_notes, verdicts
+    from sde_core.evaluate.design_verdict import agreement_verdicts, caution, design_headline, design_notes, verdicts
 
     found = read_results(folder)
     click.echo(f"{found.runs} of {found.wanted} runs are finished.")
@@ -84,8 +84,9 @@ def print_results(folder: Path, *, wrong: int = 0) -> None:
     if found.rows:
         click.echo()
         _say(design_headline(found))
-    for sentence in (*verdicts(found), *agreement_verdicts(found), *design_notes(found)):
-        _say(sentence)
+    for sentence in (caution(found), *verdicts(found), *agreement_verdicts(found), *design_notes(found)):
+        if sentence:
+            _say(sentence)
     for row in found.rows if wrong > 0 else ():
         _print_wrong(folder, row, wrong)
 
@@ -195,7 +196,7 @@ def _first_run(folder: Path, row: DesignRow) -> AskedModel | None:
 
 
 def _json(found: DesignComparison) -> dict[str, Any]:
-    from sde_core.evaluate.design_verdict import agreement_verdicts, design_headline, design_notes, verdicts
+    from sde_core.evaluate.design_verdict import agreement_verdicts, caution, design_headline, design_notes, verdicts
 
     return {
         "metric": found.metric,
@@ -204,6 +205,7 @@ def _json(found: DesignComparison) -> dict[str, Any]:
         "rows": [dataclasses.asdict(row) for row in found.rows],
         "waiting": [dataclasses.asdict(row) for row in found.waiting],
         "headline": design_headline(found),
+        "caution": caution(found),
         "verdicts": verdicts(found),
         "differences": [_with_interval(each) for each in found.differences],
         "wordings": [_with_interval(each) for each in found.wordings],

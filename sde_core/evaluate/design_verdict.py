@@ -47,6 +47,14 @@ def _domain_headline(found: DesignComparison, domain: str) -> str:
     return f"{begin}, {best} is shown to be better than {others}, but not than {rest}."
 
 
+def caution(found: DesignComparison) -> str:
+    """What makes all figures doubtful: that no model has learnt the task; "" where one has."""
+    form = [row.means.get("test.soft_adherence", row.means.get("test.adherence", 1.0)) for row in found.rows]
+    if not form or max(form) >= _HARDLY:
+        return ""
+    return "Hardly an answer keeps its form in any design: the models have not learnt the task, so that this compares little. Train longer."
+
+
 def pair_verdict(pair: DesignDifference, metric: str) -> str:
     """Two designs in a sentence."""
     where = "" if pair.domain == "test" else "Out of domain, "
@@ -112,8 +120,6 @@ def verdicts(found: DesignComparison) -> list[str]:
 def design_notes(found: DesignComparison) -> list[str]:
     """What is to be known beside the figures."""
     said: list[str] = []
-    if found.rows and max(row.means.get("test.soft_adherence", row.means.get("test.adherence", 1.0)) for row in found.rows) < _HARDLY:
-        said.append("Hardly an answer keeps its form in any design: the models have not learnt the task, so that this compares little. Train longer.")
     if found.differences:
         said.append("Intervals are paired over test records and seeds, and hold at 95 % with all pairs of designs counted together.")
     few = [domain for domain in found.domains if found.records[domain] < FEW_ROWS]

@@ -41,8 +41,8 @@ class DesignResultsScreen(Dialog[None]):
     DEFAULT_CSS = """
     DesignResultsScreen > Vertical { height: 100%; width: 100%; max-width: 100%; }
     DesignResultsScreen OneLine { background: $panel; }
-    DesignResultsScreen #designs { height: 5fr; max-height: 100%; background: $panel; scrollbar-background: $panel; }
-    DesignResultsScreen #words { height: 4fr; max-height: 100%; background: $panel; border-top: solid $accent 50%; }
+    DesignResultsScreen #designs { height: 1fr; max-height: 100%; background: $panel; scrollbar-background: $panel; }
+    DesignResultsScreen #words { height: 1fr; max-height: 100%; background: $panel; border-top: solid $accent 50%; }
     """
     NAME = "design_results"
     BINDINGS = dialog_bindings(NAME)
@@ -83,7 +83,9 @@ class DesignResultsScreen(Dialog[None]):
         width = self.list.scrollable_content_region.width or 74
         if found is not None:
             self.list.set_items(items_of(found, width))
+            self.list.styles.height = min(len(self.list.items), max(self.size.height * 9 // 20, 6))
         else:
+            self.list.styles.height = "1fr"
             words = (self._part.refusal or "Reading the runs…") if self._part.status is not None else _NOTHING
             self.list.set_items([Item([(line, "dim")]) for line in wrapped(visible(words, 400), width)])
         self._show_words()

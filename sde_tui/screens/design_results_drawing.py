@@ -10,6 +10,7 @@ from sde_core.evaluate.design_results import DesignComparison, DesignRow
 from sde_core.evaluate.design_verdict import (
     DOMAIN_WORDS,
     agreement_verdicts,
+    caution,
     design_headline,
     design_notes,
     fault_words,
@@ -163,7 +164,7 @@ def _plain(value: float) -> str:
 
 def words_of(found: DesignComparison, chosen: object, width: int) -> list[Line]:
     """What is said of the line under the cursor, the verdict of the whole, and what is to be known beside it."""
-    said: list[tuple[str, str]] = [(design_headline(found), "strong")]
+    said: list[tuple[str, str]] = [(design_headline(found), "strong")] + ([(caution(found), "warn")] if caution(found) else [])
     kind, value = chosen if isinstance(chosen, tuple) else ("", None)
     row = row_of(found, chosen)
     if kind == "pair":

@@ -23,7 +23,7 @@ from sde_core.evaluate.design_estimate import comparison_cost, seconds_of
 from sde_core.evaluate.design_grid import DesignRequest
 from sde_core.evaluate.design_pace import ComparisonPace
 from sde_core.evaluate.design_results import read_results, record_scores
-from sde_core.evaluate.design_verdict import agreement_verdicts, design_headline, design_notes, verdicts
+from sde_core.evaluate.design_verdict import agreement_verdicts, caution, design_headline, design_notes, verdicts
 from sde_core.evaluate.rank_agreement import rank_agreement
 from sde_core.train.recipe import Recipe
 from tests.core.test_design_compare import TASK, record, written
@@ -142,11 +142,11 @@ def test_models_that_learnt_nothing_are_said_to_compare_little(tmp_path):
     folder = folder_of(tmp_path, DesignRequest(TWO, sizes=(8,), seeds=1))
     finish(folder, "0-n8-w0-s0", [0, 0, 0, 0], adherence=0.0)
     finish(folder, "1-n8-w0-s0", [0, 0, 0, 0], adherence=0.02)
-    assert design_notes(read_results(folder))[0].startswith("Hardly an answer keeps its form")
+    assert caution(read_results(folder)).startswith("Hardly an answer keeps its form")
     finish(folder, "1-n8-w0-s1", [0, 0, 0, 0], adherence=0.02)
     (folder / "request.json").write_text((folder / "request.json").read_text().replace('"seeds": 1', '"seeds": 2'))
     finish(folder, "0-n8-w0-s1", [0, 0, 0, 0], adherence=0.2)
-    assert "Hardly" not in design_notes(read_results(folder))[0]
+    assert caution(read_results(folder)) == ""
 
 
 def test_a_result_of_other_records_is_in_no_pair(tmp_path):
@@ -369,5 +369,6 @@ def test_a_cost_counts_runs_steps_tokens_and_answers(tmp_path):
 
 
 def test_lone_surrogates_reach_the_job_as_they_are(tmp_path):
-    (tmp_path / "records.json").write_bytes(design_grid._json([design_grid._record_json(record(1, "odd \ud800"))]))
-    assert design_grid._records(tmp_path / "records.json") == [record(1, "odd \ud800")]
+    folder = folder_of(tmp_path, DesignRequest(TWO, sizes=(8,), seeds=1))
+    (folder / "test.json").write_bytes(design_grid._json([design_grid._record_json(record(1, "odd \ud800"))]))
+    assert design_grid.read_input(folder).records["test"] == [record(1, "odd \ud800")]
