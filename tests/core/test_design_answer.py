@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sde_core.design.alike import alike
 from sde_core.design.answer import entries_shown, render_answer
 from sde_core.design.options import PRESETS, Design, design_named, design_words, why_not
 from sde_core.design.parse import FAULT_KINDS, parse_answer
@@ -169,6 +170,15 @@ def test_senseless_designs_say_why():
     assert "other domain" in why_not(Design(instruction="none"), ASPECTS, other_domain=True)
     assert not why_not(Design(instruction="none"), ASPECTS)
     assert "description" in why_not(Design(output="pairs", reasoning="cot"), ASPECTS)
+
+
+def test_designs_that_write_the_same_are_told():
+    label = [TaskRecord("…", (Entry("intent", "none"),))]
+    omits = [design_named(name) for name in ("es-sde", "baseline", "es-sde,placeholder=no")]
+    assert alike(omits, INTENT, label) == (0, 2)
+    assert alike(omits, ASPECTS, [REVIEW]) is None
+    assert alike([Design(), replace(Design(), loss_on_input=True)], INTENT, label) is None
+    assert alike(omits, INTENT, []) is None
 
 
 @pytest.mark.parametrize(
