@@ -152,12 +152,13 @@ def _print_targets(found: DesignComparison, domain: str) -> None:
 
 
 def _print_cut_names(found: DesignComparison) -> None:
-    """The whole names of lines whose name has no room in a table."""
-    cut = [(number, row.design) for number, row in enumerate(found.rows, 1) if len(row.design) > _SHORT]
+    """The whole names of designs that have no room in a table."""
+    cut = {row.design: [number for number, one in enumerate(found.rows, 1) if one.design == row.design] for row in found.rows}
+    cut = {name: numbers for name, numbers in cut.items() if len(name) > _SHORT}
     if cut:
         click.echo()
-    for number, name in cut:
-        _say(f"{number} is {visible(name)}")
+    for name, numbers in cut.items():
+        _say(f"{', '.join(map(str, numbers))} {'is' if len(numbers) == 1 else 'are'} {visible(name)}")
 
 
 def _print_before(found: DesignComparison) -> None:

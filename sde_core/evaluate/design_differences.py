@@ -16,6 +16,8 @@ from sde_core.evaluate.design_grid import Cell, DesignInput
 Scores = Mapping[tuple[int, int], Sequence[float]]
 """Scores of the records, 0 to 1 each, by (wording, seed)."""
 _ALPHA = 0.05
+_SHOWN = 0.0005
+"""A lower end that is shown as 0.000 is not above it."""
 
 
 @dataclass(frozen=True)
@@ -60,14 +62,28 @@ class WordingDifference:
     interval: Interval
 
 
+def is_shown(interval: Interval) -> bool:
+    """Whether the first of a pair is higher, also in the decimals that are shown."""
+    return interval.low >= _SHOWN
+
+
 def design_differences(given: DesignInput, done: Mapping[str, dict[str, Any]]) -> Iterator[DesignDifference]:
-    """The best design against each other one, at the largest size that two of them have runs at, in each domain."""
+    """The best design against each other one, in each domain, at the size that tells most: see `_weight`."""
     for domain in given.records:
-        for size in sorted(set(given.request.sizes), reverse=True):
-            found = {name: scores for name in given.request.designs if (scores := record_scores_of(given, done, name, size, domain))}
-            if len(found) > 1:
-                yield from differences_of(found, domain, size, clusters=_clusters(given, domain), domains=len(given.records))
-                break
+        by_size = {size: _scores_by_design(given, done, size, domain) for size in set(given.request.sizes)}
+        size = max(by_size, key=lambda size: (_weight(by_size[size]), size))
+        if len(by_size[size]) > 1:
+            yield from differences_of(by_size[size], domain, size, clusters=_clusters(given, domain), domains=len(given.records))
+
+
+def _scores_by_design(given: DesignInput, done: Mapping[str, dict[str, Any]], size: int, domain: str) -> dict[str, Scores]:
+    return {name: scores for name in given.request.designs if (scores := record_scores_of(given, done, name, size, domain))}
+
+
+def _weight(found: Mapping[str, Scores]) -> tuple[int, int]:
+    """Two seeds of every design tell more than one, and more designs tell more than fewer; beyond that the larger size counts."""
+    seeds = [len({seed for _, seed in scores}) for scores in found.values()]
+    return (min(*seeds, 2), len(found)) if len(found) > 1 else (0, 0)
 
 
 def record_scores_of(given: DesignInput, done: Mapping[str, dict[str, Any]], design: str, size: int, domain: str) -> Scores:

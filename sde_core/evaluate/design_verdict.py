@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sde_core.evaluate.design_differences import DesignDifference, WordingDifference
+from sde_core.evaluate.design_differences import DesignDifference, WordingDifference, is_shown
 from sde_core.evaluate.design_results import DesignComparison
 from sde_core.evaluate.rank_agreement import FEWEST, RankAgreement
 from sde_core.evaluate.verdict import FEW_ROWS, interval_words, signed
@@ -14,6 +14,7 @@ from sde_core.wording import count_of
 DOMAIN_WORDS = {"test": "in domain", "ood": "out of domain"}
 _USUAL_CHANCE = 0.05
 _NAME = 60
+_MOST_NAMES = 2
 _MOST_NOTES = 8
 _HARDLY = 0.05
 """Where no design has more answers that keep the form, a comparison says little."""
@@ -34,17 +35,24 @@ def _domain_headline(found: DesignComparison, domain: str) -> str:
     pairs = [pair for pair in found.differences if pair.domain == domain]
     if not pairs:
         return ""
-    shown = [pair for pair in pairs if pair.interval.low > 0]
+    shown = [pair for pair in pairs if is_shown(pair.interval)]
     begin, best = DOMAIN_WORDS[domain].capitalize(), visible(pairs[0].best, _NAME)
-    others = ", ".join(visible(pair.other, _NAME) for pair in shown)
     if not shown:
         return f"{begin}, no difference between the {len(pairs) + 1} designs is shown."
+    others = _names(shown, len(pairs))
     if any(pair.interval.seeds < 2 for pair in shown):
         return f"{begin}, {best} scored higher than {others} in one run of each; whether the design does, one seed cannot tell."
-    if len(shown) == len(pairs):
-        return f"{begin}, {best} is shown to be better than {'each of the others' if len(pairs) > 1 else others}."
-    rest = ", ".join(visible(pair.other, _NAME) for pair in pairs if pair not in shown)
-    return f"{begin}, {best} is shown to be better than {others}, but not than {rest}."
+    rest = [pair for pair in pairs if pair not in shown]
+    return f"{begin}, {best} is shown to be better than {others}{f', but not than {_names(rest, len(pairs))}' if rest else ''}."
+
+
+def _names(pairs: Sequence[DesignDifference], total: int) -> str:
+    """The designs that the best one is compared with; many are counted."""
+    if len(pairs) == total > 1:
+        return "each of the others"
+    if len(pairs) > _MOST_NAMES:
+        return f"{len(pairs)} of the {total} others"
+    return " and ".join(visible(pair.other, _NAME) for pair in pairs)
 
 
 def caution(found: DesignComparison) -> str:
@@ -60,13 +68,9 @@ def pair_verdict(pair: DesignDifference, metric: str) -> str:
     where = "" if pair.domain == "test" else "Out of domain, "
     said = f"{where}{visible(pair.best, _NAME)} over {visible(pair.other, _NAME)}: {_measure(metric)} {_figures(pair)}"
     interval = pair.interval
-    if not interval.excludes_zero:
-        return f"{said}: no difference shown."
-    if interval.high < 0:
-        return f"{said}: worse in the runs that both have."
-    if interval.seeds > 1:
-        return f"{said}: better."
-    return f"{said}: higher in one run of each. The chance in training is not part of it: use --seeds 3."
+    if is_shown(interval):
+        return f"{said}: better." if interval.seeds > 1 else f"{said}: higher in one run of each."
+    return f"{said}: worse in the runs that both have." if interval.high < 0 else f"{said}: no difference shown."
 
 
 def wording_verdict(found: WordingDifference, metric: str) -> str:
@@ -75,7 +79,7 @@ def wording_verdict(found: WordingDifference, metric: str) -> str:
     basis = f"{count_of(found.size, 'record')}, {count_of(found.interval.seeds, 'seed')}, {count_of(found.interval.rows, 'test record')}"
     said = f"{where}{visible(found.design, _NAME)}, wording {found.best} over {found.worst}: {_measure(metric)} {signed(found.interval.estimate)}"
     said += f" ({interval_words(found.interval)}; {basis})"
-    if found.interval.low <= 0:
+    if not is_shown(found.interval):
         return f"{said}: no difference shown."
     return f"{said}: better." if found.interval.seeds > 1 else f"{said}: higher in one run of each."
 
@@ -106,15 +110,27 @@ def agreement_verdicts(found: DesignComparison) -> list[str]:
     if len(ranked) < FEWEST:
         return [f"Kendall's tau needs at least {FEWEST} designs: over {len(ranked)} it says nothing of whether what prompts well also tunes well."]
     said = [agreement_words(what, agreement) for what, agreement in found.agreements.items()]
-    if said and not any(pair.interval.low > 0 for pair in found.differences if pair.domain == "test"):
+    if said and not any(is_shown(pair.interval) for pair in found.differences if pair.domain == "test"):
         said.append("No tuned design is shown to be better than another, so that the tuned rank itself may be chance.")
     return said
 
 
 def verdicts(found: DesignComparison) -> list[str]:
     """Every pair of designs, then what wordings change."""
-    pairs = [pair_verdict(pair, found.metric) for pair in found.differences]
-    return pairs + [wording_verdict(each, found.metric) for each in found.wordings]
+    shown = [wording_verdict(each, found.metric) for each in found.wordings if is_shown(each.interval)]
+    return [*(pair_verdict(pair, found.metric) for pair in found.differences), *shown, *_alike_wordings(found)]
+
+
+def _alike_wordings(found: DesignComparison) -> list[str]:
+    """In each domain the designs of which no difference between wordings is shown."""
+    said = []
+    for domain in found.records:
+        alike = [each for each in found.wordings if each.domain == domain and not is_shown(each.interval)]
+        if alike:
+            names = ", ".join(visible(each.design, _NAME) for each in alike)
+            most = max(each.interval.estimate for each in alike)
+            said.append(f"{DOMAIN_WORDS[domain].capitalize()}, no difference between wordings is shown of {names}: at most {signed(most)}.")
+    return said
 
 
 def design_notes(found: DesignComparison) -> list[str]:
@@ -124,6 +140,9 @@ def design_notes(found: DesignComparison) -> list[str]:
         said.append("Intervals are paired over test records and seeds, and hold at 95 % with all pairs of designs counted together.")
     few = [domain for domain in found.domains if found.records[domain] < FEW_ROWS]
     said += [f"With {count_of(found.records[domain], 'record')} {DOMAIN_WORDS[domain]} an interval itself is uncertain." for domain in few]
+    intervals = [each.interval for each in found.differences] + [each.interval for each in found.wordings]
+    if found.seeds > 1 and any(interval.seeds < 2 for interval in intervals):
+        said.append("The chance in training is no part of an interval over one seed.")
     if found.runs and found.seeds < 3:
         said.append(f"{count_of(found.seeds, 'seed')}: too few to know the chance in training; 3 or more are better.")
     if found.rows and found.metric == "f1":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from sde_core.design.parse import FAULT_KINDS
-from sde_core.evaluate.design_differences import DesignDifference, WordingDifference
+from sde_core.evaluate.design_differences import DesignDifference, WordingDifference, is_shown
 from sde_core.evaluate.design_results import DesignComparison, DesignRow
 from sde_core.evaluate.design_verdict import (
     DOMAIN_WORDS,
@@ -92,10 +92,10 @@ def _row_line(row: DesignRow, found: DesignComparison, width: int) -> Line:
 
 
 def _is_best(row: DesignRow, found: DesignComparison) -> bool:
-    """Whether no other line of its size and wording has a higher mean in domain."""
+    """Whether no other line of its size and wording has a higher mean in domain, and not all are alike."""
     name = f"test.{found.metric}"
     rivals = [other.means[name] for other in found.rows if (other.size, other.wording) == (row.size, row.wording) and name in other.means]
-    return name in row.means and row.means[name] == max(rivals)
+    return name in row.means and row.means[name] == max(rivals) > min(rivals)
 
 
 def _has_wordings(found: DesignComparison) -> bool:
@@ -136,7 +136,7 @@ def _bounds(each: DesignDifference | WordingDifference) -> Bounds:
 
 def _pair_line(each: DesignDifference | WordingDifference, bounds: Sequence[Bounds], room: int, width: int) -> Line:
     interval = each.interval
-    ink = "text" if not interval.excludes_zero else "good" if interval.estimate > 0 else "bad"
+    ink = "good" if is_shown(interval) else "bad" if interval.high < 0 else "text"
     figures = f"  {signed(interval.estimate):>10}  {interval_words(interval):<15}"
     left = max(width - len(figures) - room - 2, 8)
     return [(figures, ink), (interval_bar(_bounds(each), bounds, room), ink), ("  ", "text"), (fit(_pair_name(each, left), left).rstrip(), "text")]

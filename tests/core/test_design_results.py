@@ -15,10 +15,10 @@ from sde_core.design.parse import parse_answer
 from sde_core.design.task import Entry, Task
 from sde_core.errors import InputError
 from sde_core.evaluate import design_differences, design_grid
-from sde_core.evaluate.bootstrap import paired_interval
+from sde_core.evaluate.bootstrap import Interval, paired_interval
 from sde_core.evaluate.design_answers import asked_models
 from sde_core.evaluate.design_cost import DesignTokens
-from sde_core.evaluate.design_differences import differences_of
+from sde_core.evaluate.design_differences import differences_of, is_shown
 from sde_core.evaluate.design_estimate import comparison_cost, seconds_of
 from sde_core.evaluate.design_grid import DesignRequest
 from sde_core.evaluate.design_pace import ComparisonPace
@@ -171,7 +171,8 @@ def test_a_shown_difference_of_one_seed_is_said_to_be_of_one_run(tmp_path):
     finish(folder, "0-n8-w0-s0", [1] * 38 + [0] * 2)
     finish(folder, "1-n8-w0-s0", [0] * 38 + [1] * 2)
     found = read_results(folder)
-    assert "): higher in one run of each. The chance in training is not part of it" in verdicts(found)[0]
+    assert verdicts(found)[0].endswith("): higher in one run of each.")
+    assert design_notes(found)[-1] == "1 seed: too few to know the chance in training; 3 or more are better."
     assert design_headline(found) == "In domain, es-sde scored higher than ew-sde in one run of each; whether the design does, one seed cannot tell."
 
 
@@ -217,6 +218,31 @@ def test_the_best_is_known_by_looking_so_that_all_pairs_are_counted(monkeypatch,
     assert levels == [pytest.approx(1 - 0.05 / pairs)] * (designs - 1)
 
 
+def test_a_lower_end_that_is_shown_as_zero_shows_nothing():
+    assert not is_shown(Interval(0.1, 0.0004, 0.2, 0.95, 60, 3))
+    assert is_shown(Interval(0.1, 0.0006, 0.2, 0.95, 60, 3))
+
+
+def test_the_size_with_more_seeds_tells_until_the_larger_one_has_as_many(tmp_path):
+    folder = folder_of(tmp_path, DesignRequest(TWO, sizes=(8, 16), seeds=3))
+    for number in (0, 1):
+        for name in ("n8-w0-s0", "n8-w0-s1", "n16-w0-s0"):
+            finish(folder, f"{number}-{name}", [1, 0, 1, number])
+    assert {pair.size for pair in read_results(folder).differences} == {8}
+    for number in (0, 1):
+        finish(folder, f"{number}-n16-w0-s1", [1, 0, 1, number])
+    assert {pair.size for pair in read_results(folder).differences} == {16}
+
+
+def test_many_designs_are_counted_in_the_headline(tmp_path):
+    designs = ("es-sde", "ew-sde", "heuristic", "baseline", "es-sde,output=json")
+    folder = folder_of(tmp_path, DesignRequest(designs, sizes=(8,), seeds=5), test=60)
+    for seed in range(5):
+        for number, right in enumerate((58, 57, 5, 4, 3)):
+            finish(folder, f"{number}-n8-w0-s{seed}", [1] * right + [0] * (60 - right), designs[number])
+    assert design_headline(read_results(folder)) == "In domain, es-sde is shown to be better than 3 of the 4 others, but not than ew-sde."
+
+
 def test_records_of_one_text_are_one_piece_of_evidence(tmp_path):
     folder = folder_of(tmp_path, DesignRequest(TWO, sizes=(8,), seeds=1), test=40)
     finish(folder, "0-n8-w0-s0", [1] * 8 + [0] * 32)
@@ -253,7 +279,7 @@ def test_what_a_wording_changes_is_said_for_each_design(tmp_path):
     assert "2 seeds, 2 wordings, 60 test records" in said[0]
     assert said[1].startswith("es-sde, wording 0 over 1: accuracy +0.833 (")
     assert said[1].endswith("): better.")
-    assert said[2].endswith("): no difference shown.")
+    assert said[2] == "In domain, no difference between wordings is shown of ew-sde: at most 0.000."
     assert {(row.design, row.wording) for row in found.rows} == {(design, wording) for design in TWO for wording in (0, 1)}
 
 
