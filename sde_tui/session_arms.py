@@ -102,9 +102,10 @@ class ArmsPart(FollowedJob):
         status = self.status
         if self._job is None or status is None:
             return "No arms were compared yet."
-        left = f" · {duration(status.eta_s, units=1)} left" if status.active and status.eta_s is not None else ""
+        reading = status.unit == "rows"
+        left = f" · {duration(status.eta_s, units=1)} left" if status.active and status.eta_s is not None and not reading else ""
         runs = f" · {self.found.runs} of {count_of(self.found.wanted, 'run')}" if self.found is not None else ""
-        what = f" · {visible(status.message, 60)}" if status.state not in ("done", "running") or self.found is None else ""
+        what = f" · {visible(status.message, 60)}" if status.state not in ("done", "running") or self.found is None or reading else ""
         return f"{self._job.id[-4:]} {status.state}{runs}{left}{what}"
 
     # ---- rows

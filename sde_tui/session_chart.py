@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from sde_core.wording import size_of
@@ -74,8 +74,13 @@ class ChartPart:
 
     @property
     def total(self) -> int:
-        """The last step of all runs that are drawn, seen or to come."""
-        return max([last_of(curve) for curve in self._curves()], default=1)
+        """The last step of all runs that are drawn: of the one shown, while it is at work, also those to come."""
+        return max([self._last_of(curve) for curve in self._curves()], default=1)
+
+    def _last_of(self, curve: RunCurve) -> int:
+        status = self._session.training.shown_status
+        planned = curve.steps if curve is self.curve and status is not None and status.active else 0
+        return max(planned or 0, curve.train.last_step, curve.held_out.last_step, 1)
 
     @property
     def part(self) -> Part:
@@ -171,6 +176,11 @@ class ChartPart:
         if self.zoomed and not part.first <= step <= part.last:
             self._show(step - part.length // 2, part.length)
 
+    def hold(self) -> None:
+        """Lets the part stay where it is, also while the run goes on: a cursor on it must not run out of sight."""
+        if self.zoomed:
+            self._part = (self.shown_id, replace(self.part, follows=False))
+
     def _show(self, first: int, length: int, *, follows: bool = False) -> None:
         first = max(min(first, self.total - length + 1), 0)
         self._part = (self.shown_id, Part(first, first + length - 1, follows))
@@ -191,7 +201,7 @@ class ChartPart:
         others = self.overlay.runs
         axis = _Axis(curve, part, count, by_tokens=self.by_tokens and not self.why_no_tokens())
         if axis.by_tokens and not self.zoomed:
-            axis.last = max(_tokens_after(drawn, last_of(drawn)) for drawn in self._curves())
+            axis.last = max(_tokens_after(drawn, self._last_of(drawn)) for drawn in self._curves())
         traces = [self._trace(curve, axis, LaidOver("", "A" if others else "", "accent", curve))]
         traces += [self._trace(run.curve, axis, run) for run in others if run.curve is not None]
         unit, figure = ("tokens" if axis.by_tokens else "step"), (size_of if "memory" in self.quantity else None)
@@ -276,8 +286,3 @@ def _tokens_after(curve: RunCurve, step: int) -> float:
     seen = max(curve.series("tokens").last_step, 1)
     at = float(tokens_at(curve, np.array([min(step, seen)]))[0])
     return at * (step / seen if step > seen else 1.0)
-
-
-def last_of(curve: RunCurve) -> int:
-    """The last step of a run, seen or to come."""
-    return max(curve.steps or 0, curve.train.last_step, curve.held_out.last_step, 1)

@@ -40,11 +40,17 @@ class JobLine:
         """Whether its process lives, or soon will."""
         return self.state in ("queued", "waiting", "running", "stopping")
 
+    @property
+    def counts_steps(self) -> bool:
+        """Whether steps are counted, as a run does once it has read its rows."""
+        return self.unit in ("", "steps")
+
     def shown(self) -> str:
         """ "train 812/3,000", "train waits (2nd)"."""
         if self.state == "waiting":
             return f"{self.kind} waits" + (f" ({ordinal(self.place)})" if self.place else "")
         count = f" {self.done:,}/{self.total:,}" if self.total else ""
+        count += f" {self.unit}" if count and self.kind == "train" and not self.counts_steps else ""
         return f"{self.kind}{count}" + ("" if self.state == "running" else f" {self.state}")
 
 
@@ -94,7 +100,9 @@ class JobsPart:
         """What works and waits, for one line: "train 812/3,000", "3 wait"."""
         waiting = [line for line in self.active if line.state == "waiting"]
         words = [line.shown() for line in self.active if line.state != "waiting"]
-        return words + ([f"{len(waiting)} wait"] if len(waiting) > 1 else [line.shown() for line in waiting])
+        if len(waiting) == 1:
+            return [*words, "1 waits" if words else waiting[0].shown()]
+        return [*words, f"{len(waiting)} wait"] if waiting else words
 
     def _attached(self, lines: tuple[JobLine, ...]) -> None:
         self._show(lines)

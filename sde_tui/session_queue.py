@@ -118,7 +118,8 @@ class QueuePart:
             from sde_core.train.history import expected_wait
 
             place, left = queue.place(folder), expected_wait(queue, folder)
-        return RunLine(line.id, folder, line.kind, title, line.state, place, line.done, line.total, left)
+        done, total = (line.done, line.total) if line.counts_steps else (0, None)
+        return RunLine(line.id, folder, line.kind, title, line.state, place, done, total, left)
 
     def place_of(self, job: Job) -> int | None:
         """1 for a job that is next to get its device, None for one that has it, or is about to have it."""

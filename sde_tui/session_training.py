@@ -69,9 +69,13 @@ class TrainingPart:
             self._recipe = project_recipe(self._session.project)
         return self._recipe
 
-    def change_recipe(self, settings: str) -> None:
-        """Keeps settings such as "max_steps=200 learning_rate=1e-4" in the project's recipe; what is wrong with them is said."""
-        self._session.attempt(self._change_recipe, settings)
+    def change_recipe(self, settings: str) -> str:
+        """Keeps settings such as "max_steps=200 learning_rate=1e-4" in the project's recipe; gives what is wrong with them, "" where nothing is."""
+        try:
+            self._change_recipe(settings)
+        except SdeError as error:
+            return f"{error.message} {error.hint}".strip()
+        return ""
 
     def _change_recipe(self, settings: str) -> None:
         import orjson
@@ -266,7 +270,9 @@ class TrainingPart:
         if self.shown is not None and all(line.id != self.shown.id for line in self.runs):
             self.shown = self.shown_status = self.curve = None  # somebody removed it
         if self.shown is None and self.runs:
-            self.show(self.runs[0].id)
+            at_work = [line for line in self.runs if line.state in ("running", "stopping")]
+            begun = [line for line in self.runs if line.done or line.state != "stopped"]
+            self.show((at_work or begun or self.runs)[0].id)
         elif self.shown is not None:
             self._session.attempt(self._read_on)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import json
 import types
 import typing
@@ -184,6 +185,15 @@ def project_recipe(project: Project) -> Recipe:
     return read_recipe(project.recipe_path) if project.recipe_path.exists() else Recipe()
 
 
+def _nearest(name: str) -> str:
+    """The settings that a wrong name may mean, as a sentence; "" where none is like it."""
+    known = list(Recipe.__dataclass_fields__)
+    initials = [field for field in known if name == "".join(word[0] for word in field.split("_"))]
+    parts = [field for field in known if name and name in field.split("_")]
+    found = list(dict.fromkeys([*initials, *parts, *difflib.get_close_matches(name, known, n=2)]))[:3]
+    return f"Did you mean {' or '.join(found)}? " if found else ""
+
+
 def with_settings(recipe: Recipe, settings: Iterable[str]) -> Recipe:
     """The recipe with `key=value` settings from the command line.
 
@@ -196,7 +206,7 @@ def with_settings(recipe: Recipe, settings: Iterable[str]) -> Recipe:
         if not sign:
             raise UsageError(f"{setting!r} is not a setting.", "Write name=value, for example max_steps=100.")
         if name not in Recipe.__dataclass_fields__:
-            raise UsageError(f"A recipe has no {name!r}.", f"It has {', '.join(Recipe.__dataclass_fields__)}.")
+            raise UsageError(f"A recipe has no {name!r}.", f"{_nearest(name)}It has {', '.join(Recipe.__dataclass_fields__)}.")
         values[name] = value
     return recipe_from(values, recipe)
 

@@ -69,10 +69,17 @@ class ArmsScreen(Dialog[str]):
         if found is not None:
             self.list.set_items(items_of(found, width))
         else:
-            words = self._part.refusal if self._part.job is not None else _NOTHING
-            self.list.set_items([Item([(line, "dim")]) for line in wrapped(visible(words or "Reading the runs…", 400), width)])
+            self.list.set_items([Item([(line, "dim")]) for line in wrapped(visible(self._why_empty(), 400), width)])
         self._show_words()
         self.refresh_frame()
+
+    def _why_empty(self) -> str:
+        status = self._part.status
+        if self._part.job is None:
+            return _NOTHING
+        if status is not None and status.active:
+            return "Each run is listed here once it has ended, and what may be said of them. It goes on when you leave; s stops it."
+        return self._part.refusal or "Reading the runs…"
 
     def _show_words(self) -> None:
         pane = self.query_one("#words", ItemList)
@@ -110,12 +117,13 @@ class ArmsScreen(Dialog[str]):
     def why_not_new(self) -> str:
         return self._part.why_not_start()
 
-    def action_new(self) -> None:
+    def action_new(self, typed: str = "", fault: str = "") -> None:
         details = [
+            *([visible(fault, 400)] if fault else []),
             "Arms: full, selected, random:ARM, top:ARM, method:NAME:K, rows:FILE, base, ARM:25%; then seeds=3 budget=200k held_out=10%.",
             "The first arm is what the others are compared with. All read the same number of tokens.",
         ]
-        self.app.push_screen(PromptScreen("Which arms?", self._part.default_request(), "full,selected seeds=3", details), self._asked)
+        self.app.push_screen(PromptScreen("Which arms?", typed or self._part.default_request(), "full,selected seeds=3", details), self._asked)
 
     def _asked(self, text: str | None) -> None:
         if not text:
@@ -123,7 +131,7 @@ class ArmsScreen(Dialog[str]):
         try:
             request = self._part.request_of(text)
         except SdeError as error:
-            self._say("That cannot be compared", f"{error.message} {error.hint}")
+            self.action_new(text, f"{error.message} {error.hint}".strip())
             return
 
         def answered(yes: bool | None) -> None:

@@ -83,14 +83,18 @@ class Dialog(Keyed, ModalScreen[Answer], Generic[Answer]):
         self.query_one("#keys", KeyFooter).show_keys([(key, not self.why_not(key)) for key in self.footer()])
 
     def footer(self) -> list[Key]:
-        """The keys at the foot, as many as there is room for and the one that leaves; in a field those that act all the same."""
+        """The keys at the foot, in the table's order: where there is not room for all, the main one and those that do something now.
+
+        Where a field has the focus, they are those that act all the same.
+        """
         keys: Iterable[Key] = footer_keys(self.NAME, _ALL_KEYS, everywhere=self.SHARED_SCOPE)
         if isinstance(self.focused, (Input, TextArea)):
             keys = [one for key in keys if (one := _above_fields(key))]
         help_key, *own, leave = keys
-        ends = list(accumulate(_cells(key) for key in own))
         room = self.size.width - _cells(help_key) - _cells(leave)
-        return [help_key, *(key for key, end in zip(own, ends, strict=True) if end <= room), leave]
+        wanted = sorted(own[1:], key=lambda key: bool(self.why_not(key)))
+        fitting = _fitting([*own[:1], *wanted], room)
+        return [help_key, *(key for key in own if key in fitting), leave]
 
     def action_leave(self) -> None:
         self.dismiss(None)
@@ -99,6 +103,11 @@ class Dialog(Keyed, ModalScreen[Answer], Generic[Answer]):
 def _cells(key: Key) -> int:
     """How wide a key is in the footer where it can do nothing now, which is when it is widest."""
     return cell_len(f" ({key.shown} {key.label}) ")
+
+
+def _fitting(keys: Sequence[Key], room: int) -> list[Key]:
+    """The first keys, as many as there is room for."""
+    return [key for key, end in zip(keys, accumulate(_cells(key) for key in keys), strict=True) if end <= room]
 
 
 def _above_fields(key: Key) -> Key | None:

@@ -8,6 +8,7 @@ from typing import Any
 from textual.containers import Container, Horizontal
 from textual.widget import Widget
 
+from sde_core.visible import visible
 from sde_tui.screens.base import SdeScreen
 from sde_tui.screens.train_drawing import DRILL_TITLES, advice_words, alert_words, list_items, result_words, resume_words, step_words
 from sde_tui.screens.train_figures import figure_lines, legend, side_items
@@ -141,12 +142,12 @@ class TrainScreen(ChartKeys, SdeScreen):
             return step_words(self.run_rows)
         if self.chart.zoomed:
             return [("←→", "accent"), (" another part · ", "dim"), ("z Z", "accent"), (" closer, farther · ", "dim"), ("space", "accent"),
-                    (" the step that stands out · ", "dim"), ("esc", "accent"), (" all", "dim")]  # fmt: skip
+                    (" what stands out · ", "dim"), ("esc", "accent"), (" all", "dim")]  # fmt: skip
         alert = alert_words(part, self.size.width - 1)
         if alert:
             return alert
         if status is not None and status.state in _HINTS:
-            answers = " · i shows answers" if status.state == "running" and not self.why_not_answers() else ""
+            answers = " · i answers" if status.state == "running" and not self.why_not_answers() else ""
             return [(_HINTS[status.state] + answers, "dim")]
         if status is not None and status.state in ("stopped", "paused", "lost", "failed"):
             return [("r", "accent"), (f" {resume_words(part)} · ", "dim"), ("F", "accent"), (" starts another", "dim")]
@@ -282,12 +283,18 @@ class TrainScreen(ChartKeys, SdeScreen):
         reason: str = self.session.part("handover").why_not()
         return reason
 
-    def action_recipe(self) -> None:
+    def action_recipe(self, typed: str = "", fault: str = "") -> None:
+        def change(settings: str) -> None:
+            wrong = self.part.change_recipe(settings)
+            if wrong:
+                self.action_recipe(settings, wrong)
+
         self.prompt(
             "Change the recipe: name=value, several with spaces",
-            self.part.change_recipe,
+            change,
+            value=typed,
             placeholder="max_steps=200 learning_rate=1e-4 model=./my-model",
-            details=["Now: " + "  ".join(self.part.recipe_settings())],
+            details=[visible(fault, 400) if fault else "Now: " + "  ".join(self.part.recipe_settings())],
         )
 
     def action_probe(self) -> None:

@@ -36,7 +36,7 @@ DRILL_TITLES = {
 """What a list of rows is called in Records, by verdict."""
 _STATES = {
     "queued": ("…", "accent"), "waiting": ("…", "accent"), "running": ("▶", "accent"), "stopping": ("▷", "warn"), "done": ("✓", "good"),
-    "stopped": ("■", "warn"), "paused": ("=", "warn"), "failed": ("✗", "bad"), "lost": ("✗", "bad"),
+    "stopped": ("■", "warn"), "paused": ("‖", "warn"), "failed": ("✗", "bad"), "lost": ("✗", "bad"),
 }  # fmt: skip
 _AFTER_A_RUN = (("try_model", "tries it"), ("groups", "loss by group"), ("hand_over", "hands it over"), ("extend", "more steps"))
 """What one may do with a run that is done, by action."""
@@ -112,8 +112,8 @@ def _run_items(part: TrainingPart, width: int) -> list[Item]:
 
 def _run_line(line: JobLine, title: str, width: int) -> Line:
     glyph, ink = _STATES.get(line.state, ("?", "dim"))
-    steps = f"{line.done:,}/{line.total:,}" if line.total else ""
-    left = f"{duration(line.eta_s)} left" if line.eta_s is not None and line.active else when(line.id)
+    steps = f"{line.done:,}/{line.total:,}" if line.total and line.counts_steps else ""
+    left = f"{duration(line.eta_s, 1)} left" if line.eta_s is not None and line.active else when(line.id)
     left = f"{ordinal(line.place)} to go" if line.place is not None else left
     head: list[Span] = [(f" {glyph} {line.state:<8} ", ink), (f"{line.id[-4:]} ", "dim"), (f"{steps:>11} ", "text"), (f"{left:<16}", "dim")]
     return [*head, (fit(visible(title, 80), width - width_of(head) - 1).rstrip(), "text")]
@@ -158,7 +158,7 @@ def step_words(run_rows: RunRowsPart) -> Line:
     """The step under the cursor, and what can be done with it."""
     loss = run_rows.loss
     words = f"step {run_rows.step:,} · loss {'not a number' if loss is None else number(loss)} · "
-    return [(words, "text"), ("enter", "accent"), (" its rows, highest loss first · ", "dim"), ("←→", "accent"), (" another · ", "dim"),
+    return [(words, "text"), ("enter", "accent"), (" its rows by loss · ", "dim"), ("←→", "accent"), (" another step · ", "dim"),
             ("esc", "accent"), (" leaves", "dim")]  # fmt: skip
 
 

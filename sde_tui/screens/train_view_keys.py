@@ -10,6 +10,7 @@ from sde_tui.widgets.loss_chart import LossChart, plot_columns
 
 if TYPE_CHECKING:
     from sde_tui.screens.base import SdeScreen
+    from sde_tui.session_jobs import JobLine
 
     _Base = SdeScreen
 else:
@@ -39,6 +40,7 @@ class ChartKeys(_Base):
         if self.chart.zoomed and self.run_rows.step is None:
             self.chart.pan(direction)
             return
+        self.chart.hold()
         columns = plot_columns(self.query_one("#chart", LossChart).size.width) // 2
         self.run_rows.move(direction, max(round(columns * self.chart.total / self.chart.part.length), columns))
         if self.run_rows.step is not None:
@@ -50,6 +52,7 @@ class ChartKeys(_Base):
         if step is None:
             self.run_rows.leave()
         else:
+            self.chart.hold()
             self.run_rows.stand_on(step)
 
     def action_no_step(self) -> None:
@@ -101,7 +104,7 @@ class ChartKeys(_Base):
     def action_overlay(self) -> None:
         overlay, training = self.chart.overlay, self.session.part("training")
         letters = {run.id: run.letter for run in overlay.runs}
-        runs = [line for line in training.runs if line.id != self.chart.shown_id]
+        runs = self._others()
         options: list[tuple[Any, str]] = [
             (line.id, f"{letters.get(line.id, ' ')} {line.id[-4:]}  {line.state:<8} {line.done:>7,} steps  {training.short_title(line)}")
             for line in runs
@@ -116,8 +119,12 @@ class ChartKeys(_Base):
             self.action_overlay()
 
     def why_not_overlay(self) -> str:
-        others = [line for line in self.session.part("training").runs if line.id != self.chart.shown_id]
-        return self.chart.why_no_curve() or ("" if others else "This dataset has no other run.")
+        return self.chart.why_no_curve() or ("" if self._others() else "This dataset has no other run that has made a step.")
+
+    def _others(self) -> list[JobLine]:
+        """The other runs that have a curve."""
+        runs: list[JobLine] = self.session.part("training").runs
+        return [line for line in runs if line.id != self.chart.shown_id and line.done and line.counts_steps]
 
     # ---- what the model answers
 

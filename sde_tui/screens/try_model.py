@@ -192,7 +192,7 @@ class TryModelScreen(Dialog[str]):
 
         def told(words: tuple[str, str] | None) -> None:
             if words is not None and self._part.tag(tag, *words) is not None:
-                self.flash("In the queue: sde collect DATA lists it, and makes rows of it.", "good")
+                self.flash(f"In the queue: sde collect {self.sde_app.session.command_data} lists it, and makes rows of it.", "good")
 
         self.app.push_screen(FailureScreen(tag, self._part.prompt[-1].text), told)
 

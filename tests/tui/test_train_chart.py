@@ -198,6 +198,6 @@ async def test_a_run_without_answers_says_how_to_get_them(open_app, dataset_file
         await sde.press("9", "i")
         assert sde.flashed == "This run keeps no answers; e, then sample_every=50: the next one will."
         await sde.press("o")
-        assert sde.flashed == "This dataset has no other run."
+        assert sde.flashed == "This dataset has no other run that has made a step."
         await sde.press("x")
         assert sde.flashed == "This run did not say how many tokens it had seen."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from textual.widgets import Input
 from tiny_model import make_tiny_model
 from train_runs import made_run
 
@@ -77,9 +78,14 @@ async def test_the_recipe_is_changed_and_kept(open_app, dataset_file, train_proj
         assert "77 steps" in sde.text
         assert json.loads(train_project.recipe_path.read_text())["max_steps"] == 77
         await sde.press("e")
-        await sde.type("colour=red")
+        await sde.type("steps=5")
         await sde.press("enter")
-        assert "has no 'colour'" in sde.flashed
+        assert "has no 'steps'. Did you mean max_steps" in sde.text
+        assert sde.app.screen.query_one(Input).value == "steps=5", "what was typed is there to be mended"
+        await sde.press("end", *["left"] * 7)
+        await sde.type("max_")
+        await sde.press("enter")
+        assert "5 steps" in sde.text
 
 
 async def test_a_finished_run_is_drawn_as_it_was(open_app, dataset_file, train_project):
