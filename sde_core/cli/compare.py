@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ import click
 
 from sde_core.cli.common import data_options, emit_json, journal_if_any, json_option, stderr_progress, talk
 from sde_core.cli.finding_jobs import job_of_kind
+from sde_core.cli.recipe_options import AskedRecipe, recipe_options
 from sde_core.dataset import Dataset
 from sde_core.visible import visible
 
@@ -76,26 +76,24 @@ Examples:
 @click.option("--budget", metavar="TOKENS", help="Tokens that each run reads, such as 200k; by default what the recipe reads of the largest arm.")
 @click.option("--held-out", metavar="N|SHARE|FILE", help="How much is held out, or a file of rows; a tenth (50 to 500 rows) by default.")
 @click.option("--general", type=click.Path(path_type=Path), help="Texts for the forgetting check; those that come with sde when omitted.")
-@click.option("--model", help="A model folder or hub name; the base model that comes with sde when omitted.")
-@click.option("--recipe", "recipe_file", type=click.Path(path_type=Path), help="A recipe in JSON or YAML; the dataset's own when omitted.")
-@click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="One value of the recipe; repeatable.")
+@recipe_options
 @click.option("--attach/--detach", default=None, help="Follow the job, or return at once; follows on a terminal by default.")
 @json_option
 @click.pass_context
 def run_command(
-    ctx: click.Context, dataset: Dataset, arms: str, seeds: int, budget: str | None, held_out: str | None, general: Path | None, model: str | None,
-    recipe_file: Path | None, settings: Sequence[str], attach: bool | None, as_json: bool,
+    ctx: click.Context, dataset: Dataset, arms: str, seeds: int, budget: str | None, held_out: str | None, general: Path | None,
+    asked: AskedRecipe, attach: bool | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Compare arms of DATA, as a job that outlives this terminal."""
     from sde_core.cli.following import leave_or_follow
-    from sde_core.cli.train import asked_recipe, rows_in_file
+    from sde_core.cli.train import rows_in_file
     from sde_core.evaluate.compare_launch import CompareRequest, launch_compare
     from sde_core.project import Project
     from sde_core.select.protocol import tokens_wanted
 
     project = Project.of(dataset.path)
     request = CompareRequest(arms, seeds, None if budget is None else tokens_wanted(budget), held_out, general)
-    recipe = asked_recipe(project, model, recipe_file, tuple(settings))
+    recipe = asked.recipe(project)
     dataset.read_all()
     with journal_if_any(dataset, writing=False) as journal:
         accepted = [] if journal is None else journal.state.accepted_rows().tolist()

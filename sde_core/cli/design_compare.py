@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from sde_core.cli.common import json_option, stderr_progress
 from sde_core.cli.design_records import COMPARED, records_of, task_of, with_task
+from sde_core.cli.recipe_options import AskedRecipe, recipe_options
 from sde_core.errors import UsageError
 
 
@@ -36,8 +36,7 @@ Examples:
 @click.option("--test", "test_path", metavar="FILE", help="Records to test on; a fifth of DATA, at most 200, when omitted.")
 @click.option("--ood", "ood_path", metavar="FILE", help="Records of another domain to test on too.")
 @click.option("--ood-task", "ood_task_path", metavar="FILE", type=click.Path(path_type=Path), help="Their task, where it is another.")
-@click.option("--model", help="A model folder or hub name; the base model that comes with sde when omitted.")
-@click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="One value of the recipe; repeatable.")
+@recipe_options
 @click.option("--temperature", default=0.0, show_default=True, help="0 for the likeliest token every time.")
 @click.option("--before/--no-before", default=True, show_default=True, help="Ask the untuned model too.")
 @click.option("--attach/--detach", default=None, help="Follow the job, or return at once; follows on a terminal by default.")
@@ -45,20 +44,19 @@ Examples:
 @click.pass_context
 def compare_command(
     ctx: click.Context, data: str, task_path: Path | None, text_field: str, said_field: str, designs: tuple[str, ...], sizes: str, seeds: int,
-    wordings: str, test_path: str | None, ood_path: str | None, ood_task_path: Path | None, model: str | None, settings: Sequence[str],
+    wordings: str, test_path: str | None, ood_path: str | None, ood_task_path: Path | None, asked: AskedRecipe,
     temperature: float, before: bool, attach: bool | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Train DATA in several designs and score what each answers, as a job that outlives this terminal."""
     from sde_core.cli.design_results import print_results
     from sde_core.cli.following import leave_or_follow
-    from sde_core.cli.train import asked_recipe
     from sde_core.evaluate.design_grid import DesignRequest, launch_design_compare
     from sde_core.evaluate.design_records import compared_records
     from sde_core.project import Project
 
     file = task_of(data, task_path, text_field, said_field)
     project = Project.of(data)
-    recipe = asked_recipe(project, model, None, tuple(settings))
+    recipe = asked.recipe(project)
     request = DesignRequest(
         tuple(designs), _numbers(sizes, "--sizes"), seeds, _numbers(wordings, "--wordings"), temperature=temperature, before=before
     )

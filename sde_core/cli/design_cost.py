@@ -118,16 +118,18 @@ def _print(measured: Mapping[str, MeasuredPerplexity]) -> None:
     click.echo(f"{'perplexity, ' + count_of(records, 'record'):<26} {'of prompts':>12} {'of answers':>12}")
     for name, found in measured.items():
         click.echo(f"{visible(name, 26):<26} {found.prompt:>12.1f} {found.output:>12.2f}")
+    if doubt := next((found.doubt for found in measured.values() if found.doubt), ""):
+        talk(doubt)
 
 
 def _asked(
     data: str, task_path: Path | None, text_field: str, said_field: str, rows: int | None, model: str | None, settings: Sequence[str]
 ) -> tuple[TaskFile, dict[int, TaskRecord], Recipe]:
-    from sde_core.cli.train import asked_recipe
+    from sde_core.cli.recipe_options import AskedRecipe
     from sde_core.project import Project
 
     file = task_of(data, task_path, text_field, said_field)
     records, misfits = records_of(data, file, limit=rows)
     if not records:
         raise UsageError("No row fits the task.", misfits[0].reason if misfits else "The file has no rows.")
-    return file, records, asked_recipe(Project.of(data), model, None, tuple(settings))
+    return file, records, AskedRecipe(model, None, tuple(settings)).recipe(Project.of(data))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from sde_core.cli.common import data_options, emit_json, json_option, stderr_progress, talk
+from sde_core.cli.recipe_options import AskedRecipe, recipe_options
 from sde_core.dataset import Dataset
 
 if TYPE_CHECKING:
@@ -30,10 +30,8 @@ Time and memory are measured, never guessed: --probe runs a few real steps
 on this machine, and what it found is kept until something changes.""",
 )
 @data_options
-@click.option("--model", help="A model folder or hub name; the base model that comes with sde when omitted.")
-@click.option("--recipe", "recipe_file", type=click.Path(path_type=Path), help="A recipe in JSON or YAML; the dataset's own when omitted.")
+@recipe_options
 @click.option("--max-length", type=click.IntRange(2), help="Tokens a sample may have.")
-@click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="Any other value of the recipe; repeatable.")
 @click.option(
     "--rows",
     "rows",
@@ -44,10 +42,8 @@ on this machine, and what it found is kept until something changes.""",
 @json_option
 def command(
     dataset: Dataset,
-    model: str | None,
-    recipe_file: Path | None,
+    asked: AskedRecipe,
     max_length: int | None,
-    settings: tuple[str, ...],
     rows: str | None,
     probe: bool,
     as_json: bool,
@@ -56,12 +52,12 @@ def command(
     from dataclasses import asdict, replace
 
     from sde_core.cli.preflight_text import print_report
-    from sde_core.cli.train import asked_recipe, asked_rows
+    from sde_core.cli.train import asked_rows
     from sde_core.project import Project
     from sde_core.train.preflight import preflight
 
     project = Project.of(dataset.path)
-    recipe = asked_recipe(project, model, recipe_file, settings)
+    recipe = asked.recipe(project)
     recipe = recipe if max_length is None else replace(recipe, max_length=max_length)
     chosen = asked_rows(dataset, rows)
     with stderr_progress("encoding") as progress:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from sde_core.cli.common import data_options, journal_of, json_option, parsed_rows, stderr_progress
+from sde_core.cli.recipe_options import AskedRecipe, recipe_options
 from sde_core.dataset import Dataset
 from sde_core.errors import InputError, UsageError
-
-if TYPE_CHECKING:
-    from sde_core.train.recipe import Recipe
 
 
 @click.command(
@@ -27,9 +25,7 @@ Interrupting an attached run leaves it running; stop it with sde jobs stop.
 While another run uses the device, this one waits for its turn: sde jobs queue.""",
 )
 @data_options
-@click.option("--model", help="A model folder or hub name; the base model that comes with sde when omitted.")
-@click.option("--recipe", "recipe_file", type=click.Path(path_type=Path), help="A recipe in JSON or YAML; the dataset's own when omitted.")
-@click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="One value of the recipe; repeatable.")
+@recipe_options
 @click.option(
     "--rows",
     "rows",
@@ -43,9 +39,7 @@ While another run uses the device, this one waits for its turn: sde jobs queue."
 def command(
     ctx: click.Context,
     dataset: Dataset,
-    model: str | None,
-    recipe_file: Path | None,
-    settings: tuple[str, ...],
+    asked: AskedRecipe,
     rows: str | None,
     attach: bool | None,
     now: bool,
@@ -57,25 +51,10 @@ def command(
     from sde_core.train.launch import launch_training
 
     project = Project.of(dataset.path)
-    recipe = asked_recipe(project, model, recipe_file, settings)
+    recipe = asked.recipe(project)
     with stderr_progress("preparing") as progress:
         job = launch_training(dataset, asked_rows(dataset, rows), recipe, project.created().jobs_dir, beside=now, progress=progress)
     leave_or_follow(ctx, job, attach, as_json=as_json)
-
-
-def asked_recipe(project: Any, model: str | None, recipe_file: Path | None, settings: tuple[str, ...]) -> Recipe:
-    """The recipe of a command: the file's or the project's, with what the options change.
-
-    Raises:
-        InputError: When it cannot be read.
-        UsageError: When a value is not of the field's kind.
-    """
-    from dataclasses import replace
-
-    from sde_core.train.recipe import project_recipe, read_recipe, with_settings
-
-    recipe = read_recipe(recipe_file) if recipe_file else project_recipe(project)
-    return with_settings(recipe if model is None else replace(recipe, model=model), settings)
 
 
 def asked_rows(dataset: Dataset, asked: str | None) -> list[int]:
