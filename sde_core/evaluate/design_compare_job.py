@@ -26,6 +26,7 @@ from sde_core.evaluate.design_results import read_cell
 from sde_core.evaluate.forgetting import adapted_model
 from sde_core.files import atomic_write
 from sde_core.jobs import JobContext
+from sde_core.train.checkpoints import ADAPTER
 from sde_core.train.device import plan_device, use_one_gpu
 from sde_core.train.encode import IGNORED, Encoder
 from sde_core.train.recipe import Recipe
@@ -33,6 +34,8 @@ from sde_core.train.samples import Sample, Samples
 from sde_core.train.tokenizer import load_tokenizer
 from sde_core.wording import count_of
 
+_RESULT = (f"adapter/{ADAPTER}", "metrics.json")
+"""What training leaves; the last of it is written when all of it is there."""
 _DOMAIN_WORDS = {"test": "test records", "ood": "records of the other domain"}
 
 
@@ -114,7 +117,7 @@ class _Work:
             context.event("start", attempt=1)
         began, computed = time.monotonic(), time.process_time()
         samples, notes = self._encoded(cell)
-        if not (context.result_dir / "metrics.json").exists():  # what is written last when a run is over
+        if not all((context.result_dir / name).exists() for name in _RESULT):
             self._train(context, recipe, samples)
         trained = time.monotonic()
         model = adapted_model(recipe, self._plan, context.result_dir / "adapter")

@@ -172,10 +172,13 @@ def test_the_untuned_model_is_asked_in_every_wording_and_a_run_that_was_trained_
     monkeypatch.setattr(design_compare_job, "read_input", lambda _: given)
     monkeypatch.setattr(design_compare_job, "adapted_model", lambda *_: model)
     for cell in given.cells:
-        (tmp_path / "cells" / cell.name / "result").mkdir(parents=True)
-        (tmp_path / "cells" / cell.name / "result" / "metrics.json").write_text("{}")
+        adapter = tmp_path / "cells" / cell.name / "result" / "adapter" / "adapter_model.safetensors"
+        adapter.parent.mkdir(parents=True)
+        for path in (adapter, adapter.parents[1] / "metrics.json"):
+            path.write_text("{}")
+    monkeypatch.setattr("sde_core.train.lora.train_adapter", lambda *_: pytest.fail("it trained again"))
     context = Told(tmp_path)
-    run_design_compare(context)  # without an adapter in any result it would fail if it trained or loaded
+    run_design_compare(context)
     told = {path.parent.name: json.loads(path.read_bytes()) for path in tmp_path.glob("cells/*/cell.json")}
     assert set(told) == {"before-0", "before-1", "before-0-w0", "before-1-w0", *(cell.name for cell in given.cells)}
     assert (told["before-0"]["wording"], told["before-0-w0"]["wording"]) == (1, 0)
