@@ -7,13 +7,15 @@ from dataclasses import replace
 import chat_forms
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from tiny_model import make_tiny_model
 
 from sde_core.dataset.turns import ASSISTANT, SYSTEM, TEXT, USER, Turn, Turns
 from sde_core.errors import CancelledError
 from sde_core.train.device import DevicePlan
 from sde_core.train.encode import Encoder
-from sde_core.train.generation import _gumbel_noise, encode_prompt, generate, generate_answers, stop_ids
+from sde_core.train.generation import _batches, _gumbel_noise, encode_prompt, generate, generate_answers, stop_ids
 from sde_core.train.model import load_model, with_adapter
 from sde_core.train.recipe import Recipe
 from sde_core.train.tokenizer import load_tokenizer
@@ -104,6 +106,15 @@ def test_a_long_prompt_keeps_its_end_and_answers_know_whether_they_ended(adapted
     assert long == replace(generate_answers(model, tokenizer, [ids[-240:]], max_new_tokens=16)[0], cut=long.cut)
     (whole,) = generate_answers(model, tokenizer, [encode_prompt(tokenizer, "a")], max_new_tokens=10_000)
     assert whole.ended == (whole.tokens < 255)
+
+
+@given(st.lists(st.integers(0, 3_000), max_size=60), st.integers(1, 500), st.sampled_from([1, 16, 64]))
+def test_prompts_are_answered_together_by_length_as_far_as_they_fit(lengths, wanted, most):
+    batches = list(_batches(lengths, wanted, most))
+    places = [place for batch in batches for place in batch]
+    assert sorted(places) == list(range(len(lengths)))
+    assert [lengths[place] for place in places] == sorted(lengths)
+    assert all(len(batch) == 1 or (len(batch) <= most and len(batch) * (lengths[batch[-1]] + wanted) <= 16_384) for batch in batches)
 
 
 def test_it_stops_between_two_tokens_when_asked(adapted):
