@@ -59,6 +59,7 @@ def run_design_compare(context: JobContext) -> None:
             context.say(f"{title}.", unit="steps")
             context.report(cell.before, steps)
             work.do(cell, title, steps)
+    work.clear()
     context.say(f"Compared {len(work.input.request.designs)} designs in {len(cells)} runs.", unit="steps")
     context.report(steps, steps)
 
@@ -169,10 +170,14 @@ class _Work:
         return Path(self._folder) / "cells" / name / f"answers-{asked}.jsonl"
 
     def _keep(self, name: str, told: dict[str, Any]) -> None:
-        """A cell's result; what only going on needed is removed then."""
         folder: Path = self._folder / "cells" / name
         folder.mkdir(parents=True, exist_ok=True)
         atomic_write(folder / "cell.json", [orjson.dumps(told, option=orjson.OPT_SERIALIZE_NUMPY)])
         shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-        for log in folder.glob("answers-*.jsonl"):
-            log.unlink()
+
+    def clear(self) -> None:
+        """Removes what only going on needed, also where a kill came before that."""
+        for leftover in Path(self._folder).glob("cells/*/answers-*.jsonl"):
+            leftover.unlink()
+        for leftover in Path(self._folder).glob("cells/*/checkpoints"):
+            shutil.rmtree(leftover, ignore_errors=True)

@@ -188,5 +188,8 @@ def test_the_untuned_model_is_asked_in_every_wording_and_a_run_that_was_trained_
     assert (context.status.unit, context.status.done, context.status.total) == ("steps", 16, 16)
     assert not list(tmp_path.glob("cells/*/answers-*"))
     said = len(context.said)
+    left = tmp_path / "cells" / given.cells[0].name / "answers-test.jsonl"
+    left.write_text("")
     run_design_compare(context)
     assert len(context.said) == said + 2
+    assert not left.exists()
