@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -45,28 +45,57 @@ class _Kept:
     turns: tuple[Turn, ...]
 
 
-def export_run_rows(run: Path, encoder: Encoder, folder: Path) -> ExportedRows:
-    """Writes `train.jsonl` and `valid.jsonl`, and beside them the forms that single tools need.
+@dataclass(frozen=True, slots=True)
+class TrainedRows:
+    """The rows of a run that carried loss, encoded once for all files that are made of them.
+
+    Attributes:
+        kept: Rows of the form that most have, up to their last answer.
+        form: That form.
+        left_out: Rows of the run that are not among them, by reason.
+        several_answers: Whether some row has several answers that train.
+        earlier_answers: Whether some row has answers before the last that do not train.
+    """
+
+    kept: tuple[_Kept, ...]
+    form: RowForm
+    left_out: dict[str, int]
+    several_answers: bool
+    earlier_answers: bool
+
+    def of(self, split: str) -> Iterator[tuple[Turn, ...]]:
+        """The turns of each row of one side of the split."""
+        return (row.turns for row in self.kept if row.split == split)
+
+
+def trained_rows(run: Path, encoder: Encoder) -> TrainedRows:
+    """What a run trained on and was evaluated on.
 
     Args:
         run: The run's folder, which holds its rows.
         encoder: The run's, which says what trained.
-        folder: Where the files go.
     """
     kept, left_out = _kept_rows(run, encoder)
     form = _form_of(kept, encoder)
-    fitting = [row for row in kept if _fits(row, form)]
+    fitting = tuple(row for row in kept if _fits(row, form))
     if len(fitting) < len(kept):
         left_out["conversations beside plain text" if form == "text" else "plain text beside conversations"] = len(kept) - len(fitting)
-    kept = fitting
-    several = any(sum(turn.role == ASSISTANT for turn in row.turns) > 1 for row in kept)
+    several = any(sum(turn.role == ASSISTANT for turn in row.turns) > 1 for row in fitting)
     last_only = encoder.recipe.answers == "last"
-    exported = ExportedRows(form, 0, 0, left_out, several and not last_only, several and last_only and form == "messages")
-    counts = {
-        name: _write(folder / name, (_row(row.turns, exported, encoder) for row in kept if row.split == split)) for name, split in _FILES.items()
-    }
-    _write_for_mlx(folder, kept, exported, encoder)
-    return replace(exported, train=counts["train.jsonl"], held_out=counts["valid.jsonl"])
+    return TrainedRows(fitting, form, left_out, several and not last_only, several and last_only and form == "messages")
+
+
+def export_rows(found: TrainedRows, encoder: Encoder, folder: Path) -> ExportedRows:
+    """Writes `train.jsonl` and `valid.jsonl`, and beside them the form that mlx-lm needs.
+
+    Args:
+        found: The rows.
+        encoder: The run's.
+        folder: Where the files go.
+    """
+    counts = {name: _write(folder / name, (_row(turns, found, encoder) for turns in found.of(split))) for name, split in _FILES.items()}
+    _write_for_mlx(folder, found, encoder)
+    return ExportedRows(found.form, counts["train.jsonl"], counts["valid.jsonl"], found.left_out, found.several_answers, found.earlier_answers)
 
 
 def _kept_rows(run: Path, encoder: Encoder) -> tuple[list[_Kept], dict[str, int]]:
@@ -99,48 +128,44 @@ def _fits(row: _Kept, form: RowForm) -> bool:
     return any(turn.role == TEXT for turn in row.turns) == (form == "text")
 
 
-def _row(turns: Sequence[Turn], exported: ExportedRows, encoder: Encoder) -> dict[str, Any]:
-    if exported.form == "text":
+def _row(turns: Sequence[Turn], found: TrainedRows, encoder: Encoder) -> dict[str, Any]:
+    if found.form == "text":
         return {"text": "\n\n".join(turn.text for turn in turns)}
-    if exported.form == "messages":
-        return {"messages": [_message(turn, i == len(turns) - 1, exported) for i, turn in enumerate(turns)]}
+    if found.form == "messages":
+        return {"messages": [_message(turn, i == len(turns) - 1, found) for i, turn in enumerate(turns)]}
     return {"prompt": prompt_text(encoder.tokenizer, turns, "plain")[0], "completion": turns[-1].text}
 
 
-def _message(turn: Turn, last: bool, exported: ExportedRows) -> dict[str, Any]:
-    marked = {"train": last and turn.role == ASSISTANT} if exported.earlier_answers else {}
+def _message(turn: Turn, last: bool, found: TrainedRows) -> dict[str, Any]:
+    marked = {"train": last and turn.role == ASSISTANT} if found.earlier_answers else {}
     return {"role": turn.role, "content": turn.text, **marked}
 
 
-def write_rows_for_trl(run: Path, encoder: Encoder, folder: Path, exported: ExportedRows, *, pairs: bool) -> None:
+def write_rows_for_trl(found: TrainedRows, encoder: Encoder, folder: Path, *, pairs: bool) -> None:
     """Writes TRL's own folder: TRL takes every file below it whose name says train or valid.
 
     Args:
-        run: The run's folder.
+        found: The rows.
         encoder: The run's.
         folder: Where the other files are.
-        exported: What `export_run_rows` told.
         pairs: Prompt and completion apart, as messages; else the same rows as the others'.
     """
-    kept, _ = _kept_rows(run, encoder)
-    kept = [row for row in kept if _fits(row, exported.form)]
     (folder / "trl").mkdir()
     for name, split in _FILES.items():
-        rows = (row.turns for row in kept if row.split == split)
         told = (
-            {"prompt": _plain_messages(turns[:-1]), "completion": _plain_messages(turns[-1:])} if pairs else _row(turns, exported, encoder)
-            for turns in rows
+            {"prompt": _plain_messages(turns[:-1]), "completion": _plain_messages(turns[-1:])} if pairs else _row(turns, found, encoder)
+            for turns in found.of(split)
         )
         _write(folder / "trl" / name, told)
 
 
-def _write_for_mlx(folder: Path, kept: Sequence[_Kept], exported: ExportedRows, encoder: Encoder) -> None:
+def _write_for_mlx(folder: Path, found: TrainedRows, encoder: Encoder) -> None:
     """The plain form as joined text: mlx-lm would put a prompt and its completion into a chat template."""
-    if exported.form != "prompt-completion":
+    if found.form != "prompt-completion":
         return
     (folder / "mlx").mkdir()
     for name, split in _FILES.items():
-        rows = (_row(row.turns, exported, encoder) for row in kept if row.split == split)
+        rows = (_row(turns, found, encoder) for turns in found.of(split))
         _write(folder / "mlx" / name, ({"text": row["prompt"] + row["completion"]} for row in rows))
 
 

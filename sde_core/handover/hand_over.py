@@ -15,7 +15,7 @@ from sde_core.errors import ModelError, UsageError
 from sde_core.files import from_home, refuse_source, unwritable
 from sde_core.handover.axolotl import axolotl_recipe
 from sde_core.handover.card import adapter_card
-from sde_core.handover.exported_rows import ExportedRows, export_run_rows, write_rows_for_trl
+from sde_core.handover.exported_rows import ExportedRows, export_rows, trained_rows, write_rows_for_trl
 from sde_core.handover.llama_factory import dataset_info, llama_factory_recipe
 from sde_core.handover.mlx import mlx_recipe
 from sde_core.handover.plan import HandoverPlan, RecipeFile, finished_run, on_which_device
@@ -98,10 +98,11 @@ def _written(
 ) -> Handover:
     say("Writing the rows.")
     encoder = Encoder(load_tokenizer(recipe.model), recipe)
-    rows = export_run_rows(run, encoder, folder / "data")
+    found = trained_rows(run, encoder)
+    rows = export_rows(found, encoder, folder / "data")
     named, remarks = _base(recipe, base, folder)
     plan = _plan(run, recipe, metrics, encoder, rows, named)
-    write_rows_for_trl(run, encoder, folder / "data", rows, pairs=plan.trl_pairs)
+    write_rows_for_trl(found, encoder, folder / "data", pairs=plan.trl_pairs)
     _write_adapter(run, folder / "adapter", named)
     difference = None
     if merge:

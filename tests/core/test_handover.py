@@ -18,7 +18,7 @@ from sde_core.dataset.turns import Turn
 from sde_core.decisions import training_rows
 from sde_core.errors import ModelError, UsageError
 from sde_core.export import EXPORT_LAYOUTS
-from sde_core.handover.exported_rows import export_run_rows
+from sde_core.handover.exported_rows import export_rows, trained_rows
 from sde_core.handover.hand_over import hand_over
 from sde_core.train.encode import Encoder
 from sde_core.train.recipe import Recipe
@@ -65,6 +65,18 @@ def test_rows_are_those_that_trained_and_every_file_holds_the_same(handed):
     assert not prompts & {row["messages"][0]["content"] for row in valid}
 
 
+def test_every_row_is_encoded_once_for_all_files(world, tmp_path, monkeypatch):
+    encoded, encode_all = [], Encoder.encode_all
+
+    def counting(self, batch):
+        encoded.extend(batch)
+        return encode_all(self, batch)
+
+    monkeypatch.setattr(Encoder, "encode_all", counting)
+    hand_over(world[1].folder, tmp_path / "handed", base="someone/tiny")
+    assert len(encoded) == 20
+
+
 @pytest.mark.parametrize("texts", [2, 6])
 def test_rows_of_the_other_form_are_left_out_and_counted(world, tmp_path, monkeypatch, texts):
     turns = [Turns((Turn("user", f"say {i}"), Turn("assistant", "cats"))) for i in range(8 - texts)]
@@ -72,7 +84,7 @@ def test_rows_of_the_other_form_are_left_out_and_counted(world, tmp_path, monkey
     encoder = Encoder(load_tokenizer(str(world[0] / "model")), Recipe(model=str(world[0] / "model"), max_length=64))
     rows = [SnapshotRow(i, i, "held-out" if i % 4 == 0 else "train", one) for i, one in enumerate(turns)]
     monkeypatch.setattr("sde_core.handover.exported_rows.read_snapshot", lambda run: rows)
-    told = export_run_rows(tmp_path, encoder, tmp_path)
+    told = export_rows(trained_rows(tmp_path, encoder), encoder, tmp_path)
     majority = max(texts, 8 - texts)
     assert (told.form, told.train + told.held_out) == ("text" if texts > 4 else "messages", majority)
     assert told.left_out == {"conversations beside plain text" if texts > 4 else "plain text beside conversations": 8 - majority}
@@ -95,7 +107,7 @@ def test_what_is_handed_over_and_exported_is_what_trained_with_its_edits(world, 
     trained = {split: [texts_of(row.turns) for row in read_snapshot(run) if row.split == split] for split in ("train", "held-out")}
     assert ["user: say 3 cats", "assistant: three cats"] in trained["train"] + trained["held-out"]
     (tmp_path / "out").mkdir()
-    export_run_rows(run, encoder, tmp_path / "out")
+    export_rows(trained_rows(run, encoder), encoder, tmp_path / "out")
     for name, split in (("train", "train"), ("valid", "held-out")):
         told = [[f"{turn['role']}: {turn['content']}" for turn in row["messages"]] for row in rows_in(tmp_path / "out" / f"{name}.jsonl")]
         assert told == trained[split]
