@@ -31,8 +31,8 @@ from sde_core.wording import count_of
 DEMONSTRATIONS = 2
 """Training records with their answers that stand before an in-context prompt, where the model has room for them."""
 MOST_NEW_TOKENS = 512
-_EXAMPLE_SHARE = 4
-"""An example takes at most this part of what the model reads."""
+_EXAMPLES_LOOKED_AT, _EXAMPLE_SHARE = 200, 4
+"""Training records that examples are taken from, and the part of what the model reads that one may take where there are enough such."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,15 +149,13 @@ class DesignAsker:
         return encode_prompt(self._encoder.tokenizer, [*before, Turn(USER, prompt)], self._given.recipe.template)
 
     def _examples(self, asked: Asked, room: int) -> list[TextSample]:
-        """The first training records that are short enough to stand before a prompt."""
-        found: list[TextSample] = []
-        for record in self._given.train if asked.examples else ():
-            sample = self._sample(record, asked)
-            if self._encoder.encode(sample_turns(sample)).n_tokens * _EXAMPLE_SHARE <= room:
-                found.append(sample)
-            if len(found) == asked.examples:
-                break
-        return found
+        """The first training records that are short enough to stand before a prompt; the shortest where hardly one is."""
+        samples = [self._sample(record, asked) for record in self._given.train[:_EXAMPLES_LOOKED_AT]] if asked.examples else []
+        lengths = [one.n_tokens for one in self._encoder.encode_all([sample_turns(sample) for sample in samples])]
+        chosen = [place for place, length in enumerate(lengths) if length * _EXAMPLE_SHARE <= room]
+        if len(chosen) < asked.examples:
+            chosen = sorted((place for place, length in enumerate(lengths) if length < room), key=lambda place: lengths[place])
+        return [samples[place] for place in chosen[: asked.examples]]
 
     def _sample(self, record: TaskRecord, asked: Asked) -> TextSample:
         return render_sample(record, self._given.tasks["test"], asked.design, wording=asked.wording)

@@ -128,6 +128,19 @@ def test_examples_stand_before_a_prompt_as_turns_and_as_many_as_fit(small, tmp_p
     assert texts[2].endswith("\nOutput:\n\nAssistant:\n")
 
 
+def test_where_hardly_a_training_record_is_short_the_shortest_are_examples(small, tmp_path, monkeypatch):
+    model, recipe = small
+    prompts = []
+    generate = design_asking.generate_answers
+    monkeypatch.setattr(design_asking, "generate_answers", lambda *args, **options: prompts.extend(args[2]) or generate(*args, **options))
+    lengthy = [replace(record, text=f"{'the cat ' * count}{record.text}") for count, record in zip((90, 60, 80), RECORDS, strict=False)]
+    given = DesignInput(DesignRequest(("es-sde",), max_new_tokens=3), recipe, {"test": TASK}, lengthy, {"test": RECORDS[16:17]})
+    encoder = Encoder(load_tokenizer(recipe.model), recipe)
+    found = DesignAsker(given, encoder).scored(model, Asked(DESIGN, "test", examples=2), tmp_path / "log")
+    text = encoder.tokenizer.backend.decode(prompts[0])
+    assert (text.count("the cat"), found["notes"]) == (60 + 80 + 3, [])
+
+
 def test_where_no_example_fits_there_is_no_score_and_a_reason(small, tmp_path):
     model, recipe = small
     long = [TaskRecord("the cat " * ROOMY, RECORDS[0].entries)]
