@@ -2,9 +2,10 @@
 
     python benchmarks/design_compare.py [--records 300] [--test 60] [--seeds 2] [--set KEY=VALUE …] [--design NAME …] [--keep FOLDER]
 
-A review says something of food, of service, or of both, in sentences from fixed lists: what remains to be learnt is the form of an answer, which
-word belongs to which aspect, and what is not mentioned. No test review has the text of a training review. It says nothing of larger models or of real
-reviews. Prints the table of `sde design results` and the seconds.
+A review says something of the food, of the room, of both or of neither, in sentences from fixed lists; the words that judge food are not those
+that judge rooms. What is to be learnt is the form of an answer, which word means which value of which aspect, and what is not mentioned. No test
+review has the text of a training review. It says nothing of larger models or of real reviews. Prints the table of `sde design results`, the seconds,
+and how many of them a processor worked for the runs, which other work on the machine does not change.
 """
 
 from __future__ import annotations
@@ -20,23 +21,24 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-SETTINGS = ("epochs=4", "learning_rate=4e-3", "batch_size=16")
-SUBJECTS = {"Food": ("The food", "The soup", "My meal", "The fish", "The bread"), "Service": ("The waiter", "The staff", "Our host", "The service")}
+SETTINGS = ("epochs=6", "learning_rate=3e-3", "batch_size=8")
+THINGS = {"Food": ("soup", "bread", "tea", "coffee", "salad", "rice", "cake"), "Room": ("room", "hall", "kitchen", "studio", "house")}
 WORDS = {
-    "positive": ("was good", "was great", "was very nice", "was lovely", "was excellent"),
-    "negative": ("was bad", "was terrible", "was very slow to come", "was awful", "was a disappointment"),
+    "Food": {"good": ("hot", "good", "soft", "sweet"), "bad": ("cold", "dry", "hard", "bad")},
+    "Room": {"good": ("warm", "clean", "bright", "quiet"), "bad": ("damp", "dark", "wet", "empty")},
 }
 FILLERS = ("We went on Monday.", "It was late.", "We were four people.", "I came with my sister.", "It is close to the station.")
 TASK = """\
-name: reviews
+name: visits
 kind: attributes
 text: review
 said: aspects
-targets: [Food, Service]
-values: [positive, negative]
-absent: unmentioned
+targets: [Food, Room]
+values: [good, bad]
+absent: nothing
 instructions:
-- Read the review and say what it thinks of each aspect.
+- What does it say of food and room?
+keys: {target: aspect, value: word}
 """
 
 
@@ -45,8 +47,8 @@ def reviews(count: int, seed: int = 0) -> list[dict]:
     draw = random.Random(seed)
     found: dict[str, dict] = {}
     while len(found) < count:
-        said = {aspect: draw.choice(("positive", "negative", None)) for aspect in SUBJECTS}
-        sentences = [f"{draw.choice(SUBJECTS[aspect])} {draw.choice(WORDS[value])}." for aspect, value in said.items() if value]
+        said = {aspect: draw.choice(("good", "bad", None)) for aspect in THINGS}
+        sentences = [f"The {draw.choice(THINGS[aspect])} was {draw.choice(WORDS[aspect][value])}." for aspect, value in said.items() if value]
         sentences += draw.sample(FILLERS, draw.choice((0, 1)) if sentences else 2)
         draw.shuffle(sentences)
         text = " ".join(sentences)
@@ -77,7 +79,9 @@ def main() -> None:
         started = time.perf_counter()
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "XDG_STATE_HOME": str(folder / "state")}
         subprocess.run(command, cwd=folder, env=environment, check=True)
-        print(f"{time.perf_counter() - started:.0f} s on {os.cpu_count()} cores")
+        cells = [json.loads(path.read_bytes()) for path in folder.glob("train.jsonl.sde/jobs/*/cells/*-n*/cell.json")]
+        worked = f"{sum(cell['cpu_seconds'] for cell in cells):.0f} s of work in {len(cells)} runs"
+        print(f"{time.perf_counter() - started:.0f} s on {os.cpu_count()} cores, {worked}")
 
 
 if __name__ == "__main__":

@@ -64,6 +64,19 @@ class MissingExtraError(SdeError):
     """An optional package is needed and not installed."""
 
 
+_EXTRA_OF = {
+    **dict.fromkeys(("torch", "transformers", "peft", "accelerate", "safetensors", "sentence_transformers", "jinja2"), "ml"),
+    **dict.fromkeys(("cleanlab", "sklearn"), "labels"),
+}
+
+
+def missing_extra(error: ModuleNotFoundError) -> MissingExtraError | None:
+    """What to say of an optional package that was not found when it was needed; None where it is no optional one."""
+    package = (error.name or "").partition(".")[0]
+    extra = _EXTRA_OF.get(package)
+    return MissingExtraError(f"This needs {package}, which is not installed.", f"pip install 'sde[{extra}]'") if extra else None
+
+
 class JobError(SdeError):
     """A detached job failed."""
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import click
 
-from sde_core.errors import CancelledError, SdeError
+from sde_core.errors import CancelledError, SdeError, missing_extra
 from sde_core.visible import visible
 
 COMMANDS: tuple[tuple[str, str, str], ...] = (
@@ -117,7 +117,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if os.environ.get("SDE_TRACEBACK"):
             raise
-        return _report(SdeError(f"This is a fault of sde itself: {type(error).__name__}: {error}", "SDE_TRACEBACK=1 shows where."))
+        missing = missing_extra(error) if isinstance(error, ModuleNotFoundError) else None
+        return _report(missing or SdeError(f"This is a fault of sde itself: {type(error).__name__}: {error}", "SDE_TRACEBACK=1 shows where."))
     return returned if isinstance(returned, int) else 0
 
 

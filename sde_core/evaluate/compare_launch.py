@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,14 +11,14 @@ import numpy as np
 import orjson
 
 from sde_core.dataset import Dataset
-from sde_core.errors import SdeError, UsageError
+from sde_core.errors import UsageError
 from sde_core.evaluate.arms import DEFAULT_ARMS, Arm, RowSources, arm_names, resolve_arms
 from sde_core.evaluate.cell_context import compared_recipe
 from sde_core.evaluate.forgetting import general_source, general_texts, keep_texts
 from sde_core.evaluate.split import Split, choose_split, held_out_size, split_rows
 from sde_core.evaluate.wanted_facts import with_wanted_facts
 from sde_core.jobs import Job, launch
-from sde_core.jobs.job import new_job_folder
+from sde_core.jobs.prepared import prepared_folder
 from sde_core.progress import NEVER, Cancel, Progress, silent
 from sde_core.project import Project
 from sde_core.proposal import RowQuality, proposed, quality_by_rules, row_features
@@ -27,12 +26,13 @@ from sde_core.rules.book import RuleBook
 from sde_core.rules.truth import truth_by_people
 from sde_core.select import SelectionParams
 from sde_core.select.protocol import rows_wanted
-from sde_core.train.device import devices_of
+from sde_core.train.device import devices_of, refuse_missing_packages
 from sde_core.train.launch import check_before_launch, write_recipe
 from sde_core.train.recipe import Recipe
 from sde_core.train.rows import write_snapshot
 from sde_core.train.tokenizer import model_location
 from sde_core.visible import visible
+from sde_core.wording import count_of
 
 KIND = "compare"
 DEFAULT_SEEDS, MOST_SEEDS = 3, 50
@@ -90,37 +90,65 @@ def launch_compare(
 
     Raises:
         UsageError: When an arm, the split or the budget makes no sense.
+        MissingExtraError: When a package is not installed.
         ModelError: When the model cannot be used.
         ReadOnlyError: When the job folder cannot be written.
         CancelledError: When stopped; no job was started.
     """
-    names = arm_names(request.arms)
-    recipe = compared_recipe(recipe)
-    texts = general_texts(request.general)
-    readable = dataset.texts(cancel=cancel)["row"].to_numpy().astype(np.int64)
-    offered = np.setdiff1d(readable, np.asarray(rejected, np.int64))
-    split = _split(dataset, offered.tolist(), request, recipe.seed, read_rows, cancel, progress)
-    arms = resolve_arms(names, _row_sources(dataset, project, split, recipe.seed, accepted, read_rows, cancel, progress))
-    rows = sorted({*split.held_out, *(row for arm in arms for row in arm.rows)})
-    check_before_launch(dataset, [row for arm in arms for row in arm.rows], recipe, cancel=cancel)
-    folder = new_job_folder(project.created().jobs_dir, KIND)
-    try:
-        manifest = write_snapshot(folder, dataset, rows, held_out=frozenset(split.held_out), seed=recipe.seed, cancel=cancel, progress=progress)
-        write_recipe(folder, recipe, model_location(recipe.model))
-        (folder / "arms.json").write_bytes(orjson.dumps(_asked(names, arms, split, request)))
-        keep_texts(folder, texts)
-        spec = {
-            "dataset": manifest["dataset"]["path"],
-            "arms": list(names),
-            "seeds": request.seeds,
-            "model": recipe.model or "embedded",
-            "devices": devices_of(recipe),
-        }
-        title = f"Compare {', '.join(visible(name, 30) for name in names)} of {dataset.name}, {request.seeds} seed{'s' if request.seeds > 1 else ''}"
+    refuse_missing_packages("Training")
+    plan = _planned(dataset, project, request, compared_recipe(recipe), accepted, rejected, read_rows, cancel, progress)
+    check_before_launch(dataset, [row for arm in plan.arms for row in arm.rows], plan.recipe, cancel=cancel)
+    title = f"Compare {', '.join(visible(name, 30) for name in plan.names)} of {dataset.name}, {count_of(request.seeds, 'seed')}"
+    with prepared_folder(project.created().jobs_dir, KIND) as folder:
+        spec = _write_input(folder, dataset, request, plan, cancel, progress)
         return launch(project.jobs_dir, KIND, spec, title=title, folder=folder)
-    except (SdeError, OSError):
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What is compared: the arms' names as asked for, the arms and those that they are measured by, the split, the recipe, the general texts."""
+
+    names: tuple[str, ...]
+    arms: tuple[Arm, ...]
+    split: Split
+    recipe: Recipe
+    texts: Sequence[str]
+
+
+def _planned(
+    dataset: Dataset,
+    project: Project,
+    request: CompareRequest,
+    recipe: Recipe,
+    accepted: Sequence[int],
+    rejected: Sequence[int],
+    read_rows: Callable[[Path], Sequence[int]],
+    cancel: Cancel,
+    progress: Progress,
+) -> _Plan:
+    names, texts = arm_names(request.arms), general_texts(request.general)
+    readable = dataset.texts(cancel=cancel)["row"].to_numpy().astype(np.int64)
+    offered = np.setdiff1d(readable, np.asarray(rejected, np.int64)).tolist()
+    split = _split(dataset, offered, request, recipe.seed, read_rows, cancel, progress)
+    sources = _row_sources(dataset, project, split, recipe.seed, accepted, read_rows, cancel, progress)
+    return _Plan(names, resolve_arms(names, sources), split, recipe, texts)
+
+
+def _write_input(folder: Path, dataset: Dataset, request: CompareRequest, plan: _Plan, cancel: Cancel, progress: Progress) -> dict[str, Any]:
+    """Write what the job reads into its folder; its spec."""
+    recipe, held_out = plan.recipe, frozenset(plan.split.held_out)
+    rows = sorted({*held_out, *(row for arm in plan.arms for row in arm.rows)})
+    manifest = write_snapshot(folder, dataset, rows, held_out=held_out, seed=recipe.seed, cancel=cancel, progress=progress)
+    write_recipe(folder, recipe, model_location(recipe.model))
+    (folder / "arms.json").write_bytes(orjson.dumps(_asked(plan.names, plan.arms, plan.split, request)))
+    keep_texts(folder, plan.texts)
+    return {
+        "dataset": manifest["dataset"]["path"],
+        "arms": list(plan.names),
+        "seeds": request.seeds,
+        "model": recipe.model or "embedded",
+        "devices": devices_of(recipe),
+    }
 
 
 def _asked(names: Sequence[str], arms: Sequence[Arm], split: Split, request: CompareRequest) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import shutil
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,16 +12,18 @@ from typing import Any
 
 import numpy as np
 import orjson
+import xxhash
 
 from sde_core.design.options import design_named, why_not
 from sde_core.design.task import Entry, Task, TaskRecord
 from sde_core.design.task_file import TaskFile, read_task, task_text
-from sde_core.errors import InputError, SdeError, UsageError
+from sde_core.errors import InputError, UsageError
 from sde_core.evaluate.cell_context import compared_recipe
 from sde_core.files import atomic_write
 from sde_core.jobs import Job, launch
-from sde_core.jobs.job import new_job_folder
-from sde_core.train.device import devices_of, missing_packages
+from sde_core.jobs.prepared import prepared_folder
+from sde_core.train.device import devices_of, refuse_missing_packages
+from sde_core.train.history import json_or_none
 from sde_core.train.launch import write_recipe
 from sde_core.train.preflight import steps_of
 from sde_core.train.recipe import Recipe, read_recipe
@@ -205,29 +206,33 @@ def launch_design_compare(
         ModelError: When the model cannot be used.
         ReadOnlyError: When the job folder cannot be written.
     """
-    missing = missing_packages()
-    if missing:
-        raise UsageError(f"Training needs {', '.join(missing)}.", "pip install 'sde[ml]'")
+    refuse_missing_packages("Training")
     refuse_request(request, file.task, train, test, ood=ood)
-    location = model_location(recipe.model)
     load_tokenizer(recipe.model)
     tasks = {"test": file} | ({"ood": TaskFile(ood[0], file.text_field, file.said_field)} if ood else {})
     records = {"train": train, "test": test} | ({"ood": ood[1]} if ood else {})
-    folder = new_job_folder(jobs_dir, KIND)
-    try:
-        recipe = compared_recipe(recipe)
-        write_recipe(folder, recipe, location)
+    title = f"Designs {', '.join(request.designs)} on {visible(Path(dataset).name, 40)}"
+    with prepared_folder(jobs_dir, KIND) as folder:
+        write_recipe(folder, compared_recipe(recipe), model_location(recipe.model))
         (folder / "request.json").write_bytes(orjson.dumps(dataclasses.asdict(request)))
-        (folder / "manifest.json").write_bytes(orjson.dumps({"dataset": {"path": dataset}, "rows": {name: len(of) for name, of in records.items()}}))
-        for domain, of in tasks.items():
-            atomic_write(folder / f"{domain}.task.yaml", [task_text(of).encode()])
-        for name, of_name in records.items():
-            atomic_write(folder / f"{name}.json", [_json([_record_json(record) for record in of_name])])
+        _write_records(folder, tasks, records, dataset)
         spec = {"dataset": dataset, "designs": list(request.designs), "model": recipe.model or "embedded", "devices": devices_of(recipe)}
-        return launch(jobs_dir, KIND, spec, title=f"Designs {', '.join(request.designs)} on {visible(Path(dataset).name, 40)}", folder=folder)
-    except (SdeError, OSError):
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
+        return launch(jobs_dir, KIND, spec, title=title, folder=folder)
+
+
+def _write_records(folder: Path, tasks: Mapping[str, TaskFile], records: Mapping[str, Sequence[TaskRecord]], dataset: str) -> None:
+    """Write the domains' tasks and all records, and beside them how many they are and their hashes."""
+    for domain, of in tasks.items():
+        atomic_write(folder / f"{domain}.task.yaml", [task_text(of).encode()])
+    contents = {name: _json([_record_json(record) for record in of]) for name, of in records.items()}
+    for name, content in contents.items():
+        atomic_write(folder / f"{name}.json", [content])
+    manifest = {
+        "dataset": {"path": dataset},
+        "rows": {name: len(of) for name, of in records.items()},
+        "hashes": {name: xxhash.xxh3_128_hexdigest(content) for name, content in contents.items()},
+    }
+    (folder / "manifest.json").write_bytes(orjson.dumps(manifest))
 
 
 def read_input(folder: Path) -> DesignInput:
@@ -241,8 +246,9 @@ def read_input(folder: Path) -> DesignInput:
         values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in asked.items()}
         request = DesignRequest(**values)
         tasks = {domain: read_task(folder / f"{domain}.task.yaml").task for domain in DOMAINS if (folder / f"{domain}.task.yaml").exists()}
-        records = {name: _records(folder / f"{name}.json") for name in ("train", *tasks)}
-    except (OSError, ValueError, TypeError, KeyError) as error:
+        hashes = (json_or_none(folder / "manifest.json") or {}).get("hashes", {})
+        records = {name: _records(folder / f"{name}.json", hashes.get(name)) for name in ("train", *tasks)}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise InputError(f"{folder} cannot be read: {error}.", "It is no comparison of designs, or a file of it is gone.") from error
     return DesignInput(request, read_recipe(folder / "recipe.json"), tasks, records.pop("train"), records)
 
@@ -305,9 +311,14 @@ def _json(records: Sequence[dict[str, Any]]) -> bytes:
         return json.dumps(records).encode()
 
 
-def _records(path: Path) -> list[TaskRecord]:
+def _records(path: Path, wanted: str | None) -> list[TaskRecord]:
+    """The records of a file, which has this hash; None for a comparison of an earlier version, which kept none."""
+
     def entry(value: Sequence[Any]) -> Entry:
         target, said, description, details = value
         return Entry(target, said, description, tuple((role, text) for role, text in details))
 
-    return [TaskRecord(record["text"], tuple(map(entry, record["entries"]))) for record in json.loads(path.read_bytes())]
+    content = path.read_bytes()
+    if wanted not in (None, xxhash.xxh3_128_hexdigest(content)):
+        raise ValueError(f"{path.name} has changed since the comparison was launched")
+    return [TaskRecord(record["text"], tuple(map(entry, record["entries"]))) for record in json.loads(content)]

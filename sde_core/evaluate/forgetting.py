@@ -17,6 +17,7 @@ from sde_core.errors import JobError, UsageError
 from sde_core.evaluate.bootstrap import Interval, paired_interval
 from sde_core.evaluate.held_out_loss import held_out_loss
 from sde_core.progress import NEVER, Cancel
+from sde_core.train.device import plan_device, refuse_missing_packages
 from sde_core.train.encode import Encoder
 from sde_core.train.recipe import Recipe, read_recipe
 from sde_core.train.samples import Sample
@@ -88,16 +89,16 @@ def forgetting_of_run(run: Path, texts: Sequence[str], source: str, *, cancel: C
 
     Raises:
         JobError: When the run has no adapter.
+        MissingExtraError: When a package is not installed.
         ModelError: When its model cannot be loaded.
     """
+    refuse_missing_packages("Measuring what was forgotten", "torch", "transformers", "peft")
     adapter = run / "result" / "adapter"
     if not adapter.is_dir():
         raise JobError(f"The run in {visible(str(run), 200)} has no adapter.", "Only a fine-tune that is done has one; sde jobs lists them.")
     recipe = read_recipe(run / "recipe.json")
     tokenizer = load_tokenizer(recipe.model)
     samples = general_samples(texts, recipe, Encoder(tokenizer, recipe))
-    from sde_core.train.device import plan_device
-
     model = adapted_model(recipe, plan_device(recipe), adapter)
     after = held_out_loss(model, samples, tokenizer.pad_id, cancel=cancel)
     with model.disable_adapter():

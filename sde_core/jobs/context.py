@@ -78,7 +78,7 @@ class JobContext:
         append_event(self.folder / "events.jsonl", {"event": kind, **fields})
 
     def is_set(self) -> bool:
-        """Whether somebody asked the job to stop: by the STOP file or by SIGTERM."""
+        """Whether somebody asked the job to stop: by the STOP file or by a signal."""
         now = time.monotonic()
         if not self._stop_asked and now - self._looked >= _LOOK_SECONDS:
             self._looked = now
@@ -93,7 +93,7 @@ class JobContext:
         return False
 
     def on_terminate(self) -> None:
-        """SIGTERM: the first asks as the STOP file does, any later one breaks off wherever the work stands.
+        """A signal to end: the first asks as the STOP file does, any later one breaks off wherever the work stands.
 
         Raises:
             CancelledError: When the job had been asked to stop before.

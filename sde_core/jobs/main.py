@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
-from sde_core.errors import CancelledError, JobError, SdeError
+from sde_core.errors import CancelledError, JobError, SdeError, missing_extra
 from sde_core.jobs.context import JobContext
 from sde_core.jobs.disk import give_room_back, is_unwritable, reserve_room, unwritable_job
 from sde_core.jobs.event_log import close_torn_line
@@ -22,6 +22,8 @@ from sde_core.jobs.kinds import job_function
 from sde_core.jobs.status import JobState, JobStatus, read_status, write_status
 from sde_core.jobs.turn import wait_for_turn
 
+_STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+"""Signals that ask a job to stop, whoever sends them: a scheduler, a shell, or a user who knows its number."""
 _LOCK_SECONDS = 2.0
 """How long a resumed job waits for its predecessor to leave the folder."""
 
@@ -38,7 +40,8 @@ def main(folder: Path) -> int:
         return 2
     job = Job(folder)
     context = _begin(folder, waits=bool(job.devices))
-    signal.signal(signal.SIGTERM, lambda _number, _frame: _terminate(context, _frame))
+    for number in _STOPPING:
+        signal.signal(number, lambda _number, _frame: _terminate(context, _frame))
     context.beat_forever()
     try:
         wait_for_turn(context, job.devices)
@@ -54,13 +57,19 @@ def main(folder: Path) -> int:
         context.finish("failed", told.message, told.hint)
     except Exception as error:
         traceback.print_exc()
-        context.finish("failed", f"{type(error).__name__}: {error}"[:400], "The whole story is in log.txt.")
+        context.finish("failed", *_unexpected(error))
     else:
         context.finish("done", context.status.message)
     context.event("end", state=context.status.state, message=context.status.message)
     tell_watchers(folder.parent)
     os.close(lock)  # ending takes torch a while, and the job may be resumed meanwhile
     return JobError.exit_code if context.status.state == "failed" else 0
+
+
+def _unexpected(error: Exception) -> tuple[str, str]:
+    """What is said of an error that nobody foresaw, and the way out."""
+    missing = missing_extra(error) if isinstance(error, ModuleNotFoundError) else None
+    return (missing.message, missing.hint) if missing else (f"{type(error).__name__}: {error}"[:400], "The whole story is in log.txt.")
 
 
 def _begin(folder: Path, *, waits: bool) -> JobContext:

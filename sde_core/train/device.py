@@ -47,6 +47,21 @@ def missing_packages() -> list[str]:
     return [name for name in ("torch", "transformers", "peft", "accelerate") if importlib.util.find_spec(name) is None]
 
 
+def refuse_missing_packages(work: str, *names: str) -> None:
+    """Refuse work for which a package is missing.
+
+    Args:
+        work: What needs them, as the beginning of a sentence: "Training".
+        names: The packages; all that training needs by default.
+
+    Raises:
+        MissingExtraError: When one is not installed.
+    """
+    missing = [name for name in missing_packages() if not names or name in names]
+    if missing:
+        raise MissingExtraError(f"{work} needs {', '.join(missing)}.", "pip install 'sde[ml]'")
+
+
 def visible_gpus() -> int:
     """NVIDIA GPUs that this process may use, found without loading torch."""
     listed = os.environ.get("CUDA_VISIBLE_DEVICES")

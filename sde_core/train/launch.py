@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,11 +9,11 @@ from typing import Any
 import orjson
 
 from sde_core.dataset import Dataset, Turns
-from sde_core.errors import MissingExtraError, SdeError, UsageError
+from sde_core.errors import UsageError
 from sde_core.jobs import Job, launch
-from sde_core.jobs.job import new_job_folder
+from sde_core.jobs.prepared import prepared_folder
 from sde_core.progress import NEVER, Cancel, Progress, raise_if_cancelled, silent
-from sde_core.train.device import devices_of, missing_packages, refuse_before_launch
+from sde_core.train.device import devices_of, refuse_before_launch, refuse_missing_packages
 from sde_core.train.encode import Encoder
 from sde_core.train.model_check import check_model, refuse_absent_device
 from sde_core.train.nothing_trains import TRIED_ROWS, refuse_if_nothing_trains, working_settings
@@ -58,20 +57,25 @@ def launch_training(
     """
     rows = [int(row) for row in rows]
     check_before_launch(dataset, rows, recipe, cancel=cancel)
-    folder = new_job_folder(jobs_dir, "train")
-    spec = prepared_run(folder, dataset, rows, recipe, jobs_dir, cancel=cancel, progress=progress)
     title = f"LoRA of {Path(model_location(recipe.model)).name} on {len(rows):,} rows of {dataset.name}"
-    try:
+    with prepared_folder(jobs_dir, "train") as folder:
+        spec = prepared_run(folder, dataset, rows, recipe, jobs_dir, cancel=cancel, progress=progress)
         return launch(jobs_dir, "train", spec, title=title, folder=folder, beside=beside)
-    except (SdeError, OSError):
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
 
 
 def prepared_run(
     folder: Path, dataset: Dataset, rows: Sequence[int], recipe: Recipe, jobs_dir: Path, *, cancel: Cancel = NEVER, progress: Progress = silent
 ) -> dict[str, Any]:
-    """Write a run's rows and recipe into its job folder; where that fails the folder is removed.
+    """Write a run's rows and recipe into its job folder.
+
+    Args:
+        folder: The job's.
+        dataset: Where the rows are; its edits are trained on.
+        rows: Record positions.
+        recipe: How to train.
+        jobs_dir: The dataset's job folders.
+        cancel: Looked at between batches of rows.
+        progress: In rows.
 
     Returns:
         What its spec says.
@@ -81,12 +85,8 @@ def prepared_run(
         CancelledError: When stopped.
     """
     location = model_location(recipe.model)
-    try:
-        manifest = write_snapshot(folder, dataset, rows, held_out=recipe.held_out, seed=recipe.seed, cancel=cancel, progress=progress)
-        write_recipe(folder, recipe, location)
-    except (SdeError, OSError):
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
+    manifest = write_snapshot(folder, dataset, rows, held_out=recipe.held_out, seed=recipe.seed, cancel=cancel, progress=progress)
+    write_recipe(folder, recipe, location)
     return {
         "dataset": manifest["dataset"]["path"],
         "rows": manifest["rows"],
@@ -111,14 +111,18 @@ def write_recipe(folder: Path, recipe: Recipe, location: str) -> None:
 def check_before_launch(dataset: Dataset, rows: Sequence[int], recipe: Recipe, *, cancel: Cancel = NEVER) -> None:
     """Refuse a run that cannot work; looks at as many rows as it takes to find one that trains.
 
+    Args:
+        dataset: Where the rows are.
+        rows: Record positions.
+        recipe: How to train.
+        cancel: Looked at between batches of rows.
+
     Raises:
         UsageError: When there are no rows, or nothing in them would train.
         ModelError: When the model or its tokenizer cannot be used.
         MissingExtraError: When a package is not installed.
     """
-    missing = missing_packages()
-    if missing:
-        raise MissingExtraError(f"Training needs {', '.join(missing)}.", "pip install 'sde[ml]'")
+    refuse_missing_packages("Training")
     refuse_reporting(recipe)
     if not len(rows):
         raise UsageError("There are no rows to train on.", "Accept some rows, or take back some rejections.")

@@ -15,7 +15,7 @@ import orjson
 
 from sde_core.dataset import Dataset
 from sde_core.jobs import Job, JobContext, launch, read_events
-from sde_core.jobs.job import new_job_folder
+from sde_core.jobs.prepared import prepared_folder
 from sde_core.progress import NEVER, Cancel, Progress, silent
 from sde_core.train.batches import steps_of
 from sde_core.train.launch import check_before_launch, prepared_run
@@ -104,10 +104,10 @@ def launch_probe(
         CancelledError: When stopped; no job was started.
     """
     check_before_launch(dataset, rows, recipe, cancel=cancel)
-    folder = new_job_folder(jobs_dir, "probe")
-    spec = prepared_run(folder, dataset, rows, recipe, jobs_dir, cancel=cancel, progress=progress)
     title = f"Probe of a fine-tune on {len(rows):,} rows of {dataset.name}"
-    return launch(jobs_dir, "probe", {**spec, "probe": name}, title=title, folder=folder, beside=beside)
+    with prepared_folder(jobs_dir, "probe") as folder:
+        spec = prepared_run(folder, dataset, rows, recipe, jobs_dir, cancel=cancel, progress=progress)
+        return launch(jobs_dir, "probe", {**spec, "probe": name}, title=title, folder=folder, beside=beside)
 
 
 def run_probe(context: JobContext) -> None:

@@ -58,6 +58,8 @@ def _ran_through(context: JobContext, processes: int) -> bool:
         if told.get("smaller"):
             return False
         raise CancelledError(told["message"]) if told["stopped"] else JobError(told["message"], told["hint"])
+    if code and context.is_set():
+        raise CancelledError("Broken off; it can go on from its last checkpoint.")
     if code:
         raise JobError(f"The training processes ended with code {code}.", "The whole story is in log.txt.")
     return True

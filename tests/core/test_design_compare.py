@@ -8,7 +8,9 @@ import time
 from os import killpg
 
 import numpy as np
+import orjson
 import pytest
+import xxhash
 from held_cell import held_command
 from tiny_model import make_tiny_model
 
@@ -16,7 +18,7 @@ from sde_core.design.options import Design
 from sde_core.design.parse import parse_answer
 from sde_core.design.task import Entry, Task, TaskRecord
 from sde_core.design.task_file import TaskFile, task_text
-from sde_core.errors import UsageError
+from sde_core.errors import InputError, UsageError
 from sde_core.evaluate.design_answers import asked_models
 from sde_core.evaluate.design_grid import DesignRequest, launch_design_compare, read_input, split_records, training_records
 from sde_core.evaluate.design_results import read_results, record_scores
@@ -46,6 +48,15 @@ def written(folder, request, recipe=None, *, metric_task=TASK):
     (folder / "train.json").write_text(json.dumps([{"text": f"train {i}", "entries": []} for i in range(20)]))
     (folder / "test.json").write_text(json.dumps([{"text": f"test {i}", "entries": []} for i in range(4)]))
     return folder
+
+
+def test_records_that_changed_since_the_launch_are_refused(tmp_path):
+    folder = written(tmp_path, DesignRequest(("es-sde",), sizes=(8,)))
+    (folder / "manifest.json").write_bytes(orjson.dumps({"hashes": {"train": xxhash.xxh3_128_hexdigest((folder / "train.json").read_bytes())}}))
+    assert len(read_input(folder).train) == 20
+    (folder / "train.json").write_text((folder / "train.json").read_text().replace("train 7", "train 5"))
+    with pytest.raises(InputError, match=r"train\.json has changed since the comparison was launched"):
+        read_input(folder)
 
 
 def test_every_design_runs_on_equal_steps_all_designs_of_a_seed_before_the_next(tmp_path):

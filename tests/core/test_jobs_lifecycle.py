@@ -160,11 +160,14 @@ def test_a_silent_death_shows_its_last_words(start):
     assert "falling over" in status.message
 
 
-def test_sigterm_stops_like_the_stop_file(start):
+@pytest.mark.parametrize("group", [False, True])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT])
+def test_a_signal_that_asks_to_end_stops_like_the_stop_file(start, number, group):
     job = start(hold_at=2)
     wait_for(lambda: numbers(job)[-1:] == [2])
-    os.kill(job.status().identity.pid, signal.SIGTERM)
-    assert job.wait(PATIENCE).message == "Stopped at 2."
+    (os.killpg if group else os.kill)(job.status().identity.pid, number)
+    status = job.wait(PATIENCE)
+    assert (status.state, status.message) == ("stopped", "Stopped at 2.")
 
 
 def test_terminate_breaks_off_a_job_that_does_not_look(start):

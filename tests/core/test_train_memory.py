@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tiny_model import make_tiny_model
 
 from sde_core.dataset import open_dataset
-from sde_core.errors import JobError, ModelError
+from sde_core.errors import CancelledError, JobError, ModelError
 from sde_core.jobs import JobContext, JobStatus
 from sde_core.train import out_of_memory, processes
 from sde_core.train.device import DevicePlan
@@ -151,6 +151,18 @@ def test_processes_that_run_out_of_memory_are_all_started_again_with_half_the_ba
     (folder / "fitting_batch.json").unlink()
     with pytest.raises(JobError, match="ran out of memory"):
         processes.run_processes(context, replace(recipe, batch_size=1), 2)
+
+
+@pytest.mark.parametrize(("asked", "error"), [(True, CancelledError), (False, JobError)])
+def test_processes_that_a_signal_to_stop_ended_have_not_failed(tmp_path, monkeypatch, asked, error):
+    monkeypatch.setattr(processes, "_launcher", lambda folder, count: [sys.executable, "-c", "raise SystemExit(143)"])
+    folder, recipe = job_folder(tmp_path, "several")
+    context = JobContext(folder, JobStatus())
+    context.event("start")
+    if asked:
+        context.on_terminate()
+    with pytest.raises(error):
+        processes.run_processes(context, recipe, 2)
 
 
 # ---- real runs with an allocator that refuses large batches
