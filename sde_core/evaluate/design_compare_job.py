@@ -114,7 +114,8 @@ class _Work:
         """Trains a cell and scores it in every domain."""
         recipe = dataclasses.replace(self.input.recipe, seed=cell.seed, max_steps=cell.steps)
         context = CellContext(self._context, cell.name, recipe, title=cell.design, before=cell.before, steps=steps)
-        if not (context.folder / "events.jsonl").exists():
+        resumed = (context.folder / "events.jsonl").exists()
+        if not resumed:
             context.event("start", attempt=1)
         began, computed = time.monotonic(), time.process_time()
         samples, notes = self._encoded(cell)
@@ -126,8 +127,9 @@ class _Work:
         now = time.monotonic()
         told: dict[str, Any] = dataclasses.asdict(cell) | scored | {"notes": notes, "tokens": sum(len(sample) for sample in samples)}
         told |= {"trained_tokens": sum(int((sample.labels != IGNORED).sum()) for sample in samples)}
-        told |= {"seconds": round(now - began, 2), "answering_seconds": round(now - trained, 2)}
-        self._keep(cell.name, told | {"cpu_seconds": round(time.process_time() - computed, 2)})
+        # A run that was broken off took longer than its last part.
+        taken = {"seconds": now - began, "answering_seconds": now - trained, "cpu_seconds": time.process_time() - computed}
+        self._keep(cell.name, told | {name: None if resumed else round(value, 2) for name, value in taken.items()})
 
     def _train(self, context: CellContext, recipe: Recipe, samples: list[Sample]) -> None:
         from sde_core.train.lora import train_adapter
