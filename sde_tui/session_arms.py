@@ -222,6 +222,15 @@ class ArmsPart(FollowedJob):
         """Why the comparison cannot be stopped, "" where it can."""
         return "" if self.status is not None and self.status.active else "No comparison is at work here."
 
+    def why_not_resume(self) -> str:
+        """Why the comparison cannot go on, "" where it can."""
+        if self.status is None:
+            return "No comparison has begun: n begins one."
+        if self.status.active:
+            return f"It is {self.status.state}."
+        missing: str = self._session.training.why_not_train()
+        return "It is done; n begins another." if self.status.state == "done" else missing
+
     def resume(self) -> None:
         """Goes on with the comparison shown; finished runs stay."""
         if self._job is not None:

@@ -286,12 +286,18 @@ class QueuePart:
         if verb == "stop":
             return "" if run.active else "It has ended."
         if verb == "resume":
-            return f"It is {run.state}." if run.active else "It is done; F on Train starts another." if run.state == "done" else ""
+            return self._why_not_resume(run)
         if verb == "remove":
             return "x stops it; then it can be removed." if run.active else ""
         if verb == "compare" and (self.facts(run) is None or self.compared_with(run) is None):
             return "There is no other run to compare it with." if self.facts(run) is not None else "It has no recipe and rows to compare."
         return ""
+
+    def _why_not_resume(self, run: RunLine) -> str:
+        if run.active:
+            return f"It is {run.state}."
+        missing: str = self._session.training.why_not_train()
+        return "It is done; F on Train starts another." if run.state == "done" else missing
 
     def _why_not_move(self, verb: str, run: RunLine) -> str:
         if run.place is None:

@@ -44,7 +44,7 @@ class RunControlPart:
         status = self._training.shown_status
         if status is None:
             return "There is no run here."
-        return "This run is at work; pause it first." if status.active else ""
+        return "This run is at work; pause it first." if status.active else self._training.why_not_train()
 
     def extend(self, amount: str) -> None:
         """Lets the shown run go on for "200 steps" or "1 epoch" more; what is wrong with that is said."""

@@ -169,14 +169,19 @@ class TrainingPart:
 
     def why_not_fine_tune(self) -> str:
         """Why no fine-tune can be started now, "" where it can."""
-        from sde_core.train.device import missing_packages
-
-        missing = missing_packages()
+        missing = self.why_not_train()
         if missing:
-            return f"Training needs {', '.join(missing)}: pip install 'sde[ml]'."
+            return missing
         if self._session.decisions.read_only:
             return "Another sde decides on this dataset: start it there, or with sde train."
         return self.why_not_look() or ("A fine-tune is being prepared already." if self.preparing else "")
+
+    def why_not_train(self) -> str:
+        """What training needs and is not installed, in a sentence; "" where all is there."""
+        from sde_core.train.device import missing_packages
+
+        missing = missing_packages()
+        return f"Training needs {', '.join(missing)}: pip install 'sde[ml]'." if missing else ""
 
     @property
     def preparing(self) -> bool:
@@ -302,7 +307,9 @@ class TrainingPart:
             return "There is no run here."
         if self.shown_status.active:
             return "This run is at work."
-        return "This run is done; + gives it more steps, F starts another." if self.shown_status.state == "done" else ""
+        if self.shown_status.state == "done":
+            return "This run is done; + gives it more steps, F starts another."
+        return self.why_not_train()
 
     def stop(self, way: str = "stop") -> None:
         """Stops the shown run: "stop" at its next step, "terminate" wherever it stands, "kill" without saving."""

@@ -54,7 +54,10 @@ class TryModelPart:
         job = self._session.training.shown
         if job is None:
             return "There is no run here."
-        return "" if saved_adapter(job.folder) is not None else "This run has saved no adapter yet: its first checkpoint can be tried."
+        if saved_adapter(job.folder) is None:
+            return "This run has saved no adapter yet: its first checkpoint can be tried."
+        missing: str = self._session.training.why_not_train()
+        return missing
 
     def open(self, changed: Callable[[], None]) -> None:
         """Starts the process for the shown run; `changed` is called on the event loop whenever something is known."""

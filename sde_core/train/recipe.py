@@ -191,7 +191,7 @@ def _nearest(name: str) -> str:
     initials = [field for field in known if name == "".join(word[0] for word in field.split("_"))]
     parts = [field for field in known if name and name in field.split("_")]
     found = list(dict.fromkeys([*initials, *parts, *difflib.get_close_matches(name, known, n=2)]))[:3]
-    return f"Did you mean {' or '.join(found)}? " if found else ""
+    return f"Did you mean {' or '.join(found)}?" if found else ""
 
 
 def with_settings(recipe: Recipe, settings: Iterable[str]) -> Recipe:
@@ -206,7 +206,7 @@ def with_settings(recipe: Recipe, settings: Iterable[str]) -> Recipe:
         if not sign:
             raise UsageError(f"{setting!r} is not a setting.", "Write name=value, for example max_steps=100.")
         if name not in Recipe.__dataclass_fields__:
-            raise UsageError(f"A recipe has no {name!r}.", f"{_nearest(name)}It has {', '.join(Recipe.__dataclass_fields__)}.")
+            raise UsageError(f"A recipe has no {name!r}.", _nearest(name) or f"It has {', '.join(Recipe.__dataclass_fields__)}.")
         values[name] = value
     return recipe_from(values, recipe)
 

@@ -157,10 +157,7 @@ class ArmsScreen(Dialog[str]):
         self._part.resume()
 
     def why_not_resume(self) -> str:
-        status = self._part.status
-        if status is None:
-            return "No comparison has begun: n begins one."
-        return f"It is {status.state}." if status.active else "It is done; n begins another." if status.state == "done" else ""
+        return self._part.why_not_resume()
 
     def action_older(self) -> None:
         self._part.other(1)

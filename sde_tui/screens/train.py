@@ -49,6 +49,7 @@ class TrainScreen(ChartKeys, SdeScreen):
         super().__init__()
         self._begun = False
         self._stood_on = ""
+        self._told = ("", ("", ""))
 
     def compose_content(self) -> Iterable[Widget]:
         yield ItemList(id="things")
@@ -95,9 +96,19 @@ class TrainScreen(ChartKeys, SdeScreen):
             self.part.start()
         if change == "shown" and self.session.part("group_losses").came_back():
             self.action_groups()
+        self._let_news_be_read()
         if change not in ("view", "findings"):
             self._show_things()
             self._show_run()
+
+    def _let_news_be_read(self) -> None:
+        """Takes the last message off the line when something goes wrong with the run, or it ends; nobody may press a key for hours."""
+        alerts, status, shown = self.part.alerts(), self.part.shown_status, self.part.shown
+        news = (alerts[0].kind if alerts else "", status.state if status is not None and not status.active else "")
+        run, before = self._told
+        if shown is not None and run == shown.id and news != before and any(news) and self.app.screen is self:
+            self.sde_app.flashed = None
+        self._told = (shown.id if shown is not None else "", news)
 
     def _show_things(self) -> None:
         self.things.set_items(list_items(self.part, self.session.part("probe").words, self.things.scrollable_content_region.width or 79))
@@ -294,7 +305,7 @@ class TrainScreen(ChartKeys, SdeScreen):
             change,
             value=typed,
             placeholder="max_steps=200 learning_rate=1e-4 model=./my-model",
-            details=[visible(fault, 400) if fault else "Now: " + "  ".join(self.part.recipe_settings())],
+            details=[*([visible(fault, 400)] if fault else []), "Now: " + "  ".join(self.part.recipe_settings())],
         )
 
     def action_probe(self) -> None:

@@ -40,6 +40,8 @@ _STATES = {
 }  # fmt: skip
 _AFTER_A_RUN = (("try_model", "tries it"), ("groups", "loss by group"), ("hand_over", "hands it over"), ("extend", "more steps"))
 """What one may do with a run that is done, by action."""
+_ADVICE_KEYS = {"nan": "s, e", "diverging": "s, e", "zero": "p", "overfitting": "e"}
+"""The keys that do what an alert advises: stop it, change the recipe, look at what trains."""
 
 
 # ---- what would train, and the runs
@@ -151,7 +153,11 @@ def advice_words(part: TrainingPart, width: int) -> Line:
     """What to do about the worst of what is wrong; nothing where all is well, or where the run's own last words say it."""
     status = part.shown_status
     alerts = part.alerts() if status is not None and (status.active or status.state == "done") else ()
-    return [(fit(f" → {alerts[0].advice}", width).rstrip(), "warn")] if alerts else []
+    if not alerts:
+        return []
+    keys = _ADVICE_KEYS.get(alerts[0].kind, "")
+    keys = keys.removeprefix("s, ") if status is not None and not status.active else keys
+    return [(fit(f" → {alerts[0].advice}" + (f" ({keys})" if keys else ""), width).rstrip(), "warn")]
 
 
 def step_words(run_rows: RunRowsPart) -> Line:
