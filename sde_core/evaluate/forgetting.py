@@ -72,7 +72,13 @@ def general_source(path: Path | None) -> str:
 
 
 def general_samples(texts: Sequence[str], recipe: Recipe, encoder: Encoder) -> list[Sample]:
-    """The texts as plain text, all of it with loss, cut where a sample of the recipe is; row i is text i."""
+    """The texts as plain text, all of it with loss, cut where a sample of the recipe is; row i is text i.
+
+    Args:
+        texts: What is read.
+        recipe: How long a sample may be.
+        encoder: The run's, for its tokenizer.
+    """
     plain = Encoder(encoder.tokenizer, replace(recipe, template="plain", completion_only=False, too_long="cut", truncation_side="right"))
     encoded = plain.encode_all([Turns((Turn(TEXT, text),)) for text in texts])
     return [Sample(i, one.ids, one.labels) for i, one in enumerate(encoded) if one.n_trained]
@@ -110,6 +116,11 @@ def forgetting_of_run(run: Path, texts: Sequence[str], source: str, *, cancel: C
 
 def adapted_model(recipe: Recipe, plan: Any, adapter: Path | None) -> Any:
     """The recipe's base model, with an adapter where there is one, on the plan's device and set to evaluate.
+
+    Args:
+        recipe: Names the base model.
+        plan: Where it goes, and in which precision.
+        adapter: The adapter's folder, None for the base model alone.
 
     Raises:
         ModelError: When the model cannot be loaded.

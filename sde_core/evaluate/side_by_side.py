@@ -109,6 +109,15 @@ class SideBySide:
     ) -> TriedAnswer:
         """One side's answer to what stands before the last assistant turn, in the form that the run trained on.
 
+        Args:
+            turns: The prompt.
+            side: Which model.
+            max_new_tokens: Tokens that the answer may have.
+            temperature: 0 for the likeliest token every time.
+            seed: Of the draws.
+            cancel: Looked at before every token.
+            tick: Told how many tokens there are so far.
+
         Raises:
             TemplateError: When the chat template refuses the turns.
             CancelledError: When stopped.

@@ -178,7 +178,13 @@ def _answer_room(tokenizer: Tokenizer, answers: Sequence[str]) -> int:
 
 
 def macro_f1(truth: Sequence[int], predicted: Sequence[int], labels: int) -> float:
-    """The plain mean of the F1 of the labels that occur in truth or prediction; a label without a right answer has 0."""
+    """The plain mean of the F1 of the labels that occur in truth or prediction; a label without a right answer has 0.
+
+    Args:
+        truth: int[n], the right label of each row.
+        predicted: int[n], the one that was said.
+        labels: How many labels there are.
+    """
     matrix = np.bincount(np.asarray(truth) * labels + np.asarray(predicted), minlength=labels * labels).reshape(labels, labels)
     right, there, said = np.diag(matrix), matrix.sum(axis=1), matrix.sum(axis=0)
     occur = (there + said) > 0

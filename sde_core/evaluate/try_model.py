@@ -62,7 +62,14 @@ class TriedModel:
         return self._process.poll() is None
 
     def ask(self, turns: Sequence[Turn], *, max_new_tokens: int = MAX_NEW_TOKENS, temperature: float = 0.0, seed: int = 0) -> int:
-        """Asks for both answers to a prompt; returns the number that what is told about it carries."""
+        """Asks for both answers to a prompt; returns the number that what is told about it carries.
+
+        Args:
+            turns: The prompt.
+            max_new_tokens: Tokens that an answer may have.
+            temperature: 0 for the likeliest token every time.
+            seed: Of the draws.
+        """
         self._last += 1
         prompt = [[turn.role, turn.text] for turn in turns]
         self._write({"id": self._last, "turns": prompt, "max_new_tokens": max_new_tokens, "temperature": temperature, "seed": seed})

@@ -40,6 +40,12 @@ def yaml_scalar(value: Any) -> str:
 
 
 def head_comments(tool: str, command: str, gaps: Sequence[str]) -> list[str]:
-    """What stands at the top of every recipe file."""
+    """What stands at the top of every recipe file.
+
+    Args:
+        tool: Its name.
+        command: What runs the recipe.
+        gaps: What it does not carry over, a sentence each.
+    """
     told = [f"- {gap}" for gap in gaps]
     return [f"{tool}: the recipe of this run. Inside this folder, start it with", f"  {command}", "", "Not carried over:", *told]

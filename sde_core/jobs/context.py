@@ -106,7 +106,13 @@ class JobContext:
         self._stop_asked = True
 
     def finish(self, state: JobState, message: str, hint: str = "") -> None:
-        """Write the final status, if need be in the room that was kept for it."""
+        """Write the final status, if need be in the room that was kept for it.
+
+        Args:
+            state: A final one.
+            message: What came of it, in one sentence.
+            hint: The way out of a failure.
+        """
         self._ended.set()
         give_room_back(self.folder)
         self._update(force=True, state=state, message=message, hint=hint, ended=time.time(), eta_s=None)

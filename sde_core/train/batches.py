@@ -58,7 +58,13 @@ class RunBatches:
 
 
 def sequence_lengths(samples: Sequence[int] | np.ndarray, recipe: Recipe, max_length: int) -> np.ndarray:
-    """int64[n]: tokens of each sequence that samples of these lengths become; fewer than samples where they are packed."""
+    """int64[n]: tokens of each sequence that samples of these lengths become; fewer than samples where they are packed.
+
+    Args:
+        samples: int[n], tokens of each sample.
+        recipe: Whether it packs.
+        max_length: Tokens that a sequence may have.
+    """
     lengths = np.asarray(samples, dtype=np.int64)
     if not recipe.packing:
         return lengths
@@ -66,7 +72,13 @@ def sequence_lengths(samples: Sequence[int] | np.ndarray, recipe: Recipe, max_le
 
 
 def steps_of(sequences: int, recipe: Recipe, processes: int = 1) -> int:
-    """Optimizer steps of a run over this many sequences."""
+    """Optimizer steps of a run over this many sequences.
+
+    Args:
+        sequences: Sequences of one epoch.
+        recipe: Its batch, accumulation, epochs and steps.
+        processes: Processes that share every batch.
+    """
     if recipe.max_steps:
         return recipe.max_steps
     batches = math.ceil(sequences / (recipe.batch_size * processes))
@@ -115,7 +127,14 @@ def checkpoint_interval(recipe: Recipe, steps: int) -> int:
 
 
 def evaluated_positions(held_out: int, sequences: int, recipe: Recipe, processes: int = 1) -> list[int]:
-    """Which of the held-out samples, the shortest first, a run evaluates on: all, or evenly spaced ones where they would cost more than they tell."""
+    """Which of the held-out samples, the shortest first, a run evaluates on: all, or evenly spaced ones where they would cost more than they tell.
+
+    Args:
+        held_out: Held-out samples that there are.
+        sequences: Sequences of one epoch of training.
+        recipe: Says how much is trained.
+        processes: Processes that share every batch.
+    """
     trained_on = planned_first(recipe, steps_of(sequences, recipe, processes)) * recipe.batch_size * recipe.accumulation * processes
     count = min(max(round(_EVALUATED_SHARE * trained_on), _LEAST_EVALUATED), held_out)
     return [i * held_out // count for i in range(count)]

@@ -87,7 +87,13 @@ class RunEvents:
 
 
 def event_callback(context: JobContext, device: str, row_losses: RowLossRecorder) -> Any:
-    """The callback for transformers' Trainer; its arguments are those of `RunEvents`."""
+    """The callback for transformers' Trainer; its arguments are those of `RunEvents`.
+
+    Args:
+        context: The job.
+        device: "cpu", "cuda" or "mps".
+        row_losses: What every row cost.
+    """
     from transformers import TrainerCallback
 
     class EventCallback(RunEvents, TrainerCallback):  # type: ignore[misc]

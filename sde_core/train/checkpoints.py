@@ -167,7 +167,13 @@ def restore(trainer: Any, checkpoint: Path) -> None:
 
 
 def save_result(model: Any, context: JobContext, metrics: dict[str, Any]) -> None:
-    """Write the adapter beside its place and move it there whole, then what belongs to it; one that stood there goes after that."""
+    """Write the adapter beside its place and move it there whole, then what belongs to it; one that stood there goes after that.
+
+    Args:
+        model: The adapted model.
+        context: The job, whose result folder it goes to.
+        metrics: What came of the run; goes to JSON.
+    """
     from safetensors import SafetensorError
 
     scratch, final, before = (context.result_dir / f"adapter{suffix}" for suffix in (_UNFINISHED, "", ".before"))

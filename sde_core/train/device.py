@@ -182,6 +182,11 @@ def _precision(recipe: Recipe, device: str, machine: Machine) -> str:
 def refuse_packages(recipe: Recipe, device: str, packages: frozenset[str]) -> None:
     """Refuse 4-bit loading and flash attention where the device or a package is not there for it.
 
+    Args:
+        recipe: How to train.
+        device: "cpu", "cuda" or "mps".
+        packages: Names of optional packages that are installed.
+
     Raises:
         UsageError: When the device cannot do it.
         MissingExtraError: When the package is not installed.

@@ -83,7 +83,13 @@ def extend_training(job: Job, *, steps: int = 0, epochs: float = 0.0) -> Extensi
 
 
 def write_extension(job: Job, *, steps: int = 0, epochs: float = 0.0) -> Extension:
-    """Change what a run is to do without starting it; see `extend_training`."""
+    """Change what a run is to do without starting it; see `extend_training`.
+
+    Args:
+        job: A run that is not at work.
+        steps: Optimizer steps to add.
+        epochs: Passes over the rows to add, in place of steps.
+    """
     if job.kind != "train":
         raise UsageError(f"Job {job.id} is no fine-tune.", "Only fine-tunes can be extended.")
     if (steps > 0) == (epochs > 0) or min(steps, epochs) < 0 or max(steps, epochs) > _MOST:

@@ -58,6 +58,11 @@ def train_in_this_process(context: JobContext, recipe: Recipe) -> None:
 def run_samples(context: JobContext, recipe: Recipe, tokenizer: Tokenizer) -> Samples:
     """The run's rows, encoded.
 
+    Args:
+        context: The job.
+        recipe: How they are encoded.
+        tokenizer: The model's.
+
     Raises:
         UsageError: When nothing in them would train.
         InputError: When the rows are not those that the run was launched with.

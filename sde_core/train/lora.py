@@ -142,7 +142,13 @@ def _held_out_loss(trainer: Any) -> float:
 
 
 def evaluated_samples(samples: Samples, recipe: Recipe, plan: DevicePlan) -> list[Sample]:
-    """The held-out samples that the run evaluates on: all of them, or evenly spaced ones by length where they would cost more than they tell."""
+    """The held-out samples that the run evaluates on: all of them, or evenly spaced ones by length where they would cost more than they tell.
+
+    Args:
+        samples: Of the run.
+        recipe: Says how much is trained.
+        plan: How many processes share every batch.
+    """
     return [samples.held_out[i] for i in evaluated_positions(len(samples.held_out), len(samples.train), recipe, plan.processes)]
 
 

@@ -64,7 +64,13 @@ def model_sizes(model: str) -> ModelSizes | None:
 
 
 def weight_bytes(weights: Weights, precision: str, quantize: str) -> int:
-    """Bytes that a model's weights take once they are loaded."""
+    """Bytes that a model's weights take once they are loaded.
+
+    Args:
+        weights: How many the model has.
+        precision: Of what computes: "float32", "bf16" or "fp16".
+        quantize: "none" or "4bit".
+    """
     return round(weights.parameters * (_FOUR_BIT_BYTES if quantize == "4bit" else _WEIGHT_BYTES[precision]))
 
 

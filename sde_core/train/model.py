@@ -58,6 +58,11 @@ def _four_bit(dtype: Any) -> Any:
 def with_adapter(model: Any, recipe: Recipe, plan: DevicePlan) -> Any:
     """The model with a fresh adapter on the layers that the recipe names.
 
+    Args:
+        model: As it was loaded.
+        recipe: The adapter's layers, rank and dropout.
+        plan: Where and in which precision it trains.
+
     Raises:
         ModelError: When the model has no such layers.
     """

@@ -123,7 +123,13 @@ def fitting_settings(sizes: ModelSizes, recipe: Recipe, plan: DevicePlan, longes
 
 
 def untried_settings(recipe: Recipe, plan: DevicePlan, longest: int) -> dict[str, str]:
-    """What saves memory and is not set yet, what costs least first."""
+    """What saves memory and is not set yet, what costs least first.
+
+    Args:
+        recipe: What was tried.
+        plan: Where it ran.
+        longest: Tokens of its longest sample.
+    """
     settings = {} if recipe.gradient_checkpointing else {"gradient_checkpointing": "true"}
     if plan.device == "cuda" and recipe.quantize == "none":
         settings["quantize"] = "4bit"

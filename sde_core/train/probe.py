@@ -180,7 +180,15 @@ def _few_steps(recipe: Recipe, steps: int) -> Recipe:
 
 
 def measured(context: JobContext, batches: Sequence[Sequence[Sequenced]], chosen: Samples, rows: int, plan: Any) -> Probe:
-    """What the run's events and its process tell."""
+    """What the run's events and its process tell.
+
+    Args:
+        context: The probe's job, whose events are the stopwatch.
+        batches: What trained in each step.
+        chosen: The samples that these were of, and those evaluated on.
+        rows: Rows that were read before.
+        plan: Where it ran.
+    """
     events = _events(context.folder / "events.jsonl")
     spans = _spans(events)
     areas = [len(batch) * max(map(len, batch)) for batch in batches]

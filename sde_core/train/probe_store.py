@@ -44,7 +44,13 @@ def probe_name(recipe: Recipe, fingerprint: str) -> str:
 
 
 def keep_probe(cache_dir: Path, name: str, probe: Probe) -> None:
-    """Keep what was measured; nothing happens where that is impossible."""
+    """Keep what was measured; nothing happens where that is impossible.
+
+    Args:
+        cache_dir: The dataset's cache.
+        name: From `probe_name`.
+        probe: What was measured.
+    """
     folder = cache_dir / "probes"
     try:
         folder.mkdir(parents=True, exist_ok=True)

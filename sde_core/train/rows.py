@@ -186,6 +186,13 @@ def choose_held_out(dataset: Dataset, rows: Sequence[int], *, share: float, seed
     """The rows to evaluate on: those of the data's own test splits where it has any, else about `share` of them, at most `MAX_HELD_OUT`.
 
     At least one row is always left to train on. Rows with the same prompt stay together, or, where too few prompts make that impossible, equal rows.
+
+    Args:
+        dataset: Where the rows are.
+        rows: Record positions.
+        share: Of the rows.
+        seed: Which rows these are.
+        cancel: Looked at between batches.
     """
     draws = SplitDraws(seed)
     for batch in dataset.batches(rows=rows, cancel=cancel):
@@ -209,7 +216,13 @@ class SplitDraws:
         self._own_split: list[bool] = []
 
     def add(self, row: int, turns: Turns, split: str) -> None:
-        """One row more, and the split that the data itself puts it into."""
+        """One row more, and the split that the data itself puts it into.
+
+        Args:
+            row: Its position.
+            turns: Its messages.
+            split: The data's own, "" for none.
+        """
         self._positions.append(row)
         self._prompts.append(_draw(turns.prompt or turns.answer, self._seed))
         self._whole_rows.append(_draw(f"{turns.prompt}\0{turns.answer}", self._seed))

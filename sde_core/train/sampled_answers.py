@@ -108,6 +108,11 @@ def sampling_callbacks(context: JobContext, recipe: Recipe, tokenizer: Tokenizer
     """A callback that samples where the recipe wants it; none otherwise.
 
     Nothing that it does is seen by the training: the model is set back, and greedy answers draw no random numbers.
+
+    Args:
+        context: The job.
+        recipe: How often and how many.
+        tokenizer: The model's.
     """
     if not recipe.sample_every:
         return []
@@ -145,6 +150,14 @@ def sampling_callbacks(context: JobContext, recipe: Recipe, tokenizer: Tokenizer
 
 def write_samples(context: JobContext, recipe: Recipe, tokenizer: Tokenizer, model: Any, rows: list[SnapshotRow], step: int) -> None:
     """Ask the model, and append what it answers.
+
+    Args:
+        context: The job.
+        recipe: How the model is asked.
+        tokenizer: The model's.
+        model: As it is at this step.
+        rows: What is asked.
+        step: The optimizer step.
 
     Raises:
         CancelledError: When the job was asked to stop meanwhile.

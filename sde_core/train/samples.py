@@ -91,6 +91,13 @@ def encode_rows(rows: Iterable[SnapshotRow], encoder: Encoder, *, total: int, ca
 
     Held-out samples are ordered by length, so that evaluating wastes little on padding.
 
+    Args:
+        rows: Of the run.
+        encoder: How they become tokens.
+        total: How many there are, for the progress.
+        cancel: Looked at between batches of rows.
+        progress: In rows.
+
     Raises:
         CancelledError: When stopped.
     """

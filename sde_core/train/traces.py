@@ -33,7 +33,13 @@ class Trace:
 
 
 def trace_of(series: Series, curve: RunCurve, axis: Axis = "step") -> Trace:
-    """A series over the steps, or over the tokens that the run had seen then."""
+    """A series over the steps, or over the tokens that the run had seen then.
+
+    Args:
+        series: One quantity by step.
+        curve: The run's, which knows the tokens of each step.
+        axis: "step" or "tokens".
+    """
     found = series.buckets()
     x = found.step if axis == "step" else tokens_at(curve, found.step)
     return Trace(x, found.low, found.high, found.mean, found.count, (found.count == 0) & (found.missing > 0))
@@ -71,7 +77,14 @@ def moving_average(trace: Trace, span: float) -> np.ndarray:
 
 
 def columns_of(places: np.ndarray, first: float, last: float, count: int) -> np.ndarray:
-    """int64[k]: the column, of `count` equal ones over [first, last], that each place falls into; below 0 or from `count` on outside of them."""
+    """int64[k]: the column, of `count` equal ones over [first, last], that each place falls into; below 0 or from `count` on outside of them.
+
+    Args:
+        places: float64[k].
+        first: Where the first column begins.
+        last: Where the last one ends.
+        count: Columns.
+    """
     return np.floor((places - first) / (last - first + 1) * count).astype(np.int64)
 
 
@@ -98,7 +111,13 @@ def extremes_by_column(trace: Trace, column: np.ndarray, count: int) -> tuple[np
 
 
 def last_by_column(values: np.ndarray, column: np.ndarray, count: int) -> np.ndarray:
-    """float64[count]: the last number that falls into each column, NaN where none does."""
+    """float64[count]: the last number that falls into each column, NaN where none does.
+
+    Args:
+        values: float64[k].
+        column: int64[k], the column of each.
+        count: Columns.
+    """
     found = np.full(count, np.nan)
     inside = (column >= 0) & (column < count) & np.isfinite(values)
     found[column[inside]] = values[inside]
