@@ -14,6 +14,7 @@ import numpy as np
 import orjson
 import xxhash
 
+from sde_core.design.alike import alike
 from sde_core.design.options import design_named, why_not
 from sde_core.design.task import Entry, Task, TaskRecord
 from sde_core.design.task_file import TaskFile, read_task, task_text
@@ -284,6 +285,11 @@ def _refuse_senseless(request: DesignRequest, task: Task, train: Sequence[TaskRe
             raise UsageError(f"The design {name} cannot be compared: {reason}", "Leave it out.")
         if design.reasoning != "none" and any(not entry.description for record in train for entry in record.entries):
             raise UsageError(f"The design {name} reasons, and not every record says why.", "Leave it out, or add descriptions.")
+        if design.instruction == "none" and len(set(request.wordings)) > 1:
+            raise UsageError(f"The design {name} has no instruction, so that its wordings are all the same.", "Leave it out, or name one wording.")
+    if same := alike([design_named(name) for name in request.designs], task, train):
+        first, second = (request.designs[place] for place in same)
+        raise UsageError(f"The designs {first} and {second} write the same samples of this task.", "Leave one of them out.")
     if max(request.sizes) > len(train):
         raise UsageError(f"There are {len(train):,} records to train on, and {max(request.sizes):,} were asked for.", "Name smaller sizes.")
 

@@ -114,6 +114,7 @@ OTHER = Task("label", "label", ("intent",), ("a", "b"), ("Name it.",))
         (("heuristic,reasoning=cot",), {}, {}, "no place for a description"),
         (("es-sde,instruction=none",), {}, {"ood": (TASK, RECORDS)}, "other domain's targets"),
         (("es-sde",), {"wordings": (2,)}, {}, "has 2 wordings"),
+        (("es-sde,instruction=none",), {"wordings": (0, 1)}, {}, "wordings are all the same"),
         (("es-sde",), {}, {"test": []}, "no records to test on"),
         (("es-sde",), {}, {"ood": (TASK, [])}, "no records of the other domain"),
         (("es-sde",), {}, {"ood": (OTHER, RECORDS)}, "of the kind label"),
@@ -124,6 +125,14 @@ def test_what_cannot_be_compared_is_refused_and_leaves_no_job(tmp_path, designs,
     with pytest.raises(UsageError, match=words):
         launch_design_compare(tmp_path / "jobs", request, Recipe(), FILE, RECORDS, sides.get("test", RECORDS), ood=sides.get("ood"))
     assert not list(tmp_path.glob("jobs/*"))
+
+
+def test_designs_that_write_the_same_samples_are_not_compared(tmp_path):
+    """A label is never left out, so that the placeholder changes nothing."""
+    records = [TaskRecord(f"text {i}", (Entry("intent", "ab"[i % 2]),)) for i in range(12)]
+    request = DesignRequest(("es-sde", "ew-sde", "es-sde,placeholder=no"), sizes=(8,), seeds=1)
+    with pytest.raises(UsageError, match="es-sde and es-sde,placeholder=no write the same"):
+        launch_design_compare(tmp_path / "jobs", request, Recipe(), TaskFile(OTHER, "t", "s"), records, records)
 
 
 # ---- for real
