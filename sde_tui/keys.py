@@ -193,6 +193,7 @@ _SCREEN_KEYS: tuple[Key, ...] = (
     Key("design", "right_square_bracket", "record_next", "Next record", "Show the next record in both designs.", 4),
     Key("design", "left_square_bracket", "record_previous", "Previous record", "Show the record before."),
     Key("design", "slash", "look_up", "Row…", "Show the record of a row by its number."),
+    Key("design", "c", "compare", "Compare…", "Train the records in several designs and see which tunes best, with intervals; live, as a job."),
     Key("design", "w", "write", "Write…", "Write all records as samples of the marked design, to a file that trains.", 5),
     Key("design", "i", "wording", "Wording", "The next wording of the task's instruction."),
     Key("design", "e", "task_file", "Task…", "Read the task from a YAML file rather than guess it from the rows."),

@@ -44,6 +44,8 @@ PARTS: tuple[tuple[str, str], ...] = (
     ("losses", "sde_tui.session_losses:LossesPart"),
     ("selection", "sde_tui.session_selection:SelectionPart"),
     ("design", "sde_tui.session_design:DesignPart"),
+    ("design_compare", "sde_tui.session_design_compare:DesignComparePart"),
+    ("design_request", "sde_tui.session_design_request:DesignRequestPart"),
     ("training", "sde_tui.session_training:TrainingPart"),
     ("probe", "sde_tui.session_probe:ProbePart"),
     ("run_control", "sde_tui.session_run_control:RunControlPart"),

@@ -128,6 +128,11 @@ class DesignPart(WorkPart):
 
     # ---- the designs
 
+    @property
+    def sides(self) -> int:
+        """How many designs are shown."""
+        return len(self._designs)
+
     def design(self, side: int) -> Design:
         """The left (0) or the right (1) design."""
         return self._designs[side]

@@ -122,9 +122,9 @@ class DesignComparePart(FollowedJob):
         status = self.status
         if status is None:
             return "", "dim"
-        counted = f" {status.done:,} of {status.total:,} {status.unit}" if status.active and status.total else ""
+        counted = f"{status.done:,} of {status.total:,} {status.unit}" if status.active and status.total else ""
         rate = f", {status.rate:,.1f} a second" if counted and status.rate >= 0.05 else ""
-        said = f"{status.message}{counted}{rate}" if status.active else f"{status.message} {status.hint}".strip()
+        said = " · ".join(part for part in (counted + rate, status.message) if part) if status.active else f"{status.message} {status.hint}".strip()
         return visible(said, 400), "bad" if status.state in ("failed", "lost") else "dim"
 
     def _seconds_left(self) -> float | None:

@@ -150,6 +150,11 @@ class DesignScreen(SdeScreen):
     def why_not_task_file(self) -> str:
         return self.part.why_not_run()
 
+    def action_compare(self) -> None:
+        from sde_tui.screens.design_results import DesignResultsScreen
+
+        self.app.push_screen(DesignResultsScreen(self.session.part("design_compare")))
+
     def action_write(self) -> None:
         details = [f"All {len(self.part.found.records):,} records as {self.part.design_words(self._side)}."] if self.part.found is not None else []
         self.prompt("Write the samples to which file?", lambda path: self.part.write(self._side, path), placeholder="samples.jsonl", details=details)

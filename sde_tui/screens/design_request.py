@@ -28,6 +28,7 @@ _FIELDS = {
     "ood_task": ("The task file of the other domain?", "laptops.yaml", ["Nothing where the task is the same."]),
 }
 """What is asked for each value: the question, an example, and what is to be known."""
+_LABELS = {"ood": "other domain", "ood_task": "its task", "before": "untuned"}
 
 
 class DesignRequestScreen(Dialog[bool]):
@@ -87,7 +88,7 @@ class DesignRequestScreen(Dialog[bool]):
             items.append(Item([("● " if chosen else "○ ", "accent"), (shown, "strong" if chosen else "text"), (origin, "dim")], ("design", name)))
         items.append(Item([("+ another design…", "accent")], ("add", "")))
         for name, (value, said) in self._values().items():
-            label = fit(name.replace("ood_task", "its task").replace("ood", "other domain"), _NAME + 2)
+            label = fit(_LABELS.get(name, name), _NAME + 2)
             items.append(Item([(label, "dim"), (value, "strong"), (f"  {said}", "dim")], (name, "")))
         return items
 
