@@ -113,7 +113,7 @@ class QueuePart:
 
     def _of_line(self, line: JobLine, folder: Path, queue: Queue) -> RunLine:
         title = line.title.removesuffix(f" of {self._session.dataset.name}")
-        place, left = None, line.eta_s if line.unit == "steps" or line.kind != "train" else None
+        place, left = None, line.eta_s if line.unit == "steps" or line.kind not in ("train", "compare", "design-compare") else None
         if line.state == "waiting":
             from sde_core.train.history import expected_wait
 

@@ -71,7 +71,8 @@ def _outcome(job: Job, status: JobStatus, queue: Queue) -> str:
         wait = expected_wait(queue, job.folder)
         return f"in ~{duration(wait, 1)}" if wait is not None else "waits"
     if status.active:
-        counts_work = status.unit == "steps" or job.kind != "train"  # before that a run counts the rows that it reads
+        # What trains counts other things too, such as the rows that it reads; then the time that is left is not the job's.
+        counts_work = status.unit == "steps" or job.kind not in ("train", "compare", "design-compare")
         return f"{duration(status.eta_s, 1)} left" if status.eta_s is not None and counts_work else ""
     metrics = job_json(job)["metrics"] or {}
     for name, words in (("held_out_loss", "held-out"), ("train_loss", "loss")):
