@@ -6,11 +6,12 @@ import json
 import os
 import shutil
 import time
+from types import SimpleNamespace
 
 import pytest
 
 from sde_core.cli.common import journal_of
-from sde_core.cli.jobs_text import Attempts, short_names
+from sde_core.cli.jobs_text import Attempts, _outcome, short_names
 from sde_core.dataset import open_dataset
 from sde_core.errors import UsageError
 from sde_core.jobs import Job
@@ -262,3 +263,11 @@ def test_waiting_and_being_dead_is_no_work():
     attempts.add([{"event": "start", "t": 0.0}, {"event": "turn", "t": 100.0}, {"event": "step", "t": 103.0}])
     attempts.add([{"event": "start", "t": 500.0}, {"event": "step", "t": 504.0}, {"event": "end", "t": 505.0}])
     assert (attempts.count, attempts.seconds) == (2, 8.0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "unit", "said"),
+    [("train", "rows", ""), ("train", "steps", "1 min left"), ("design-compare", "answers", ""), ("embed", "texts", "1 min left")],
+)
+def test_the_time_that_a_part_of_a_job_takes_is_not_said_of_the_job(kind, unit, said):
+    assert _outcome(SimpleNamespace(kind=kind), JobStatus(state="running", unit=unit, eta_s=60.0), QueueFile().read()) == said
