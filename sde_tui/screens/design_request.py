@@ -28,6 +28,7 @@ _FIELDS = {
     "ood_task": ("The task file of the other domain?", "laptops.yaml", ["Nothing where the task is the same."]),
 }
 """What is asked for each value: the question, an example, and what is to be known."""
+_DESIGN_WORDS = ["A preset, options, or both: es-sde, ew-sde, heuristic, baseline;", "output=json, labels=number, placeholder=no, …"]
 _LABELS = {"ood": "other domain", "ood_task": "its task", "before": "untuned"}
 
 
@@ -127,14 +128,14 @@ class DesignRequestScreen(Dialog[bool]):
             self._part.change(before=not self._part.opened().before)
             self._count()
         elif kind == "add":
-            details = [
-                "A preset, options, or both: es-sde, ew-sde, heuristic, baseline;",
-                "output=json, labels=number, placeholder=no, instruction=last, …",
-            ]
-            self._ask("Which design?", "es-sde,output=json", details, self._add)
+            self._ask_design()
         else:
             question, example, details = _FIELDS[kind]
             self._ask(question, example, details, lambda text: self._take(kind, text), getattr(self._part.opened(), kind))
+
+    def _ask_design(self, typed: str = "", refusal: str = "") -> None:
+        details = [refusal] if refusal else _DESIGN_WORDS
+        self._ask("Which design?", "es-sde,output=json", details, self._add, typed)
 
     def _ask(self, question: str, example: str, details: list[str], then: Callable[[str], None], value: str = "") -> None:
         def answered(text: str | None) -> None:
@@ -151,7 +152,7 @@ class DesignRequestScreen(Dialog[bool]):
         try:
             self._part.add_design(text)
         except SdeError as error:
-            self._say("There is no such design", f"{error.message} {error.hint}")
+            self._ask_design(text, visible(f"{error.message} {error.hint}", 300))
             return
         self._count()
 

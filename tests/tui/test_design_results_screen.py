@@ -257,7 +257,6 @@ async def test_a_design_is_typed_and_one_that_there_is_not_is_refused(open_app, 
         await sde.type("best")
         await sde.press("enter")
         assert "There is no design named 'best'" in words(sde)
-        await sde.press("enter", "enter")
         await sde.type("es-sde,output=json")
         await sde.press("enter")
         await sde.until(lambda: "9 runs" in sde.text)
