@@ -22,6 +22,9 @@ DIALOG_TITLES = {
     "rule_book": "6 e Rule book",
     "request": "6 e s Request",
     "swap": "7 w Swap",
+    "task_schema": "8 e Task",
+    "misfits": "8 o Misfits",
+    "followed": "8 f Followed",
     "design_results": "8 c Compared",
     "design_request": "8 c n New",
     "design_answers": "8 c Answers",
@@ -39,7 +42,8 @@ DIALOG_TITLES = {
 DIALOG_KEYS: tuple[Key, ...] = (
     # ---- in all of them
     Key("dialog", "question_mark,f1", "help", "Keys", "All keys of this box; f1 also where letters go into a field.", 1),
-    Key("dialog", "escape,q,backspace", "leave", "Leave", "Back to exactly where you were.", 9),
+    Key("dialog", "escape,q", "leave", "Leave", "Back to exactly where you were.", 9),
+    Key("dialog", "backspace", "leave", "Leave", "The same."),
     Key("dialog", "ctrl+l", "repaint", "Repaint", "Draw the whole screen again."),
     # ---- small questions
     Key("question", "y", "yes", "Yes", "Do what is asked.", 1),
@@ -111,6 +115,21 @@ DIALOG_KEYS: tuple[Key, ...] = (
     Key("request", "n", "leave", "No", "Send nothing.", 2),
     # ---- 7 Select: another row in its place
     Key("swap", "enter", "swap", "Swap", "Put the row under the cursor in its place: this one is banned, the other locked.", 1),
+    # ---- 8 Design
+    Key("task_schema", "ctrl+s", "save", "Save…", "Write the task to a YAML file beside the data, or elsewhere, and read the rows by it.", 1),
+    Key("task_schema", "tab,shift+tab", "switch_pane", "Other pane", "Move between the text and what does not fit it.", 2),
+    Key("task_schema", "enter", "rows", "Rows", "Show in Records the rows that do not fit for this reason.", 3),
+    Key("task_schema", "ctrl+g", "guess", "Guess", "Put what the rows look like in the place of the text.", 4),
+    Key("misfits", "enter", "rows", "Row", "Show the row in Records, among all of these.", 1),
+    Key("followed", "A", "convert", "Convert…", "Turn all rows that can be read into one design, after asking; u takes it back.", 1),
+    Key("followed", "t", "goal", "Into…", "Say into which design; that of most rows otherwise.", 2),
+    Key("followed", "right_square_bracket", "next_row", "Next row", "The next row of this line, before and after.", 3),
+    Key("followed", "left_square_bracket", "previous_row", "Row before", "The row before."),
+    Key("followed", "enter", "rows", "Rows", "Show the rows of this line in Records.", 4),
+    Key("followed", "l", "left", "Left over", "Show in Records the rows that cannot be converted."),
+    Key("followed", "u", "undo", "Undo", "Take the last decision back.", 5),
+    Key("followed", "tab", "switch_pane", "Other pane", "Move between the list and the two texts."),
+    Key("followed", "exclamation_mark", "command", "Command", "Show, and copy, the command line that does the same."),
     # ---- 8 Design: designs compared
     Key("design_results", "n", "new", "New…", "Put another comparison together: designs, sizes, seeds, wordings, what is tested on.", 1),
     Key("design_results", "enter", "answers", "Answers", "All figures of this line, run by run, and wrong answers beside what was wanted.", 2),

@@ -1,59 +1,41 @@
-"""Sample designs: the task that the rows have, and each record as a sample in two designs."""
+"""Sample designs: the task that the rows have, and each record as a sample in two designs or more."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from bisect import bisect_left
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 from sde_core.errors import SdeError, UsageError
 from sde_core.visible import visible
+from sde_tui.session_design_work import FIRST_COUNTED, Counted, DesignKey, DesignRecords, count_designs, read_design_records
 from sde_tui.session_work import WorkPart
 
 if TYPE_CHECKING:
     from sde_core.design.options import Design
-    from sde_core.design.readers import Misfit
     from sde_core.design.sample import Sample
     from sde_core.design.task import Task, TaskRecord
-    from sde_core.design.task_file import TaskFile
     from sde_core.evaluate.design_cost import DesignTokens
+    from sde_core.evaluate.design_perplexity_job import MeasuredPerplexity
+    from sde_core.train.encode import Encoder
+    from sde_core.train.preview import TokenView
+    from sde_core.train.recipe import Recipe
     from sde_tui.session import Session
 
-    Counted = dict[tuple[Design, int], DesignTokens]
-
-_GUESSED_FROM = 2_000
-_COUNTED = 200
-"""Records whose tokens are counted, from the first: enough for a mean, few enough for a moment."""
-
-
-@dataclass(frozen=True)
-class DesignRecords:
-    """The rows as records of a task.
-
-    Attributes:
-        file: The task and its fields.
-        named: Where the task was read from; "" where it was guessed.
-        records: By row.
-        misfits: Rows that do not fit, with the reason.
-    """
-
-    file: TaskFile
-    named: str
-    records: dict[int, TaskRecord]
-    misfits: tuple[Misfit, ...]
+MOST_SIDES = 4
+COUNTING = "design-tokens"
 
 
 class DesignPart(WorkPart):
-    """Two designs side by side over the records of one task.
+    """Designs side by side over the records of one task.
 
-    `signals.jobs` says "design" when the records are there, and "design tokens" when their tokens are counted.
+    `signals.jobs` says "design" when the records are there or another design is shown, and "design tokens" when more of their tokens is known.
 
     Attributes:
         found: The records, None until they are read.
         refusal: Why there are none, "" where nothing went wrong.
         wording: Which of the task's instructions is used, from 0.
+        uncounted: Why tokens cannot be counted, "" where they can.
     """
 
     lane, needs = "design", "designs need"
@@ -63,12 +45,17 @@ class DesignPart(WorkPart):
         from sde_core.design.options import PRESETS
 
         self.found: DesignRecords | None = None
-        self.refusal = ""
+        self.refusal = self.uncounted = ""
         self.wording = 0
+        self._named: str | None = None
         self._designs: list[Design] = [PRESETS["es-sde"], PRESETS["ew-sde"]]
         self._at = 0
         self._read_of: Any = None
-        self._tokens: Counted = {}
+        self._tokens: dict[DesignKey, DesignTokens] = {}
+        self._perplexity: dict[DesignKey, MeasuredPerplexity] = {}
+        self._encoders: dict[tuple[bool, Any], Encoder] = {}
+        self._senseless: set[DesignKey] = set()
+        self._views: dict[Any, TokenView] = {}
 
     # ---- reading
 
@@ -77,18 +64,36 @@ class DesignPart(WorkPart):
         """Whether the records are of texts that have changed since."""
         return self._read_of is not self._session.dataset
 
-    def read(self, task_path: str = "") -> None:
-        """Reads the records by a task file, or by the task that the rows look like."""
-        dataset, named = self._session.dataset, task_path or (self.found.named if self.found is not None else "")
-        self._read_of = dataset
-        self._session.lanes.thread(self.lane, "reading records", lambda cancel, progress: _read(dataset, named, cancel, progress), self._were_read)
+    def read(self, task_path: str | None = None) -> None:
+        """Reads the records by a task file: by the one named, named before, or beside the data; by the task that the rows look like without one."""
+        dataset = self._session.dataset
+        named = self._task_path() if task_path is None else task_path
+        self._read_of, self._named = dataset, named
+        self._session.lanes.thread(
+            self.lane, "reading records", lambda cancel, progress: read_design_records(dataset, named, cancel, progress), self._were_read
+        )
+
+    @property
+    def named(self) -> str:
+        """The task file that was read last, also where it could not be; "" where the task was guessed."""
+        return self._named or ""
+
+    def _task_path(self) -> str:
+        from sde_core.design.task_file import beside
+
+        return str(beside(self._session.dataset.path) or "") if self._named is None else self._named
 
     def _were_read(self, found: DesignRecords | SdeError) -> None:
         if isinstance(found, SdeError):
             self.found, self.refusal = None, f"{found.message} {found.hint}".strip()
         else:
-            self.found, self.refusal, self.wording, self._at, self._tokens = found, "", 0, 0, {}
-            self._count()
+            row = self.row
+            same = self.found is not None and self.found.file == found.file
+            self.found, self.refusal = found, ""
+            self.wording = self.wording if same else 0
+            self._at = 0 if row is None else min(bisect_left(found.rows, row), max(len(found.rows) - 1, 0))
+            self._tokens, self._perplexity, self._views, self._senseless = {}, {}, {}, set()
+            self.count()
         self._publish("design")
 
     # ---- the record
@@ -101,23 +106,23 @@ class DesignPart(WorkPart):
     @property
     def row(self) -> int | None:
         """The row that is shown, None where none fits the task."""
-        rows = list(self.found.records) if self.found is not None else []
+        rows = self.found.rows if self.found is not None else ()
         return rows[min(self._at, len(rows) - 1)] if rows else None
 
     def move(self, step: int) -> None:
         """Shows the next record, or one before."""
-        if self.found is not None and self.found.records:
-            self._at = max(0, min(self._at + step, len(self.found.records) - 1))
+        if self.found is not None and self.found.rows:
+            self._at = max(0, min(self._at + step, len(self.found.rows) - 1))
 
     def go_to(self, row: int) -> str:
         """Shows the record of a row; why not, "" where it is shown."""
         if self.found is None or row not in self.found.records:
             return next((misfit.reason for misfit in self.found.misfits if misfit.row == row), "There is no such row.") if self.found else ""
-        self._at = list(self.found.records).index(row)
+        self._at = bisect_left(self.found.rows, row)
         return ""
 
     def sample(self, side: int) -> Sample | str:
-        """The record in one of the two designs, or why it cannot be written in it."""
+        """The record in one of the designs, or why it cannot be written in it."""
         from sde_core.design.sample import render_sample
 
         assert self.found is not None and self.row is not None  # noqa: PT018, S101
@@ -125,6 +130,19 @@ class DesignPart(WorkPart):
             return render_sample(self.found.records[self.row], self.found.file.task, self._designs[side], wording=self.wording)
         except UsageError as error:
             return f"{error.message} {error.hint}".strip()
+
+    def token_view(self, side: int) -> TokenView | None:
+        """The shown sample token by token, by the `encode` that trains; None while the tokenizer is not read, and for what cannot be written."""
+        from sde_core.evaluate.design_cost import sample_turns
+        from sde_core.train.preview import token_view
+
+        key, sample = (self.row, *self.key(side)), self.sample(side)
+        encoder = self._encoders.get((self._designs[side].loss_on_input, self.recipe))
+        if encoder is None or isinstance(sample, str):
+            return None
+        if key not in self._views:
+            self._views = dict([*self._views.items()][-MOST_SIDES:]) | {key: token_view(encoder, sample_turns(sample))}
+        return self._views[key]
 
     # ---- the designs
 
@@ -134,7 +152,7 @@ class DesignPart(WorkPart):
         return len(self._designs)
 
     def design(self, side: int) -> Design:
-        """The left (0) or the right (1) design."""
+        """The design at a place from the left, from 0."""
         return self._designs[side]
 
     def design_words(self, side: int) -> str:
@@ -147,51 +165,111 @@ class DesignPart(WorkPart):
         """Takes the next value of an option."""
         values = option_values(option)
         now = values.index(getattr(self._designs[side], option))
-        self._take(side, dataclasses.replace(self._designs[side], **{option: values[(now + step) % len(values)]}))
+        self.take(side, dataclasses.replace(self._designs[side], **{option: values[(now + step) % len(values)]}))
 
     def take_preset(self, side: int, name: str) -> None:
         """Takes a preset."""
         from sde_core.design.options import PRESETS
 
-        self._take(side, PRESETS[name])
+        self.take(side, PRESETS[name])
+
+    def take(self, side: int, design: Design) -> None:
+        """Shows another design at a place."""
+        self._designs[side] = design
+        self.count()
+        self._publish("design")
+
+    def add_side(self) -> None:
+        """Shows one design more: a preset that is not shown yet."""
+        from sde_core.design.options import PRESETS
+
+        if self.sides < MOST_SIDES:
+            self._designs.append(next((preset for preset in PRESETS.values() if preset not in self._designs), PRESETS["baseline"]))
+            self.count()
+            self._publish("design")
+
+    def remove_side(self, side: int) -> None:
+        """Takes a design away; two stay."""
+        if self.sides > 2:
+            del self._designs[side]
+            self._publish("design")
 
     def turn_wording(self) -> None:
         """Takes the next wording of the instruction."""
         if self.task is not None:
             self.wording = (self.wording + 1) % len(self.task.instructions)
-            self._count()
-
-    def _take(self, side: int, design: Design) -> None:
-        self._designs[side] = design
-        self._count()
-        self._publish("design")
+            self.count()
 
     # ---- tokens
 
+    @property
+    def recipe(self) -> Recipe | None:
+        """The project's recipe, whose model and template make the tokens; None where it cannot be read."""
+        try:
+            recipe: Recipe = self._session.training.recipe
+        except SdeError:
+            self.uncounted = "The recipe cannot be read, so no tokens are counted; 9 Train says why."
+            return None
+        return recipe
+
+    def key(self, side: int) -> DesignKey:
+        """What the tokens of a design depend on."""
+        return self._designs[side], self.wording, self.recipe
+
     def tokens(self, side: int) -> DesignTokens | None:
-        """Tokens of the first records in a design, None while they are not counted."""
-        return self._tokens.get((self._designs[side], self.wording))
+        """Tokens of a design's samples, of the first records until all are counted; None while none are."""
+        return self._tokens.get(self.key(side))
+
+    def perplexity(self, side: int) -> MeasuredPerplexity | None:
+        """What was measured of a design, None where nothing was."""
+        return self._perplexity.get(self.key(side))
 
     @property
     def counting(self) -> bool:
         """Whether tokens are being counted."""
-        return self._session.lanes.running("design-tokens") is not None
+        return self._session.lanes.running(COUNTING) is not None
 
-    def _count(self) -> None:
-        wanted = [(design, self.wording) for design in self._designs if (design, self.wording) not in self._tokens]
-        found = self.found
-        if found is None or not found.records or not wanted:
+    def measured_records(self) -> list[TaskRecord]:
+        """The records whose perplexity is measured."""
+        from sde_core.evaluate.design_perplexity_job import DEFAULT_ROWS, drawn_records
+
+        return drawn_records(self.found.records, DEFAULT_ROWS) if self.found is not None else []
+
+    def count(self) -> None:
+        """Counts tokens of what is shown and not counted: of some records at first, then of all; and looks what was measured."""
+        found, recipe = self.found, self.recipe
+        if found is None or not found.rows or recipe is None:
             return
-        model = self._session.training.recipe.model
-        records = list(found.records.values())[:_COUNTED]
-        self._session.lanes.thread(
-            "design-tokens", "counting tokens", lambda *_: _counted(records, found.file.task, wanted, model), self._were_counted, quiet=True
-        )
+        shown = [key for key in dict.fromkeys(self.key(side) for side in range(self.sides)) if key not in self._senseless]
+        known = {key: self._tokens[key].samples if key in self._tokens else 0 for key in shown}
+        wanted = [key for key in shown if not known[key]]
+        first = bool(wanted) and len(found.rows) > FIRST_COUNTED
+        wanted = wanted or [key for key in shown if known[key] < len(found.rows)]
+        if wanted:
+            self._look(wanted, list(found.records.values())[: FIRST_COUNTED if first else None], quiet=first)
 
-    def _were_counted(self, found: Counted | SdeError) -> None:
-        if not isinstance(found, SdeError):
-            self._tokens |= found
-            self._publish("design tokens")
+    def look_what_was_measured(self) -> None:
+        """Looks again for perplexities that were measured."""
+        if self.found is not None and self.found.rows and self.recipe is not None:
+            self._look([self.key(side) for side in range(self.sides)], [], quiet=True)
+
+    def _look(self, wanted: list[DesignKey], records: list[TaskRecord], *, quiet: bool) -> None:
+        assert self.found is not None  # noqa: S101
+        task, project, measured = self.found.file.task, self._session.project, self.measured_records()
+        self._session.lanes.thread(
+            COUNTING if records else "design-measured", "counting tokens",
+            lambda cancel, progress: count_designs(records, measured, task, wanted, project, cancel, progress), self._were_counted, quiet=quiet,
+        )  # fmt: skip
+
+    def _were_counted(self, counted: Counted) -> None:
+        self._tokens |= counted.tokens
+        self._perplexity |= counted.perplexity
+        self._encoders |= counted.encoders
+        self._senseless |= counted.senseless
+        self.uncounted = counted.fault
+        self._publish("design tokens")
+        if counted.tokens:
+            self.count()
 
     # ---- verbs
 
@@ -212,16 +290,19 @@ class DesignPart(WorkPart):
 
         self._session.lanes.thread("design-write", "writing samples", work, written)
 
-    def drill_misfits(self, screen: str) -> None:
-        """Shows in Records the rows that do not fit the task."""
+    def show_misfits(self, row: int, screen: str) -> None:
+        """Shows in Records the rows that do not fit the task, the cursor on one of them."""
         if self.found is not None:
             self._session.records.drill([misfit.row for misfit in self.found.misfits], "rows that do not fit the task", screen=screen)
+            self._session.records.jump(row)
 
     def command_line(self) -> str:
         """The command that shows the same."""
-        task = f" --task {self.found.named}" if self.found is not None and self.found.named else ""
+        import shlex
+
+        task = f" --task {shlex.quote(self.found.named)}" if self.found is not None and self.found.named else ""
         row = f" --row {self.row}" if self.row else ""
-        designs = "".join(f" --design {self.design_words(side)}" for side in (0, 1))
+        designs = "".join(f" --design {self.design_words(side)}" for side in range(self.sides))
         return f"sde design show {self._session.command_data}{task}{row}{designs}"
 
     def _publish(self, how: str) -> None:
@@ -233,38 +314,3 @@ def option_values(option: str) -> tuple[Any, ...]:
     from sde_core.design.options import Design
 
     return get_args(get_type_hints(Design)[option]) or (True, False)
-
-
-def _read(dataset: Any, named: str, cancel: Any, progress: Any) -> DesignRecords | SdeError:
-    from sde_core.design.inference import infer_task
-    from sde_core.design.readers import read_records
-    from sde_core.design.rows import dataset_rows
-    from sde_core.design.task_file import read_task
-    from sde_core.files import from_home
-
-    try:
-        if named:
-            file = read_task(from_home(named))
-        else:
-            file = infer_task([value for _, value in dataset_rows(dataset, limit=_GUESSED_FROM, cancel=cancel)], name=Path(dataset.name).stem)
-        rows = dataset_rows(dataset, cancel=cancel, progress=progress)
-        records, misfits = read_records(rows, file.task, text_field=file.text_field, said_field=file.said_field)
-    except SdeError as error:
-        return error
-    return DesignRecords(file, named, records, tuple(misfits))
-
-
-def _counted(records: Sequence[Any], task: Task, wanted: Sequence[tuple[Design, int]], model: str) -> Counted | SdeError:
-    from sde_core.design.options import why_not
-    from sde_core.design.sample import render_sample
-    from sde_core.evaluate.design_cost import design_encoder, design_tokens
-
-    counted = {}
-    for design, wording in wanted:
-        if not why_not(design, task):
-            samples = [render_sample(record, task, design, wording=wording) for record in records]
-            try:
-                counted[design, wording] = design_tokens(samples, design_encoder(model, loss_on_input=design.loss_on_input))
-            except SdeError as error:
-                return error
-    return counted

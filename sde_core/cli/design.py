@@ -30,7 +30,6 @@ from sde_core.wording import count_of
 
 if TYPE_CHECKING:
     from sde_core.design.conversion import Conversion, DatasetDesigns
-    from sde_core.design.options import Design
 
 _OPTIONS = """\b
 A design is a preset, options, or both: es-sde, "es-sde,output=json",
@@ -147,22 +146,23 @@ def render_command(
 def followed_command(dataset: Dataset, task_path: Path | None, as_json: bool) -> None:
     """Tell which design each row of DATA, a file of prompts and answers, follows."""
     from sde_core.design.conversion import dataset_designs
-    from sde_core.design.options import design_words
+    from sde_core.design.followed import followed_words
 
     with stderr_progress("reading") as progress:
-        found = dataset_designs(dataset, task_of_samples(dataset, task_path), progress=progress)
+        found = dataset_designs(dataset, task_of_samples(dataset, task_path), without=_rejected(dataset), progress=progress)
     if as_json:
         _emit_designs(found)
         return
     for design, count in found.followed.counts.items():
-        click.echo(f"{count:>9,} {count / len(found.rows):>5.0%}  {design_words(design)}")
+        words = followed_words(design, answers_alone=found.followed.answers_alone)
+        click.echo(f"{count:>9,} {count / len(found.rows):>5.0%}  {words}")
     for reason, rows in list(found.stray_by_reason().items())[:_REASONS]:
         click.echo(f"{len(rows):>9,} {len(rows) / len(found.rows):>5.0%}  none; the first is row {rows[0]:,}: {visible(reason, 400)}")
     if found.contradicted:
-        count = count_of(len(found.contradicted), "answer")
-        click.echo(f"{count} in another form than the prompt asks for; the first is row {found.contradicted[0]:,}.")
+        answers = count_of(len(found.contradicted), "answer")
+        click.echo(f"{answers} in another form than the prompt asks for; the first is row {found.contradicted[0]:,}.")
     if found.followed.answers_alone:
-        click.echo("No prompt has an instruction of the task, so answers alone were compared; converting changes no prompt.")
+        click.echo("Most prompts hold no instruction of the task: answers alone were compared, and converting changes no prompt.")
 
 
 @command.command("convert", epilog=_OPTIONS)
@@ -175,10 +175,11 @@ def followed_command(dataset: Dataset, task_path: Path | None, as_json: bool) ->
 def convert_command(dataset: Dataset, task_path: Path | None, design_name: str | None, preview: bool, show: int, as_json: bool) -> None:
     """Turn the rows of DATA, prompts and answers, into one design; rows that cannot be read stay and are listed."""
     from sde_core.design.conversion import conversion, dataset_designs
+    from sde_core.design.followed import followed_words
     from sde_core.design.options import design_named, design_words
 
     with stderr_progress("reading") as progress:
-        found = dataset_designs(dataset, task_of_samples(dataset, task_path), progress=progress)
+        found = dataset_designs(dataset, task_of_samples(dataset, task_path), without=_rejected(dataset), progress=progress)
     if not found.followed.counts:
         raise UsageError("No row follows a design of the task.", "See that the task's instructions are those of the prompts, word for word.")
     after = design_named(design_name) if design_name else next(iter(found.followed.counts))
@@ -188,7 +189,7 @@ def convert_command(dataset: Dataset, task_path: Path | None, design_name: str |
     if as_json:
         emit_json({"design": design_words(after), "rows": change.rows, "left": left, "applied": not preview and bool(change.edits)})
     else:
-        _print_change(change, after, show)
+        _print_change(change, followed_words(after, answers_alone=found.followed.answers_alone), show)
     if change.edits and not preview:
         with journal_of(dataset) as journal:
             talk_of_decision(journal.edit(change.edits, f"design: {design_words(after)}"), dataset)
@@ -196,10 +197,13 @@ def convert_command(dataset: Dataset, task_path: Path | None, design_name: str |
         talk("Nothing was changed. Do it with --apply; sde undo takes it back.")
 
 
-def _print_change(change: Conversion, after: Design, show: int) -> None:
-    from sde_core.design.options import design_words
+def _rejected(dataset: Dataset) -> frozenset[int]:
+    with journal_of(dataset, writing=False) as journal:
+        return frozenset(int(row) for row in journal.state.rejected_rows())
 
-    click.echo(f"{count_of(change.rows, 'row')} would become {design_words(after)}.")
+
+def _print_change(change: Conversion, after: str, show: int) -> None:
+    click.echo(f"{count_of(change.rows, 'row')} would become {after}.")
     for edit in change.edits[: max(show, 0) * 2]:
         click.echo(f"  row {edit.row}")
         for sign, text in (("-", edit.before), ("+", edit.after)):

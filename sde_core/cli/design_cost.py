@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sde_core.cli.common import emit_json, json_option, stderr_progress
+from sde_core.cli.common import emit_json, json_option, stderr_progress, talk
 from sde_core.cli.design_records import COMPARED, records_of, task_of, with_task
 from sde_core.errors import UsageError
 from sde_core.visible import visible

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from sde_core.dataset import Dataset, Edit, Turn, Turns
@@ -21,7 +23,7 @@ class DatasetDesigns:
     """Which design each row of a dataset follows.
 
     Attributes:
-        rows: Positions of the readable rows.
+        rows: Positions of the readable rows, ascending.
         samples: Prompt and answer of each.
         followed: The design of each.
         task: What they answer.
@@ -45,6 +47,25 @@ class DatasetDesigns:
     def rows_of(self, design: Design) -> tuple[int, ...]:
         """Rows that follow this design."""
         return tuple(row for row, followed in zip(self.rows, self.followed.designs, strict=True) if followed == design)
+
+    def sample_of(self, row: int) -> Sample:
+        """The sample in a row."""
+        return self.samples[self._place(row)]
+
+    def converted_sample(self, row: int, after: Design) -> Sample:
+        """The sample in a row in another design.
+
+        Raises:
+            UsageError: When it cannot be read, or says nothing that the design could write.
+        """
+        place, followed = self._place(row), self.followed
+        before, asked = followed.readable[place], followed.asked[place]
+        if before is None or (asked is None and not followed.answers_alone):
+            raise UsageError(followed.reasons[place])
+        return converted(self.samples[place], self.task, before, after, asked=asked, keeps_prompt=followed.answers_alone)
+
+    def _place(self, row: int) -> int:
+        return bisect_left(self.rows, row)
 
     def stray_by_reason(self) -> dict[str, tuple[int, ...]]:
         """Rows that follow none by what is wrong with them, the most first."""
@@ -82,12 +103,15 @@ class Conversion:
     left: tuple[Misfit, ...]
 
 
-def dataset_designs(dataset: Dataset, task: Task, *, cancel: Cancel = NEVER, progress: Progress = silent) -> DatasetDesigns:
+def dataset_designs(
+    dataset: Dataset, task: Task, *, without: Collection[int] = (), cancel: Cancel = NEVER, progress: Progress = silent
+) -> DatasetDesigns:
     """Which design each row of a dataset of prompts and answers follows.
 
     Args:
         dataset: With the user's edits.
         task: What the rows answer.
+        without: Rows to leave out, such as rejected ones.
         cancel: Looked at between slices of rows.
         progress: In rows.
 
@@ -95,8 +119,9 @@ def dataset_designs(dataset: Dataset, task: Task, *, cancel: Cancel = NEVER, pro
         CancelledError: When stopped.
     """
     texts = dataset.texts(cancel=cancel, progress=progress)
-    samples = tuple(Sample(prompt, answer) for prompt, answer in zip(texts["prompt"].to_list(), texts["answer"].to_list(), strict=True))
-    return DatasetDesigns(tuple(texts["row"].to_list()), samples, followed_designs(samples, task, cancel=cancel), task)
+    triples = zip(texts["row"].to_list(), texts["prompt"].to_list(), texts["answer"].to_list(), strict=True)
+    samples = {row: Sample(prompt, answer) for row, prompt, answer in triples if row not in without}
+    return DatasetDesigns(tuple(samples), tuple(samples.values()), followed_designs([*samples.values()], task, cancel=cancel), task)
 
 
 def conversion(dataset: Dataset, found: DatasetDesigns, after: Design, *, cancel: Cancel = NEVER, progress: Progress = silent) -> Conversion:
@@ -112,14 +137,13 @@ def conversion(dataset: Dataset, found: DatasetDesigns, after: Design, *, cancel
     Raises:
         CancelledError: When stopped.
     """
-    places = {row: place for place, row in enumerate(found.rows)}
     edits: list[Edit] = []
     left: list[Misfit] = []
     changed = 0
     for batch in dataset.batches(rows=found.rows, cancel=cancel, progress=progress):
         for row, _, turns in batch:
             try:
-                new = _edits(row, turns, found, places[row], after)
+                new = _edits(row, turns, found, after)
             except UsageError as error:
                 left.append(Misfit(row, error.message))
             else:
@@ -128,21 +152,20 @@ def conversion(dataset: Dataset, found: DatasetDesigns, after: Design, *, cancel
     return Conversion(tuple(edits), changed, tuple(left))
 
 
-def _edits(row: int, turns: Turns, found: DatasetDesigns, place: int, after: Design) -> list[Edit]:
-    followed, sample = found.followed, found.samples[place]
-    before, asked = followed.readable[place], followed.asked[place]
-    if before is None or (asked is None and not followed.answers_alone):
-        raise UsageError(followed.reasons[place])
-    prompt, answer = _sides(turns)
-    new = converted(sample, found.task, before, after, asked=asked, keeps_prompt=followed.answers_alone)
-    texts = ((prompt, new.prompt), (answer, new.answer))
-    return [Edit(row, turn.path, turn.text, text) for turn, text in texts if turn.text != text]
+def _edits(row: int, turns: Turns, found: DatasetDesigns, after: Design) -> list[Edit]:
+    new = found.converted_sample(row, after)
+    texts = list(zip(_sides(turns, answer_alone=found.followed.answers_alone), (new.answer, new.prompt), strict=False))
+    return [Edit(row, turn.path, turn.text, text) for turn, text in reversed(texts) if turn.text != text]
 
 
-def _sides(turns: Turns) -> tuple[Turn, Turn]:
-    """The one prompt and the one answer."""
+def _sides(turns: Turns, *, answer_alone: bool) -> tuple[Turn, ...]:
+    """The one answer, and the one prompt where that is to change too."""
     spoken = [turn for turn in turns.turns if turn.role != SYSTEM]
-    match spoken:
-        case [prompt, answer] if answer.role == ASSISTANT and prompt.path and answer.path:
-            return prompt, answer
-    raise UsageError("It is not one prompt and one answer, each in a field of its own.")
+    prompts, answers = ([turn for turn in spoken if (turn.role == ASSISTANT) == is_answer] for is_answer in (False, True))
+    if len(answers) != 1 or not answers[0].path or spoken[-1:] != answers:
+        raise UsageError("It has not one answer in a field of its own.")
+    if answer_alone:
+        return (answers[0],)
+    if len(prompts) != 1 or not prompts[0].path:
+        raise UsageError("It is not one prompt and one answer, each in a field of its own.")
+    return answers[0], prompts[0]

@@ -29,7 +29,7 @@ class FollowedDesigns:
         asked: The design that each prompt asks for, which may differ from that of its answer; None where it holds no instruction of the task.
         readable: The design in which each answer can be read, if not byte for byte; None where in none.
         reasons: Why each sample follows none; "" where it follows one.
-        answers_alone: Whether no prompt is one of the task's, so that answers alone were looked at, and prompts stay as they are.
+        answers_alone: Whether most prompts hold no instruction of the task, so that answers alone were looked at, and prompts stay as they are.
     """
 
     designs: tuple[Design | None, ...]
@@ -66,7 +66,7 @@ def followed_designs(samples: Sequence[Sample], task: Task, *, cancel: Cancel = 
         CancelledError: When stopped.
     """
     reader = _Reader(task)
-    answers_alone = not any(reader.asked(sample.prompt) for sample in samples)
+    answers_alone = 2 * sum(bool(reader.asked(sample.prompt)) for sample in samples) < len(samples)
     possible: list[tuple[Design, ...]] = []
     for sample in samples:
         raise_if_cancelled(cancel)
@@ -113,6 +113,14 @@ def converted(
     return replace(new, prompt=sample.prompt) if keeps_prompt else new
 
 
+def followed_words(design: Design, *, answers_alone: bool) -> str:
+    """A design by its name, or by the form of its answer where nothing is known of the prompt: "lines", "natural, absent ones omitted"."""
+    if not answers_alone:
+        return design_words(design)
+    said = [design.output, "" if design.placeholder else "absent ones omitted", "" if design.labels == "text" else "numbers"]
+    return ", ".join(part for part in [*said, "" if design.reasoning == "none" else design.reasoning] if part)
+
+
 class _Reader:
     """Reads samples of one task in every design; answers that occur often are read once."""
 
@@ -156,7 +164,8 @@ class _Reader:
         if not asked and not answers_alone:
             return None, read, NO_INSTRUCTION
         if read is not None:
-            return wanted, read, f"Its answer is {design_words(replace(read, instruction=next(iter(likely)).instruction))}, but not byte for byte."
+            named = read if wanted is None else replace(read, instruction=wanted.instruction)
+            return wanted, read, f"Its answer is {followed_words(named, answers_alone=answers_alone)}, but not byte for byte."
         faults = parse_answer(sample.answer, self._task, next(iter(likely))).faults
         return wanted, None, f"Its answer cannot be read: {faults[0].message}"
 

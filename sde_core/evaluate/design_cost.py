@@ -41,12 +41,14 @@ class DesignPerplexity:
     """Perplexity of the samples of one design under a model: exp of the mean negative log-likelihood of their tokens.
 
     Attributes:
-        prompt: Of the tokens of prompts, the first of each sample left out, since nothing stands before it.
+        prompt: Of all tokens before the answer, the first of each sample left out, since nothing stands before it.
         output: Of the tokens of answers and their end.
+        vocabulary: How many tokens there are, which is the perplexity of a blind guess.
     """
 
     prompt: float
     output: float
+    vocabulary: int = 0
 
 
 def sample_turns(sample: Sample) -> Turns:
@@ -126,8 +128,9 @@ def design_perplexity(
     losses = computer.token_losses(sequences, lambda done: progress(done, len(sequences)))
     outputs = [_carries_loss(one) for one in encoded]
     return DesignPerplexity(
-        _perplexity([loss[~output] for loss, output in zip(losses, outputs, strict=True)]),
+        _perplexity([loss[np.cumsum(output) == 0] for loss, output in zip(losses, outputs, strict=True)]),
         _perplexity([loss[output] for loss, output in zip(losses, outputs, strict=True)]),
+        encoder.tokenizer.backend.get_vocab_size(),
     )
 
 

@@ -41,13 +41,21 @@ class MeasuredPerplexity:
 
     Attributes:
         samples: How many were measured.
-        prompt: exp of the mean negative log-likelihood of all tokens of prompts but the first of each sample.
+        prompt: exp of the mean negative log-likelihood of all tokens before the answer but the first of each sample.
         output: The same for the tokens of answers and their end.
+        vocabulary: The perplexity of a blind guess.
     """
 
     samples: int
     prompt: float
     output: float
+    vocabulary: int
+
+    @property
+    def doubt(self) -> str:
+        """Why the figures say nothing of a design, "" where they do."""
+        guess = "a blind guess: this model knows no such text."
+        return f"A perplexity above {self.vocabulary:,} is worse than {guess}" if max(self.prompt, self.output) > self.vocabulary else ""
 
 
 def drawn_records(records: Mapping[int, TaskRecord], count: int) -> list[TaskRecord]:
@@ -137,7 +145,7 @@ def run_design_perplexity(context: JobContext) -> None:
             model = model if model is not None else _loaded(recipe)
             report = partial(_report, context, done, total)
             found = design_perplexity(samples, recipe.model, recipe=recipe, loaded=model, cancel=context, progress=report)
-            kept = MeasuredPerplexity(len(samples), found.prompt, found.output)
+            kept = MeasuredPerplexity(len(samples), found.prompt, found.output, found.vocabulary)
             path.parent.mkdir(parents=True, exist_ok=True)
             atomic_write(path, [orjson.dumps(kept)])
         measured[name] = kept
@@ -167,7 +175,7 @@ def _kept(path: Path) -> MeasuredPerplexity | None:
 
 
 def _measured(told: Any) -> MeasuredPerplexity:
-    return MeasuredPerplexity(int(told["samples"]), _number(told["prompt"]), _number(told["output"]))
+    return MeasuredPerplexity(int(told["samples"]), _number(told["prompt"]), _number(told["output"]), int(told["vocabulary"]))
 
 
 def _number(value: Any) -> float:

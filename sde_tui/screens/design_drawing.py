@@ -1,15 +1,15 @@
-"""The lines of screen 8: the task, the options of two designs, and a sample."""
+"""The lines of screen 8: the task, the options of the designs, and a sample."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sde_core.visible import visible
 from sde_core.wording import count_of
 from sde_tui.session_design import option_values
 from sde_tui.widgets.lines import Item
 from sde_tui.widgets.spans import Line, Span, fit
-from sde_tui.widgets.wrapping import wrapped
+from sde_tui.widgets.wrapping import wrapped, wrapped_spans
 
 if TYPE_CHECKING:
     from sde_tui.session_design import DesignPart
@@ -22,6 +22,14 @@ _OPTIONS = {
 _WORDS = {("placeholder", True): "placeholder", ("placeholder", False): "omitted", ("loss_on_input", True): "yes", ("loss_on_input", False): "no"}
 _NAME = 16
 _LONGEST = 20_000
+_INKS = {"trained": "good", "masked": "text", "cut": "bad"}
+NARROWEST = 28
+"""Cells that a design needs beside others."""
+
+
+def room_for(width: int) -> int:
+    """How many designs stand beside each other."""
+    return max(2, (width - 1 - _NAME) // NARROWEST)
 
 
 def task_line(part: DesignPart, width: int) -> Line:
@@ -29,27 +37,33 @@ def task_line(part: DesignPart, width: int) -> Line:
     if part.found is None:
         return [(fit(f" {visible(part.refusal, 600)}", width).rstrip(), "bad" if part.refusal else "dim")]
     task, found = part.found.file.task, part.found
-    said = f" {visible(task.name, 30)}: {task.kind}{'' if found.named else ' (guessed)'}"
+    how = "" if found.named else " (guessed)"
+    said = f" {visible(task.name, 30)}: {task.kind}{how}"
     said += f", {count_of(len(task.targets), 'target')}" if task.targets else ""
     said += f", {count_of(len(task.values), 'value')}" if task.values else ""
-    fits = f" · {len(found.records):,} rows fit" + (f", {len(found.misfits):,} not" if found.misfits else "")
+    rows = "samples read back" if found.samples is not None else "rows fit"
+    fits = f" · {len(found.records):,} {rows}" + (f", {len(found.misfits):,} not" if found.misfits else "")
     return [(said, "header"), (fits, "warn" if found.misfits else "text")]
 
 
 def option_items(part: DesignPart, side: int, width: int) -> list[Item]:
-    """A line an option with the value of both designs, under their names; the side that the keys change is marked."""
+    """A line an option with the value of each design, under their names; the side that the keys change is marked."""
     if part.found is None:
         return []
-    room = (width - 1 - _NAME) // 2
-    names = [(fit(("▸ " if at == side else "  ") + visible(part.design_words(at), 200), room), "header" if at == side else "dim") for at in (0, 1)]
+    room = (width - 1 - _NAME) // part.sides
+    sides = range(part.sides)
+    names = [(fit(("▸ " if at == side else "  ") + visible(part.design_words(at), 200), room), "header" if at == side else "dim") for at in sides]
     head = [(fit(f" row {part.row:,}" if part.row is not None else "", _NAME), "strong"), *names]
-    cost = [(fit(" tokens", _NAME), "dim"), *((fit(f"  {_cost_words(part, at)}", room), "text") for at in (0, 1))]
-    return [Item(head), *(Item(_option_line(part, option, side, room), option) for option in _OPTIONS), Item(cost)]
+    figures = {"tokens a row": [_mean_words(part, at) for at in sides], "an epoch": [_epoch_words(part, at) for at in sides]}
+    if any(part.perplexity(at) is not None for at in sides):
+        figures["perplexity"] = [_perplexity_words(part, at) for at in sides]
+    lines = [[(fit(f" {name}", _NAME), "dim"), *((fit(f"  {cell}", room), "text") for cell in cells)] for name, cells in figures.items()]
+    return [Item(head), *(Item(_option_line(part, option, side, room), option) for option in _OPTIONS), *map(Item, lines)]
 
 
 def _option_line(part: DesignPart, option: str, side: int, room: int) -> Line:
-    values = [getattr(part.design(at), option) for at in (0, 1)]
-    differ = values[0] != values[1]
+    values = [getattr(part.design(at), option) for at in range(part.sides)]
+    differ = len(set(values)) > 1
     spans: list[Span] = [(fit(f" {_OPTIONS[option]}", _NAME), "text" if differ else "dim")]
     for at, value in enumerate(values):
         dots = "".join("●" if choice == value else "·" for choice in option_values(option))
@@ -59,22 +73,59 @@ def _option_line(part: DesignPart, option: str, side: int, room: int) -> Line:
 
 
 def sample_lines(part: DesignPart, side: int, width: int) -> list[Line]:
-    """The shown record in one design: the prompt and the answer; lines that train have a mark and an ink."""
+    """The shown record in one design, as the model is given it: tokens that carry loss have an ink, and their lines a mark."""
     if part.row is None:
         return []
     sample = part.sample(side)
     if isinstance(sample, str):
         return [[(line, "warn")] for line in wrapped(visible(sample, 600), width)]
-    lines: list[Line] = []
-    for text, trains in ((sample.prompt, part.design(side).loss_on_input), (sample.answer, True)):
-        mark = "▸" if trains else " "
-        shown = visible(text[:_LONGEST], keep_newlines=True)
-        lines += [[(mark, "good"), (line, "good" if trains else "text")] for line in wrapped(shown, max(width - 1, 1))]
-    return lines
+    view = part.token_view(side)
+    if view is None or not view.tokens:
+        note = view.note if view is not None else part.uncounted
+        told: list[Line] = [[(line, "warn")] for line in wrapped(visible(note, 400), width)] if note else []
+        return _marked([(sample.prompt[:_LONGEST] + sample.answer[:_LONGEST], "text")], width) + told
+    spans: list[Span] = []
+    for text, state in view.tokens:
+        ink = _INKS[state]
+        spans = [*spans[:-1], (spans[-1][0] + text, ink)] if spans and spans[-1][1] == ink else [*spans, (text, ink)]
+    return _marked(spans, width)
 
 
-def _cost_words(part: DesignPart, side: int) -> str:
-    counted: Any = part.tokens(side)
+def _marked(spans: list[Span], width: int) -> list[Line]:
+    shown = [(visible(text, keep_newlines=True), ink) for text, ink in spans]
+    return [[("▸" if any(ink == "good" for _, ink in line) else " ", "good"), *line] for line in wrapped_spans(shown, max(width - 1, 1))]
+
+
+def sample_title(part: DesignPart, side: int) -> str:
+    """What stands over a sample: its tokens."""
+    view = part.token_view(side) if part.row is not None else None
+    if view is None or not view.tokens:
+        return ""
+    trained, cut = (sum(state == wanted for _, state in view.tokens) for wanted in ("trained", "cut"))
+    return f"{len(view.tokens):,} tokens, {trained:,} carry loss" + (f", {cut:,} cut" if cut else "")
+
+
+def _mean_words(part: DesignPart, side: int) -> str:
+    counted = part.tokens(side)
     if counted is None or not counted.samples:
         return "" if part.row is None else "counting…" if part.counting else "not counted"
-    return f"mean {counted.tokens / counted.samples:,.0f}, {counted.trained / counted.tokens:.0%} carry loss"
+    long = f", {counted.too_long:,} cut" if counted.too_long else f", longest {counted.longest:,}"
+    return f"mean {counted.tokens / counted.samples:,.1f}{long}"
+
+
+def _epoch_words(part: DesignPart, side: int) -> str:
+    counted = part.tokens(side)
+    if counted is None or not counted.samples or part.found is None:
+        return ""
+    all_rows = len(part.found.rows)
+    about = "" if counted.samples == all_rows else "≈ "
+    return f"{about}{counted.tokens * all_rows // counted.samples:,}, {counted.trained / counted.tokens:.0%} loss"
+
+
+def _perplexity_words(part: DesignPart, side: int) -> str:
+    found = part.perplexity(side)
+    return "not measured" if found is None else f"prompt {_figure(found.prompt)}, answer {_figure(found.output)}"
+
+
+def _figure(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

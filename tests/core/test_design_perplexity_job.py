@@ -67,7 +67,7 @@ def test_what_is_kept_is_not_measured_again_and_a_stop_loses_one_design_at_most(
         if len(asked) == 2:
             (job.folder / "STOP").write_text("")
             raise CancelledError("stopped")
-        return dataclasses.make_dataclass("Found", ["prompt", "output"])(7.0, 2.0)
+        return dataclasses.make_dataclass("Found", ["prompt", "output", "vocabulary"])(7.0, 2.0, 9)
 
     monkeypatch.setattr(design_perplexity_job, "design_perplexity", measured)
     monkeypatch.setattr(design_perplexity_job, "_loaded", lambda recipe: "model")
@@ -84,7 +84,9 @@ def test_what_is_kept_is_not_measured_again_and_a_stop_loses_one_design_at_most(
 
 def test_a_damaged_result_is_measured_again(job, designs, tmp_path, monkeypatch):
     monkeypatch.setattr(
-        design_perplexity_job, "design_perplexity", lambda *_, **__: dataclasses.make_dataclass("Found", ["prompt", "output"])(7.0, float("nan"))
+        design_perplexity_job,
+        "design_perplexity",
+        lambda *_, **__: dataclasses.make_dataclass("Found", ["prompt", "output", "vocabulary"])(7.0, float("nan"), 9),
     )
     monkeypatch.setattr(design_perplexity_job, "_loaded", lambda recipe: "model")
     run_design_perplexity(JobContext(job.folder, JobStatus()))
@@ -130,7 +132,7 @@ def test_the_command_measures_as_a_job_and_tells_what_is_kept(run, tmp_path, mon
         for name, of in samples.items():
             path = design_perplexity_job._kept_at(project.created().cache_dir, of, recipe)
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps({"samples": len(of), "prompt": 900.0 + len(name), "output": 3.25}))
+            path.write_text(json.dumps({"samples": len(of), "prompt": 900.0 + len(name), "output": 3.25, "vocabulary": 900}))
         raise UsageError("launched")
 
     monkeypatch.setattr(design_perplexity_job, "launch_design_perplexity", in_this_process)
@@ -139,6 +141,8 @@ def test_the_command_measures_as_a_job_and_tells_what_is_kept(run, tmp_path, mon
     assert launched == [{"es-sde": 4, "baseline": 4}]
     code, out, _ = run(*arguments, "--json")
     assert code == 0
-    assert json.loads(out)["designs"]["baseline"] == {"samples": 4, "prompt": 908.0, "output": 3.25}
-    assert "4 records" in run(*arguments)[1]
+    assert json.loads(out)["designs"]["baseline"] == {"samples": 4, "prompt": 908.0, "output": 3.25, "vocabulary": 900}
+    _, out, err = run(*arguments)
+    assert "4 records" in out
+    assert "worse than a blind guess" in err
     assert len(launched) == 1

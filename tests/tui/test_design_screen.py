@@ -7,6 +7,10 @@ import json
 import pytest
 
 from sde_core.design.task_file import TaskFile, task_text
+from sde_core.evaluate import design_perplexity_job
+from sde_core.evaluate.design_perplexity_job import MeasuredPerplexity
+from sde_core.jobs import JobStatus
+from sde_core.project import Project
 from tests.core.test_design_answer import ASPECTS
 
 
@@ -33,7 +37,8 @@ async def test_a_record_in_two_designs_at_80_by_24(open_app, reviews):
         await opened(sde)
         assert "reviews: attributes (guessed), 2 targets, 3 values · 8 rows fit, 1 not" in sde.text
         assert "▸Wait: negative" in sde.text
-        assert "▸Food: positive, Wait: negative." in sde.text
+        assert "▸Food: positive, Wait:" in sde.text
+        assert "▸negative.<|im_end|>" in sde.text
         sde.golden("design")
 
 
@@ -96,24 +101,111 @@ async def test_a_task_file_takes_the_place_of_the_guess(open_app, reviews, tmp_p
     (tmp_path / "task.yaml").write_text(task_text(TaskFile(ASPECTS, "review", "said")), encoding="utf-8")
     async with open_app(reviews) as sde:
         await opened(sde)
-        await sde.press("e")
+        await sde.press("r")
         await sde.type(str(tmp_path / "task.yaml"))
         await sde.press("enter")
         await sde.until(lambda: "(guessed)" not in sde.text and "attributes, 3 targets" in sde.text)
         assert "▸Drinks: unmentioned" in sde.text
-        await sde.press("e")
+        await sde.press("r")
         await sde.type("nowhere.yaml")
         await sde.press("enter")
         await sde.until(lambda: "cannot be read" in sde.text)
 
 
-async def test_rows_that_do_not_fit_are_shown_in_records(open_app, reviews):
+async def test_rows_that_do_not_fit_are_listed_and_shown_in_records(open_app, reviews):
     async with open_app(reviews) as sde:
         await opened(sde)
         await sde.press("o")
+        assert "1 row of 9 does not fit the task" in sde.text
+        assert "8  It holds no mapping of targets to values." in sde.text
+        await sde.press("enter")
         assert "rows that do not fit the task" in sde.text
+        assert sde.session.records.row == 8
         await sde.press("backspace")
         assert "▸Wait: negative" in sde.text
+
+
+async def test_tokens_that_carry_loss_are_those_of_the_one_encode(open_app, reviews):
+    async with open_app(reviews) as sde:
+        await opened(sde)
+        part = sde.session.design
+        view, sample = part.token_view(0), part.sample(0)
+        text, trained = ("".join(text for text, state in view.tokens if state in wanted) for wanted in (("trained", "masked"), ("trained",)))
+        assert sample.prompt in text
+        assert trained == f"{sample.answer}<|im_end|>"
+        counted = [len(view.tokens), sum(state == "trained" for _, state in view.tokens)]
+        assert f"{counted[0]} tokens, {counted[1]} carry loss" in sde.text
+        await sde.press("down", "down", "down", "down", "down", "right")
+        assert f"{counted[0]} tokens, {counted[0] - 1} carry loss" in sde.text
+
+
+async def test_an_epoch_is_counted_over_all_rows_and_by_the_recipe(open_app, tmp_path, monkeypatch):
+    monkeypatch.setattr("sde_tui.session_design.FIRST_COUNTED", 3)
+    rows = [{"review": "good food " * (i + 1), "said": {"Food": "positive"}} for i in range(9)]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    async with open_app(tmp_path / "a.jsonl") as sde:
+        await opened(sde)
+        await sde.until(lambda: "≈" not in sde.text)
+        part = sde.session.design
+        counted = part.tokens(0)
+        assert counted.samples == 9
+        assert f"{counted.tokens:,}, " in sde.text
+        sde.session.training.change_recipe("template=plain max_length=24")
+        await sde.press("9", "8")
+        await sde.until(lambda: part.tokens(0) is not None and part.tokens(0).samples == 9)
+        plain = part.tokens(0)
+        assert plain.tokens != counted.tokens
+        assert f"{plain.too_long} cut" in sde.text
+
+
+async def test_a_third_design_where_there_is_room(open_app, reviews):
+    async with open_app(reviews, size=(120, 40)) as sde:
+        await opened(sde)
+        await sde.press("plus")
+        assert '▸["Food", "positive"]' in sde.text
+        await sde.press("plus")
+        assert "There is room for 3 designs" in sde.text
+        await sde.press("v", "v", "minus")
+        assert '["Food", "positive"]' not in sde.text
+        await sde.press("minus")
+        assert "Two designs stay" in sde.text
+
+
+async def test_perplexity_is_measured_by_a_job_and_found_again(open_app, reviews, monkeypatch):
+    """The job itself has tests of its own: here it has measured at once."""
+    kept = {}
+
+    class Done:
+        id, folder = "x-design-perplexity-0000", None
+
+        def status(self):
+            return JobStatus(state="done")
+
+    def launched(project, designs, recipe, *, dataset):
+        kept.update({(sample.prompt, sample.answer): MeasuredPerplexity(8, 812.5, 3.25, 2560) for samples in designs.values() for sample in samples})
+        return Done()
+
+    monkeypatch.setattr(design_perplexity_job, "launch_design_perplexity", launched)
+    monkeypatch.setattr(design_perplexity_job, "kept_perplexity", lambda _, samples, __: kept.get((samples[0].prompt, samples[0].answer)))
+    async with open_app(reviews) as sde:
+        await opened(sde)
+        assert "perplexity" not in sde.lines[12]
+        await sde.press("m")
+        sde.session.signals.jobs.publish("moved")
+        await sde.until(lambda: "prompt 812, answer 3.25" in sde.text)
+        await sde.press("m")
+        assert "All that is shown is measured." in sde.text
+        await sde.press("p", "down", "down", "enter")
+        assert "not measured" in sde.text
+
+
+async def test_a_broken_recipe_is_said_and_samples_are_shown_all_the_same(open_app, reviews):
+    project = Project.of(reviews).created()
+    project.recipe_path.write_text("{")
+    async with open_app(reviews) as sde:
+        await sde.press("8")
+        await sde.until(lambda: "Food: positive" in sde.text)
+        assert "The recipe cannot be read, so no tokens are counted; 9 Train says why." in sde.text
 
 
 async def test_a_dataset_without_targets_says_so(open_app, tmp_path):
@@ -122,6 +214,8 @@ async def test_a_dataset_without_targets_says_so(open_app, tmp_path):
     async with open_app(path) as sde:
         await sde.press("8")
         await sde.until(lambda: "looks like" in sde.text)
-        assert "names a task file" in sde.text
+        assert "e writes the task" in sde.text
         await sde.press("w")
         assert "There are no records" in sde.text
+        await sde.press("f")
+        assert "There is no task" in sde.text

@@ -1,0 +1,180 @@
+"""The task as text: begun from what the rows look like, held against all rows while it is written, and kept beside the data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sde_core.errors import SdeError
+from sde_core.visible import visible
+from sde_tui.session_work import WorkPart
+
+if TYPE_CHECKING:
+    from sde_core.design.task_file import TaskFile
+    from sde_tui.session import Session
+    from sde_tui.session_design_work import DesignRecords
+
+_LOOKED_AT = 50
+_TEMPLATE = """\
+# kind: label (one value), attributes (a value for each target),
+# terms (targets that the text names), or spans (pieces of text by type)
+name: task
+kind: label
+text: {text}
+said: {said}
+targets: [{said}]
+values: []
+instructions:
+- Read the text and name its label.
+"""
+
+
+_HELP = """\
+# values may have numbers {good: 1, bad: 2}, absent then too {none: 0}
+# description: FIELD says why; instructions: may be several wordings
+"""
+
+
+class TaskSchemaPart(WorkPart):
+    """A task that is being written.
+
+    Attributes:
+        fault: Why the text says no task, with its line; "" where it says one.
+        records: The rows by the task as it was last read, None while that is not known.
+    """
+
+    lane, needs = "task-schema", "holding rows against a task needs"
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self.fault = ""
+        self.records: DesignRecords | None = None
+        self._then: Callable[[], None] = lambda: None
+
+    # ---- beginning
+
+    def open(self, then: Callable[[], None]) -> str:
+        """The text to begin with: the task file's own, what was guessed, or a form to fill in. Calls `then` whenever something is new."""
+        self._then, self.fault, self.records = then, "", None
+        found, path = self._session.part("design").found, self.path
+        if path is not None and path.is_file() and (found is None or found.named):
+            try:
+                return path.read_text("utf-8", "replace")
+            except OSError as error:
+                self._session.flash(f"{visible(str(path), 100)} cannot be read: {error.strerror or error}.", "bad")
+        return self._written(found.file) if found is not None else self._form()
+
+    @property
+    def path(self) -> Path | None:
+        """Where the task is kept: the file that it was read from, or one beside the data; None where there is no place for one."""
+        from sde_core.design.task_file import path_beside
+        from sde_core.files import from_home
+
+        named = self._session.part("design").named
+        return from_home(named) if named else path_beside(self._session.dataset.path)
+
+    def fields(self) -> list[str]:
+        """Names of the fields of the first rows."""
+        from sde_core.design.rows import dataset_rows
+
+        names: dict[str, None] = {}
+        for _, value in dataset_rows(self._session.dataset, limit=_LOOKED_AT):
+            names |= dict.fromkeys(map(str, value)) if isinstance(value, dict) else {}
+        return list(names)
+
+    def guess(self) -> str:
+        """What the rows look like; "" where they look like nothing, which is said."""
+        found = self._session.attempt(self._guess)
+        return "" if found is None else self._written(found)
+
+    def _guess(self) -> TaskFile:
+        from sde_core.design.inference import infer_task
+        from sde_core.design.rows import dataset_rows
+
+        rows = [value for _, value in dataset_rows(self._session.dataset, limit=2_000)]
+        return infer_task(rows, name=Path(self._session.dataset.name).stem)
+
+    def _written(self, file: TaskFile) -> str:
+        from sde_core.design.task_file import task_text
+
+        return f"{_HELP}{task_text(file)}"
+
+    def _form(self) -> str:
+        from sde_core.yaml_nodes import dumped
+
+        names = [*self.fields(), "text", "label"]
+        text, said = (dumped({"x": name}).removeprefix("x: ").rstrip("\n") for name in names[:2])
+        return _TEMPLATE.format(text=text, said=said)
+
+    # ---- while it is written
+
+    def check(self, text: str) -> bool:
+        """Whether the text says a task; `fault` says why not."""
+        from sde_core.design.task_file import task_in
+        from sde_core.yaml_nodes import ReadingError
+
+        try:
+            task_in(text.encode("utf-8", "surrogatepass"))
+        except ReadingError as error:
+            self.fault = f"Line {error.line}: {error.message} {error.hint}".strip()
+            self.records = None
+            self._session.lanes.stop(self.lane)
+            return False
+        self.fault = ""
+        return True
+
+    def look(self, text: str) -> None:
+        """Holds the text against all rows."""
+        if self.why_not_look() or not self.check(text):
+            return
+        dataset = self._session.dataset
+        self._session.lanes.thread(
+            self.lane, "reading rows by the task", lambda cancel, progress: _records_by(dataset, text, cancel, progress), self._were_read, quiet=True
+        )
+
+    def why_not_look(self) -> str:
+        """Why the rows cannot be looked at now, "" where they can."""
+        return self._session.still_reading(self.needs)
+
+    def _were_read(self, records: DesignRecords) -> None:
+        self.records = records
+        self._then()
+
+    def reasons(self) -> list[tuple[str, int]]:
+        """Why rows do not fit, and how many rows for each reason, the most first."""
+        from collections import Counter
+
+        return Counter(misfit.reason for misfit in self.records.misfits).most_common() if self.records is not None else []
+
+    # ---- leaving
+
+    def save(self, text: str, name: str) -> str:
+        """Writes the task and reads the rows by it; why it was not written, "" where it was."""
+        from sde_core.design.task_file import write_task
+        from sde_core.files import from_home
+        from sde_core.yaml_nodes import ReadingError
+
+        path = from_home(name)
+        try:
+            write_task(path, text.encode("utf-8", "surrogatepass"))
+        except ReadingError as error:
+            return f"Line {error.line}: {error.message} {error.hint}".strip()
+        except SdeError as error:
+            return f"{error.message} {error.hint}".strip()
+        self._session.part("design").read(str(path))
+        self._session.flash(f"Written to {visible(str(path.name), 60)}; the rows are read by it.", "good")
+        return ""
+
+    def drill(self, reason: str, screen: str) -> None:
+        """Shows in Records the rows that do not fit for a reason."""
+        if self.records is not None:
+            rows = [misfit.row for misfit in self.records.misfits if misfit.reason == reason]
+            self._session.records.drill(rows, visible(f"do not fit: {reason}", 80), screen=screen)
+
+
+def _records_by(dataset: Any, text: str, cancel: Any, progress: Any) -> DesignRecords:
+    from sde_core.design.task_file import task_in
+    from sde_tui.session_design_work import records_of_task
+
+    return records_of_task(dataset, task_in(text.encode("utf-8", "surrogatepass")), "", cancel, progress)
