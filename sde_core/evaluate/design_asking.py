@@ -167,6 +167,7 @@ class DesignAsker:
         known = _kept_answers(log, len(prompts))
         left = [place for place in range(len(prompts)) if place not in known]
         log.parent.mkdir(parents=True, exist_ok=True)
+        self._progress(len(known), len(prompts))
 
         def keep(batch: Mapping[int, Generated]) -> None:
             append_event(log, {"answers": {str(left[place]): asdict(answer) for place, answer in batch.items()}})
