@@ -152,7 +152,7 @@ def read_comparison(folder: Path) -> Comparison:
         raise JobError("This comparison has no results yet: it is still reading the rows.", "Look again in a moment.") from error
     try:
         return _Reader(plan, _cells(folder)).comparison()
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, ArithmeticError, TypeError, ValueError, AttributeError) as error:
         raise JobError(f"The results of {folder.name} are damaged: {type(error).__name__}.", "Start the comparison anew.") from error
 
 
@@ -179,6 +179,7 @@ class _Reader:
     """The finished runs as arrays by seed and row."""
 
     def __init__(self, plan: dict[str, Any], cells: dict[str, dict[str, Any]]) -> None:
+        _refuse_strange(plan)
         self._plan = plan
         self._base = cells.get("base")
         seeds: list[int] = plan["seeds"]
@@ -288,6 +289,17 @@ class _Reader:
             if all(score > 0 for _, score in scores):
                 found["pir_accuracy"] = float(np.mean([mine / full for mine, full in scores]))
         return found
+
+
+def _refuse_strange(plan: dict[str, Any]) -> None:
+    """Raises TypeError or KeyError where a field that is shown as it stands is of another kind: a damaged disk may have left anything in it."""
+    planned = [(cell, name) for arm in plan["arms"] for cell in arm["cells"] for name in ("rows", "epochs", "tokens", "steps")]
+    counts = [*planned, *((plan, name) for name in ("budget", "held_out_rows")), *((plan["task"], name) for name in ("label_rows", "number_rows"))]
+    texts = [*((plan, name) for name in ("how", "general")), *((arm, "name") for arm in plan["arms"])]
+    for places, kind in ((counts, (int, float)), (texts, str)):
+        strange = next((name for holder, name in places if not isinstance(holder[name], kind)), None)
+        if strange is not None:
+            raise TypeError(strange)
 
 
 def survey_residual(pir: float, sdf: float) -> float:

@@ -92,6 +92,26 @@ def test_losses_and_differences_are_those_of_the_rows(tmp_path):
     assert selected.accuracy == pytest.approx(21 / 30)
 
 
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("task",), "x"), (("task", "label_rows"), "x"), (("task", "number_rows"), None), (("how",), 5), (("general",), []), (("budget",), "x"),
+        (("held_out_rows",), {}), (("seeds",), 5), (("arms",), [{}]), (("arms", 0, "cells"), []), (("arms", 0, "cells", 0, "epochs"), ["x"]),
+        (("arms", 1, "name"), 5), (("clusters",), [1]), (("held_out",), None), (("label_truth",), "x"),
+    ],
+)  # fmt: skip
+def test_a_plan_with_anything_in_its_fields_is_said_to_be_damaged(tmp_path, path, value):
+    write(tmp_path)
+    plan = orjson.loads((tmp_path / "plan.json").read_bytes())
+    place = plan
+    for name in path[:-1]:
+        place = place[name]
+    place[path[-1]] = value
+    (tmp_path / "plan.json").write_bytes(orjson.dumps(plan))
+    with pytest.raises(JobError, match="are damaged"):
+        read_comparison(tmp_path)
+
+
 def _held(folder, arm, seed):
     return orjson.loads((folder / "cells" / cell_name(arm, seed) / "cell.json").read_bytes())["held_out"]
 
