@@ -162,13 +162,15 @@ def _print_cut_names(found: DesignComparison) -> None:
 
 
 def _print_before(found: DesignComparison) -> None:
+    from sde_core.evaluate.design_verdict import figure_words
+
     if not found.before:
         return
     click.echo(f"\n{'before tuning':<28}" + "".join(f"{head:>13}" for head in _BEFORE.values()))
     for name, told in found.before.items():
-        values = (told.get(what) for what in _BEFORE)
+        values = (figure_words(told[what]) if what in told else "–" for what in _BEFORE)
         label = in_column(f"   {visible(name)}", 28)
-        click.echo(label + "".join(f"{'–' if value is None else format(value, '.3g' if value >= 1 else '.3f'):>13}" for value in values))
+        click.echo(label + "".join(f"{value:>13}" for value in values))
 
 
 # ---- wrong answers

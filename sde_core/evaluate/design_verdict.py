@@ -155,3 +155,8 @@ def design_notes(found: DesignComparison) -> list[str]:
 def fault_words(faults: Sequence[tuple[str, float]]) -> str:
     """ "split 12 %, missing target 3 %"; "none" where there is none."""
     return ", ".join(f"{kind} {share:.0%}" for kind, share in faults) or "none"
+
+
+def figure_words(value: float) -> str:
+    """A score or a perplexity with as many decimals as say something: "0.469", "12.5", "28,300"."""
+    return f"{value:.3f}" if value < 10 else f"{value:,.1f}" if value < 1_000 else f"{value:,.0f}"

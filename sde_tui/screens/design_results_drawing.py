@@ -14,6 +14,7 @@ from sde_core.evaluate.design_verdict import (
     design_headline,
     design_notes,
     fault_words,
+    figure_words,
     pair_verdict,
     wording_verdict,
 )
@@ -151,12 +152,8 @@ def _pair_name(each: DesignDifference | WordingDifference, room: int) -> str:
 
 
 def _before_line(name: str, told: Mapping[str, float], width: int) -> Line:
-    figures = "".join(f"{'–' if what not in told else _plain(told[what]):>11}" for what in _BEFORE)
+    figures = "".join(f"{'–' if what not in told else figure_words(told[what]):>11}" for what in _BEFORE)
     return [(f"  {figures}  ", "text"), (fit(visible(name, 200), max(width - 48, 8)).rstrip(), "text")]
-
-
-def _plain(value: float) -> str:
-    return f"{value:.3f}" if value < 10 else f"{value:,.1f}" if value < 1_000 else f"{value:,.0f}"
 
 
 # ---- the words
