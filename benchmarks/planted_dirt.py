@@ -1,7 +1,7 @@
 """Does curating pay? Dirt planted into the sample data, sde's own choice of rows against random rows of equal token budget.
 
-    python benchmarks/planted_dirt.py [--plantings 1] [--seeds 3] [--budget 250k] [--share 50%] [--held-out 200] [--no-quotas] [--no-labels]
-        [--only-choose] [--keep FOLDER]
+    python benchmarks/planted_dirt.py [--plantings 1] [--seeds 4] [--budget 400k] [--share 90%] [--held-out 200] [--no-quotas] [--no-labels]
+        [--only-choose] [--set KEY=VALUE …] [--keep FOLDER]
 
 Clean rows of `sample_data/support.jsonl` (by its truth file) are split: some are held out, of the others 30 % get another row's answer (shuffled
 among those rows), 10 % lose the end of their answer, and 10 % are replaced by copies of other rows with a few characters changed. Then, as a user
@@ -55,6 +55,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLE = ROOT / "sample_data" / "support.jsonl"
 SHUFFLED, TRUNCATED, COPIED = 0.3, 0.1, 0.1
+SETTINGS = ("learning_rate=4e-3",)
 
 
 def clean_records() -> list[dict]:
@@ -159,7 +160,9 @@ def one(folder: Path, seed: int, options: argparse.Namespace) -> dict | None:
     named = folder / "held_out.txt"
     named.write_text(f"{len(rows)}-{len(rows) + len(held_out) - 1}\n")
     started = time.monotonic()
-    sde("compare", both, "--arms", "selected,random:selected", "--seeds", options.seeds, "--budget", options.budget, "--held-out", named, "--attach")
+    recipe = [word for setting in options.set or SETTINGS for word in ("--set", setting)]
+    arms = ["--arms", "selected,random:selected", "--seeds", options.seeds, "--budget", options.budget]
+    sde("compare", both, *arms, "--held-out", named, *recipe, "--attach")
     print(sde("compare", "show", "--data", both))
     print(f"compared in {time.monotonic() - started:,.0f} s")
     found = json.loads(sde("compare", "show", "--data", both, "--json"))
@@ -170,11 +173,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--plantings", type=int, default=1)
     parser.add_argument("--first", type=int, default=0)
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--budget", default="250k")
-    parser.add_argument("--share", default="50%")
+    parser.add_argument("--seeds", type=int, default=4)
+    parser.add_argument("--budget", default="400k")
+    parser.add_argument("--share", default="90%")
     parser.add_argument("--held-out", type=int, default=200)
     parser.add_argument("--pool", choices=("all", "rejected"), default="all")
+    parser.add_argument("--set", action="append", metavar="KEY=VALUE", help="a value of the recipe of both arms; learning_rate=4e-3 when omitted")
     parser.add_argument("--keep", type=Path)
     parser.add_argument("--no-quotas", action="store_true")
     parser.add_argument("--no-labels", action="store_true")

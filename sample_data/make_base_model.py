@@ -1,10 +1,14 @@
 """Train the embedded base model: a small Llama with its own tokenizer, on text of this project alone.
 
-    python sample_data/make_base_model.py [--out sample_data/base_model] [--work build/base_model]
+    python sample_data/make_base_model.py [--out sample_data/base_model] [--work build/base_model] [--first FOLDER]
 
-It reads prose about the sample data's library (`corpus.background_text`) and dialogues of its own (`base_model_dialogues`), but none of the desk's
-conversations that `support.jsonl` is made of: a fine-tune on those has something to learn. One thread and a fixed seed throughout; killed and started
-again it continues from its last checkpoint in the work folder, and ends with the same weights on the same machine. About 15 minutes on one core.
+First it reads prose about the sample data's library (`corpus.background_text`) and dialogues of its own (`base_model_dialogues`). Then, among more of
+the same, what is said at the desk: questions and answers of further conversations as texts of their own, in random order, none of which stands in
+`support.jsonl`. So it knows the desk's words, as a model of a language does, but has never seen which answer belongs to which question, nor the form
+of a conversation at the desk: a fine-tune has that to learn, and learns it from the rows rather than from their words.
+
+One thread and fixed seeds throughout; killed and started again it continues from its last checkpoint in the work folder, and ends with the same
+weights on the same machine. `--first` takes the model of the first reading from a folder. About 15 and 8 minutes on one core.
 """
 
 from __future__ import annotations
@@ -16,13 +20,14 @@ import math
 import random
 import time
 from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from base_model_dialogues import generic_dialogues, library_dialogues
-from corpus import background_text
+from corpus import background_text, clean_conversations
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
@@ -33,10 +38,36 @@ HELD_OUT = 300
 VOCABULARY = 2560
 CONTEXT = 1024
 PAD, BOS, START, END = "<|pad|>", "<|bos|>", "<|im_start|>", "<|im_end|>"
-PHASES = ((560, 16, 256), (90, 4, 1024))
-"""(steps, sequences a step, tokens a sequence): mostly short, then long enough that distant positions are known too."""
-PEAK_RATE, FINAL_RATE, WARM_UP = 3e-3, 1e-4, 40
+DESK_CONVERSATIONS, DESK_SEED = 9_000, 8
+AMONG_THEM = (3_000, 2_500, 5_000)
+"""Paragraphs and dialogues of the first kind that stand among the desk's texts, so that they are not forgotten."""
+SHORT = 5
+"""Words up to which a text may stand in `support.jsonl` as well: categories, thanks, greetings."""
+FINAL_RATE, WARM_UP = 1e-4, 40
 CHECKPOINT_EVERY = 50
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One pass over texts with an optimizer of its own.
+
+    Attributes:
+        peak_rate: Highest learning rate.
+        phases: (steps, sequences a step, tokens a sequence).
+    """
+
+    peak_rate: float
+    phases: tuple[tuple[int, int, int], ...]
+
+    @property
+    def steps(self) -> int:
+        """Optimizer steps."""
+        return sum(steps for steps, _, _ in self.phases)
+
+
+FIRST = Reading(3e-3, ((560, 16, 256), (90, 4, 1024)))
+"""Mostly short, then long enough that distant positions are known too."""
+DESK = Reading(1.5e-3, ((300, 16, 256), (10, 4, 1024)))
 CHAT_TEMPLATE = (
     "{{ bos_token }}{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' }}"
     "{% if message['role'] == 'assistant' %}{% generation %}{{ message['content'] + '<|im_end|>' }}{% endgeneration %}"
@@ -57,6 +88,26 @@ def documents(paragraphs: int, library: int, generic: int, seed: int) -> list[st
     texts += [rendered(messages) for messages in generic_dialogues(generic, seed)]
     random.Random(seed).shuffle(texts)
     return texts
+
+
+def desk_texts() -> list[str]:
+    """Every turn of further conversations at the desk as a text of its own, but for longer ones that stand in the sample data; with others."""
+    in_sample = _texts_of_the_sample()
+    turns = (text for conversation in clean_conversations(DESK_CONVERSATIONS, DESK_SEED) for _, text in conversation.turns)
+    texts = [text + END for text in turns if len(text.split()) <= SHORT or text not in in_sample]
+    texts += documents(*AMONG_THEM, DESK_SEED)
+    random.Random(DESK_SEED).shuffle(texts)
+    return texts
+
+
+def _texts_of_the_sample() -> set[str]:
+    found: set[str] = set()
+    for line in (Path(__file__).parent / "support.jsonl").read_bytes().splitlines():
+        try:
+            found.update(message["content"] for message in json.loads(line)["messages"])
+        except (ValueError, KeyError, TypeError):  # rows that are faulty on purpose
+            continue
+    return found
 
 
 def trained_tokenizer(texts: list[str]) -> PreTrainedTokenizerFast:
@@ -116,18 +167,18 @@ def packed(tokenizer: PreTrainedTokenizerFast, texts: list[str]) -> np.ndarray:
     return np.concatenate([np.asarray(encoding.ids, np.int64) for encoding in encodings])
 
 
-def learning_rate(step: int, steps: int) -> float:
+def learning_rate(reading: Reading, step: int) -> float:
     """Linear warm-up, then half a cosine."""
     if step < WARM_UP:
-        return PEAK_RATE * (step + 1) / WARM_UP
-    share = (step - WARM_UP) / max(1, steps - WARM_UP)
-    return FINAL_RATE + (PEAK_RATE - FINAL_RATE) * 0.5 * (1 + math.cos(math.pi * share))
+        return reading.peak_rate * (step + 1) / WARM_UP
+    share = (step - WARM_UP) / max(1, reading.steps - WARM_UP)
+    return FINAL_RATE + (reading.peak_rate - FINAL_RATE) * 0.5 * (1 + math.cos(math.pi * share))
 
 
-def batches(tokens: np.ndarray, from_step: int) -> Iterator[tuple[int, torch.Tensor]]:
+def batches(reading: Reading, tokens: np.ndarray, from_step: int) -> Iterator[tuple[int, torch.Tensor]]:
     """(step, int64[sequences, tokens]) in the order of the text, from `from_step` on."""
     step, at = 0, 0
-    for steps, sequences, length in PHASES:
+    for steps, sequences, length in reading.phases:
         for _ in range(steps):
             size = sequences * length
             if at + size > len(tokens):
@@ -137,12 +188,12 @@ def batches(tokens: np.ndarray, from_step: int) -> Iterator[tuple[int, torch.Ten
             step, at = step + 1, at + size
 
 
-def new_optimizer(model: LlamaForCausalLM) -> torch.optim.AdamW:
+def new_optimizer(model: LlamaForCausalLM, rate: float) -> torch.optim.AdamW:
     """AdamW; norms and other vectors without decay."""
     matrices = [parameter for parameter in model.parameters() if parameter.ndim > 1]
     vectors = [parameter for parameter in model.parameters() if parameter.ndim < 2]
     groups = [{"params": matrices, "weight_decay": 0.1}, {"params": vectors, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=PEAK_RATE, betas=(0.9, 0.95))
+    return torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.95))
 
 
 def save_checkpoint(path: Path, model: LlamaForCausalLM, optimizer: torch.optim.AdamW, step: int) -> None:
@@ -168,16 +219,15 @@ def load_checkpoint(path: Path, model: LlamaForCausalLM, optimizer: torch.optim.
     return step
 
 
-def train(model: LlamaForCausalLM, tokens: np.ndarray, checkpoint: Path) -> list[float]:
+def train(model: LlamaForCausalLM, reading: Reading, tokens: np.ndarray, checkpoint: Path) -> list[float]:
     """Trains to the end, from the last checkpoint on; the losses of this session's steps."""
-    optimizer = new_optimizer(model)
+    optimizer = new_optimizer(model, reading.peak_rate)
     done = load_checkpoint(checkpoint, model, optimizer)
-    steps = sum(phase[0] for phase in PHASES)
     losses, begun, read = [], time.monotonic(), 0
     model.train()
-    for step, batch in batches(tokens, done):
+    for step, batch in batches(reading, tokens, done):
         for group in optimizer.param_groups:
-            group["lr"] = learning_rate(step, steps)
+            group["lr"] = learning_rate(reading, step)
         loss = model(input_ids=batch, labels=batch).loss
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -187,8 +237,8 @@ def train(model: LlamaForCausalLM, tokens: np.ndarray, checkpoint: Path) -> list
         read += batch.numel()
         if (step + 1) % 10 == 0:
             rate = read / (time.monotonic() - begun)
-            print(f"step {step + 1}/{steps}  loss {np.mean(losses[-10:]):.3f}  {rate:.0f} tokens/s", flush=True)
-        if (step + 1) % CHECKPOINT_EVERY == 0 or step + 1 == steps:
+            print(f"step {step + 1}/{reading.steps}  loss {np.mean(losses[-10:]):.3f}  {rate:.0f} tokens/s", flush=True)
+        if (step + 1) % CHECKPOINT_EVERY == 0 or step + 1 == reading.steps:
             save_checkpoint(checkpoint, model, optimizer, step + 1)
     return losses
 
@@ -217,20 +267,43 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def provenance(texts: list[str], tokens: np.ndarray, figures: dict[str, Any], out: Path) -> dict[str, Any]:
+def provenance(read: dict[str, tuple[list[str], np.ndarray, Reading]], figures: dict[str, Any], out: Path) -> dict[str, Any]:
     """What the model was made from, and how well it came out."""
     files = sorted(path for path in out.iterdir() if path.name != "provenance.json")
     return {
         "name": "base_model",
         "script": "sample_data/make_base_model.py",
-        "documents": {"background_text": PARAGRAPHS, "library_dialogues": LIBRARY_DIALOGUES, "generic_dialogues": GENERIC_DIALOGUES},
-        "seed": SEED,
-        "tokens": len(tokens),
-        "text_sha256": sha256("\n".join(texts).encode()),
-        "phases": [dict(zip(("steps", "sequences", "length"), phase, strict=True)) for phase in PHASES],
+        "documents": {
+            "first": {"background_text": PARAGRAPHS, "library_dialogues": LIBRARY_DIALOGUES, "generic_dialogues": GENERIC_DIALOGUES},
+            "desk": {"conversations_taken_apart": DESK_CONVERSATIONS, "and_documents_of_the_first_kind": sum(AMONG_THEM)},
+        },
+        "seeds": {"first": SEED, "desk": DESK_SEED},
+        "readings": {
+            name: {"tokens": len(tokens), "text_sha256": sha256("\n".join(texts).encode()), **asdict(reading)}
+            for name, (texts, tokens, reading) in read.items()
+        },
         **figures,
         "versions": {"torch": torch.__version__, "python_random": "Mersenne Twister, seeded"},
         "sha256": {path.name: sha256(path.read_bytes()) for path in files},
+    }
+
+
+def read_first(texts: list[str], tokenizer: PreTrainedTokenizerFast, work: Path) -> Path:
+    """The folder with the model after the first reading."""
+    model = new_model(tokenizer)
+    train(model, FIRST, packed(tokenizer, texts), work / f"first-{sha256(chr(10).join(texts).encode())[:12]}.safetensors")
+    write_model(model, tokenizer, work / "first")
+    return work / "first"
+
+
+def figures_of(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast) -> dict[str, Any]:
+    """Losses on texts of every kind that were not read."""
+    counts = {"prose": (HELD_OUT, 0, 0), "library dialogues": (0, HELD_OUT, 0), "generic dialogues": (0, 0, HELD_OUT)}
+    unread = {name: documents(*count, SEED + 1) for name, count in counts.items()}
+    return {
+        "parameters": model.num_parameters(),
+        "held_out_loss": {name: round(mean_loss(model, packed(tokenizer, texts)), 4) for name, texts in unread.items()},
+        "loss_of_a_uniform_guess": round(math.log(len(tokenizer)), 4),
     }
 
 
@@ -239,27 +312,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "base_model")
     parser.add_argument("--work", type=Path, default=Path("build/base_model"), help="folder for checkpoints")
+    parser.add_argument("--first", type=Path, help="folder with the model of the first reading; read when omitted")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    texts = documents(PARAGRAPHS, LIBRARY_DIALOGUES, GENERIC_DIALOGUES, SEED)
-    work = arguments.work / sha256("\n".join(texts).encode())[:12]
-    work.mkdir(parents=True, exist_ok=True)
+    arguments.work.mkdir(parents=True, exist_ok=True)
     arguments.out.mkdir(parents=True, exist_ok=True)
-    tokenizer = trained_tokenizer(texts[:20_000])
+    first_texts = documents(PARAGRAPHS, LIBRARY_DIALOGUES, GENERIC_DIALOGUES, SEED)
+    tokenizer = trained_tokenizer(first_texts[:20_000])
+    # The second reading starts from weights as they are written, so that it is the same whether the first one was done now or before.
+    model = LlamaForCausalLM.from_pretrained(arguments.first or read_first(first_texts, tokenizer, arguments.work))
+    texts = desk_texts()
     tokens = packed(tokenizer, texts)
-    model = new_model(tokenizer)
-    print(f"{len(texts)} documents, {len(tokens)} tokens, {model.num_parameters()} parameters", flush=True)
-    losses = train(model, tokens, work / "checkpoint.safetensors")
+    print(f"{len(texts)} texts of the desk and others, {len(tokens)} tokens, {model.num_parameters()} parameters", flush=True)
+    losses = train(model, DESK, tokens, arguments.work / f"desk-{sha256(chr(10).join(texts).encode())[:12]}.safetensors")
     model = write_model(model, tokenizer, arguments.out)
-    counts = {"prose": (HELD_OUT, 0, 0), "library dialogues": (0, HELD_OUT, 0), "generic dialogues": (0, 0, HELD_OUT)}
-    held_out = {name: packed(tokenizer, documents(*count, SEED + 1)) for name, count in counts.items()}
-    figures = {
-        "parameters": model.num_parameters(),
-        "training_loss_of_last_50_steps": round(float(np.mean(losses[-50:])), 4) if losses else None,
-        "held_out_loss": {name: round(mean_loss(model, tokens), 4) for name, tokens in held_out.items()},
-        "loss_of_a_uniform_guess": round(math.log(len(tokenizer)), 4),
-    }
-    record = provenance(texts, tokens, figures, arguments.out)
+    read = {"first": (first_texts, packed(tokenizer, first_texts), FIRST), "desk": (texts, tokens, DESK)}
+    figures = {"training_loss_of_last_50_steps": round(float(np.mean(losses[-50:])), 4) if losses else None, **figures_of(model, tokenizer)}
+    record = provenance(read, figures, arguments.out)
     (arguments.out / "provenance.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     print(json.dumps(figures, indent=2))
 
