@@ -242,7 +242,7 @@ _SCREEN_KEYS: tuple[Key, ...] = (
     Key("train", "x", "tokens", "Over tokens", "Draw over tokens seen in place of steps, which is fair to runs with other batches, and back."),
     Key("train", "o", "overlay", "Other runs…", "Lay up to three other runs of this dataset over the chart, or take them off."),
     Key("train", "i", "answers", "Answers", "Read what the model answered to a few prompts while it trained."),
-    Key("train", "l", "losses", "By loss", "Show in Records the rows of the run shown by their last loss, the highest first."),
+    Key("train", "l", "losses", "By loss", "Show in Records the rows of the run shown, the highest loss above that of its time first."),
     Key("train", "b", "groups", "By group", "The loss of rows by class, source, template, topic or length; enter there shows a group's rows."),
     Key("train", "c", "arms", "Arms…", "Did it pay? Train parts of the data on one token budget and compare them on the same held-out rows."),
     Key("train", "t", "try_model", "Try…", "Ask the base model and the adapter of the run shown the same prompt, side by side, and tag what fails."),

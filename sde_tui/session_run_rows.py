@@ -128,8 +128,8 @@ class RunRowsPart:
         return last_step_of(self._run_folder())
 
     def drill_losses(self, screen: str) -> None:
-        """Shows in Records all rows of the run, the highest loss first."""
-        self.drill("rows by their last loss, highest first", lambda cancel: self.costs("loss", cancel), screen)
+        """Shows in Records all rows of the run, the highest loss above that of its time first: in one epoch, losses alone list the first steps."""
+        self.drill("rows by loss above that of their time, highest first", lambda cancel: self.costs("excess", cancel), screen)
 
     def drill(self, title: str, find: Callable[[Cancel], RowCosts], screen: str) -> None:
         """Shows in Records the rows that a thread finds, with what they cost.

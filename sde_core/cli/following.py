@@ -23,10 +23,10 @@ def name_of(job: Job) -> str:
     """What a command typed here calls the job: the end of its id, and its dataset where the commands would not look into that by themselves."""
     from sde_core.cli.jobs import job_folders
 
-    short, dataset = job.id[-4:], job.spec.get("dataset")
-    if not isinstance(dataset, str) or job.folder.parent in job_folders(None):
+    short, state_dir = job.id[-4:], job.folder.parent.parent
+    if state_dir.suffix != ".sde" or job.folder.parent in job_folders(None):
         return short
-    return f"{short} --data {visible(shlex.quote(dataset), 300)}"
+    return f"{short} --data {visible(shlex.quote(str(state_dir.with_suffix(''))), 300)}"
 
 
 def follow(job: Job) -> JobStatus:

@@ -10,8 +10,9 @@ import click
 
 from sde_core.cli.common import emit_json, json_option, talk
 from sde_core.cli.following import follow, job_json, name_of, say_outcome
-from sde_core.errors import UsageError
+from sde_core.errors import JobError, UsageError
 from sde_core.jobs import Job, find_job, list_jobs
+from sde_core.visible import visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,11 @@ def _attach(asked: Asked) -> None:
 
 def _stop(asked: Asked) -> None:
     job = asked.job()
-    waited = job.status().state == "waiting"
+    before = job.status()
+    waited = before.state == "waiting"
+    if asked.kill and before.active and before.identity is not None and before.identity.liveness() == "elsewhere":
+        there = visible(before.identity.host, 60)
+        raise JobError(f"{job.id} works on another machine, {there}, and can only be killed there.", f"Ask it to stop: sde jobs stop {name_of(job)}")
     job.kill() if asked.kill else job.stop()
     status = job.status()
     if asked.as_json:

@@ -59,10 +59,10 @@ Examples:
 @click.option("--by", metavar="GROUPS", help="Tell the loss of groups of rows instead of rows.")
 @click.option(
     "--sort",
-    type=click.Choice(["last", "excess", "course"]),
-    default="last",
+    type=click.Choice(["excess", "last", "course"]),
+    default="excess",
     show_default=True,
-    help="Order of the rows; course: never learned first.",
+    help="Order of the rows; last: by their last loss, which in one epoch lists the first steps first; course: never learned first.",
 )
 @click.option("--rows", "also_rows", is_flag=True, help="With --by, list the rows too, each with its group.")
 @click.option("--held-out", is_flag=True, help="Look at the rows that were evaluated on, instead of those that trained.")
@@ -72,7 +72,7 @@ Examples:
 def command(
     dataset: Dataset, run: str | None, by: str | None, sort: str, also_rows: bool, held_out: bool, output: Path | None, show: int, as_json: bool
 ) -> None:
-    """What each row of a fine-tune on DATA cost, the highest loss first."""
+    """What each row of a fine-tune on DATA cost, the highest loss above that of its time first."""
     from sde_core.project import Project
 
     if output is not None:
@@ -120,7 +120,8 @@ def _run_folder(project: Project, run: str | None) -> Path:
 
     if run is not None:
         return find_job(project.jobs_dir, run).folder
-    trained = sorted((job for job in list_jobs(project.jobs_dir) if row_losses_path(job.folder).exists()), key=lambda job: job.id)
+    runs = (job for job in list_jobs(project.jobs_dir) if job.kind == "train")  # a probe trains a few rows too
+    trained = sorted((job for job in runs if row_losses_path(job.folder).exists()), key=lambda job: job.id)
     if not trained:
         raise UsageError("No fine-tune of this dataset has recorded losses of its rows.", "Start one with sde train DATA.")
     return trained[-1].folder

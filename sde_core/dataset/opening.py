@@ -160,6 +160,8 @@ def _similar(path: Path) -> str:
         return f"It is a link to {_shown(os.readlink(path))}, which leads nowhere."  # noqa: PTH115 - as it is written
     if not path.parent.is_dir():
         return f"Nor does the folder {_shown(str(path.parent))}."
+    if (path.parent / f"{path.name}.sde").is_dir():
+        return f"It was moved or deleted; its decisions and runs are still in {_shown(f'{path.name}.sde')}."
     close = difflib.get_close_matches(path.name, os.listdir(path.parent), n=3)  # noqa: PTH208
     return f"Did you mean {', '.join(_shown(name) for name in close)}?" if close else "Check the path."
 

@@ -105,7 +105,7 @@ def model_location(model: str) -> str:
             raise ModelError(f"{model} is not a model folder: it has no config.json.", EMBEDDED_HINT)
         return str(folder.resolve())
     if folder.exists() or model.startswith((".", "/", "~")) or model.count("/") > 1:
-        raise ModelError(f"There is no model folder at {model}.", EMBEDDED_HINT)
+        raise ModelError(f"There is no model folder at {model}.", f"Put it there, or name another. {EMBEDDED_HINT}")
     return model
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 from ended_run import make_ended_run
@@ -39,9 +40,7 @@ def test_pausing_asks_the_job_and_says_how_to_go_on(data, run):
 
 
 def test_from_another_folder_the_next_command_names_the_dataset(data, run, tmp_path, monkeypatch):
-    folder = make_ended_run(Project.of(data).created().jobs_dir, state="running")
-    spec = json.loads((folder / "spec.json").read_text())
-    (folder / "spec.json").write_text(json.dumps({**spec, "spec": {"dataset": str(data)}}))
+    make_ended_run(Project.of(data).created().jobs_dir, state="running")
     assert "sde jobs resume ab12\n" in run("jobs", "pause", "ab12")[2]
     (tmp_path / "other place").mkdir()
     monkeypatch.chdir(tmp_path / "other place")
@@ -56,6 +55,20 @@ def test_the_runs_of_a_dataset_that_was_deleted_are_still_found(data, run):
     code, out, _ = run("jobs", "list", "--data", data, "--json")
     assert (code, [job["id"] for job in json.loads(out)["jobs"]]) == (0, [folder.name])
     assert Project.of(data.with_name("never.jsonl")).beside_data is False
+    assert "its decisions and runs are still in data.jsonl.sde" in run("check", data)[2]
+
+
+def test_a_job_on_another_machine_is_asked_to_stop_and_never_killed(data, run):
+    folder = make_ended_run(Project.of(data).created().jobs_dir, state="running")
+    status = json.loads((folder / "status.json").read_text())
+    elsewhere = {**status, "beat": time.time(), "identity": {**status["identity"], "host": "node7"}}
+    (folder / "status.json").write_text(json.dumps(elsewhere))
+    code, _, err = run("jobs", "stop", "ab12", "--kill")
+    assert (code, (folder / "STOP").exists()) == (3, False)
+    assert "works on another machine, node7" in err
+    assert "Ask it to stop: sde jobs stop ab12" in err
+    assert run("jobs", "stop", "ab12")[0] == 0
+    assert (folder / "STOP").exists()
 
 
 def test_a_job_that_is_not_at_work_cannot_pause(data, run):

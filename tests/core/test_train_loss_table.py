@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 
 import numpy as np
 import polars as pl
@@ -255,7 +256,7 @@ def test_rows_and_groups_by_command(run, capfd):
     dataset, _ = run
     assert main(["losses", dataset.path, "--show", "3"]) == 0
     out, err = capfd.readouterr()
-    assert out.startswith("Run ab12: 60 trained rows, the highest last loss first.")
+    assert out.startswith("Run ab12: 60 trained rows, the highest loss above that of its time first.")
     assert len(out.splitlines()) == 5
     assert "57 more rows" in err
     assert max(map(len, out.splitlines())) <= 80
@@ -265,6 +266,19 @@ def test_rows_and_groups_by_command(run, capfd):
     lines = out.splitlines()
     assert lines[2] == "- costs more than the other rows"
     assert lines[3].endswith("  a")
+
+
+def test_a_later_probe_is_not_the_run_that_is_told_of(run, capfd):
+    dataset, folder = run
+    probe = folder.with_name("20990101T000000000-probe-ffff")
+    shutil.copytree(folder, probe)
+    try:
+        launched = json.loads((probe / "spec.json").read_text())
+        (probe / "spec.json").write_text(json.dumps({**launched, "kind": "probe"}))
+        assert main(["losses", dataset.path, "--show", "1"]) == 0
+    finally:
+        shutil.rmtree(probe)
+    assert capfd.readouterr().out.startswith("Run ab12: ")
 
 
 def test_the_table_is_written_whole(run, capfd, tmp_path):
