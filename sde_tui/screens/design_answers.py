@@ -19,7 +19,7 @@ from sde_tui.session_design_compare import DesignComparePart
 from sde_tui.widgets.bindings import dialog_bindings
 from sde_tui.widgets.chrome import OneLine
 from sde_tui.widgets.lines import Item, ItemList, LineList
-from sde_tui.widgets.spans import Line, fit
+from sde_tui.widgets.spans import Line, fit, width_of
 from sde_tui.widgets.wrapping import wrapped
 
 _HEAD = 10
@@ -152,7 +152,7 @@ def _wrong_lines(wrong: WrongAnswer, width: int) -> list[Line]:
     right = _block("answered", wrong.answer, room, "bad", wanted)
     for place in range(max(len(left), len(right))):
         one, other = (side[place] if place < len(side) else [] for side in (left, right))
-        gap = room - sum(len(text) for text, _ in one)
+        gap = room - width_of(one)
         lines.append([*one, (" " * max(gap, 0) + "│ ", "dim"), *other])
     return lines
 

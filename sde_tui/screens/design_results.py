@@ -72,7 +72,11 @@ class DesignResultsScreen(Dialog[None]):
         return self.query_one("#designs", ItemList)
 
     def what_now(self) -> Line:
-        return [("n", "accent"), (" compares designs", "dim")] if self._part.status is None else ()
+        if self._part.status is None:
+            return [("n", "accent"), (" compares designs", "dim")]
+        if not self._part.why_not_resume():
+            return [("r", "accent"), (" goes on; finished runs stay", "dim")]
+        return [("enter", "accent"), (" shows figures and wrong answers of the line", "dim")] if self._row is not None else ()
 
     def _show(self) -> None:
         if not self.is_attached or not self.query("#designs"):

@@ -145,6 +145,7 @@ async def test_a_stopped_comparison_is_resumed_by_a_key_and_a_failed_one_says_wh
     async with open_app(reviews) as sde:
         await compared(sde)
         assert "The disk is full. Make room, then resume." in sde.text
+        assert "r goes on; finished runs stay" in sde.text
         await sde.press("s")
         assert "No comparison is at work here." in sde.text
         await sde.press("r")
