@@ -16,6 +16,7 @@ from textual.binding import Binding
 from textual.screen import Screen
 
 from sde_core.dataset import Dataset
+from sde_core.errors import SdeError
 from sde_core.visible import visible
 from sde_tui import terminal
 from sde_tui.screens import SCREENS
@@ -173,9 +174,12 @@ class SdeApp(App[str]):
         if reason:
             self.flash(reason, "warn")
             return
-        result = getattr(owner, f"action_{action}")()
-        if asyncio.iscoroutine(result):
-            await result
+        try:
+            result = getattr(owner, f"action_{action}")()
+            if asyncio.iscoroutine(result):
+                await result
+        except SdeError as error:  # what a screen reads of the dataset at once, such as a file that is gone
+            self.session.failed(error)
         self._refresh_frame()
 
     def show_screen(self, name: str) -> None:

@@ -108,6 +108,11 @@ class ChartPart:
         span = max(usual, 5) * _STRENGTHS[self._strength]
         return max(round(span), 2) if span else 0
 
+    @property
+    def drawn_span(self) -> float:
+        """The span of the average that is drawn: none over the learning rate, which is a schedule and no noise."""
+        return 0 if self.quantity == "lr" else self.span
+
     # ---- keys
 
     def smooth(self) -> None:
@@ -214,7 +219,7 @@ class ChartPart:
 
         trace = trace_of(curve.series(self.quantity), curve, "tokens" if axis.by_tokens else "step")
         column = axis.columns(trace.x)
-        line = last_by_column(moving_average(trace, self.span), column, axis.count).tolist() if self.span else []
+        line = last_by_column(moving_average(trace, self.drawn_span), column, axis.count).tolist() if self.drawn_span else []
         low, high, missing = extremes_by_column(trace, column, axis.count)
         several = bool(run.letter)
         markers = self._markers(curve, axis) if self.quantity == "loss" else []

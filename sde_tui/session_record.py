@@ -34,12 +34,14 @@ def record_text(session: Session, row: int, *, source: bool, tokens: bool) -> Re
     }  # fmt: skip
     costs = session.records.view.costs
     known["notes"] = ([(words, "accent")],) if costs is not None and (words := costs.words(row)) else ()
-    if source:
-        return RecordText(**known, source=dataset.raw(row).decode("utf-8", "replace"))
     try:
+        if source:
+            return RecordText(**known, source=dataset.raw(row).decode("utf-8", "replace"))
         value, turns = dataset.value(row), dataset.turns(row)
     except BadRecordError as error:
         return RecordText(**known, fault=f"{error.message}\n\n" + dataset.raw(row)[:20_000].decode("utf-8", "replace"))
+    except SdeError as error:
+        return RecordText(**known, fault=f"{error.message} {error.hint}".strip())
     if tokens:
         pieces, note = _tokens(session, row)
         if pieces:
@@ -78,7 +80,7 @@ def editable_texts(dataset: Dataset, row: int) -> list[EditableText]:
     """Texts that stand in one place of the record, each once."""
     try:
         turns = dataset.turns(row)
-    except BadRecordError:
+    except SdeError:
         return []
     found: dict[FieldPath, EditableText] = {}
     for turn in (*turns.turns, *turns.chosen, *turns.rejected):

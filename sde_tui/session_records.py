@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from sde_core.dataset import Dataset, Edit, Turns
-from sde_core.errors import BadRecordError
+from sde_core.errors import BadRecordError, SdeError
 from sde_core.visible import visible
 from sde_tui.widgets.record_table import RowCells
 
@@ -138,6 +138,9 @@ class RecordsPart:
             turns = session.dataset.turns(row)
         except BadRecordError as error:
             return RowCells(row, "", visible(error.message, EXCERPT), "", status, "error", marked, edited, bad=True, loss=loss)
+        except SdeError as error:  # the file itself is gone or another one
+            session.failed(error)
+            return RowCells(row, "", "", "", status, "", marked, edited, bad=True, loss=loss)
         return RowCells(row, visible(turns.label or "", 40), *_excerpts(turns), status, severity, marked, edited, loss=loss)
 
     # ---- why a row of the view would be rejected

@@ -217,9 +217,9 @@ class TrainingPart:
         if summary is not None:
             verdicts = summary.verdicts
             lost = sum(count for verdict, count in verdicts.items() if verdict in ("nothing", "dropped", "template"))
-            said += [f"{lost:,} of them train on nothing and are left out."] if lost else []
-            said += [f"{verdicts['cut']:,} lose part of an answer at {summary.max_length:,} tokens."] if "cut" in verdicts else []
-            said += [f"{verdicts['empty']:,} have empty answers and teach only to stop."] if "empty" in verdicts else []
+            said += [f"Left out, since nothing in them would train: {lost:,}."] if lost else []
+            said += [f"Answers of which part is cut at {summary.max_length:,} tokens: {verdicts['cut']:,}."] if "cut" in verdicts else []
+            said += [f"Empty answers, which teach only to stop: {verdicts['empty']:,}."] if "empty" in verdicts else []
         return said
 
     def _launch(self, found: TrainingSet, recipe: Recipe) -> None:

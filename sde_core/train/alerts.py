@@ -88,7 +88,7 @@ def _stalled(curve: RunCurve, now: float) -> Alert | None:
 def _silent(curve: RunCurve, now: float, beat: float | None) -> Alert | None:
     if beat is None or now - beat < STALLED_SECONDS:
         return None
-    words = f"No sign of life for {duration(now - beat)}: frozen, or its machine is out of reach"
+    words = f"No sign of life for {duration(now - beat)}: frozen, or its machine is too busy or away"
     return Alert("stalled", max(curve.train.last_step, 0), words, "if it does not come back, kill it: it goes on from its checkpoint")
 
 

@@ -10,6 +10,7 @@ from textual.containers import Container
 from textual.screen import Screen
 from textual.widget import Widget
 
+from sde_core.errors import SdeError
 from sde_core.visible import visible
 from sde_tui.keys import footer_keys
 from sde_tui.screens.keyed import Keyed
@@ -91,7 +92,10 @@ class SdeScreen(Keyed, Screen[None]):
         """Brings content and frame up to date; a hidden screen does it when it is shown."""
         if not self.is_attached or not self.query("#keys"):
             return
-        self.refresh_content(change)
+        try:
+            self.refresh_content(change)
+        except SdeError as error:
+            self.session.failed(error)
         self.refresh_frame()
 
     def refresh_frame(self) -> None:
@@ -106,7 +110,11 @@ class SdeScreen(Keyed, Screen[None]):
     def refresh_message(self) -> None:
         """What just happened, or what to do now."""
         flash = self.sde_app.flashed
-        self.query_one("#flash", FlashLine).show([(f" {flash[0]}", flash[1])] if flash else [(" ", "dim"), *self.what_now()])
+        line = self.query_one("#flash", FlashLine)
+        if flash:
+            line.show_message(*flash)
+        else:
+            line.show([(" ", "dim"), *self.what_now()])
 
     # ---- questions
 

@@ -40,7 +40,7 @@ class Dialog(Keyed, ModalScreen[Answer], Generic[Answer]):
     Dialog > Vertical {
         width: 76; max-width: 96%; height: auto; max-height: 100%; margin: 1 0 0 0; background: $panel; border: round $accent; padding: 0 1;
     }
-    Dialog > #foot { dock: bottom; height: 2; background: $background; }
+    Dialog > #foot { dock: bottom; height: auto; background: $background; }
     Dialog Static { height: auto; background: $panel; }
     Dialog .hint { color: $foreground 70%; }
     Dialog ItemList { height: auto; max-height: 16; background: $panel; scrollbar-background: $panel; }
@@ -79,7 +79,11 @@ class Dialog(Keyed, ModalScreen[Answer], Generic[Answer]):
         if not self.is_attached or not self.query("#foot"):
             return
         flash = self.sde_app.flashed
-        self.query_one("#flash", FlashLine).show([(f" {flash[0]}", flash[1])] if flash else [(" ", "dim"), *self.what_now()])
+        line = self.query_one("#flash", FlashLine)
+        if flash:
+            line.show_message(*flash)
+        else:
+            line.show([(" ", "dim"), *self.what_now()])
         self.query_one("#keys", KeyFooter).show_keys([(key, not self.why_not(key)) for key in self.footer()])
 
     def footer(self) -> list[Key]:

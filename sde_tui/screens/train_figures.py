@@ -144,9 +144,9 @@ def legend(chart: ChartPart, width: int) -> Line:
     if curve is None or not (curve.train.last_step >= 0 or curve.held_out.count):
         return [("─" * width, "dim")]
     others = chart.overlay.runs
-    if chart.span:
+    if chart.drawn_span:
         pieces += [] if others else [[("⠂⠁⠄", "dim"), (" values", "dim")]]
-        pieces.append([("⠒⠒", "accent"), (f" EMA over {chart.span:,.0f}", "dim")])
+        pieces.append([("⠒⠒", "accent"), (f" EMA over {chart.drawn_span:,.0f}", "dim")])
     else:
         pieces.append([("⠒⠒", "accent"), (" values", "dim")])
     if chart.quantity == "loss" and curve.held_out.count:

@@ -12,7 +12,8 @@ from textual.widget import Widget
 
 from sde_tui.keys import Key
 from sde_tui.theme import inks
-from sde_tui.widgets.spans import Line, Span, strip_of, width_of
+from sde_tui.widgets.spans import Line, Span, fit, strip_of, width_of
+from sde_tui.widgets.wrapping import wrapped
 
 
 class OneLine(Widget):
@@ -67,7 +68,41 @@ class StatusLine(OneLine):
 
 
 class FlashLine(OneLine):
-    """What to do now, or what just happened."""
+    """What to do now, or what just happened; a message that is longer than the line takes up to three."""
+
+    _MOST_LINES = 3
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._below: list[Line] = []
+
+    def show_message(self, message: str, ink: str) -> None:
+        """Shows what just happened, whole where that can be: its end is the way out."""
+        width = max(self.size.width - 2, 20)
+        first, *below = list(wrapped(message, width)) or [""]
+        if len(below) >= self._MOST_LINES:
+            below = [*below[: self._MOST_LINES - 2], fit(" ".join(below[self._MOST_LINES - 2 :]), width)]
+        self._show_below([[(f" {line}", ink)] for line in below])
+        super().show([(f" {first}", ink)])
+
+    def show(self, left: Line, right: Line = ()) -> None:
+        self._show_below([])
+        super().show(left, right)
+
+    def _show_below(self, lines: list[Line]) -> None:
+        if lines != self._below:
+            self._below = lines
+            self.styles.height = 1 + len(lines)
+            self.refresh()
+
+    @property
+    def text(self) -> str:
+        return " ".join([super().text, *("".join(words for words, _ in line) for line in self._below)])
+
+    def render_line(self, y: int) -> Strip:
+        if y == 0:
+            return super().render_line(y)
+        return strip_of(self._below[y - 1] if y <= len(self._below) else [], self.size.width, inks(self.app.theme)).apply_style(self.rich_style)
 
 
 class TabLine(OneLine):
@@ -127,9 +162,12 @@ class KeyFooter(OneLine):
     DEFAULT_CSS = "KeyFooter { background: $panel; }"
 
     def show_keys(self, keys: Sequence[tuple[Key, bool]]) -> None:
-        """Shows (key, whether it does something now)."""
+        """Shows (key, whether it does something now), as many as there is room for."""
         spans: list[Span] = []
         for key, possible in keys:
-            spans += [(f" {key.shown}", "accent"), (f" {key.label}  ", "text")] if possible else [(f" ({key.shown} {key.label}) ", "dim")]
+            shown: list[Span] = [(f" {key.shown}", "accent"), (f" {key.label}  ", "text")] if possible else [(f" ({key.shown} {key.label}) ", "dim")]
+            if spans and width_of([*spans, *shown]) - 2 > self.size.width > 0:
+                break
+            spans += shown
         words, ink = spans.pop()
         self.show([*spans, (words.rstrip(), ink)])

@@ -142,3 +142,18 @@ async def test_without_torch_no_run_is_taken_up_again(open_app, dataset_file, tr
         assert sde.flashed.startswith("Training needs torch, peft")
         await sde.press("escape", "c", "n")
         assert sde.flashed.startswith("Training needs torch, peft")
+
+
+async def test_a_file_that_was_cut_off_under_the_app_is_said_and_the_app_lives_on(open_app, tmp_path, train_project):
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps({"instruction": f"Ask {i}", "output": "word " * 500}) + "\n" for i in range(600)))
+    async with open_app(path) as sde:
+        path.write_text("")
+        await sde.press("2", "G")
+        assert "rows.jsonl has become shorter since it was opened. Open it again." in " ".join(sde.text.split())
+        await sde.press("enter", "i", "y")
+        assert "rows.jsonl has become shorter since it was opened. Open it again." in " ".join(sde.text.split())
+        await sde.press("9", "F")
+        assert "has become shorter" in " ".join(sde.text.split())
+        await sde.press("1")
+        assert "▐1 Overview▌" in sde.lines[1]
