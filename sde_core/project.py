@@ -35,6 +35,12 @@ class Project:
             return cls(beside, beside_data=True)
         return cls(user_state_folder() / f"{path.name[:80]}-{_digest(str(dataset_path), path)}", beside_data=False)
 
+    @staticmethod
+    def jobs_dirs_of(dataset_path: str | Path) -> tuple[Path, ...]:
+        """Where runs of this dataset may be: in its project, and beside it where they came to be before that could no longer be written."""
+        path = from_home(dataset_path).absolute()
+        return tuple(dict.fromkeys((Project.of(dataset_path).jobs_dir, path.parent / f"{path.name}.sde" / "jobs")))
+
     @property
     def journal_path(self) -> Path:
         """The decisions."""

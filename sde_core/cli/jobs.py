@@ -222,7 +222,7 @@ def job_folders(data: str | None) -> list[Path]:
     from sde_core.project import Project, user_state_folder
 
     if data:
-        return [Project.of(data).jobs_dir]
+        return list(Project.jobs_dirs_of(data))
     return sorted(Path.cwd().glob("*.sde/jobs")) + sorted(user_state_folder().glob("*/jobs"))
 
 

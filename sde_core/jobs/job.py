@@ -102,8 +102,8 @@ class Job:
         return read_events(self.folder / "events.jsonl", offset, max_bytes)
 
     def stop(self) -> None:
-        """Ask the job to save and stop at its next step."""
-        (self.folder / STOP).write_text("")
+        """Ask the job to save and stop at its next step; ReadOnlyError where its folder cannot be written."""
+        self._ask("")
 
     def pause(self) -> None:
         """Ask the job to save and to leave its device to others at its next step; it goes on when somebody resumes it.
@@ -114,7 +114,13 @@ class Job:
         status = self.status()
         if not status.active:
             raise JobError(f"Job {self.id} is {status.state}; only a job at work can pause.")
-        (self.folder / STOP).write_text(PAUSE)
+        self._ask(PAUSE)
+
+    def _ask(self, words: str) -> None:
+        try:
+            (self.folder / STOP).write_text(words)
+        except OSError as error:
+            raise unwritable(self.folder, error) from error
 
     def terminate(self) -> None:
         """Ask harder (SIGTERM), for a job that does not come to its next step."""
@@ -158,10 +164,9 @@ class Job:
                 raise JobError(f"Job {self.id} is done; there is nothing to resume.", "Start a new one.")
             rank = status.rank if status.state == "lost" and status.rank else self._new_rank()
             again = replace(status, state="queued", identity=None, started=None, ended=None, attempt=status.attempt + 1, message="Starting again.")
-            again = replace(again, earlier_s=status.worked_s())
             try:
                 (self.folder / STOP).unlink(missing_ok=True)
-                self._start(replace(again, rank=rank, beside=beside, hint=""))
+                self._start(replace(again, rank=rank, beside=beside, hint="", earlier_s=status.worked_s()))
             except OSError as error:
                 raise unwritable(self.folder, error) from error
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import time
+from pathlib import Path
 
 import pytest
 from ended_run import make_ended_run
@@ -56,6 +58,28 @@ def test_the_runs_of_a_dataset_that_was_deleted_are_still_found(data, run):
     assert (code, [job["id"] for job in json.loads(out)["jobs"]]) == (0, [folder.name])
     assert Project.of(data.with_name("never.jsonl")).beside_data is False
     assert "its decisions and runs are still in data.jsonl.sde" in run("check", data)[2]
+
+
+def test_runs_beside_a_dataset_are_found_though_nothing_may_be_written_there_any_more(data, run, monkeypatch):
+    monkeypatch.setattr("sde_core.project._may_write", lambda folder: True)
+    folder = make_ended_run(Project.of(data).created().jobs_dir, state="running")
+    monkeypatch.setattr("sde_core.project._may_write", lambda folder: False)
+    code, out, _ = run("jobs", "list", "--data", data, "--json")
+    assert (code, [job["id"] for job in json.loads(out)["jobs"]]) == (0, [folder.name])
+    assert run("jobs", "show", "ab12", "--data", data)[0] == 0
+
+
+@pytest.mark.parametrize("verb", ["stop", "pause"])
+def test_a_job_whose_folder_cannot_be_written_is_not_asked_in_vain(data, run, monkeypatch, verb):
+    make_ended_run(Project.of(data).created().jobs_dir, state="running")
+
+    def refuse(*_):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(Path, "write_text", refuse)
+    code, _, err = run("jobs", verb, "ab12")
+    assert code == 2
+    assert "cannot be written: Read-only file system." in err
 
 
 def test_a_job_on_another_machine_is_asked_to_stop_and_never_killed(data, run):
