@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
-
-from textual.containers import Vertical
-from textual.content import Content
-from textual.widget import Widget
-from textual.widgets import Static
+from collections.abc import Sequence
 
 from sde_core.errors import SdeError
 from sde_core.visible import visible
 from sde_tui.screens.arms_drawing import items_of, words_of
-from sde_tui.screens.dialogs import ConfirmScreen, Dialog, NoteScreen, PromptScreen
+from sde_tui.screens.dialogs import ConfirmScreen, PromptScreen
+from sde_tui.screens.list_dialog import ListDialog
 from sde_tui.session_arms import ArmsPart
 from sde_tui.widgets.bindings import dialog_bindings
-from sde_tui.widgets.lines import Item, ItemList, LineList, TextLines
+from sde_tui.widgets.lines import Item, ItemList
+from sde_tui.widgets.spans import Line
 from sde_tui.widgets.wrapping import wrapped
 
 _NOTHING = (
@@ -25,14 +21,12 @@ _NOTHING = (
 )
 
 
-class ArmsScreen(Dialog[str]):
+class ArmsScreen(ListDialog[str]):
     """The comparison shown; left with an arm's name where its rows are to be shown."""
 
     DEFAULT_CSS = """
-    ArmsScreen > Vertical { height: 100%; width: 100%; max-width: 100%; }
-    ArmsScreen #arms { height: 5fr; max-height: 100%; background: $panel; scrollbar-background: $panel; }
-    ArmsScreen #words { height: 4fr; max-height: 100%; background: $panel; border-top: solid $accent 50%; }
-    ArmsScreen .hint { height: 1; }
+    ArmsScreen .list { height: 5fr; }
+    ArmsScreen .pane { height: 4fr; }
     """
     NAME = "arms"
     BINDINGS = dialog_bindings(NAME)
@@ -41,37 +35,27 @@ class ArmsScreen(Dialog[str]):
         super().__init__()
         self._part = part
 
-    def compose_content(self) -> Iterable[Widget]:
-        with Vertical():
-            yield Static(Content(""), id="title", classes="hint")
-            yield ItemList(id="arms")
-            yield TextLines(id="words")
-
     def on_mount(self) -> None:
-        self.set_focus(self.list)
-        self._part.open(self._show)
-        self.call_after_refresh(self._show)
+        self._part.open(self.show)
 
-    def on_resize(self) -> None:
-        self.call_after_refresh(self._show)
+    def new_list(self) -> ItemList:
+        return ItemList()
 
     @property
     def list(self) -> ItemList:
         """Arms and pairs."""
-        return self.query_one("#arms", ItemList)
+        return self.query_one(".list", ItemList)
 
-    def _show(self) -> None:
-        if not self.is_attached or not self.query("#arms"):
-            return
-        self.query_one("#title", Static).update(Content(f"Arms compared · {self._part.progress_words()}"))
+    def column_words(self, width: int) -> str:
+        return f"Arms compared · {self._part.progress_words()}"
+
+    def fill_list(self) -> None:
         found = self._part.found
         width = self.list.scrollable_content_region.width or 74
         if found is not None:
             self.list.set_items(items_of(found, width))
         else:
             self.list.set_items([Item([(line, "dim")]) for line in wrapped(visible(self._why_empty(), 400), width)])
-        self._show_words()
-        self.refresh_frame()
 
     def _why_empty(self) -> str:
         status = self._part.status
@@ -81,22 +65,11 @@ class ArmsScreen(Dialog[str]):
             return "Each run is listed here once it has ended, and what may be said of them. It goes on when you leave; s stops it."
         return self._part.refusal or "Reading the runs…"
 
-    def _show_words(self) -> None:
-        pane = self.query_one("#words", ItemList)
-        width = pane.scrollable_content_region.width or 74
+    def pane_lines(self, width: int, height: int) -> Sequence[Line]:
         found = self._part.found
-        pane.set_items([Item(line) for line in words_of(found, self.list.value, width)] if found is not None else [])
+        return words_of(found, self.list.value, width) if found is not None else []
 
     # ---- keys
-
-    def on_line_list_moved(self, event: LineList.Moved) -> None:
-        event.stop()
-        self._show_words()
-        self.refresh_frame()
-
-    async def on_line_list_chosen(self, event: LineList.Chosen) -> None:
-        event.stop()
-        await self.action_do("rows")
 
     def action_rows(self) -> None:
         self.dismiss(self._arm)
@@ -172,9 +145,4 @@ class ArmsScreen(Dialog[str]):
         return self._part.why_not_other(-1)
 
     def action_command(self) -> None:
-        command = self._part.command_line()
-        self.app.copy_to_clipboard(command)
-        self._say("Copied", f"$ {command}")
-
-    def _say(self, title: str, words: Any) -> None:
-        self.app.push_screen(NoteScreen(title, visible(str(words), 600)))
+        self.copy_command(self._part.command_line())

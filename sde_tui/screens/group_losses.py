@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from textual.containers import Vertical
-from textual.content import Content
-from textual.widget import Widget
-from textual.widgets import Static
+from collections.abc import Sequence
 
 from sde_core.train.loss_groups import VERDICTS, LossGroup
 from sde_core.visible import visible
 from sde_core.wording import count_of, quoted_if_padded
-from sde_tui.screens.dialogs import Dialog, NoteScreen
+from sde_tui.screens.list_dialog import ListDialog
 from sde_tui.session_group_losses import GroupLossesPart
 from sde_tui.widgets.bars import bar_spans
 from sde_tui.widgets.bindings import dialog_bindings
-from sde_tui.widgets.lines import Item, ItemList, LineList, TextLines
+from sde_tui.widgets.lines import LineList
 from sde_tui.widgets.spans import Line, fit
 from sde_tui.widgets.wrapping import wrapped
 
@@ -29,7 +24,7 @@ class GroupList(LineList):
     """The groups, drawn as they come into sight."""
 
     def __init__(self, part: GroupLossesPart) -> None:
-        super().__init__(id="groups")
+        super().__init__()
         self._part = part
 
     def line_count(self) -> int:
@@ -74,15 +69,10 @@ def _name(group: LossGroup) -> str:
     return visible(quoted_if_padded(" ".join(group.name.split()) if "\n" in group.name else group.name), 200)
 
 
-class GroupLossesScreen(Dialog[int]):
+class GroupLossesScreen(ListDialog[int]):
     """The groups and what is known of the one under the cursor; left with its place where its rows are to be shown."""
 
-    DEFAULT_CSS = """
-    GroupLossesScreen > Vertical { height: 100%; width: 100%; max-width: 100%; }
-    GroupLossesScreen #groups { height: 1fr; background: $panel; scrollbar-background: $panel; }
-    GroupLossesScreen #group { height: 5; border-top: solid $accent 50%; }
-    GroupLossesScreen .hint { height: 1; }
-    """
+    DEFAULT_CSS = "GroupLossesScreen .pane { height: 5; }"
     NAME = "group_losses"
     BINDINGS = dialog_bindings(NAME)
 
@@ -90,43 +80,24 @@ class GroupLossesScreen(Dialog[int]):
         super().__init__()
         self._part = part
 
-    def compose_content(self) -> Iterable[Widget]:
-        with Vertical():
-            yield Static(Content(self._part.summary()), id="title")
-            yield Static(Content(""), classes="hint", id="columns")
-            yield GroupList(self._part)
-            yield TextLines(id="group")
-
     def on_mount(self) -> None:
-        self.set_focus(self.list)
-        self._part.open(self._show)
-        self.call_after_refresh(self._show)
+        self._part.open(self.show)
 
-    def on_resize(self) -> None:
-        self.call_after_refresh(self._show)
+    def new_list(self) -> LineList:
+        return GroupList(self._part)
 
-    @property
-    def list(self) -> GroupList:
-        """The groups."""
-        return self.query_one(GroupList)
+    def title_words(self) -> str:
+        return visible(self._part.summary())
 
-    def _show(self) -> None:
-        if not self.is_attached:
-            return
-        self.query_one("#title", Static).update(Content(visible(self._part.summary())))
-        self.query_one("#columns", Static).update(Content(header(self.list.scrollable_content_region.width) if self._part.groups else ""))
+    def column_words(self, width: int) -> str:
+        return header(width) if self._part.groups else ""
+
+    def fill_list(self) -> None:
         place = self._part.place
         self.list.lines_changed()
         self.list.move_to(place)
-        self._show_group()
-        self.refresh_frame()
 
-    def _show_group(self) -> None:
-        pane = self.query_one("#group", ItemList)
-        width = pane.scrollable_content_region.width or 74
-        pane.set_items([Item(line) for line in self._group_lines(width)])
-
-    def _group_lines(self, width: int) -> list[Line]:
+    def pane_lines(self, width: int, height: int) -> Sequence[Line]:
         if not self._part.groups:
             words = self._part.refusal or self._part.running_words() or "No row of this run that is still here has a loss."
             return [[(line, "warn" if self._part.refusal else "dim")] for line in wrapped(visible(words, 400), width)]
@@ -142,14 +113,8 @@ class GroupLossesScreen(Dialog[int]):
 
     # ---- keys
 
-    def on_line_list_moved(self, event: LineList.Moved) -> None:
-        event.stop()
-        self._part.place = event.line
-        self._show_group()
-
-    async def on_line_list_chosen(self, event: LineList.Chosen) -> None:
-        event.stop()
-        await self.action_do("rows")
+    def line_moved(self, line: int) -> None:
+        self._part.place = line
 
     def action_rows(self) -> None:
         self.dismiss(self.list.cursor)
@@ -164,14 +129,12 @@ class GroupLossesScreen(Dialog[int]):
         self._turn(-1)
 
     def _turn(self, direction: int) -> None:
-        self._part.turn(direction, self._show)
-        self._show()
+        self._part.turn(direction, self.show)
+        self.show()
 
     def action_other_side(self) -> None:
-        self._part.other_side(self._show)
-        self._show()
+        self._part.other_side(self.show)
+        self.show()
 
     def action_command(self) -> None:
-        command = self._part.command_line()
-        self.app.copy_to_clipboard(command)
-        self.app.push_screen(NoteScreen("Copied", visible(f"$ {command}")))
+        self.copy_command(self._part.command_line())

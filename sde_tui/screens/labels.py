@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from textual.containers import Vertical
-from textual.content import Content
-from textual.widget import Widget
-from textual.widgets import Static
+from collections.abc import Sequence
 
 from sde_core.visible import visible
-from sde_tui.screens.dialogs import Dialog, NoteScreen
+from sde_tui.screens.list_dialog import ListDialog
 from sde_tui.session_labels import LabelsPart
 from sde_tui.widgets.bindings import dialog_bindings
-from sde_tui.widgets.lines import Item, ItemList, LineList, TextLines
+from sde_tui.widgets.lines import LineList
 from sde_tui.widgets.spans import Line, fit
 from sde_tui.widgets.wrapping import wrapped
 
@@ -25,7 +20,7 @@ class ErrorList(LineList):
     """The likely errors, drawn as they come into sight."""
 
     def __init__(self, part: LabelsPart) -> None:
-        super().__init__(id="errors")
+        super().__init__()
         self._part = part
 
     def line_count(self) -> int:
@@ -42,15 +37,10 @@ class ErrorList(LineList):
         ]  # fmt: skip
 
 
-class LabelsScreen(Dialog[int]):
+class LabelsScreen(ListDialog[int]):
     """The list over the evidence; left with a place of the list where its row is to be shown in Records."""
 
-    DEFAULT_CSS = """
-    LabelsScreen > Vertical { height: 100%; width: 100%; max-width: 100%; }
-    LabelsScreen ErrorList { height: 1fr; background: $panel; scrollbar-background: $panel; }
-    LabelsScreen #evidence { height: 10; border-top: solid $accent 50%; }
-    LabelsScreen .hint { height: 1; }
-    """
+    DEFAULT_CSS = "LabelsScreen .pane { height: 10; }"
     NAME = "labels"
     BINDINGS = dialog_bindings(NAME)
 
@@ -58,34 +48,20 @@ class LabelsScreen(Dialog[int]):
         super().__init__()
         self._part = part
 
-    def compose_content(self) -> Iterable[Widget]:
-        with Vertical():
-            yield Static(Content(self._part.summary()))
-            yield Static(Content(f"  score{'row':>{_ROW - 1}}  label → suggested"), classes="hint")
-            yield ErrorList(self._part)
-            yield TextLines(id="evidence")
+    def new_list(self) -> LineList:
+        return ErrorList(self._part)
 
-    def on_mount(self) -> None:
-        self.set_focus(self.list)
-        self.call_after_refresh(self._show_evidence)
+    def title_words(self) -> str:
+        return self._part.summary()
 
-    def on_resize(self) -> None:
-        self.call_after_refresh(self._show_evidence)
-
-    @property
-    def list(self) -> ErrorList:
-        """The likely errors."""
-        return self.query_one(ErrorList)
+    def column_words(self, width: int) -> str:
+        return f"  score{'row':>{_ROW - 1}}  label → suggested"
 
     # ---- the evidence
 
-    def _show_evidence(self) -> None:
-        pane = self.query_one("#evidence", ItemList)
-        width = pane.scrollable_content_region.width or 74
-        pane.set_items([Item(line) for line in self._evidence_lines(width)] if len(self._part) else [])
-        self.refresh_frame()
-
-    def _evidence_lines(self, width: int) -> list[Line]:
+    def pane_lines(self, width: int, height: int) -> Sequence[Line]:
+        if not len(self._part):
+            return []
         one = self._part.evidence(self.list.cursor)
         text = list(wrapped(self._part.text(one.row), width))
         shown = [*text[: _TEXT_LINES - 1], fit(" ".join(text[_TEXT_LINES - 1 :]), width)] if len(text) > _TEXT_LINES else text
@@ -101,10 +77,6 @@ class LabelsScreen(Dialog[int]):
     def _neighbour_line(self, row: int, similarity: float, width: int) -> Line:
         return [(f"  {similarity:.2f}{row:>{_ROW},}  ", "dim"), (fit(self._part.text(row), max(width - 15, 8)), "text")]
 
-    def on_line_list_moved(self, event: LineList.Moved) -> None:
-        event.stop()
-        self._show_evidence()
-
     # ---- keys
 
     def action_rows(self) -> None:
@@ -114,10 +86,6 @@ class LabelsScreen(Dialog[int]):
         return "" if len(self._part) else "There is no row here."
 
     why_not_reject = why_not_rows
-
-    async def on_line_list_chosen(self, event: LineList.Chosen) -> None:
-        event.stop()
-        await self.action_do("rows")
 
     def action_accept(self) -> None:
         number = self.list.cursor
@@ -143,6 +111,4 @@ class LabelsScreen(Dialog[int]):
         self.flash("Taken back.")
 
     def action_command(self) -> None:
-        command = self._part.command_line()
-        self.app.copy_to_clipboard(command)
-        self.app.push_screen(NoteScreen("Copied", visible(f"$ {command}")))
+        self.copy_command(self._part.command_line())

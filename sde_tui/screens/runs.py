@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from textual.containers import Vertical
-from textual.content import Content
-from textual.widget import Widget
-from textual.widgets import Static
-
 from sde_core.visible import visible
-from sde_tui.screens.dialogs import ConfirmScreen, Dialog, NoteScreen
+from sde_tui.screens.dialogs import ConfirmScreen
+from sde_tui.screens.list_dialog import ListDialog
 from sde_tui.screens.run_difference import RunDifferenceScreen
 from sde_tui.screens.run_recipe import RunRecipeScreen
-from sde_tui.screens.runs_drawing import detail_items, head_words, run_line, title_words
+from sde_tui.screens.runs_drawing import detail_lines, head_words, run_line, title_words
 from sde_tui.session_queue import QueuePart, RunLine
 from sde_tui.widgets.bindings import dialog_bindings
-from sde_tui.widgets.lines import LineList, TextLines
+from sde_tui.widgets.lines import LineList
 from sde_tui.widgets.spans import Line
 
 if TYPE_CHECKING:
@@ -32,7 +28,7 @@ class RunList(LineList):
     """The runs, drawn as they come into sight."""
 
     def __init__(self, part: QueuePart) -> None:
-        super().__init__(id="runs")
+        super().__init__()
         self._part = part
 
     def line_count(self) -> int:
@@ -42,16 +38,12 @@ class RunList(LineList):
         return run_line(self._part, self._part.runs[y], width)
 
 
-class RunsScreen(Dialog[Left]):
+class RunsScreen(ListDialog[Left]):
     """The list over recipe and manifest of one run."""
 
-    DEFAULT_CSS = """
-    RunsScreen > Vertical { height: 100%; width: 100%; max-width: 100%; }
-    RunsScreen RunList { height: 1fr; background: $panel; scrollbar-background: $panel; }
-    RunsScreen #details { height: 8; border-top: solid $accent 50%; }
-    RunsScreen .hint { height: 1; }
-    """
+    DEFAULT_CSS = "RunsScreen .pane { height: 8; }"
     NAME = "runs"
+    ON_ENTER = "show"
     BINDINGS = dialog_bindings(NAME)
 
     def __init__(self, part: QueuePart, shown: str | None = None) -> None:
@@ -61,27 +53,19 @@ class RunsScreen(Dialog[Left]):
         """The run that the cursor stands on, which it follows."""
         self._comparing = False
 
-    def compose_content(self) -> Iterable[Widget]:
-        with Vertical():
-            yield Static(Content(title_words(self._part)), id="title")
-            yield Static(id="head", classes="hint")
-            yield RunList(self._part)
-            yield TextLines(id="details")
-
     def on_mount(self) -> None:
-        self.set_focus(self.list)
         self._part.measure_sizes()
-        self._part.when_changed(self, self._refresh)
+        self._part.when_changed(self, self.show)
         self.set_interval(_POLL_SECONDS, self._poll)
-        self.call_after_refresh(self._refresh)
 
-    def on_resize(self) -> None:
-        self.call_after_refresh(self._refresh)
+    def new_list(self) -> LineList:
+        return RunList(self._part)
 
-    @property
-    def list(self) -> RunList:
-        """The runs."""
-        return self.query_one(RunList)
+    def title_words(self) -> str:
+        return title_words(self._part)
+
+    def column_words(self, width: int) -> str:
+        return head_words(width)
 
     @property
     def run(self) -> RunLine | None:
@@ -93,29 +77,21 @@ class RunsScreen(Dialog[Left]):
 
     def _poll(self) -> None:
         if self._part.poll():
-            self._refresh()
+            self.show()
 
-    def _refresh(self) -> None:
-        """Draws list and details anew; the cursor stays on its run wherever that stands now."""
+    def fill_list(self) -> None:
+        """The cursor stays on its run wherever that stands now."""
         y = next((y for y, run in enumerate(self._part.runs) if run.id == self._at), None)
         self.list.lines_changed()
         if y is not None:
             self.list.move_to(y)
-        self.query_one("#title", Static).update(Content(title_words(self._part)))
-        self.query_one("#head", Static).update(Content(head_words(self.list.scrollable_content_region.width)))
         self._part.measure_sizes()
-        self._show_details()
-        self.refresh_frame()
 
-    def _show_details(self) -> None:
-        pane = self.query_one("#details", TextLines)
-        pane.set_items(detail_items(self._part, self.run, pane.scrollable_content_region.width or 74))
+    def pane_lines(self, width: int, height: int) -> Sequence[Line]:
+        return detail_lines(self._part, self.run, width)
 
-    def on_line_list_moved(self, event: LineList.Moved) -> None:
-        event.stop()
+    def line_moved(self, line: int) -> None:
         self._at = self.run.id if self.run is not None else None
-        self._show_details()
-        self.refresh_frame()
 
     def what_now(self) -> Line:
         if self._comparing:
@@ -138,7 +114,7 @@ class RunsScreen(Dialog[Left]):
             return
         self._at = run.id
         refused = work(run)
-        self._refresh()
+        self.show()
         self.flash(refused or done, "warn" if refused else "good")
 
     def _why_not(self, verb: str) -> str:
@@ -240,10 +216,6 @@ class RunsScreen(Dialog[Left]):
         other_kind = self.run is not None and self.run.kind != "train"
         return self._why_not("show") or ("Only fine-tunes have a curve to show." if other_kind else "")
 
-    async def on_line_list_chosen(self, event: LineList.Chosen) -> None:
-        event.stop()
-        await self.action_do("show")
-
     def why_not_whole(self) -> str:
         return self._why_not("show") or ("" if self.run is not None and self._part.settings(self.run) else "It has no recipe.")
 
@@ -253,6 +225,4 @@ class RunsScreen(Dialog[Left]):
             self.app.push_screen(RunRecipeScreen(self._part, self.run))
 
     def action_command(self) -> None:
-        command = self._part.command_line(self.run)
-        self.app.copy_to_clipboard(command)
-        self.app.push_screen(NoteScreen("Copied", visible(f"$ {command}")))
+        self.copy_command(self._part.command_line(self.run))

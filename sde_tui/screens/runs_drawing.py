@@ -82,15 +82,15 @@ def title_words(part: QueuePart) -> str:
     return " · ".join(told)
 
 
-def detail_items(part: QueuePart, run: RunLine | None, width: int) -> list[Item]:
+def detail_lines(part: QueuePart, run: RunLine | None, width: int) -> list[Line]:
     """What the run under the cursor was given and came to, wrapped."""
     if run is None:
         return []
-    items = []
+    found: list[Line] = []
     for what, words in part.details(run):
         lines = list(wrapped(words, max(width - 12, 20))) or [""]
-        items += [Item([(f"{what if not number else '':<12}", "header"), (line, "text")]) for number, line in enumerate(lines)]
-    return items
+        found += [[(f"{what if not number else '':<12}", "header"), (line, "text")] for number, line in enumerate(lines)]
+    return found
 
 
 def recipe_items(part: QueuePart, run: RunLine, width: int) -> list[Item]:
