@@ -118,13 +118,15 @@ class FindingsPart(WorkPart):
 
     def _read_config(self) -> tuple[CheckConfig, str]:
         """What `sde.toml` says; a mistake in it keeps nobody from checking, and is told."""
-        from sde_core.checks.config import CheckConfig, config_for
+        from sde_core.checks.config import CONFIG_NAME, CheckConfig, config_for
         from sde_core.checks.runner import known_names
 
         try:
             return config_for(self._session.dataset.path, known_names()), ""
         except SdeError as error:
-            return CheckConfig(), f"{error.message} {error.hint}".strip()
+            # one line has no room for the path of a deep folder and for what is wrong
+            _, name, what = error.message.partition(CONFIG_NAME)
+            return CheckConfig(), f"{name + what or error.message} {error.hint}".strip()
 
     def _ran(self, found: _Found | None, edits: Edits) -> None:
         if found is None:

@@ -89,7 +89,9 @@ class RuleBookPart:
             try:
                 self._book = self.store.load()
             except SdeError as error:
-                self._book, self.problem = RuleBook(), f"{error.message} {error.hint}".strip()
+                # one line has no room for the path of a deep folder and for what is wrong
+                _, name, what = error.message.partition(self.store.path.name)
+                self._book, self.problem = RuleBook(), f"{name + what or error.message} {error.hint}".strip()
         return self._book
 
     def lines(self) -> list[BookLine]:

@@ -29,7 +29,7 @@ from sde_core.dataset import open_dataset
 from sde_core.project import Project
 from sde_tui.app import SdeApp
 
-_PATIENCE = 120.0
+_PATIENCE = 270.0
 """Seconds after which a test gives up waiting: a busy machine may be many times slower than an idle one, and pytest ends a test after 300."""
 TESTS = Path(__file__).resolve().parents[1]
 GOLDEN = TESTS / "golden"
@@ -88,10 +88,12 @@ class Driven:
             await all_waiting()
 
     async def _patiently(self, waiting: Coroutine[Any, Any, None]) -> None:
-        try:
-            await asyncio.wait_for(waiting, _PATIENCE)
-        except asyncio.TimeoutError:
-            raise AssertionError(f"it never came to rest; the screen:\n{self.text}") from None
+        waiter = asyncio.ensure_future(waiting)
+        await asyncio.wait({waiter}, timeout=_PATIENCE)
+        if not waiter.done():
+            waiter.cancel()
+            raise AssertionError(f"it never came to rest; the screen:\n{self.text}")
+        waiter.result()
 
     async def until(self, true: Callable[[], Any]) -> None:
         """Waits until something is so, for what a timer or a job does, and then for what follows of it, threads included."""

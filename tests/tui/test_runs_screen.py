@@ -77,7 +77,7 @@ async def opened_runs(sde):
 
 def below(sde):
     """The line of the screen under the dialog, which is another test's, and a folder's size, which the length of its path decides."""
-    sizes = dict.fromkeys(re.findall(r"\b\d\.\d\d kB", sde.text), "0.00 kB")
+    sizes = dict.fromkeys(re.findall(r"\b(?:\d\.\d\d kB|\d\.\d kB |\d\d kB  )", sde.text), "0.00 kB")
     return {sde.lines[0]: "(status)", **sizes}
 
 

@@ -240,12 +240,14 @@ async def test_sizes_beyond_bounds_are_brought_back_and_said(open_app, essays):
 async def test_balance_stops_at_its_ends(open_app, essays):
     async with open_app(essays) as sde:
         await sde.press("7")
-        await sde.press(*["right"] * 11)
+        await sde.burst(*["right"] * 11)
+        await sde.settle()
         assert part_of(sde).wishes.balance == 1
         assert "─●" in sde.lines[2]
         qualities = [pick.quality for pick in part_of(sde).selection.picks]
         assert qualities == sorted(qualities, reverse=True)
-        await sde.press(*["left"] * 21)
+        await sde.burst(*["left"] * 21)
+        await sde.settle()
         assert part_of(sde).wishes.balance == 0
 
 

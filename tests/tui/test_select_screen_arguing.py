@@ -129,7 +129,8 @@ async def test_why_a_row_moved_is_said(open_app, essays):
     async with open_app(essays) as sde:
         await sde.press("7")
         await sde.press("n", *"30", "enter", "slash", *"17", "enter")
-        await sde.press(*["greater_than_sign"] * 4)
+        await sde.burst(*["greater_than_sign"] * 4)
+        await sde.settle()
         moves = part_of(sde).moves
         assert any("lifted by “more like 17" in move.why for move in moves)
         await sde.press("v", "v")

@@ -139,11 +139,13 @@ async def test_quit_leaves_at_once_when_nothing_runs(open_app, dataset_file):
         assert sde.app.return_value == ""
 
 
-async def test_quit_says_what_keeps_running(open_app, dataset_file):
+async def test_quit_says_what_keeps_running(open_app, dataset_file, monkeypatch):
     from sde_tui.session_jobs import JobLine
 
     async with open_app(dataset_file) as sde:
-        sde.session.jobs._lines = (JobLine("j", "train", "t", "running", 812, 3000, 60.0, ""),)
+        running = (JobLine("j", "train", "t", "running", 812, 3000, 60.0, ""),)
+        monkeypatch.setattr(sde.session.jobs, "_read", lambda: running)
+        sde.session.jobs.watch()
         await sde.press("q")
         assert isinstance(sde.app.screen, ConfirmScreen)
         assert "train 812/3,000" in sde.text
