@@ -2,100 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sde_core.errors import SdeError, UsageError
+from sde_core.errors import UsageError
 from sde_core.visible import visible
 from sde_core.wording import count_of, duration
-from sde_tui.session_followed_job import FollowedJob
+from sde_tui.session_shown_comparison import ShownComparison
 
 if TYPE_CHECKING:
     from sde_core.evaluate.compare_launch import CompareRequest
     from sde_core.evaluate.comparison import Comparison
-    from sde_core.jobs import Job, JobStatus
-    from sde_tui.session import Session
-    from sde_tui.session_jobs import JobLine
+    from sde_core.jobs import Job
 
-LANE, KIND = "arms", "compare"
 _SETTINGS = ("seeds", "budget", "held_out")
 
 
-class ArmsPart(FollowedJob):
-    """The comparison shown: the one at work, else the latest."""
+class ArmsPart(ShownComparison["Comparison"]):
+    """The comparison of arms shown."""
 
-    def __init__(self, session: Session) -> None:
-        super().__init__(session)
-        self.found: Comparison | None = None
-        self.refusal = ""
-        self.status: JobStatus | None = None
-        self._then: Callable[[], None] = lambda: None
-        self._counted_cells = -1
+    LANE, KIND = "arms", "compare"
 
-    # ---- what is shown
+    def found_in(self, job: Job) -> Comparison:
+        from sde_core.evaluate.comparison import read_comparison
 
-    def open(self, then: Callable[[], None]) -> None:
-        """Shows the comparison at work, else the latest; calls `then` whenever something is new."""
-        self._then = then
-        lines = self.all
-        if self._job is None and lines:
-            self._attach(next((line for line in lines if line.active), lines[0]).id)
-        self._look(anew=True)
-
-    @property
-    def all(self) -> list[JobLine]:
-        """The comparisons of this dataset, the latest first."""
-        return [line for line in self._session.jobs.lines if line.kind == KIND]
-
-    @property
-    def job(self) -> Job | None:
-        """The comparison's job."""
-        return self._job
-
-    def other(self, direction: int) -> None:
-        """Shows the next older comparison, or the next newer one."""
-        chosen = self._other(direction)
-        if chosen is not None:
-            self._attach(chosen)
-            self._look(anew=True)
-
-    def why_not_other(self, direction: int) -> str:
-        """Why there is no other comparison to show, "" where there is."""
-        return "" if self._other(direction) is not None else f"There is no {'older' if direction > 0 else 'newer'} comparison."
-
-    def _other(self, direction: int) -> str | None:
-        names = [line.id for line in self.all]
-        place = names.index(self._job.id) if self._job is not None and self._job.id in names else -1
-        return names[place + direction] if place >= 0 and 0 <= place + direction < len(names) else None
-
-    def _attach(self, identifier: str) -> None:
-        from sde_core.jobs import find_job
-
-        self.found, self.refusal, self._counted_cells = None, "", -1
-        self._job = self._session.attempt(find_job, self._session.project.jobs_dir, identifier)
-
-    def _jobs_moved(self, how: str) -> None:
-        if how == "moved":
-            self._look(anew=False)
-
-    def _look(self, *, anew: bool) -> None:
-        """Reads the status, and in a thread the runs that were finished since."""
-        job = self._job
-        if job is None:
-            self._then()
-            return
-        self.status = job.status()
-        cells = len(list((job.folder / "cells").glob("*/cell.json")))
-        if (anew or cells != self._counted_cells) and self._session.lanes.running(LANE) is None:
-            self._counted_cells = cells
-            self._session.lanes.thread(LANE, "reading the runs", lambda *_: _comparison_of(job), self._read, quiet=True)
-        self._then()
-
-    def _read(self, found: Comparison | SdeError) -> None:
-        self.found = None if isinstance(found, SdeError) else found
-        self.refusal = found.message if isinstance(found, SdeError) else ""
-        self._then()
+        return read_comparison(job.folder)
 
     def progress_words(self) -> str:
         """How the comparison stands, in one line."""
@@ -116,7 +48,7 @@ class ArmsPart(FollowedJob):
         if job is None:
             return
         self._session.lanes.thread(
-            LANE, "finding the arm's rows", lambda *_: _rows_of_arm(job.folder, arm, dataset),
+            self.LANE, "finding the arm's rows", lambda *_: _rows_of_arm(job.folder, arm, dataset),
             lambda rows: self._session.records.drill(rows, f"rows of the arm {visible(arm, 40)}", screen=screen),
         )  # fmt: skip
 
@@ -207,36 +139,8 @@ class ArmsPart(FollowedJob):
                 read_rows=lambda path: rows_in_file(Path(path), len(dataset)), cancel=cancel, progress=progress,
             )  # fmt: skip
 
-        session.lanes.thread("compare", "preparing the comparison", work, self._started)
+        session.lanes.thread("compare", "preparing the comparison", work, self.show)
         self._then()
-
-    def _started(self, job: Job) -> None:
-        self._attach(job.id)
-        self._session.jobs.watch()
-        self._look(anew=True)
-        self._session.flash("The comparison started. It goes on when you leave.", "good")
-
-    # ---- stopping and going on
-
-    def why_not_stop(self) -> str:
-        """Why the comparison cannot be stopped, "" where it can."""
-        return "" if self.status is not None and self.status.active else "No comparison is at work here."
-
-    def why_not_resume(self) -> str:
-        """Why the comparison cannot go on, "" where it can."""
-        if self.status is None:
-            return "No comparison has begun: n begins one."
-        if self.status.active:
-            return f"It is {self.status.state}."
-        missing: str = self._session.training.why_not_train()
-        return "It is done; n begins another." if self.status.state == "done" else missing
-
-    def resume(self) -> None:
-        """Goes on with the comparison shown; finished runs stay."""
-        if self._job is not None:
-            self._session.attempt(self._job.resume)
-            self._session.jobs.watch()
-            self._look(anew=True)
 
     def command_line(self) -> str:
         """The command that tells the same; before there is a comparison, the one that starts it."""
@@ -244,15 +148,6 @@ class ArmsPart(FollowedJob):
             arms, _, seeds = self.default_request().partition(" seeds=")
             return f"sde compare {self._session.command_data} --arms {arms} --seeds {seeds}"
         return f"sde compare show {self._job.id[-4:]} --data {self._session.command_data}"
-
-
-def _comparison_of(job: Job) -> Comparison | SdeError:
-    from sde_core.evaluate.comparison import read_comparison
-
-    try:
-        return read_comparison(job.folder)
-    except SdeError as error:
-        return error
 
 
 def _rows_of_arm(folder: Path, arm: str, dataset: Any) -> list[int]:

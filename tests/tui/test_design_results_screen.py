@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 
 import pytest
 import torch
@@ -215,6 +216,24 @@ async def test_wordings_are_lines_of_their_own(open_app, reviews):
         assert "out of domain" not in sde.text.lower()
         await sde.press("end")
         assert "es-sde, wording 0 over 1: accuracy +0." in words(sde)
+
+
+async def test_older_comparisons_and_one_that_was_removed(open_app, reviews):
+    newer, older = job_folder(reviews), job_folder(reviews, state="done", seeds=1, name="aa01")
+    finish(newer, 0, 0, 3)
+    finish(older, 1, 0, 3)
+    async with open_app(reviews) as sde:
+        await compared(sde)
+        assert "ab12 running · 1 of 6 runs" in sde.text
+        await sde.press("right")
+        assert "aa01 done · 1 of 2 runs" in sde.text
+        await sde.press("right")
+        assert "There is no older comparison." in sde.text
+        for folder, shown in ((older, "ab12 running · 1 of 6 runs"), (newer, "No designs were compared yet.")):
+            shutil.rmtree(folder)
+            sde.session.jobs.watch()
+            await sde.settle()
+            assert shown in sde.text
 
 
 async def test_a_folder_that_cannot_be_read_says_so(open_app, reviews):
