@@ -9,7 +9,7 @@ import click
 from sde_core.cli.common import talk
 from sde_core.train.encode import VERDICTS
 from sde_core.visible import visible
-from sde_core.wording import duration, size_of, sparkline
+from sde_core.wording import count_of, duration, size_of, sparkline
 
 if TYPE_CHECKING:
     from sde_core.train.estimate import RunEstimate
@@ -57,7 +57,7 @@ def _run_lines(summary: PreflightSummary, recipe: Recipe) -> list[str]:
         lines.append(f"packed into {summary.sequences:,} sequences of at most {summary.max_length:,} tokens (group_by_length does nothing then)")
     how = "packed" if recipe.packing else "grouped by length" if recipe.group_by_length else "in chance order"
     epochs = "1 epoch" if summary.epochs == 1 else f"{summary.epochs:g} epochs"
-    lines.append(f"{summary.steps:,} steps, {epochs}, {summary.held_out:,} rows held out")
+    lines.append(f"{count_of(summary.steps, 'step')}, {epochs}, {count_of(summary.held_out, 'row')} held out")
     lines.append(f"batches of {recipe.batch_size}, {how}: {summary.padding_share:.1%} is padding")
     return lines
 

@@ -17,6 +17,7 @@ from sde_core.features.components import components
 from sde_core.features.sources import sources_of_rows
 from sde_core.progress import NEVER, Cancel, Progress, silent
 from sde_core.train.rows import HELD_OUT_SPLITS
+from sde_core.wording import count_of
 
 DEFAULT_SHARE, FEWEST, MOST = 0.1, 50, 500
 """What is held out where nobody says: a tenth of the rows, within these bounds, and never more than a third."""
@@ -135,7 +136,8 @@ def choose_split(of: SplitRows, wanted: int | None = None, *, named: Collection[
         held = np.zeros(len(of.rows), bool)
         held[_drawn(of, offered, min(default_size(len(of.rows)) if wanted is None else wanted, limit), whole=not own)] = True
         by = " in proportion to class and source" if len(set(of.strata)) > 1 else ""
-        how = f"{held.sum():,} rows of the data's own test split" if own else f"{held.sum():,} rows drawn{by}, near-duplicates on one side"
+        rows = count_of(int(held.sum()), "row")
+        how = f"{rows} of the data's own test split" if own else f"{rows} drawn{by}, near-duplicates on one side"
     barred = (np.isin(of.groups, of.groups[held]) | (of.own_test if own else False)) & ~held
     pool = ~held & ~barred
     if not held.any():

@@ -36,7 +36,7 @@ def verdict(difference: Difference, comparisons: int = 1) -> str:
     arm, other, loss = visible(difference.arm, 60), visible(difference.other, 60), difference.loss
     basis = f"{count_of(loss.seeds, 'seed')} and {count_of(loss.rows, 'row')}"
     chance = "" if loss.seeds > 1 else " The chance in training is not part of it: that takes 3 seeds."
-    few = f" With {loss.rows} rows the interval itself is uncertain." if loss.rows < FEW_ROWS else ""
+    few = f" With {count_of(loss.rows, 'row')} the interval itself is uncertain." if loss.rows < FEW_ROWS else ""
     if not loss.excludes_zero:
         return f"No difference shown between {arm} and {other} at {basis}: the interval {interval_words(loss)} includes zero.{chance}{few}"
     better = "lower" if loss.estimate < 0 else "higher"

@@ -20,6 +20,7 @@ from sde_core.train.reporting import refuse_reporting, use_reporting
 from sde_core.train.rows import read_snapshot, row_total
 from sde_core.train.samples import Samples, encode_rows, row_count
 from sde_core.train.tokenizer import Tokenizer, load_tokenizer
+from sde_core.wording import count_of
 
 
 def run_training(context: JobContext) -> None:
@@ -82,6 +83,6 @@ def run_samples(context: JobContext, recipe: Recipe, tokenizer: Tokenizer) -> Sa
 def _last_word(context: JobContext) -> str:
     metrics: dict[str, Any] = orjson.loads((context.result_dir / "metrics.json").read_bytes())
     held_out = metrics["held_out_loss"]
-    return f"Trained {metrics['steps']:,} steps on {metrics['training_rows']:,} rows; loss {metrics['train_loss']:.3f}" + (
+    return f"Trained {count_of(metrics['steps'], 'step')} on {count_of(metrics['training_rows'], 'row')}; loss {metrics['train_loss']:.3f}" + (
         f", held-out {held_out:.3f}." if held_out is not None else "."
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -195,6 +196,7 @@ def test_a_verdict_never_claims_more_than_its_interval():
     alone = Interval(-0.04, -0.09, 0.01, 0.983, 200, 3)
     assert "As one of 3 comparisons it is not shown" in verdict(difference(-0.06, -0.02, adjusted=alone), 3)
     assert "that takes 3 seeds" in verdict(difference(-0.06, -0.02, seeds=1))
+    assert not re.search(r" --[a-z]", verdict(difference(-0.06, -0.02, seeds=1))), "the app has no options"
     assert "uncertain" in verdict(difference(-0.06, -0.02, rows=30))
     assert interval_words(Interval(0.0, -np.inf, np.inf, 0.95, 1, 1)) == "unbounded…unbounded"
 
