@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -15,9 +17,13 @@ from sde_core.cli.train import rows_in_file
 from sde_core.dataset import open_dataset
 from sde_core.errors import InputError, UsageError
 from sde_core.jobs import Job, JobStatus, list_jobs
+from sde_core.jobs.identity import ProcessIdentity
 from sde_core.jobs.job import new_job_folder
+from sde_core.jobs.queue import QueueFile, Ticket
 from sde_core.project import Project
 from sde_core.train.curve import RunCurve
+from sde_core.train.launch import launch_training
+from sde_core.train.recipe import Recipe
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +88,33 @@ def test_train_attached_to_its_end_then_listed_shown_and_finished(run, data, mod
     code, _, err = run("jobs", "resume", "last")
     assert code == 3
     assert "is done" in err
+
+
+@pytest.mark.parametrize("rows", [1, 2])
+def test_the_smallest_datasets(run, tmp_path, model, rows):
+    data = tmp_path / "few.jsonl"
+    data.write_text("".join(json.dumps({"prompt": f"say {row}", "response": "the cat sat"}) + "\n" for row in range(rows)))
+    code, out, _ = run("preflight", data, "--model", model)
+    assert (code, f"{rows} of {rows} rows train" in out, "1 step, 1 epoch, 0 rows held out" in out) == (0, True, True)
+    if rows == 1:
+        code, _, err = run("compare", data, "--model", model, "--arms", "full,full:50%")
+        assert (code, "No rows can be held out" in err, list_jobs(Project.of(data).jobs_dir)) == (2, True, [])
+
+
+def test_a_model_that_is_removed_while_the_run_waits_is_named(data, tmp_path):
+    model, me = make_tiny_model(tmp_path / "model"), ProcessIdentity.of_pid(os.getpid())
+    queue_file = QueueFile()
+    queue_file.enter(Ticket("/jobs/mine", ("cpu",), 1.0, identity=me))
+    assert queue_file.begin(Path("/jobs/mine"), me)
+    dataset = open_dataset(data)
+    dataset.read_all()
+    job = launch_training(dataset, range(12), Recipe(model=str(model), device="cpu", processes=1), Project.of(data).created().jobs_dir)
+    model.rename(tmp_path / "gone")
+    assert queue_file.read().place(job.folder) == 1
+    queue_file.leave(Path("/jobs/mine"), me)
+    status = job.wait(60)
+    assert (status.state, status.message) == ("failed", f"There is no model folder at {model}.")
+    assert status.hint.startswith("Put it there")
 
 
 def failed_job(data, message):
