@@ -202,6 +202,7 @@ _SCREEN_KEYS: tuple[Key, ...] = (
     Key("design", "f", "followed", "Followed…", "Tell which design each row follows, and turn all into one.", 3),
     Key("design", "m", "measure", "Measure", "Measure the perplexity of the shown designs under the base model, as a job; stops one that runs.", 5),
     Key("design", "c", "compare", "Compare…", "Train the records in several designs and see which tunes best, with intervals; live, as a job."),
+    Key("design", "n", "count_all", "Count all", "Count the tokens of all records, where there are so many that only the first were counted."),
     Key("design", "w", "write", "Write…", "Write all records as samples of the marked design, to a file that trains."),
     Key("design", "tab", "switch_pane", "Other pane", "Move between the options and the samples."),
     # ---- 9 Train

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 MOST_SIDES = 4
 COUNTING = "design-tokens"
+AUTOMATIC_TOKENS = 5_000_000
+"""Of an epoch: so many are counted without being asked for."""
 
 
 class DesignPart(WorkPart):
@@ -51,6 +53,7 @@ class DesignPart(WorkPart):
         self._designs: list[Design] = [PRESETS["es-sde"], PRESETS["ew-sde"]]
         self._at = 0
         self._read_of: Any = None
+        self._counts_all = False
         self._tokens: dict[DesignKey, DesignTokens] = {}
         self._perplexity: dict[DesignKey, MeasuredPerplexity] = {}
         self._encoders: dict[tuple[bool, Any], Encoder] = {}
@@ -85,7 +88,8 @@ class DesignPart(WorkPart):
 
     def _were_read(self, found: DesignRecords | SdeError) -> None:
         if isinstance(found, SdeError):
-            self.found, self.refusal = None, f"{found.message} {found.hint}".strip()
+            # The hints of guessing speak of the command's options.
+            self.found, self.refusal = None, f"{found.message} {found.hint}".strip() if self.named else found.message
         else:
             row = self.row
             same = self.found is not None and self.found.file == found.file
@@ -220,6 +224,15 @@ class DesignPart(WorkPart):
         """Tokens of a design's samples, of the first records until all are counted; None while none are."""
         return self._tokens.get(self.key(side))
 
+    def cut_words(self) -> str:
+        """A warning where samples are longer than the model or the recipe lets them be, "" where none is."""
+        for side in range(self.sides):
+            counted, encoder = self.tokens(side), self._encoders.get((self._designs[side].loss_on_input, self.recipe))
+            if counted is not None and encoder is not None and counted.too_long:
+                what = {"drop": "left out", "split": "split"}.get(encoder.recipe.too_long, "ends are cut off")
+                return f"{counted.too_long:,} of {counted.samples:,} exceed {encoder.max_length:,} tokens: {what}; 9 Train, e: max_length"
+        return ""
+
     def perplexity(self, side: int) -> MeasuredPerplexity | None:
         """What was measured of a design, None where nothing was."""
         return self._perplexity.get(self.key(side))
@@ -244,9 +257,26 @@ class DesignPart(WorkPart):
         known = {key: self._tokens[key].samples if key in self._tokens else 0 for key in shown}
         wanted = [key for key in shown if not known[key]]
         first = bool(wanted) and len(found.rows) > FIRST_COUNTED
-        wanted = wanted or [key for key in shown if known[key] < len(found.rows)]
+        wanted = wanted or [key for key in shown if known[key] < len(found.rows) and (self._counts_all or self._is_quick(key))]
         if wanted:
             self._look(wanted, list(found.records.values())[: FIRST_COUNTED if first else None], quiet=first)
+
+    def _is_quick(self, key: DesignKey) -> bool:
+        """Whether all records are counted within some seconds, by those that were."""
+        counted = self._tokens[key]
+        return self.found is not None and counted.tokens * len(self.found.rows) <= AUTOMATIC_TOKENS * counted.samples
+
+    def count_all(self) -> None:
+        """Counts all records, however long that takes."""
+        self._counts_all = True
+        self.count()
+
+    def why_not_count_all(self) -> str:
+        """Why there is nothing to count, "" where there is."""
+        if self.found is None or not self.found.rows:
+            return "There are no records of a task."
+        known = [counted.samples for side in range(self.sides) if (counted := self.tokens(side)) is not None]
+        return "Tokens are being counted." if self.counting else "" if any(count < len(self.found.rows) for count in known) else "All are counted."
 
     def look_what_was_measured(self) -> None:
         """Looks again for perplexities that were measured."""

@@ -31,7 +31,7 @@ instructions:
 
 
 _HELP = """\
-# values may have numbers {good: 1, bad: 2}, absent then too {none: 0}
+# with numbers: values: {good: 1, bad: 2}, absent: {none: 0}
 # description: FIELD says why; instructions: may be several wordings
 """
 

@@ -55,7 +55,9 @@ class MeasuredPerplexity:
     def doubt(self) -> str:
         """Why the figures say nothing of a design, "" where they do."""
         guess = "a blind guess: this model knows no such text."
-        return f"A perplexity above {self.vocabulary:,} is worse than {guess}" if max(self.prompt, self.output) > self.vocabulary else ""
+        return (
+            f"A perplexity above {self.vocabulary:,} is worse than {guess}" if self.prompt > self.vocabulary or self.output > self.vocabulary else ""
+        )
 
 
 def drawn_records(records: Mapping[int, TaskRecord], count: int) -> list[TaskRecord]:

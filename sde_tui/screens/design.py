@@ -76,10 +76,11 @@ class DesignScreen(SdeScreen):
         if change in ("shown", "jobs"):
             self.measuring.attach()
         width = self.size.width
-        self.query_one("#task", OneLine).show(task_line(self.part, width), [])
+        self.query_one("#task", OneLine).show(task_line(self.part), [])
         items = option_items(self.part, self._side, width)
         self.options.styles.height = max(len(items), 9)
         self.options.set_items(items)
+        self.query_one("#samples").display = self.part.row is not None
         for side, name in enumerate(_PANES):
             self._show_sample(side, self.query_one(f"#{name}", ItemList))
 
@@ -107,6 +108,8 @@ class DesignScreen(SdeScreen):
             return [("o", "accent"), (" tells why no row fits · ", "dim"), ("e", "accent"), (" edits the task", "dim")]
         if part.uncounted:
             return [(visible(part.uncounted, 300), "warn")]
+        if cut := part.cut_words():
+            return [(cut, "warn")]
         measured = [part.perplexity(side) for side in range(part.sides)]
         if doubt := next((found.doubt for found in measured if found is not None and found.doubt), ""):
             return [(doubt, "warn")]
@@ -223,7 +226,9 @@ class DesignScreen(SdeScreen):
             self.part.show_misfits(row, self.NAME)
 
     def why_not_misfits(self) -> str:
-        return "" if self.part.found is not None and self.part.found.misfits else "All rows fit the task."
+        if self.part.found is None:
+            return self.part.running_words() or "There is no task: e writes one."
+        return "" if self.part.found.misfits else "All rows fit the task."
 
     def action_followed(self) -> None:
         from sde_tui.screens.followed import FollowedScreen
@@ -245,6 +250,13 @@ class DesignScreen(SdeScreen):
 
     def why_not_measure(self) -> str:
         return self.measuring.why_not_measure()
+
+    def action_count_all(self) -> None:
+        self.part.count_all()
+        self.refresh_all("counting")
+
+    def why_not_count_all(self) -> str:
+        return self.part.why_not_count_all()
 
     def action_compare(self) -> None:
         from sde_tui.screens.design_results import DesignResultsScreen

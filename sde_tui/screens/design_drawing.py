@@ -32,10 +32,10 @@ def room_for(width: int) -> int:
     return max(2, (width - 1 - _NAME) // NARROWEST)
 
 
-def task_line(part: DesignPart, width: int) -> Line:
+def task_line(part: DesignPart) -> Line:
     """The task and how many rows fit it; why there is none."""
     if part.found is None:
-        return [(fit(f" {visible(part.refusal, 600)}", width).rstrip(), "bad" if part.refusal else "dim")]
+        return [(" There is no task that the rows could be read by." if part.refusal else "", "header")]
     task, found = part.found.file.task, part.found
     how = "" if found.named else " (guessed)"
     said = f" {visible(task.name, 30)}: {task.kind}{how}"
@@ -49,7 +49,7 @@ def task_line(part: DesignPart, width: int) -> Line:
 def option_items(part: DesignPart, side: int, width: int) -> list[Item]:
     """A line an option with the value of each design, under their names; the side that the keys change is marked."""
     if part.found is None:
-        return []
+        return [Item([(f" {line}", "bad")]) for line in wrapped(visible(part.refusal, 900), width - 2)]
     room = (width - 1 - _NAME) // part.sides
     sides = range(part.sides)
     names = [(fit(("▸ " if at == side else "  ") + visible(part.design_words(at), 200), room), "header" if at == side else "dim") for at in sides]
@@ -93,7 +93,13 @@ def sample_lines(part: DesignPart, side: int, width: int) -> list[Line]:
 
 def _marked(spans: list[Span], width: int) -> list[Line]:
     shown = [(visible(text, keep_newlines=True), ink) for text, ink in spans]
-    return [[("▸" if any(ink == "good" for _, ink in line) else " ", "good"), *line] for line in wrapped_spans(shown, max(width - 1, 1))]
+    return [[_mark(line), *line] for line in wrapped_spans(shown, max(width - 1, 1))]
+
+
+def _mark(line: Line) -> Span:
+    """What tells without colours that tokens of a line carry loss, or are cut off."""
+    inks = {ink for _, ink in line}
+    return ("▸", "good") if "good" in inks else ("«", "bad") if "bad" in inks else (" ", "text")
 
 
 def sample_title(part: DesignPart, side: int) -> str:
@@ -128,4 +134,5 @@ def _perplexity_words(part: DesignPart, side: int) -> str:
 
 
 def _figure(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+    """Not a number where the answers of all samples are cut off."""
+    return "–" if value != value else f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

@@ -156,6 +156,22 @@ async def test_an_epoch_is_counted_over_all_rows_and_by_the_recipe(open_app, tmp
         plain = part.tokens(0)
         assert plain.tokens != counted.tokens
         assert f"{plain.too_long} cut" in sde.text
+        assert "9 of 9 exceed 24 tokens: ends are cut off" in sde.text
+        assert "«" in sde.text
+
+
+async def test_many_records_are_counted_when_asked(open_app, reviews, monkeypatch):
+    monkeypatch.setattr("sde_tui.session_design.FIRST_COUNTED", 3)
+    monkeypatch.setattr("sde_tui.session_design.AUTOMATIC_TOKENS", 3)
+    async with open_app(reviews) as sde:
+        await opened(sde)
+        assert sde.session.design.tokens(0).samples == 3
+        assert "≈" in sde.text
+        await sde.press("n")
+        await sde.until(lambda: "≈" not in sde.text)
+        assert sde.session.design.tokens(1).samples == 8
+        await sde.press("n")
+        assert "All are counted." in sde.text
 
 
 async def test_a_third_design_where_there_is_room(open_app, reviews):
@@ -217,5 +233,6 @@ async def test_a_dataset_without_targets_says_so(open_app, tmp_path):
         assert "e writes the task" in sde.text
         await sde.press("w")
         assert "There are no records" in sde.text
-        await sde.press("f")
-        assert "There is no task" in sde.text
+        for key in ("f", "o"):
+            await sde.press(key)
+            assert "There is no task" in sde.text
