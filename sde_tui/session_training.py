@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sde_core.errors import SdeError
 from sde_core.visible import visible
-from sde_core.wording import ordinal
+from sde_core.wording import count_of, ordinal
 from sde_tui.session_training_work import (
     TrainingSet,
     encoder_of,
@@ -203,8 +203,8 @@ class TrainingPart:
             self._session.failed(found)
         elif self._session.attempt(refused_if_nothing_trains, found) is not None:
             doubts = self.doubts(found)
-            steps = f", about {found.report.summary.steps:,} steps" if found.report is not None else ""
-            question = f"Fine-tune on {len(found.rows):,} rows{steps}?"
+            steps = f", about {count_of(found.report.summary.steps, 'step')}" if found.report is not None else ""
+            question = f"Fine-tune on {count_of(len(found.rows), 'row')}{steps}?"
             if doubts:
                 self._ask(question, lambda: self._launch(found, recipe), doubts)
             else:
@@ -212,7 +212,8 @@ class TrainingPart:
 
     def doubts(self, found: TrainingSet) -> list[str]:
         """What is off about starting now, a sentence each."""
-        said = [f"No row was accepted: all {len(found.rows):,} that are not rejected would train."] if not found.accepted else []
+        all_of_them = f"all {len(found.rows):,} that are" if len(found.rows) > 1 else "the one that is"
+        said = [f"No row was accepted: {all_of_them} not rejected would train."] if not found.accepted else []
         summary = found.report.summary if found.report is not None else None
         if summary is not None:
             verdicts = summary.verdicts

@@ -22,6 +22,7 @@ from sde_core.train.reporting import refuse_reporting
 from sde_core.train.row_check import RowCheck, row_check
 from sde_core.train.rows import write_snapshot
 from sde_core.train.tokenizer import load_tokenizer, model_location
+from sde_core.wording import count_of
 
 _LOOK_ROWS = 256
 
@@ -57,7 +58,7 @@ def launch_training(
     """
     rows = [int(row) for row in rows]
     check_before_launch(dataset, rows, recipe, cancel=cancel)
-    title = f"LoRA of {Path(model_location(recipe.model)).name} on {len(rows):,} rows of {dataset.name}"
+    title = f"LoRA of {Path(model_location(recipe.model)).name} on {count_of(len(rows), 'row')} of {dataset.name}"
     with prepared_folder(jobs_dir, "train") as folder:
         spec = prepared_run(folder, dataset, rows, recipe, jobs_dir, cancel=cancel, progress=progress)
         return launch(jobs_dir, "train", spec, title=title, folder=folder, beside=beside)

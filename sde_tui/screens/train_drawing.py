@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sde_core.visible import visible
-from sde_core.wording import duration, ordinal, size_of
+from sde_core.wording import count_of, duration, ordinal, size_of
 from sde_tui.keys import keys_of
 from sde_tui.screens.train_figures import number
 from sde_tui.widgets.histogram import sparkline
@@ -69,11 +69,12 @@ def _set_items(part: TrainingPart, measuring: str, width: int) -> list[Item]:
     if found is None:
         words = part.why_not_look() or part.stage or "not looked at yet: p finds out what would train"
         return [Item([(" Set     ", "header"), (words, "dim")])]
-    steps = f" · about {found.report.summary.steps:,} steps" if found.report is not None else ""
+    steps = f" · about {count_of(found.report.summary.steps, 'step')}" if found.report is not None else ""
     rest: Line = [(steps, "dim"), *(_taken_words(found.taken, measuring) if found.report is not None else [])]
-    kinds = ("accepted rows",) if found.accepted else ("rows: none accepted, so all not rejected", "rows, none accepted", "rows")
+    count, kind = len(found.rows), "accepted row" if found.accepted else "row"
+    said_of = ("",) if found.accepted else (": none accepted, so all not rejected", ", none accepted", "")
     room = width - 9 - width_of(rest)
-    said = next((words for kind in kinds if len(words := f"{len(found.rows):,} {kind}") <= room), f"{len(found.rows):,} rows")
+    said = next((words for more in said_of if len(words := f"{count_of(count, kind)}{more}") <= room), count_of(count, "row"))
     head = Item([(" Set     ", "header"), (said, "text"), *rest])
     return [head, *(_verdict_items(found.report.summary, width) if found.report is not None else [])]
 
