@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 LANE, COST_LANE = "design-compare", "design-cost"
 _USUAL_SIZE = 500
-_LISTED_JOBS = 20
 
 
 @dataclass(frozen=True)
@@ -170,6 +169,8 @@ class DesignRequestPart:
 
     def estimate_words(self) -> list[str]:
         """What the form comes to, a sentence each."""
+        from sde_core.evaluate.design_estimate import cost_words
+
         found = self.estimated
         if found is None:
             return []
@@ -178,8 +179,7 @@ class DesignRequestPart:
         parts += [count_of(len(set(request.wordings)), "wording")] if len(set(request.wordings)) > 1 else []
         domains = f"{count_of(len(sides.test), 'record')} to test on" + (f" and {len(sides.ood[1]):,} of another domain" if sides.ood else "")
         said = [f"{count_of(cost.runs, 'run')}: {', '.join(parts)}. {len(sides.train):,} records can train; {domains}."]
-        said.append(f"About {cost.tokens:,} tokens to train on in {count_of(cost.steps, 'step')}, and {count_of(cost.answers, 'answer')} to write.")
-        return [*said, self._time_words(found)]
+        return [*said, cost_words(cost), self._time_words(found)]
 
     def _time_words(self, found: EstimatedComparison) -> str:
         from sde_core.evaluate.design_estimate import seconds_of
@@ -273,9 +273,8 @@ def _estimated(
     asked: AskedComparison, records: list[Any], file: Any, recipe: Recipe, jobs_dir: Any, cancel: Any, progress: Any
 ) -> EstimatedComparison:
     from sde_core.design.options import design_named
-    from sde_core.evaluate.design_estimate import comparison_cost, pace_of, tokens_of_designs
+    from sde_core.evaluate.design_estimate import comparison_cost, latest_pace, tokens_of_designs
     from sde_core.evaluate.design_grid import refuse_request
-    from sde_core.jobs import list_jobs
     from sde_core.train.tokenizer import model_location
 
     sides = _sides(asked, records, file, recipe, cancel, progress)
@@ -284,7 +283,5 @@ def _estimated(
     wanted = [(design_named(name), wording) for name in request.designs for wording in dict.fromkeys(request.wordings)]
     tokens = tokens_of_designs(sides.train, file.task, wanted, recipe.model, cancel=cancel)
     cost = comparison_cost(request, recipe, tokens, test=len(sides.test), ood=len(sides.ood[1]) if sides.ood else 0)
-    location = model_location(recipe.model)
-    jobs = sorted(list_jobs(jobs_dir), key=lambda job: job.id, reverse=True)[:_LISTED_JOBS]
-    paced = next(((job.id[-4:], pace) for job in jobs if (pace := pace_of(job, location)) is not None), ("", None))
-    return EstimatedComparison(asked, request, sides, cost, paced[1], paced[0])
+    paced_by, pace = latest_pace(jobs_dir, model_location(recipe.model)) or ("", None)
+    return EstimatedComparison(asked, request, sides, cost, pace, paced_by)

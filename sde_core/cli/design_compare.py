@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from sde_core.cli.common import json_option, stderr_progress
+from sde_core.cli.common import json_option, stderr_progress, talk
 from sde_core.cli.design_records import COMPARED, records_of, task_of, with_task
 from sde_core.cli.recipe_options import AskedRecipe, recipe_options
 from sde_core.errors import UsageError
+from sde_core.wording import count_of, duration
+
+if TYPE_CHECKING:
+    from sde_core.design.task_file import TaskFile
+    from sde_core.evaluate.design_grid import DesignRequest
+    from sde_core.evaluate.design_records import ComparedRecords
+    from sde_core.train.recipe import Recipe
 
 
 @click.command(
@@ -66,9 +74,25 @@ def compare_command(
             records, file, recipe.seed, test=test_path or "", ood=ood_path or "", ood_task=str(ood_task_path or ""), progress=progress
         )
     job = launch_design_compare(project.created().jobs_dir, request, recipe, file, sides.train, sides.test, ood=sides.ood, dataset=data)
+    if not as_json:
+        _talk_of_cost(request, recipe, file, sides, project.jobs_dir)
     leave_or_follow(ctx, job, attach, as_json=as_json)
     if job.status().state == "done" and not as_json:
         print_results(job.folder)
+
+
+def _talk_of_cost(request: DesignRequest, recipe: Recipe, file: TaskFile, sides: ComparedRecords, jobs_dir: Path) -> None:
+    """Says what the comparison will take, in time too where another one tells the pace."""
+    from sde_core.design.options import design_named
+    from sde_core.evaluate.design_estimate import comparison_cost, cost_words, latest_pace, seconds_of, tokens_of_designs
+    from sde_core.train.tokenizer import model_location
+
+    wanted = [(design_named(name), wording) for name in request.designs for wording in dict.fromkeys(request.wordings)]
+    tokens = tokens_of_designs(sides.train, file.task, wanted, recipe.model)
+    cost = comparison_cost(request, recipe, tokens, test=len(sides.test), ood=len(sides.ood[1]) if sides.ood else 0)
+    paced = latest_pace(jobs_dir, model_location(recipe.model))
+    time = f" About {duration(seconds_of(cost, paced[1]), units=1)} at the pace of {paced[0]}." if paced is not None else ""
+    talk(f"{count_of(cost.runs, 'run')}. {cost_words(cost)}{time}")
 
 
 def _numbers(text: str, option: str) -> tuple[int, ...]:

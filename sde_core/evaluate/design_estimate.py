@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from sde_core.design.options import Design, design_named, why_not
 from sde_core.design.sample import render_sample
@@ -14,13 +15,16 @@ from sde_core.evaluate.design_cost import DesignTokens, design_encoder, design_t
 from sde_core.evaluate.design_grid import BEFORE, KIND, DesignRequest, read_input
 from sde_core.evaluate.design_pace import ComparisonPace, comparison_pace
 from sde_core.evaluate.design_results import read_cell
-from sde_core.jobs import Job
+from sde_core.jobs import Job, list_jobs
 from sde_core.progress import NEVER, Cancel
 from sde_core.train.preflight import steps_of
 from sde_core.train.recipe import Recipe
+from sde_core.wording import count_of
 
 LOOKED_AT = 200
 """Records whose tokens are counted, from the first: enough for a mean, few enough for a moment."""
+_LOOKED_THROUGH = 20
+"""Jobs that are looked through for one that tells the pace, the latest first."""
 
 
 @dataclass(frozen=True)
@@ -113,3 +117,20 @@ def pace_of(job: Job, model: str) -> ComparisonPace | None:
 def seconds_of(cost: ComparisonCost, pace: ComparisonPace) -> float:
     """What a comparison takes at a pace; asking the untuned model is as slow as asking a tuned one."""
     return cost.tokens * pace.token_s + cost.answers * pace.answer_s
+
+
+def latest_pace(jobs_dir: Path, model: str) -> tuple[str, ComparisonPace] | None:
+    """The end of the id of the latest comparison that tells the pace of a model, and that pace.
+
+    Args:
+        jobs_dir: The dataset's job folders.
+        model: Where the model is, from `model_location`.
+    """
+    jobs = sorted(list_jobs(jobs_dir), key=lambda job: job.id, reverse=True)[:_LOOKED_THROUGH]
+    return next(((job.id[-4:], pace) for job in jobs if (pace := pace_of(job, model)) is not None), None)
+
+
+def cost_words(cost: ComparisonCost) -> str:
+    """What a comparison takes, in a sentence."""
+    tokens, steps = f"{cost.tokens:,} tokens", count_of(cost.steps, "step")
+    return f"About {tokens} to train on in {steps}, and {count_of(cost.answers, 'answer')} to write."

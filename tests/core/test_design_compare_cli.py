@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -56,6 +57,7 @@ def compare(run, *options):
 def test_all_records_but_those_that_are_tested_train(run, reviews, launched):
     code, _, err = compare(run, "--design", "es-sde", "--sizes", "26", "--seeds", "1", "--test", "test.jsonl", "--ood", "other.jsonl")
     assert (code, err.count("sde jobs attach")) == (0, 1)
+    assert re.search(r"^1 run\. About [0-9,]+ tokens to train on in 4 steps, and 10 answers to write\.$", err, re.MULTILINE)
     given = design_grid.read_input(launched[0])
     texts = {name: {record.text for record in records} for name, records in (("train", given.train), *given.records.items())}
     assert (len(given.train), len(texts["test"]), len(texts["ood"])) == (26, 2, 4)
