@@ -46,7 +46,7 @@ def records_in_file(path: str, file: TaskFile, *, cancel: Cancel = NEVER, progre
     """
     place = str(from_home(path))
     rows = column_rows(Path(place)) if is_in_columns(place) else dataset_rows(_with_edits(place), cancel=cancel, progress=progress)
-    records, _ = read_records(rows, file.task, text_field=file.text_field, said_field=file.said_field)
+    records, _ = read_records(rows, file.task, text_field=file.text_field, said_field=file.said_field, description_field=file.description_field)
     return list(records.values())
 
 
