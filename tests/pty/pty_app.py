@@ -94,16 +94,24 @@ class PtyApp:
         return piece
 
     def quiet(self, still: float = 0.35, longest: float = 30.0) -> bytes:
-        """Reads until nothing came for `still` seconds; returns what came."""
+        """Reads until nothing came for `still` seconds in which it waited, and not for a processor; returns what came."""
         got, end, last = bytearray(), time.monotonic() + longest, time.monotonic()
         while time.monotonic() < end and time.monotonic() - last < still:
             piece = self.read(0.02)
-            if piece:
-                got += piece
+            got += piece
+            if piece or self._works():
                 last = time.monotonic()
         return bytes(got)
 
-    def wait_for(self, text: str, longest: float = 60.0) -> float:
+    def _works(self) -> bool:
+        """Whether a thread of it has a processor or waits for one, as on a busy machine."""
+        try:
+            states = [stat.read_text().rpartition(")")[2].split()[0] for stat in Path(f"/proc/{self.process.pid}/task").glob("*/stat")]
+        except OSError:  # a thread that has just ended, or no Linux
+            return False
+        return "R" in states or "D" in states
+
+    def wait_for(self, text: str, longest: float = 120.0) -> float:
         """Waits until the screen shows a text; returns the seconds since the process began."""
         end = time.monotonic() + longest
         while text not in self.text:
@@ -140,7 +148,7 @@ class PtyApp:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait(10)
 
-    def wait(self, longest: float = 20.0) -> int:
+    def wait(self, longest: float = 120.0) -> int:
         """Waits for the end; returns the exit code."""
         end = time.monotonic() + longest
         while self.process.poll() is None and time.monotonic() < end:
@@ -150,7 +158,7 @@ class PtyApp:
                 time.sleep(0.02)
         while self.master >= 0 and self.read(0.05):
             pass
-        return self.process.wait(0.1)
+        return self.process.wait(1.0)
 
     def close(self) -> None:
         """Ends it in any case."""
