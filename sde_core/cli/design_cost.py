@@ -70,14 +70,14 @@ def cost_command(
 @click.command(
     "perplexity",
     epilog="""\b
-exp of the mean negative log-likelihood of the tokens of prompts, and of those of
-answers, under the untuned model. The job outlives this terminal; what it has
-measured is kept, so that asking again costs nothing.
+exp of the mean negative log-likelihood of the tokens of prompts, and of those
+of answers, under the untuned model. The job outlives this terminal; what it
+has measured is kept, so that asking again costs nothing.
 
 \b
 Examples:
   sde design perplexity reviews.jsonl --task task.yaml
-  sde design perplexity reviews.jsonl --design es-sde --design baseline --rows 500""",
+  sde design perplexity reviews.jsonl --design es-sde --rows 500""",
 )
 @with_task
 @_with_designs

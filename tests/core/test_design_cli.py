@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from sde_core.dataset import open_dataset
+from sde_core.project import Project
+
 REVIEWS = [
     {"review": f"The food was good, we waited {i} minutes.", "said": {"Food": "positive", "Wait": ("negative", "neutral")[i % 2]}} for i in range(8)
 ]
@@ -84,6 +87,27 @@ def test_the_minority_is_converted_as_one_decision_that_can_be_undone(run, revie
     ]
     run("undo", "mixed.jsonl")
     assert designs() == [8, 3]
+
+
+def test_samples_are_held_against_the_task_beside_them_but_for_rejected_rows(run, reviews, task):
+    run("design", "render", reviews, "--task", task, "--design", "es-sde", "-o", "s.jsonl")
+    lines = Path("s.jsonl").read_text().splitlines()
+    Path("s.jsonl").write_text(
+        "\n".join([*lines, json.dumps({"prompt": json.loads(lines[0])["prompt"], "completion": "Food: positive, Wait: negative."})])
+    )
+    code, _, err = run("design", "followed", "s.jsonl")
+    assert (code, "Samples do not say which task" in err) == (2, True)
+    Path("s.jsonl.task.yaml").write_text(Path(task).read_text())
+    found = json.loads(run("design", "followed", "s.jsonl", "--json")[1])
+    assert [share["rows"] for share in found["designs"]] == [8, 1]
+    assert found["contradicted"] == [8]
+    assert "1 answer in another form than the prompt asks for; the first is row 8." in run("design", "followed", "s.jsonl")[1]
+    dataset = open_dataset("s.jsonl")
+    dataset.read_all()
+    journal = Project.of("s.jsonl").open_journal(dataset)
+    journal.reject([8], "by hand")
+    journal.close()
+    assert [share["rows"] for share in json.loads(run("design", "followed", "s.jsonl", "--json")[1])["designs"]] == [8]
 
 
 @pytest.mark.parametrize(

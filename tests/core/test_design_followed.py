@@ -84,7 +84,7 @@ def test_prompts_of_others_stay_and_answers_alone_are_compared():
 
 
 @pytest.mark.parametrize("task", [ASPECTS, ENTITIES], ids=["attributes", "spans"])
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(data=st.data())
 def test_whatever_is_rendered_is_found_in_a_design_of_the_same_bytes(task, data):
     """Quotes, line feeds, separators and the placeholder as a value included."""
