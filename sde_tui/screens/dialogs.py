@@ -93,7 +93,8 @@ class Dialog(Keyed, ModalScreen[Answer], Generic[Answer]):
         """
         keys: Iterable[Key] = footer_keys(self.NAME, _ALL_KEYS, everywhere=self.SHARED_SCOPE)
         if isinstance(self.focused, (Input, TextArea)):
-            keys = [one for key in keys if (one := _above_fields(key))]
+            taken = _TAKEN_BY_TEXT if isinstance(self.focused, TextArea) else _TAKEN_BY_INPUT
+            keys = [one for key in keys if (one := _above_fields(key, taken))]
         help_key, *own, leave = keys
         room = self.size.width - _cells(help_key) - _cells(leave)
         wanted = sorted(own[1:], key=lambda key: bool(self.why_not(key)))
@@ -114,9 +115,13 @@ def _fitting(keys: Sequence[Key], room: int) -> list[Key]:
     return [key for key, end in zip(keys, accumulate(_cells(key) for key in keys), strict=True) if end <= room]
 
 
-def _above_fields(key: Key) -> Key | None:
-    """The key as it is pressed while a field has the focus, None where the field takes it as text."""
-    names = [name for name in key.key.split(",") if not types_a_character(name) and name != "backspace"]
+_TAKEN_BY_INPUT = frozenset(("backspace", "delete", "left", "right", "home", "end"))
+_TAKEN_BY_TEXT = _TAKEN_BY_INPUT | {"enter", "up", "down", "pageup", "pagedown"}
+
+
+def _above_fields(key: Key, taken: frozenset[str]) -> Key | None:
+    """The key as it is pressed while a field has the focus, None where the field takes it."""
+    names = [name for name in key.key.split(",") if not types_a_character(name) and name not in taken]
     return replace(key, key=",".join(names)) if names else None
 
 

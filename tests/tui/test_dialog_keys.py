@@ -96,6 +96,11 @@ OPENED = {
     "try_model": lambda sde: DIALOGS["try_model"](sde.session.part("try_model")),
     "labels": lambda sde: DIALOGS["labels"](NoLabelErrors()),
     "leaks": _leaks,
+    "design_results": lambda sde: DIALOGS["design_results"](sde.session.part("design_compare")),
+    "design_request": lambda sde: DIALOGS["design_request"](sde.session.part("design_request")),
+    "followed": lambda sde: DIALOGS["followed"](sde.session.part("followed")),
+    "misfits": lambda sde: DIALOGS["misfits"]([], 0),
+    "task_schema": lambda sde: DIALOGS["task_schema"](sde.session.part("task_schema")),
     "failure": lambda sde: DIALOGS["failure"]("wrong", "Where?"),
 }
 
