@@ -6,6 +6,16 @@ A review says something of the food, of the room, of both or of neither, in sent
 that judge rooms. What is to be learnt is the form of an answer, which word means which value of which aspect, and what is not mentioned. No test
 review has the text of a training review. It says nothing of larger models or of real reviews. Prints the table of `sde design results`, the seconds,
 and how many of them a processor worked for the runs, which other work on the machine does not change.
+
+Measured on a machine that was busy with other work, seed 0 of two, 60 test records: 8 epochs are 304 steps, a run is 93 to 97 s of a processor's
+work, 6 s of its time for the answers; four runs are about 380 s, and the untuned model takes under 30 s more.
+
+    design   accuracy  kappa  whole record  keep the form   before tuning: zero-shot, in-context
+    es-sde      0.883  0.819         0.783           100%                      0.217      0.217
+    ew-sde      0.483  0.205         0.267           100%                      0.217      0.217
+
+es-sde over ew-sde: accuracy +0.400 (+0.289 to +0.521 over test records; one seed, so that chance in training is no part of it). With 5 epochs es-sde
+had 0.617: this model needs the 8.
 """
 
 from __future__ import annotations
@@ -21,7 +31,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-SETTINGS = ("epochs=6", "learning_rate=3e-3", "batch_size=8")
+SETTINGS = ("epochs=8", "learning_rate=3e-3", "batch_size=8")
 THINGS = {"Food": ("soup", "bread", "tea", "coffee", "salad", "rice", "cake"), "Room": ("room", "hall", "kitchen", "studio", "house")}
 WORDS = {
     "Food": {"good": ("hot", "good", "soft", "sweet"), "bad": ("cold", "dry", "hard", "bad")},
@@ -80,7 +90,7 @@ def main() -> None:
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "XDG_STATE_HOME": str(folder / "state")}
         subprocess.run(command, cwd=folder, env=environment, check=True)
         cells = [json.loads(path.read_bytes()) for path in folder.glob("train.jsonl.sde/jobs/*/cells/*-n*/cell.json")]
-        worked = f"{sum(cell['cpu_seconds'] for cell in cells):.0f} s of work in {len(cells)} runs"
+        worked = f"{sum(cell['cpu_seconds'] or 0 for cell in cells):.0f} s of work in {len(cells)} runs"
         print(f"{time.perf_counter() - started:.0f} s on {os.cpu_count()} cores, {worked}")
 
 
