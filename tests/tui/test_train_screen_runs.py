@@ -24,7 +24,9 @@ async def test_a_key_measures_how_long_the_run_will_take(open_app, dataset_file,
     def probed(dataset, rows, recipe, jobs_dir, *, name, cancel, progress):
         asked.append((len(rows), recipe.max_steps))
         keep_probe(train_project.cache_dir, name, Probe((40,), (0.5,), 10.0, 11, 0, 0.0, 0.0, 0.0, 700_000_000, 0, "2 CPU threads", 1.0))
-        folder = make_ended_run(jobs_dir, state="running", name="20260102T030405678-probe-ab12")
+        folder = make_ended_run(jobs_dir, state="running", steps=2, name="20260102T030405678-probe-ab12")
+        status = json.loads((folder / "status.json").read_text())
+        (folder / "status.json").write_text(json.dumps({**status, "beat": time.time(), "ended": None}))  # one that is silent raises an alert
         spec = json.loads((folder / "spec.json").read_text())
         (folder / "spec.json").write_text(json.dumps({**spec, "kind": "probe"}))
         return Job(folder)
