@@ -7,7 +7,7 @@ Clean rows of `sample_data/support.jsonl` (by its truth file) are split: some ar
 among those rows), 10 % lose the end of their answer, and 10 % are replaced by copies of other rows with a few characters changed. Then, as a user
 would, with no look at the held-out rows or at what was planted:
 
-    sde check DATA --json            rows with a finding of severity error or warning on them are rejected
+    sde check DATA --json            rows with a finding of severity error or warning on them, other than being copies, are rejected
     sde dups DATA --json             all but the kept row of each group are rejected
     sde labels ANSWERS --field task -o FILE
                                      over a file of the answers alone, each with the task of its row: rows whose answer three models that did not
@@ -95,11 +95,12 @@ def sde(*arguments: object, code: tuple[int, ...] = (0,)) -> str:
 
 
 def rejected_by_checks(data: Path) -> set[int]:
+    """Rows with something wrong; copies are left to `sde dups`, which keeps one row of each group."""
     findings = json.loads(sde("check", data, "--json", code=(0, 1)))["findings"]
     return {
         int(row)
         for finding in findings
-        if finding["severity"] in ("error", "warning")
+        if finding["severity"] in ("error", "warning") and "duplicate" not in finding["check"]
         for row in (finding["rows"] or [finding["row"]])
         if row is not None and len(finding["rows"] or []) <= 2
     }

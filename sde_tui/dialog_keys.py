@@ -103,9 +103,7 @@ DIALOG_KEYS: tuple[Key, ...] = (
     Key("rule_book", "p", "pin", "Pin", "Always choose this rule, or take the pin off.", 13),
     Key("rule_book", "b", "ban", "Ban", "Never choose this rule, or lift the ban.", 14),
     Key("rule_book", "d", "switch_off", "Off", "Leave this rule out of scoring, or take it in again.", 15),
-    Key(
-        "rule_book", "o", "pack", "Pack…", "Which formula rules: the general ones, or those for code, maths, medical texts or reviews too.", 16
-    ),
+    Key("rule_book", "o", "pack", "Pack…", "Which formula rules: the general ones, or those for code, maths, medical texts or reviews too.", 16),
     Key("rule_book", "i", "import", "Import…", "Read rules from a YAML file.", 17),
     Key("rule_book", "w", "export", "Write…", "Write the plain rules to a YAML file.", 18),
     Key("rule_book", "U", "redo", "Redo", "Restore what was taken back last.", 19),
