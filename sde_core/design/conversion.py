@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from sde_core.design.sample import Sample, text_in
 from sde_core.design.task import Task, TaskRecord
 from sde_core.errors import UsageError
 from sde_core.progress import NEVER, Cancel, Progress, silent
+
+_QUOTED = re.compile(r"“[^”]*”")
 
 
 @dataclass(frozen=True)
@@ -68,11 +71,13 @@ class DatasetDesigns:
         return bisect_left(self.rows, row)
 
     def stray_by_reason(self) -> dict[str, tuple[int, ...]]:
-        """Rows that follow none by what is wrong with them, the most first."""
-        found: dict[str, list[int]] = {}
+        """Rows that follow none by what is wrong with them, the most first; reasons that differ only in what they quote are one."""
+        kinds: dict[str, dict[str, list[int]]] = {}
         for place in self.followed.stray:
-            found.setdefault(self.followed.reasons[place], []).append(self.rows[place])
-        return {reason: tuple(rows) for reason, rows in sorted(found.items(), key=lambda item: -len(item[1]))}
+            reason = self.followed.reasons[place]
+            kinds.setdefault(_QUOTED.sub("“…”", reason), {}).setdefault(reason, []).append(self.rows[place])
+        found = [(kind if len(told) > 1 else next(iter(told)), sorted(row for rows in told.values() for row in rows)) for kind, told in kinds.items()]
+        return {reason: tuple(rows) for reason, rows in sorted(found, key=lambda item: -len(item[1]))}
 
     def records(self) -> tuple[dict[int, TaskRecord], list[Misfit]]:
         """What the samples say, by row, and the rows that cannot be read with the reason."""

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sde_core.design.conversion import DatasetDesigns
 from sde_core.design.followed import NO_INSTRUCTION, converted, followed_designs
 from sde_core.design.options import PRESETS, Design
 from sde_core.design.parse import parse_answer
@@ -122,3 +123,11 @@ def test_what_cannot_be_read_is_not_converted():
     ):
         with pytest.raises(UsageError, match=word):
             converted(sample, ASPECTS, PRESETS["es-sde"], after)
+
+
+def test_reasons_that_differ_only_in_what_they_quote_are_one():
+    samples = [Sample("What is said?", f"nothing that fits {number}") for number in range(4)]
+    found = DatasetDesigns((3, 5, 6, 9), tuple(samples), followed_designs(samples, ASPECTS), ASPECTS)
+    assert {reason.count("“…”"): rows for reason, rows in found.stray_by_reason().items()} == {1: (3, 5, 6, 9)}
+    alone = DatasetDesigns((3,), tuple(samples[:1]), followed_designs(samples[:1], ASPECTS), ASPECTS)
+    assert "nothing that fits 0" in next(iter(alone.stray_by_reason()))
