@@ -3,7 +3,8 @@
     python benchmarks/arm_intervals.py [--trials 2000]
 
 A row's difference is d + row effect + (seed effect + row-by-seed noise) per seed; row effects are skewed (an exponential less its mean) or normal,
-or shared by clusters of near-duplicates. Nominal: 95 %. The last column is what plainly resampling the seeds would have given.
+or shared by clusters of near-duplicates. Nominal: 95 %. The last column is what plainly resampling the seeds would have given. Measured with 800
+trials: with several seeds 95.2 to 98.8 % over all cases, with one seed 93.9 and 94.1 %; plain resampling goes down to 68 %.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ CASES = (
     (500, 2, 0.3, 0.02, 0.3, "normal"),
     (500, 10, 0.3, 0.02, 0.3, "skewed"),
     (200, 3, 0.3, 0.02, 0.1, "clusters"),
+    (400, 3, 0.1, 0.02, 0.4, "normal"),
+    (400, 2, 0.1, 0.02, 0.4, "skewed"),
+    (400, 3, 0.0, 0.04, 0.4, "normal"),
 )
 
 
