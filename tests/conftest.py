@@ -9,6 +9,7 @@ import os
 import shlex
 import shutil
 import socket
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -21,6 +22,9 @@ from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("SDE_SHARED", ROOT.parent / "shared"))
+
+SECONDS_TO_END = 30
+"""How long a job may take to end by itself after the tests of its module."""
 
 _FOREIGN = ("HF_", "HUGGING", "TEXTUAL", "OPENAI_", "WANDB_", "TRACKIO_", "ACCELERATE_", "SSH_", "LC_", "CLICOLOR", "XDG_")
 _FOREIGN_NAMES = {"COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "COLORTERM", "TMUX", "SDE_TRACEBACK", "RANK", "LOCAL_RANK", "WORLD_SIZE"}
@@ -70,6 +74,8 @@ def _state_folder_of_all_tests(tmp_path_factory: pytest.TempPathFactory) -> Iter
 @pytest.fixture(autouse=True)
 def _own_state_folder(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+    # a job that a test runs in this process chooses its GPU by this, which would be another test's GPU
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -92,6 +98,8 @@ def _running_jobs() -> list[str]:
 
     left = []
     for folder, child in list(job._children.items()):
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(SECONDS_TO_END)
         if child.poll() is None and folder.exists() and job.Job(folder).status().active:
             left.append(str(folder))
             child.kill()

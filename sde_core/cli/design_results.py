@@ -23,6 +23,8 @@ _SHORT = 16
 """A longer name of a design is told whole below the tables."""
 _FIGURES = {"accuracy": {"kappa": "kappa", "whole": "whole"}, "f1": {"soft_f1": "softF1", "precision": "prec.", "recall": "recall"}}
 """Figures beside the metric, and their columns."""
+_OF_EVENTS = {"soft_f1": "softF1", "arguments_f1": "args", "arguments_soft_f1": "~args"}
+"""The same where entries have arguments."""
 _BEFORE = {"zero-shot": "zero-shot", "in-context": "in-context", "perplexity of prompts": "ppl prompts", "perplexity of answers": "ppl answers"}
 _FAULTS = {
     "empty": "empty", "split": "split", "syntax": "syntax", "unknown target": "target?", "unknown value": "value?", "repeated target": "twice",
@@ -35,9 +37,10 @@ _FAULTS = {
     "results",
     epilog="""\b
 form is the share of answers without a fault; "soft" leaves out missing
-targets. Faults: empty, split (a part names no target), syntax (not in the
-form), target? and value? (unknown ones), twice, missing. An answer may have
-several kinds.
+targets. args and ~args are strict and soft F1 of the arguments of events, each
+taken as type, role and text. Faults: empty, split (a part names no target),
+syntax (not in the form), target? and value? (unknown ones), twice, missing. An
+answer may have several kinds.
 
 \b
 Examples:
@@ -102,6 +105,7 @@ def _print_scores(found: DesignComparison, domain: str) -> None:
     from sde_core.evaluate.design_verdict import DOMAIN_WORDS
 
     figures, width = _FIGURES[found.metric], _NAME[found.metric]
+    figures = _OF_EVENTS if any(f"{domain}.arguments_f1" in row.means for row in found.rows) else figures
     click.echo(f"\n{DOMAIN_WORDS[domain]}, {count_of(found.records[domain], 'record')}")
     first = f"{found.metric} ± sd"
     heads = "".join(f"{head:>7}" for head in figures.values())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sde_core.design.readers import READERS, UnfitError
@@ -86,7 +87,9 @@ def _task(name: str, said: str, values: Sequence[Any]) -> Task | None:
         return None
     if len(words) < len(targets):
         return _made(name, "terms", (), words)
-    return _made(name, "spans", tuple(sorted(targets)), Counter())
+    roles = Counter(role for entry in found for role, _ in entry.details)
+    spans = _made(name, "spans", tuple(sorted(targets)), Counter())
+    return replace(spans, roles=tuple(role for role, _ in roles.most_common())) if roles and _is_closed(roles) else spans
 
 
 def _entries(value: Any, kind: TaskKind) -> tuple[Entry, ...]:

@@ -158,6 +158,15 @@ def span_scores(gold: Sequence[Sequence[Entry]], answers: Sequence[Sequence[Entr
     return SpanScores(precision, recall, 2 * matched / (there + found), found, there, matched)
 
 
+def argument_scores(gold: Sequence[Sequence[Entry]], answers: Sequence[Sequence[Entry]], *, soft: bool = False) -> SpanScores:
+    """F1 over the arguments of events, each as (type of the event, role, text), whichever trigger it stands with; see `span_scores`."""
+    return span_scores([_arguments(entries) for entries in gold], [_arguments(entries) for entries in answers], soft=soft)
+
+
+def _arguments(entries: Sequence[Entry]) -> list[Entry]:
+    return [Entry(f"{entry.target}\0{role}", text) for entry in entries for role, text in entry.details]
+
+
 def _soft_matches(gold: Counter[tuple[str, str]], answers: Counter[tuple[str, str]]) -> int:
     """How many answers find a gold span that is alike."""
     truth, said = list(gold.elements()), list(answers.elements())

@@ -71,7 +71,7 @@ def text_in(prompt: str, task: Task, design: Design) -> tuple[str, int] | None:
 def form_words(task: Task, design: Design) -> str:
     """The sentences of an instruction that say in which form to answer."""
     said = [_targets_words(task), _values_words(task, design), f"Answer in the format {_form(task, design)}"]
-    said.append(_absent_words(task, design))
+    said += [_roles_words(task, design), _absent_words(task, design)]
     return " ".join(sentence for sentence in said if sentence)
 
 
@@ -114,6 +114,18 @@ def _place(name: str, task: Task, design: Design) -> str:
         return f"[{{{span}}}, …]" if parts else "[…]"
     number = design.labels == "number" and name == (target if task.many else value)
     return "…" if number else '"…"'
+
+
+def _roles_words(task: Task, design: Design) -> str:
+    """How the arguments of events are written, where the task names their roles."""
+    if not task.roles:
+        return ""
+    _, value, _, arguments = task.keys
+    form = {
+        "json": f'Where one has arguments, write {{"{value}": "…", "{arguments}": [["role", "…"], …]}}.',
+        "pairs": 'Where one has arguments, they are a third part, [["role", "…"], …].',
+    }.get(design.output, "Where one has arguments, they stand behind it, [role: …, role: …].")
+    return f"{form} Roles: {', '.join(task.roles)}."
 
 
 def _absent_words(task: Task, design: Design) -> str:

@@ -72,6 +72,7 @@ class Task:
         none: The answer where nothing at all is said and absent targets are omitted.
         numbers: The number of every value, for spans of every type; the places from 1 on where it is empty. The placeholder has one too.
         keys: Names of target, value, description and details in JSON.
+        roles: What the arguments of an event are to it; empty where entries have no arguments, or any.
         quote: What pieces of text stand in, "" or "'"; the published design for entities has "'".
     """
 
@@ -85,6 +86,7 @@ class Task:
     numbers: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     keys: tuple[str, str, str, str] = ("target", "value", "description", "arguments")
     quote: str = ""
+    roles: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(TaskKind):
@@ -123,6 +125,8 @@ class Task:
             said += [f"{_word(e.value)} is no value of {_word(e.target)}." for e in entries if e.value not in self.values]
         if not self.many:
             said += _repeated([entry.target for entry in entries])
+        if self.roles:
+            said += [f"{_word(role)} is no role." for entry in entries for role, _ in entry.details if role not in self.roles]
         if self.kind == "label" and not entries:
             said.append("It has no label.")
         return said
@@ -135,6 +139,8 @@ def _refuse_gaps(task: Task) -> None:
         raise TaskError("targets", "A task with one label has one target.", "Name the field that holds the label.")
     if task.kind in ("attributes", "spans") and not task.targets:
         raise TaskError("targets", "The task names no targets.", "Name its attributes, or the types of its spans.")
+    if task.kind != "spans" and task.roles:
+        raise TaskError("roles", "Only spans have arguments with roles.", "Leave roles out, or make the kind spans.")
     if task.kind != "spans" and not task.values:
         raise TaskError("values", "The task names no values.", "Name them, such as positive, neutral, negative.")
 

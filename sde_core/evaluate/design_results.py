@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from sde_core.design.metrics import format_scores, span_scores, value_scores
+from sde_core.design.metrics import argument_scores, format_scores, span_scores, value_scores
 from sde_core.design.parse import FAULT_KINDS, ParsedAnswer
 from sde_core.design.task import Entry, Task
 from sde_core.evaluate.design_differences import DesignDifference, WordingDifference, design_differences, wording_differences
@@ -120,6 +120,8 @@ def record_scores(gold: Sequence[Sequence[Entry]], answers: Sequence[ParsedAnswe
     else:
         strict, soft = span_scores(gold, said), span_scores(gold, said, soft=True)
         scores |= {"f1": strict.f1, "precision": strict.precision, "recall": strict.recall, "soft_f1": soft.f1}
+        if any(entry.details for truth in gold for entry in truth):
+            scores |= {"arguments_f1": argument_scores(gold, said).f1, "arguments_soft_f1": argument_scores(gold, said, soft=True).f1}
         of_record = [span_scores([truth], [told]).f1 for truth, told in zip(gold, said, strict=True)]
     return {"scores": scores, "of_record": of_record, "faulty": dict(form.faulty)}
 

@@ -184,7 +184,7 @@ def row_words(row: DesignRow, found: DesignComparison) -> list[str]:
 
 def _domain_words(row: DesignRow, domain: str) -> str:
     names = {"kappa": "kappa", "accuracy": "accuracy", "whole": "whole record", "f1": "strict F1", "soft_f1": "soft F1", "precision": "precision",
-             "recall": "recall"}  # fmt: skip
+             "recall": "recall", "arguments_f1": "arguments F1", "arguments_soft_f1": "soft"}  # fmt: skip
     figures = ", ".join(f"{words} {row.means[f'{domain}.{name}']:.3f}" for name, words in names.items() if f"{domain}.{name}" in row.means)
     form, soft = (row.means.get(f"{domain}.{name}") for name in ("adherence", "soft_adherence"))
     kept = "" if form is None else f" {form:.0%} of answers keep the form"

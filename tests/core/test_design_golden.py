@@ -36,6 +36,7 @@ ENTITIES = Task(
 EVENTS = Task(
     "events", "spans", ("Attack", "Motion"), (), ("Find the words that tell of an event.",), absent="NONE",
     numbers={"Attack": 1, "Motion": 6, "NONE": 0}, keys=("event_type", "trigger word", "description", "arguments"),
+    roles=("agent", "goal", "role: odd"),
 )  # fmt: skip
 TASKS = {task.name: task for task in (REVIEWS, ENTITIES, EVENTS)}
 RECORDS = {

@@ -150,10 +150,10 @@ async def test_a_file_that_was_cut_off_under_the_app_is_said_and_the_app_lives_o
     async with open_app(path) as sde:
         path.write_text("")
         await sde.press("2", "G")
-        assert "rows.jsonl has become shorter since it was opened. Open it again." in " ".join(sde.text.split())
-        await sde.press("enter", "i", "y")
-        assert "rows.jsonl has become shorter since it was opened. Open it again." in " ".join(sde.text.split())
+        assert sde.text.count("cannot be read") > 10
+        await sde.press("enter", "i", "y")  # the record says the reason where its text would be
+        assert "rows.jsonlhasbecomeshortersinceitwasopened.Openitagain." in "".join(sde.text.split())
         await sde.press("9", "F")
-        assert "has become shorter" in " ".join(sde.text.split())
+        assert "hasbecomeshorter" in "".join(sde.text.split())
         await sde.press("1")
         assert "▐1 Overview▌" in sde.lines[1]
