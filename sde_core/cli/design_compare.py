@@ -32,12 +32,13 @@ resumed; sde design results reads it any time.
 \b
 Examples:
   sde design compare reviews.jsonl --task task.yaml
-  sde design compare reviews.jsonl --design es-sde --design ew-sde \\
-      --sizes 500,1000 --seeds 3 --ood laptops.jsonl
+  sde design compare reviews.jsonl --designs es-sde,ew-sde,heuristic \\
+      --sizes 500,1000 --seeds 3 --test test.jsonl --ood other.jsonl
   sde design results""",
 )
 @with_task
-@click.option("--design", "designs", metavar="DESIGN", multiple=True, default=COMPARED, show_default=True, help="Repeatable.")
+@click.option("--design", "--designs", "designs", metavar="DESIGN,…", multiple=True, default=COMPARED, show_default=True,
+              help="Repeatable; or several after commas, where a preset begins a new one.")  # fmt: skip
 @click.option("--sizes", default="500", show_default=True, help="Training records of a run, separated by commas.")
 @click.option("--seeds", default=3, show_default=True, help="Runs of each design and size.")
 @click.option("--wordings", default="0", show_default=True, help="Which of the task's instructions, from 0, separated by commas.")
@@ -58,6 +59,7 @@ def compare_command(
     """Train DATA in several designs and score what each answers, as a job that outlives this terminal."""
     from sde_core.cli.design_results import print_results
     from sde_core.cli.following import leave_or_follow
+    from sde_core.design.options import names_in
     from sde_core.evaluate.design_grid import DesignRequest, launch_design_compare
     from sde_core.evaluate.design_records import compared_records
     from sde_core.project import Project
@@ -66,7 +68,12 @@ def compare_command(
     project = Project.of(data)
     recipe = asked.recipe(project)
     request = DesignRequest(
-        tuple(designs), _numbers(sizes, "--sizes"), seeds, _numbers(wordings, "--wordings"), temperature=temperature, before=before
+        tuple(name for text in designs for name in names_in(text)),
+        _numbers(sizes, "--sizes"),
+        seeds,
+        _numbers(wordings, "--wordings"),
+        temperature=temperature,
+        before=before,
     )
     records = list(records_of(data, file)[0].values())
     with stderr_progress("reading") as progress:

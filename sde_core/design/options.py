@@ -52,6 +52,16 @@ PRESETS: Mapping[str, Design] = MappingProxyType(
 """The paper's empirically strong and weak designs, the prompt that most people write, and the baseline of its one-option experiments."""
 
 
+def names_in(text: str) -> tuple[str, ...]:
+    """Names of designs in a list, "es-sde,ew-sde,output=json" being two: a preset begins a new one, options belong to what stands before."""
+    found: list[list[str]] = []
+    for part in (part.strip() for part in text.split(",")):
+        if part.lower() in PRESETS or not found:
+            found.append([])
+        found[-1].append(part)
+    return tuple(",".join(parts) for parts in found)
+
+
 def design_named(text: str) -> Design:
     """The design that a text names: a preset, then options that change it, as in "es-sde,output=json".
 

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from sde_core.design.options import design_named
+from sde_core.design.options import design_named, names_in
 from sde_core.design.parse import parse_answer
 from sde_core.design.task import Entry, TaskRecord
 from sde_core.evaluate import design_grid
@@ -50,8 +50,27 @@ def launched(monkeypatch):
     return asked
 
 
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("es-sde,ew-sde", ("es-sde", "ew-sde")),
+        ("es-sde, ew-sde,output=json,Heuristic", ("es-sde", "ew-sde,output=json", "Heuristic")),
+        ("instruction=first,output=lines", ("instruction=first,output=lines",)),
+        ("output=json,es-sde", ("output=json", "es-sde")),
+    ],
+)
+def test_a_preset_begins_a_new_design_in_a_list(text, names):
+    assert names_in(text) == names
+
+
 def compare(run, *options):
     return run("design", "compare", "train.jsonl", "--task", "task.yaml", "--detach", *options)
+
+
+def test_designs_may_stand_in_one_list(run, reviews, launched):
+    code, _, err = compare(run, "--designs", "es-sde,ew-sde,output=json", "--sizes", "20")
+    assert code == 0, err
+    assert design_grid.read_input(launched[0]).request.designs == ("es-sde", "ew-sde,output=json")
 
 
 def test_all_records_but_those_that_are_tested_train(run, reviews, launched):
