@@ -7,15 +7,15 @@ that judge rooms. What is to be learnt is the form of an answer, which word mean
 review has the text of a training review. It says nothing of larger models or of real reviews. Prints the table of `sde design results`, the seconds,
 and how many of them a processor worked for the runs, which other work on the machine does not change.
 
-Measured on a machine that was busy with other work, seed 0 of two, 60 test records: 8 epochs are 304 steps, a run is 93 to 97 s of a processor's
-work, 6 s of its time for the answers; four runs are about 380 s, and the untuned model takes under 30 s more.
+Measured beside a run of all tests that had priority, 2 seeds, 60 test records: 271 s of a processor's work in 4 runs, 657 s of the clock. A run is
+304 steps (8 epochs).
 
-    design   accuracy  kappa  whole record  keep the form   before tuning: zero-shot, in-context
-    es-sde      0.883  0.819         0.783           100%                      0.217      0.217
-    ew-sde      0.483  0.205         0.267           100%                      0.217      0.217
+    design   accuracy ± sd   kappa  whole record  keep the form   before tuning: zero-shot, in-context
+    es-sde   0.875 ± 0.012   0.806         0.758           100%                      0.217      0.217
+    ew-sde   0.433 ± 0.071   0.120         0.192           100%                      0.217      0.217
 
-es-sde over ew-sde: accuracy +0.400 (+0.289 to +0.521 over test records; one seed, so that chance in training is no part of it). With 5 epochs es-sde
-had 0.617: this model needs the 8.
+es-sde over ew-sde: accuracy +0.442 (-0.075 to +0.934): two seeds are too few for an interval that shows it, and the verdict says so. With 5 epochs an
+earlier es-sde had 0.617: this model needs the 8.
 """
 
 from __future__ import annotations
