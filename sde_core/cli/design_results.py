@@ -36,11 +36,12 @@ _FAULTS = {
 @click.command(
     "results",
     epilog="""\b
-form is the share of answers without a fault; "soft" leaves out missing
-targets. args and ~args are strict and soft F1 of the arguments of events,
-each taken as type, role and text. Faults: empty, split (a part names no
-target), syntax (not in the form), target? and value? (unknown ones), twice,
-missing. An answer may have several kinds.
+form is the share of answers without a fault; "soft" lets targets be missing
+and takes other cases, words around them and the task's synonyms. args and
+~args are strict and soft F1 of the arguments of events, each taken as type,
+role and text. Faults: empty, split (a part names no target), syntax (not in
+the form), target? and value? (unknown ones), twice, missing. An answer may
+have several kinds.
 
 \b
 Examples:

@@ -77,7 +77,7 @@ def format_scores(answers: Sequence[ParsedAnswer], *, soft: bool = False) -> For
 
     Args:
         answers: At least one.
-        soft: A target that is missing counts as not mentioned, and is no fault.
+        soft: A target that is missing counts as not mentioned, and is no fault; give answers that were read by `soft_answer`.
     """
     kinds = [{fault.kind for fault in answer.faults} - ({"missing target"} if soft else set()) for answer in answers]
     counts = Counter(kind for found in kinds for kind in found)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 
 from sde_core.design.answer import (
@@ -26,6 +26,7 @@ from sde_core.visible import visible
 FaultKind = Literal["empty", "split", "syntax", "unknown target", "unknown value", "repeated target", "missing target"]
 FAULT_KINDS: tuple[FaultKind, ...] = get_args(FaultKind)
 _NUMBER = re.compile(r"-?\d{1,9}")
+_WORD = re.compile(r"\w+")
 _SPLITS = {"natural": re.compile(r"[;,] "), "lines": re.compile(r"\n")}
 
 
@@ -60,6 +61,29 @@ class _PartError(Exception):
     def __init__(self, kind: FaultKind, message: str) -> None:
         super().__init__(message)
         self.fault = Fault(kind, message)
+
+
+class _Lenient(Task):
+    """A task whose targets and values are known by a word of the answer too, whatever its case, and by their synonyms."""
+
+    def meant(self, found: object, names: tuple[str, ...]) -> str | None:
+        """The one of `names` that a text means; None where that is none or several."""
+        words = _WORD.findall(found.casefold()) if isinstance(found, str) else []
+        known = {tuple(_WORD.findall(name.casefold())): name for name in names}
+        known |= {tuple(_WORD.findall(word.casefold())): name for word, name in self.synonyms.items() if name in names}
+        longest = max(map(len, known), default=0)
+        runs = (tuple(words[begin : begin + length]) for begin in range(len(words)) for length in range(1, longest + 1))
+        meant = {known[run] for run in runs if run in known}
+        return meant.pop() if len(meant) == 1 else None
+
+
+def soft_answer(text: str, task: Task, design: Design) -> ParsedAnswer:
+    """What an answer says where a target or a value need only be among the words that stand for it, as in "Very Positive".
+
+    This is the soft match of arXiv 2404.13033's released code, but for values that nothing known stands for: they stay a fault. So does a target
+    that is missing; `format_scores(soft=True)` leaves it out.
+    """
+    return parse_answer(text, _Lenient(**{each.name: getattr(task, each.name) for each in fields(Task)}), design)
 
 
 def parse_answer(text: str, task: Task, design: Design) -> ParsedAnswer:
@@ -269,6 +293,8 @@ def _target_of(found: Any, task: Task, design: Design) -> str:
         named = next((target for target in task.targets if found == task.number(target) and not isinstance(found, bool)), None)
     else:
         named = found if isinstance(found, str) and (task.kind == "terms" or found in task.targets) else None
+    if named is None and isinstance(task, _Lenient):
+        named = task.meant(found, task.targets)
     if named is None:
         raise _PartError("unknown target", f"{_quoted(str(found))} is no target.")
     return named
@@ -285,6 +311,8 @@ def _value_of(found: Any, task: Task, design: Design, form: Form) -> str | None:
         named = next((word for word in words if found == task.number(word) and not isinstance(found, bool)), None)
     else:
         named = found if isinstance(found, str) and found in (*task.values, task.absent) else None
+    if named is None and isinstance(task, _Lenient):
+        named = task.meant(found, (*task.values, task.absent))
     if named is None or (named == task.absent and task.kind in ("label", "terms")):
         raise _PartError("unknown value", f"{_quoted(str(found))} is no value.")
     return None if named == task.absent else named

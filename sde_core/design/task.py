@@ -73,6 +73,7 @@ class Task:
         numbers: The number of every value, for spans of every type; the places from 1 on where it is empty. The placeholder has one too.
         keys: Names of target, value, description and details in JSON.
         roles: What the arguments of an event are to it; empty where entries have no arguments, or any.
+        synonyms: Words that mean a target or a value where answers are read softly; exact reading knows none.
         quote: What pieces of text stand in, "" or "'"; the published design for entities has "'".
     """
 
@@ -87,6 +88,7 @@ class Task:
     keys: tuple[str, str, str, str] = ("target", "value", "description", "arguments")
     quote: str = ""
     roles: tuple[str, ...] = ()
+    synonyms: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(TaskKind):
@@ -139,6 +141,9 @@ def _refuse_gaps(task: Task) -> None:
         raise TaskError("targets", "A task with one label has one target.", "Name the field that holds the label.")
     if task.kind in ("attributes", "spans") and not task.targets:
         raise TaskError("targets", "The task names no targets.", "Name its attributes, or the types of its spans.")
+    strange = next((meant for meant in task.synonyms.values() if meant not in (*task.targets, *task.values, task.absent)), None)
+    if strange is not None:
+        raise TaskError("synonyms", f"{_word(strange)} is no target and no value.", "A synonym is written as word: value.")
     if task.kind != "spans" and task.roles:
         raise TaskError("roles", "Only spans have arguments with roles.", "Leave roles out, or make the kind spans.")
     if task.kind != "spans" and not task.values:

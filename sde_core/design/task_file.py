@@ -28,7 +28,7 @@ from sde_core.yaml_nodes import LARGEST_BYTES, Node, ReadingError, composed, dum
 
 _KEYS = ("target", "value", "description", "arguments")
 """What `Task.keys` names, and how it calls them by default."""
-_TOP = ("name", "kind", "text", "said", "description", "targets", "values", "absent", "none", "instructions", "keys", "quote", "roles")
+_TOP = ("name", "kind", "text", "said", "description", "targets", "values", "absent", "none", "instructions", "keys", "quote", "roles", "synonyms")
 _NUMBER = re.compile(r"-?\d{1,9}")
 
 
@@ -117,7 +117,9 @@ def task_text(file: TaskFile) -> str:
         said["values"] = {value: numbers[value] for value in task.values} if numbers else list(task.values)
     said["absent"] = {task.absent: numbers[task.absent]} if numbers else task.absent
     said |= {"none": task.none, "instructions": list(task.instructions), "keys": dict(zip(_KEYS, task.keys, strict=True))}
-    return dumped(said | ({"quote": task.quote} if task.quote else {}) | ({"roles": list(task.roles)} if task.roles else {}))
+    said |= {"quote": task.quote} if task.quote else {}
+    said |= {"roles": list(task.roles)} if task.roles else {}
+    return dumped(said | ({"synonyms": dict(task.synonyms)} if task.synonyms else {}))
 
 
 def _task_file(root: Node) -> TaskFile:
@@ -133,6 +135,7 @@ def _task_file(root: Node) -> TaskFile:
     targets, target_numbers = _words(top.get("targets"), "targets")
     values, value_numbers = _words(top.get("values"), "values")
     absent, absent_numbers = _words(top.get("absent"), "absent")
+    synonyms = {word: scalar(node, word) for word, node in entries(top["synonyms"], "synonyms").items()} if "synonyms" in top else {}
     roles = tuple(scalar(item, "a role") for item in items(top["roles"], "roles")) if "roles" in top else ()
     keys = {name: scalar(node, name) for name, node in entries(top["keys"], "keys").items()} if "keys" in top else {}
     texts = {name: scalar(top[name], name) for name in ("none", "quote") if name in top}
@@ -148,6 +151,7 @@ def _task_file(root: Node) -> TaskFile:
             numbers=target_numbers | value_numbers | absent_numbers,
             keys=tuple(keys.get(name, name) for name in _KEYS),  # type: ignore[arg-type]
             roles=roles,
+            synonyms=synonyms,
             **texts,
         )
     except TaskError as error:

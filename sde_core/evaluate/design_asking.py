@@ -14,7 +14,7 @@ from typing import Any
 from sde_core.dataset.turns import ASSISTANT, USER, Turn
 from sde_core.design.answer import entries_shown
 from sde_core.design.options import Design
-from sde_core.design.parse import parse_answer
+from sde_core.design.parse import parse_answer, soft_answer
 from sde_core.design.sample import Sample as TextSample
 from sde_core.design.sample import render_sample
 from sde_core.design.task import TaskRecord
@@ -92,7 +92,8 @@ class DesignAsker:
         task, records = self._given.tasks[asked.domain], self._given.records[asked.domain]
         texts = [answer.text.strip() for answer in answers]
         gold = [entries_shown(record, task, asked.design) for record in records]
-        told = record_scores(gold, [parse_answer(text, task, asked.design) for text in texts], task)
+        exact, soft = ([read(text, task, asked.design) for text in texts] for read in (parse_answer, soft_answer))
+        told = record_scores(gold, exact, task, soft)
         unended = sum(not answer.ended for answer in answers)
         return {"answers": texts, **told, "unended": unended, "max_new_tokens": room, "notes": notes}
 

@@ -98,23 +98,27 @@ class DesignComparison:
         return list(dict.fromkeys(name.removeprefix(beginning) for row in self.rows for name in row.means if name.startswith(beginning)))
 
 
-def record_scores(gold: Sequence[Sequence[Entry]], answers: Sequence[ParsedAnswer], task: Task) -> dict[str, Any]:
+def record_scores(
+    gold: Sequence[Sequence[Entry]], answers: Sequence[ParsedAnswer], task: Task, soft_answers: Sequence[ParsedAnswer] = ()
+) -> dict[str, Any]:
     """Scores of a whole set, and of every record for intervals.
 
     Args:
         gold: Entries of each record, at least one record.
         answers: What was read of each answer, in the same order.
         task: What was asked.
+        soft_answers: The same answers read softly; those read exactly when omitted.
 
     Returns:
         "scores" by name, "of_record" (0 to 1 each: share of right targets, or F1), and "faulty" answers by kind.
     """
     said = [answer.entries for answer in answers]
-    form, soft_form = format_scores(answers), format_scores(answers, soft=True)
+    form, soft_form = format_scores(answers), format_scores(soft_answers or answers, soft=True)
     scores: dict[str, float | None] = {"adherence": form.adherence, "soft_adherence": soft_form.adherence}
     if task.kind in ("label", "attributes"):
         values = value_scores(gold, said, task)
         scores |= {"kappa": values.kappa, "accuracy": values.accuracy, "whole": values.whole}
+        scores |= {"soft_accuracy": value_scores(gold, [answer.entries for answer in soft_answers], task).accuracy} if soft_answers else {}
         scores |= {f"accuracy of {target}": share for target, share in values.by_target.items()} if len(values.by_target) > 1 else {}
         of_record = [value_scores([truth], [told], task).accuracy for truth, told in zip(gold, said, strict=True)]
     else:

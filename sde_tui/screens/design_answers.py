@@ -27,9 +27,10 @@ _SIDE_BY_SIDE = 96
 _MOST_TEXT = 600
 _MOST_ANSWER = 4_000
 _FIGURES = {
-    "accuracy": "accuracy", "kappa": "weighted kappa", "whole": "whole records right", "f1": "strict F1", "soft_f1": "soft F1",
+    "accuracy": "accuracy", "soft_accuracy": "accuracy, read softly",
+    "kappa": "weighted kappa", "whole": "whole records right", "f1": "strict F1", "soft_f1": "soft F1",
     "precision": "precision", "recall": "recall", "arguments_f1": "arguments, strict F1", "arguments_soft_f1": "arguments, soft F1",
-    "adherence": "keep the form", "soft_adherence": "… missing targets aside",
+    "adherence": "keep the form", "soft_adherence": "… read softly",
 }  # fmt: skip
 
 

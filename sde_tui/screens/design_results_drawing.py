@@ -188,6 +188,6 @@ def _domain_words(row: DesignRow, domain: str) -> str:
     figures = ", ".join(f"{words} {row.means[f'{domain}.{name}']:.3f}" for name, words in names.items() if f"{domain}.{name}" in row.means)
     form, soft = (row.means.get(f"{domain}.{name}") for name in ("adherence", "soft_adherence"))
     kept = "" if form is None else f" {form:.0%} of answers keep the form"
-    kept += "" if form is None or soft is None or soft == form else f", {soft:.0%} where missing targets do not count"
+    kept += "" if form is None or soft is None or soft == form else f", {soft:.0%} where they are read softly"
     faults = fault_words([(kind, row.faults[domain][kind]) for kind in FAULT_KINDS if kind in row.faults.get(domain, {})])
     return f"{DOMAIN_WORDS[domain].capitalize()}: {figures}.{kept}; faults: {faults}."

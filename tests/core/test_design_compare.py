@@ -15,7 +15,7 @@ from held_cell import held_command
 from tiny_model import make_tiny_model
 
 from sde_core.design.options import Design
-from sde_core.design.parse import parse_answer
+from sde_core.design.parse import parse_answer, soft_answer
 from sde_core.design.task import Entry, Task, TaskRecord
 from sde_core.design.task_file import TaskFile, task_text
 from sde_core.errors import InputError, UsageError
@@ -190,8 +190,9 @@ def test_every_record_of_both_domains_was_asked_and_scored(world):
     assert all({"test.accuracy", "test.kappa", "ood.accuracy", "ood.adherence"} <= set(row.means) for row in found.rows)
     told = json.loads((job.folder / "cells" / "0-n16-w0-s0" / "cell.json").read_bytes())
     assert (len(told["test"]["answers"]), len(told["ood"]["answers"])) == (6, 4)
-    parsed = [parse_answer(text, TASK, Design(instruction="first", output="lines")) for text in told["test"]["answers"]]
-    assert record_scores([one.entries for one in RECORDS[20:26]], parsed, TASK) == {
+    design = Design(instruction="first", output="lines")
+    exact, soft = ([read(text, TASK, design) for text in told["test"]["answers"]] for read in (parse_answer, soft_answer))
+    assert record_scores([one.entries for one in RECORDS[20:26]], exact, TASK, soft) == {
         key: told["test"][key] for key in ("scores", "of_record", "faulty")
     }
     assert [pair.domain for pair in found.differences] == ["test", "ood"]
