@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -107,6 +108,18 @@ class Project:
         from sde_core.decisions import Journal
 
         return Journal.open((self.created() if writing else self).journal_path, dataset.keys(), writing=writing)
+
+    def with_edits(self, dataset: Dataset) -> Dataset:
+        """The dataset with the user's edits laid over it; leaves no journal behind where there is none.
+
+        Raises:
+            InputError: When a line of the journal cannot be read.
+            ReadOnlyError: When the journal cannot be read.
+        """
+        if not self.journal_path.exists():
+            return dataset
+        with closing(self.open_journal(dataset, writing=False)) as journal:
+            return dataset.with_edits(journal.state.edits)
 
 
 def _may_write(folder: Path) -> bool:

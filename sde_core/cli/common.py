@@ -64,9 +64,8 @@ def open_data(data: str, layout: str | None = None, mapping: Sequence[str] = ())
     from sde_core.dataset import open_dataset
     from sde_core.project import Project
 
-    dataset = open_dataset(data, layout=layout, mapping=parsed_mapping(mapping)).keep_in(Project.of(data).cache_dir)
-    with journal_if_any(dataset, writing=False) as journal:
-        return dataset if journal is None else dataset.with_edits(journal.state.edits)
+    project = Project.of(data)
+    return project.with_edits(open_dataset(data, layout=layout, mapping=parsed_mapping(mapping)).keep_in(project.cache_dir))
 
 
 def parsed_mapping(pairs: Sequence[str]) -> Mapping[str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sde_core.dataset import Dataset, open_dataset
+from sde_core.dataset import open_dataset
 from sde_core.design.readers import read_records
 from sde_core.design.rows import column_rows, dataset_rows, is_in_columns
 from sde_core.design.task import Task, TaskRecord
@@ -45,21 +45,13 @@ def records_in_file(path: str, file: TaskFile, *, cancel: Cancel = NEVER, progre
         InputError: When it cannot be read.
     """
     place = str(from_home(path))
-    rows = column_rows(Path(place)) if is_in_columns(place) else dataset_rows(_with_edits(place), cancel=cancel, progress=progress)
+    rows = (
+        column_rows(Path(place))
+        if is_in_columns(place)
+        else dataset_rows(Project.of(place).with_edits(open_dataset(place)), cancel=cancel, progress=progress)
+    )
     records, _ = read_records(rows, file.task, text_field=file.text_field, said_field=file.said_field, description_field=file.description_field)
     return list(records.values())
-
-
-def _with_edits(path: str) -> Dataset:
-    """The dataset with the user's edits laid over it."""
-    dataset, project = open_dataset(path), Project.of(path)
-    if not project.journal_path.exists():
-        return dataset
-    journal = project.open_journal(dataset, writing=False)
-    try:
-        return dataset.with_edits(journal.state.edits)
-    finally:
-        journal.close()
 
 
 def compared_records(

@@ -85,14 +85,7 @@ def opened_with_edits(name: str, layout: Layout) -> Dataset:
         InputError: When it cannot be read.
     """
     project = Project.of(name)
-    dataset = open_dataset(name).keep_in(project.cache_dir).with_layout(layout)
-    if not project.journal_path.exists():
-        return dataset
-    journal = project.open_journal(dataset, writing=False)
-    try:
-        return dataset.with_edits(journal.state.edits)
-    finally:
-        journal.close()
+    return project.with_edits(open_dataset(name).keep_in(project.cache_dir).with_layout(layout))
 
 
 def doubts(losses: AnswerLosses) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from sde_core.errors import SdeError
 from sde_core.visible import visible
 from sde_tui.screens.arms_drawing import items_of, words_of
+from sde_tui.screens.comparison_verbs import ComparisonVerbs
 from sde_tui.screens.dialogs import ConfirmScreen, PromptScreen
 from sde_tui.screens.list_dialog import ListDialog
 from sde_tui.session_arms import ArmsPart
@@ -21,7 +22,7 @@ _NOTHING = (
 )
 
 
-class ArmsScreen(ListDialog[str]):
+class ArmsScreen(ComparisonVerbs, ListDialog[str]):
     """The comparison shown; left with an arm's name where its rows are to be shown."""
 
     DEFAULT_CSS = """
@@ -113,36 +114,3 @@ class ArmsScreen(ListDialog[str]):
 
         details = [visible(line, 200) for line in self._part.estimate(request)]
         self.app.push_screen(ConfirmScreen(f"Compare {visible(request.arms, 120)}?", details), answered)
-
-    def action_stop(self) -> None:
-        def answered(yes: bool | None) -> None:
-            if yes:
-                self._part.stop()
-
-        self.app.push_screen(
-            ConfirmScreen("Stop the comparison?", ["Finished runs stay; r goes on with the one at hand from its checkpoint."]), answered
-        )
-
-    def why_not_stop(self) -> str:
-        return self._part.why_not_stop()
-
-    def action_resume(self) -> None:
-        self._part.resume()
-
-    def why_not_resume(self) -> str:
-        return self._part.why_not_resume()
-
-    def action_older(self) -> None:
-        self._part.other(1)
-
-    def action_newer(self) -> None:
-        self._part.other(-1)
-
-    def why_not_older(self) -> str:
-        return self._part.why_not_other(1)
-
-    def why_not_newer(self) -> str:
-        return self._part.why_not_other(-1)
-
-    def action_command(self) -> None:
-        self.copy_command(self._part.command_line())

@@ -16,7 +16,6 @@ from sde_tui.keys import footer_keys
 from sde_tui.screens.keyed import Keyed
 from sde_tui.screens.status import status_spans
 from sde_tui.widgets.chrome import FlashLine, KeyFooter, StatusLine, TabLine
-from sde_tui.widgets.spans import Line
 
 if TYPE_CHECKING:
     from sde_tui.session import Session
@@ -54,10 +53,6 @@ class SdeScreen(Keyed, Screen[None]):
         Args:
             change: What changed: "shown" (the screen came up), "resized", or the name of a signal (see `sde_tui.session.Signals`).
         """
-
-    def what_now(self) -> Line:
-        """State and the next best key, in one line."""
-        return ()
 
     def command_line(self) -> str:
         """The command that does the same as this screen."""
@@ -106,15 +101,6 @@ class SdeScreen(Keyed, Screen[None]):
         self.refresh_message()
         keys = footer_keys(self.NAME)
         self.query_one("#keys", KeyFooter).show_keys([(key, not self.why_not(key)) for key in keys])
-
-    def refresh_message(self) -> None:
-        """What just happened, or what to do now."""
-        flash = self.sde_app.flashed
-        line = self.query_one("#flash", FlashLine)
-        if flash:
-            line.show_message(*flash)
-        else:
-            line.show([(" ", "dim"), *self.what_now()])
 
     # ---- questions
 

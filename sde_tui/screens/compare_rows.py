@@ -9,12 +9,11 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
-from sde_core.visible import visible
 from sde_core.wording import count_of
 from sde_tui.keys import keys_of
 from sde_tui.screens.base import SdeScreen
 from sde_tui.screens.compare_rows_drawing import prompt_lines, result_items, side_lines
-from sde_tui.screens.dialogs import Dialog, NoteScreen
+from sde_tui.screens.dialogs import Dialog
 from sde_tui.session_comparisons import SAMPLE_STEP, ComparisonsPart
 from sde_tui.widgets.bindings import dialog_bindings, widget_bindings
 from sde_tui.widgets.lines import ItemList, LineList, LineView
@@ -288,9 +287,7 @@ class CompareScreen(Dialog[int]):
         return "" if self.query_one("#results", ItemList).value is not None else "No rows stand behind this line."
 
     def action_command(self) -> None:
-        command = self._part.command_line()
-        self.app.copy_to_clipboard(command)
-        self.app.push_screen(NoteScreen("Copied", visible(f"$ {command}")))
+        self.copy_command(self._part.command_line())
 
 
 def open_comparing(screen: SdeScreen) -> None:

@@ -168,9 +168,7 @@ class DesignRequestScreen(Dialog[bool]):
         return self._part.why_not_start() or ("" if self._part.estimated is not None else "What it takes is being counted.")
 
     def action_command(self) -> None:
-        command = self._part.command_line()
-        self.app.copy_to_clipboard(command)
-        self._say("Copied", f"$ {command}")
+        self.copy_command(self._part.command_line())
 
     def _say(self, title: str, words: Any) -> None:
         self.app.push_screen(NoteScreen(title, visible(str(words), 600)))

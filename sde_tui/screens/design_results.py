@@ -10,8 +10,9 @@ from textual.widget import Widget
 
 from sde_core.evaluate.design_results import DesignRow
 from sde_core.visible import visible
+from sde_tui.screens.comparison_verbs import ComparisonVerbs
 from sde_tui.screens.design_results_drawing import items_of, row_of, words_of
-from sde_tui.screens.dialogs import ConfirmScreen, Dialog, NoteScreen
+from sde_tui.screens.dialogs import Dialog
 from sde_tui.session_design_compare import DesignComparePart
 from sde_tui.widgets.bindings import dialog_bindings
 from sde_tui.widgets.chrome import OneLine
@@ -35,7 +36,7 @@ class ReadLines(ItemList):
         return self.inks["cursor"] if y == self.cursor and self.has_focus else None
 
 
-class DesignResultsScreen(Dialog[None]):
+class DesignResultsScreen(ComparisonVerbs, Dialog[None]):
     """The comparison shown."""
 
     DEFAULT_CSS = """
@@ -148,38 +149,3 @@ class DesignResultsScreen(Dialog[None]):
     def why_not_new(self) -> str:
         reason: str = self.sde_app.session.design_request.why_not_start()
         return reason
-
-    def action_stop(self) -> None:
-        def answered(yes: bool | None) -> None:
-            if yes:
-                self._part.stop()
-
-        self.app.push_screen(
-            ConfirmScreen("Stop the comparison?", ["Finished runs stay; r goes on with the one at hand from what it saved last."]), answered
-        )
-
-    def why_not_stop(self) -> str:
-        return self._part.why_not_stop()
-
-    def action_resume(self) -> None:
-        self._part.resume()
-
-    def why_not_resume(self) -> str:
-        return self._part.why_not_resume()
-
-    def action_older(self) -> None:
-        self._part.other(1)
-
-    def action_newer(self) -> None:
-        self._part.other(-1)
-
-    def why_not_older(self) -> str:
-        return self._part.why_not_other(1)
-
-    def why_not_newer(self) -> str:
-        return self._part.why_not_other(-1)
-
-    def action_command(self) -> None:
-        command = self._part.command_line()
-        self.app.copy_to_clipboard(command)
-        self.app.push_screen(NoteScreen("Copied", visible(f"$ {command}", 600)))

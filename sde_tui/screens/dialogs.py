@@ -15,13 +15,13 @@ from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Input, Static, TextArea
 
+from sde_core.visible import visible
 from sde_tui.key import types_a_character
 from sde_tui.keys import Key, footer_keys
 from sde_tui.screens.keyed import Keyed
 from sde_tui.widgets.bindings import dialog_bindings
 from sde_tui.widgets.chrome import FlashLine, KeyFooter
 from sde_tui.widgets.lines import Item, ItemList, LineList
-from sde_tui.widgets.spans import Line
 
 _ALL_KEYS = 99
 Answer = TypeVar("Answer")
@@ -58,10 +58,6 @@ class Dialog(Keyed, ModalScreen[Answer], Generic[Answer]):
         """The box."""
         raise NotImplementedError
 
-    def what_now(self) -> Line:
-        """State and the next best key, in one line."""
-        return ()
-
     def on_mount(self) -> None:
         self.refresh_frame()
 
@@ -78,12 +74,7 @@ class Dialog(Keyed, ModalScreen[Answer], Generic[Answer]):
         """Message and keys; each is repainted only where it changed."""
         if not self.is_attached or not self.query("#foot"):
             return
-        flash = self.sde_app.flashed
-        line = self.query_one("#flash", FlashLine)
-        if flash:
-            line.show_message(*flash)
-        else:
-            line.show([(" ", "dim"), *self.what_now()])
+        self.refresh_message()
         self.query_one("#keys", KeyFooter).show_keys([(key, not self.why_not(key)) for key in self.footer()])
 
     def footer(self) -> list[Key]:
@@ -103,6 +94,11 @@ class Dialog(Keyed, ModalScreen[Answer], Generic[Answer]):
 
     def action_leave(self) -> None:
         self.dismiss(None)
+
+    def copy_command(self, command: str) -> None:
+        """Puts a command on the clipboard, and shows it."""
+        self.app.copy_to_clipboard(command)
+        self.app.push_screen(NoteScreen("Copied", visible(f"$ {command}", 600)))
 
 
 def _cells(key: Key) -> int:

@@ -12,7 +12,7 @@ from textual.widgets import Static
 
 from sde_core.visible import visible
 from sde_core.wording import count_of
-from sde_tui.screens.dialogs import ChooseScreen, ConfirmScreen, Dialog, NoteScreen
+from sde_tui.screens.dialogs import ChooseScreen, ConfirmScreen, Dialog
 from sde_tui.session_followed import FollowedGroup, FollowedPart
 from sde_tui.widgets.bindings import dialog_bindings
 from sde_tui.widgets.lines import Item, ItemList, LineList
@@ -210,9 +210,7 @@ class FollowedScreen(Dialog[tuple[list[int], str]]):
         self.set_focus(order[(at + 1) % len(order)])
 
     def action_command(self) -> None:
-        command = self._part.command_line()
-        self.app.copy_to_clipboard(command)
-        self.app.push_screen(NoteScreen("Copied", visible(f"$ {command}")))
+        self.copy_command(self._part.command_line())
 
     async def on_line_list_chosen(self, event: LineList.Chosen) -> None:
         event.stop()

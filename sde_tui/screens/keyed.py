@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from sde_tui.keys import Key
+from sde_tui.widgets.chrome import FlashLine
+from sde_tui.widgets.spans import Line
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -47,6 +49,19 @@ class Keyed:
     def flash(self, message: str, ink: str = "text") -> None:
         """Says one line, until the next key."""
         self.sde_app.flash(message, ink)
+
+    def what_now(self) -> Line:
+        """State and the next best key, in one line."""
+        return ()
+
+    def refresh_message(self) -> None:
+        """What just happened, or what to do now."""
+        flash = self.sde_app.flashed
+        line = self.query_one("#flash", FlashLine)
+        if flash:
+            line.show_message(*flash)
+        else:
+            line.show([(" ", "dim"), *self.what_now()])
 
     def refresh_frame(self) -> None:
         """Brings message and keys up to date."""

@@ -10,8 +10,7 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
-from sde_core.visible import visible
-from sde_tui.screens.dialogs import Answer, Dialog, NoteScreen
+from sde_tui.screens.dialogs import Answer, Dialog
 from sde_tui.widgets.lines import Item, ItemList, LineList, TextLines
 from sde_tui.widgets.spans import Line
 
@@ -111,8 +110,3 @@ class ListDialog(Dialog[Answer]):
     async def on_line_list_chosen(self, event: LineList.Chosen) -> None:
         event.stop()
         await self.action_do(self.ON_ENTER)
-
-    def copy_command(self, command: str) -> None:
-        """Puts a command on the clipboard, and shows it."""
-        self.app.copy_to_clipboard(command)
-        self.app.push_screen(NoteScreen("Copied", visible(f"$ {command}", 600)))

@@ -12,7 +12,7 @@ from textual.widgets import Static
 
 from sde_core.visible import visible
 from sde_core.wording import count_of
-from sde_tui.screens.dialogs import ChooseScreen, ConfirmScreen, Dialog, NoteScreen, PromptScreen
+from sde_tui.screens.dialogs import ChooseScreen, ConfirmScreen, Dialog, PromptScreen
 from sde_tui.screens.request_text import RequestScreen
 from sde_tui.screens.rule_book_drawing import column_words, detail_lines, head_lines, line_spans, message_words
 from sde_tui.session_rule_book import BookLine, RuleBookPart
@@ -392,6 +392,4 @@ class RuleBookScreen(Dialog[None]):
         self._show()
 
     def action_command(self) -> None:
-        command = self._part.command_line()
-        self.app.copy_to_clipboard(command)
-        self.app.push_screen(NoteScreen("Copied", visible(f"$ {command}")))
+        self.copy_command(self._part.command_line())

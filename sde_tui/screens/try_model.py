@@ -14,7 +14,7 @@ from sde_core.evaluate.side_by_side import Side
 from sde_core.evaluate.to_collect import TAGS
 from sde_core.visible import visible
 from sde_core.wording import count_of
-from sde_tui.screens.dialogs import ChooseScreen, Dialog, NoteScreen, PromptScreen
+from sde_tui.screens.dialogs import ChooseScreen, Dialog, PromptScreen
 from sde_tui.screens.failure import FailureScreen
 from sde_tui.session_try_model import TryModelPart
 from sde_tui.widgets.bindings import dialog_bindings
@@ -200,9 +200,7 @@ class TryModelScreen(Dialog[str]):
         self.flash(self._part.undo_tag())
 
     def action_command(self) -> None:
-        command = self._part.command_line()
-        self.app.copy_to_clipboard(command)
-        self.app.push_screen(NoteScreen("Copied", visible(f"$ {command}")))
+        self.copy_command(self._part.command_line())
 
     def on_line_list_chosen(self, event: Any) -> None:
         event.stop()
