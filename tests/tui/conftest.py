@@ -23,7 +23,7 @@ import pytest
 from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Input
-from textual_grid import all_waiting, draw_what_waits, screen_lines
+from textual_grid import all_waiting, draw_what_waits, drawing_is_held_back, screen_lines
 
 from sde_core.dataset import open_dataset
 from sde_core.project import Project
@@ -81,7 +81,7 @@ class Driven:
     async def _rested(self) -> None:
         await all_waiting()
         while True:
-            if not self.app.keys_are_done:
+            if not self.app.keys_are_done or (self.app.is_running and drawing_is_held_back(self.app)):
                 await asyncio.sleep(0.001)
             elif not (self.app.is_running and draw_what_waits(self.app.screen)):
                 return

@@ -23,6 +23,11 @@ async def all_waiting() -> None:
         await asyncio.sleep(0)
 
 
+def drawing_is_held_back(app: App) -> bool:
+    """Whether changes are gathered and not drawn: Textual does so for a moment after a change of modes."""
+    return app._batch_count > 0
+
+
 def draw_what_waits(screen: Screen[Any]) -> bool:
     """Does now what the screen would do at the next tick of its timer; whether there was anything."""
     undrawn = screen._layout_required or screen._scroll_required or screen._repaint_required or screen._recompose_required or screen._dirty_widgets
