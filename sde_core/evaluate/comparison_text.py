@@ -21,7 +21,7 @@ def comparison_lines(found: Comparison) -> list[str]:
         lines.append(f"{'before training':<{_NAME}} {'':>7} {'':>6} {found.base_loss:>7.3f}")
     if found.differences:
         lines += ["", f"{'difference in loss':<{_PAIR + 8}} {'95 % interval':>17} {'win–tie–loss':>14}"]
-        lines += [_difference_line(difference) for difference in found.differences]
+        lines += [line for difference in found.differences for line in _difference_lines(difference)]
         lines += [line for difference in found.differences if (line := _survey_line(difference))]
     lines += _task_lines(found)
     lines += ["", *_forgetting_lines(found), headline(found), *([advice] if (advice := curve_advice(found)) else [])]
@@ -36,10 +36,11 @@ def _arm_line(arm: ArmResult) -> str:
     return f"{visible(arm.name, _NAME):<{_NAME}} {rows:>7} {epochs:>6}{figures} {runs:>5} {time:>10}".rstrip()
 
 
-def _difference_line(difference: Difference) -> str:
+def _difference_lines(difference: Difference) -> list[str]:
     pair = f"{visible(difference.arm, 30)} − {visible(difference.other, 30)}"
     outcome = f"{difference.wins}–{difference.ties}–{difference.losses}"
-    return f"{pair:<{_PAIR}} {signed(difference.loss.estimate):>7} {interval_words(difference.loss):>17} {outcome:>14}"
+    by_token, by_row = (f"{signed(interval.estimate):>7} {interval_words(interval):>17}" for interval in (difference.loss, difference.row_loss))
+    return [f"{pair:<{_PAIR}} {by_token} {outcome:>14}", f"{'  each row alike':<{_PAIR}} {by_row}"]
 
 
 def _survey_line(difference: Difference) -> str:

@@ -222,6 +222,8 @@ def test_text_and_report_fit_and_pass_nothing_hostile_on(tmp_path):
     found = read_comparison(write(tmp_path))
     lines = comparison_lines(found)
     assert max(map(len, lines[:10])) <= 80
+    by_row = next(line for line in lines if line.startswith("  each row alike"))
+    assert f"{found.differences[0].row_loss.estimate:+.3f}".replace("-", "−") in by_row
     hostile = replace(found, arms=(replace(found.arms[0], name="rows:\x1b]52;c;x\x07|x"), *found.arms[1:]))
     assert "\x1b" not in "".join(comparison_lines(hostile)) + report_markdown(hostile)
     report = report_markdown(found)
