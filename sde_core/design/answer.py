@@ -5,17 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from sde_core.design.notation import json_text, written
+from sde_core.design.notation import DESCRIPTION_STOPS, DETAIL_STOPS, ROLE_STOPS, TARGET_STOPS, VALUE_STOPS, json_text, written
 from sde_core.design.options import Design, why_not
 from sde_core.design.task import Entry, Task, TaskRecord
 from sde_core.errors import UsageError
 from sde_core.visible import visible
 
-TARGET_STOPS = (": ",)
-VALUE_STOPS = (", ", "; ", " (", " [")
-DESCRIPTION_STOPS = (")",)
-ROLE_STOPS = (": ",)
-DETAIL_STOPS = (", ", "]")
 NOTHING = "[]"
 """What stands for no entry in JSON and in pairs."""
 Group = tuple[str, tuple[Entry, ...]]
@@ -75,7 +70,7 @@ def _groups(entries: tuple[Entry, ...], task: Task, design: Design) -> Iterator[
 
 def _group_words(group: Group, task: Task, design: Design) -> str:
     target, entries = group
-    words = ", ".join(_entry_words(entry, task, design) for entry in entries) if entries else _absent_words(task, design)
+    words = ", ".join(_entry_words(entry, task, design) for entry in entries) if entries else absent_words(task, design)
     return words if task.kind == "label" else f"{_target_words(target, task, design)}: {words}"
 
 
@@ -85,9 +80,10 @@ def _target_words(target: str, task: Task, design: Design) -> str:
     return written(target, TARGET_STOPS, quote=task.quote)
 
 
-def _absent_words(task: Task, design: Design) -> str:
+def absent_words(task: Task, design: Design) -> str:
+    """What stands for a target that the text does not mention, in natural answers and lines."""
     number = not task.many and design.labels == "number"
-    return str(task.number(task.absent)) if number else f"{task.quote}{task.absent}{task.quote}"
+    return str(task.number(task.absent)) if number else written(task.absent, VALUE_STOPS, quote=task.quote)
 
 
 def _entry_words(entry: Entry, task: Task, design: Design) -> str:

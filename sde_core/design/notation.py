@@ -8,6 +8,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 Form = Literal["bare", "quoted", "json"]
+TARGET_STOPS = (": ",)
+VALUE_STOPS = (", ", "; ", " (", " [")
+DESCRIPTION_STOPS = (")",)
+ROLE_STOPS = (": ",)
+DETAIL_STOPS = (", ", "]")
 _OPENERS = ('"', "'", "(", "[", "{")
 _JSON = json.JSONDecoder(strict=False)
 

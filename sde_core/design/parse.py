@@ -8,17 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 
-from sde_core.design.answer import (
-    DESCRIPTION_STOPS,
-    DETAIL_STOPS,
-    NOTHING,
-    ROLE_STOPS,
-    TARGET_STOPS,
-    VALUE_STOPS,
-    full_stop,
-    separator,
-)
-from sde_core.design.notation import Form, NotationError, Scanner
+from sde_core.design.answer import NOTHING, full_stop, separator
+from sde_core.design.notation import DESCRIPTION_STOPS, DETAIL_STOPS, ROLE_STOPS, TARGET_STOPS, VALUE_STOPS, Form, NotationError, Scanner
 from sde_core.design.options import Design
 from sde_core.design.task import Entry, Task
 from sde_core.visible import visible

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sde_core.design.answer import NOTHING, full_stop, render_answer, separator
-from sde_core.design.notation import json_text
+from sde_core.design.answer import NOTHING, absent_words, full_stop, render_answer, separator
+from sde_core.design.notation import json_text, written
 from sde_core.design.options import Design
 from sde_core.design.task import Task, TaskRecord
 from sde_core.errors import UsageError
@@ -95,7 +95,7 @@ def _form(task: Task, design: Design) -> str:
     if design.output == "json":
         names = [value] if design.reasoning == "none" else [description, value] if design.reasoning == "cot" else [value, description]
         names = names if task.kind == "label" else [target, *names] if not task.many else [target, value]
-        body = ", ".join(f'"{name}": {_place(name, task, design)}' for name in names)
+        body = ", ".join(f"{json_text(name)}: {_place(name, task, design)}" for name in names)
         return f"{{{body}}}, one object a line."
     shown = {"none": value, "cot": f"({description}) {value}", "r-cot": f"{value} ({description})"}[design.reasoning]
     if task.kind == "label":
@@ -110,7 +110,7 @@ def _place(name: str, task: Task, design: Design) -> str:
     target, value, description, _ = task.keys
     if task.many and name == value:
         parts = {"none": [], "cot": [description, value], "r-cot": [value, description]}[design.reasoning]
-        span = ", ".join(f'"{part}": "…"' for part in parts)
+        span = ", ".join(f'{json_text(part)}: "…"' for part in parts)
         return f"[{{{span}}}, …]" if parts else "[…]"
     number = design.labels == "number" and name == (target if task.many else value)
     return "…" if number else '"…"'
@@ -122,7 +122,7 @@ def _roles_words(task: Task, design: Design) -> str:
         return ""
     _, value, _, arguments = task.keys
     form = {
-        "json": f'Where one has arguments, write {{"{value}": "…", "{arguments}": [["role", "…"], …]}}.',
+        "json": f'Where one has arguments, write {{{json_text(value)}: "…", {json_text(arguments)}: [["role", "…"], …]}}.',
         "pairs": 'Where one has arguments, they are a third part, [["role", "…"], …].',
     }.get(design.output, "Where one has arguments, they stand behind it, [role: …, role: …].")
     return f"{form} Roles: {', '.join(task.roles)}."
@@ -138,5 +138,10 @@ def _absent_words(task: Task, design: Design) -> str:
         return f"Leave out what the text does not mention; if that is all, answer {nothing}"
     if task.many and design.output in ("json", "pairs"):
         return f"Where the text has none, write {'an empty list' if design.output == 'json' else 'null'}."
-    number = design.labels == "number" and not task.many
-    return f"Where the text does not mention it, write {task.number(task.absent) if number else f'{task.quote}{task.absent}{task.quote}'}."
+    return f"Where the text does not mention it, write {_absent_value(task, design)}."
+
+
+def _absent_value(task: Task, design: Design) -> str:
+    if design.output not in ("json", "pairs"):
+        return absent_words(task, design)
+    return str(task.number(task.absent)) if design.labels == "number" else written(task.absent, ())

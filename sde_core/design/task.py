@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal, get_args
 
+from sde_core.design.notation import TARGET_STOPS, VALUE_STOPS, written
 from sde_core.errors import UsageError
 from sde_core.visible import visible
 
 TaskKind = Literal["label", "attributes", "terms", "spans"]
+QUOTES = ("", "'", "`", "|")
+"""What pieces of text may stand in: nothing, or a sign that no part of an answer is made of."""
 
 
 class TaskError(UsageError):
@@ -74,7 +77,7 @@ class Task:
         keys: Names of target, value, description and details in JSON.
         roles: What the arguments of an event are to it; empty where entries have no arguments, or any.
         synonyms: Words that mean a target or a value where answers are read softly; exact reading knows none.
-        quote: What pieces of text stand in, "" or "'"; the published design for entities has "'".
+        quote: What pieces of text stand in, one of `QUOTES`; the published design for entities has "'".
     """
 
     name: str
@@ -95,6 +98,7 @@ class Task:
             raise TaskError("kind", f"There is no kind of task named {visible(str(self.kind), 40)!r}.", f"Kinds are {', '.join(get_args(TaskKind))}.")
         _refuse_gaps(self)
         _refuse_clashes(self)
+        _refuse_unreadable(self)
 
     @property
     def many(self) -> bool:
@@ -151,16 +155,33 @@ def _refuse_gaps(task: Task) -> None:
 
 
 def _refuse_clashes(task: Task) -> None:
-    parts = (("targets", "target", task.targets), ("values", "value", (*task.values, task.absent)), ("keys", "key in JSON", task.keys))
+    parts = (
+        ("targets", "target", task.targets),
+        ("values", "value", (*task.values, task.absent)),
+        ("keys", "key in JSON", task.keys),
+        ("instructions", "instruction", task.instructions),
+        ("roles", "role", task.roles),
+    )
     for field_name, what, words in parts:
-        if twice := _twice(words):
+        if (twice := _twice(words)) is not None:
             raise TaskError(field_name, f"The task has the {what} {_word(twice)} twice.", "Names must differ; the placeholder must be no value.")
-    if task.numbers and (set(task.numbers) != {*task.numbered, task.absent} or _twice(tuple(map(str, task.numbers.values())))):
+    if task.numbers and (set(task.numbers) != {*task.numbered, task.absent} or _twice(tuple(map(str, task.numbers.values()))) is not None):
         raise TaskError(
             "targets" if task.many else "values",
             "The task's numbers must give each value and the placeholder a number of its own.",
             "Leave them out to number by place.",
         )
+
+
+def _refuse_unreadable(task: Task) -> None:
+    """Refuses words that could not be told from what stands around them in an answer."""
+    if task.quote not in QUOTES:
+        raise TaskError("quote", f"Texts cannot stand in {_word(task.quote)}.", f"A quote is one of {' '.join(QUOTES[1:])}, or left out.")
+    bare = f"{task.quote}{task.absent}{task.quote}"
+    if task.many and written(task.absent, VALUE_STOPS, quote=task.quote) != bare:
+        raise TaskError("absent", f"The placeholder {_word(task.absent)} cannot be told from a piece of text.", "Choose a plain word for it.")
+    if task.kind != "label" and written(task.none, TARGET_STOPS) != task.none:
+        raise TaskError("none", f"The answer {_word(task.none)} cannot be told from one that says something.", "Choose a plain word for none.")
 
 
 def _repeated(targets: Sequence[str]) -> list[str]:
