@@ -92,7 +92,7 @@ class TrainingPart:
     def recipe_settings(self) -> list[str]:
         """All settings of the recipe as they stand, "name=value"; none where the recipe cannot be read."""
         recipe = self._session.attempt(lambda: self.recipe)
-        return [] if recipe is None else [visible(f"{name}={value}", 60) for name, value in recipe.to_json().items()]
+        return [] if recipe is None else [visible(f"{name}={'none' if value is None else value}", 60) for name, value in recipe.to_json().items()]
 
     def recipe_words(self) -> str:
         """The recipe in one line."""
@@ -159,6 +159,11 @@ class TrainingPart:
             if found.checked is not None:
                 self._checked = (self._session.dataset, self.recipe, found.checked)
         self._publish("preflight")
+
+    @property
+    def counting_anew(self) -> bool:
+        """Whether what is known of the training set is of texts, decisions or a recipe of before, and is being counted again."""
+        return self._session.lanes.running("preflight") is not None and self.training_set is not None
 
     def rows_with(self, verdict: str) -> list[int]:
         """Rows of the training set with this verdict."""
@@ -293,10 +298,13 @@ class TrainingPart:
 
     def alerts(self) -> tuple[Alert, ...]:
         """What is wrong with the shown run, worst first."""
+        from sde_core.jobs.vitals import silence_of, vitals_of
         from sde_core.train.alerts import alerts_of
 
-        status = self.shown_status
-        return () if self.curve is None or status is None else alerts_of(self.curve, active=status.active, now=time.time(), beat=status.beat)
+        status, job = self.shown_status, self.shown
+        if self.curve is None or status is None or job is None:
+            return ()
+        return alerts_of(self.curve, active=status.active, now=time.time(), silent_s=silence_of(status), look=lambda: vitals_of(job))
 
     def why_not_stop(self) -> str:
         """Why the shown run cannot be stopped, "" where it can."""

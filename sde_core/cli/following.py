@@ -36,6 +36,7 @@ def follow(job: Job) -> JobStatus:
         while (status := job.status()).active:
             events, offset = job.events(offset)
             curve.add(events)
+            _say_remarks(events, terminal=terminal)
             if terminal:
                 sys.stderr.write(f"\r\x1b[K{progress_line(status, curve)}")
                 sys.stderr.flush()
@@ -49,6 +50,12 @@ def follow(job: Job) -> JobStatus:
     if terminal:
         sys.stderr.write("\r\x1b[K")
     return status
+
+
+def _say_remarks(events: list[dict[str, Any]], *, terminal: bool) -> None:
+    for event in events:
+        if event.get("event") == "remark":
+            talk(f"{chr(13)}{chr(27)}[K" * terminal + visible(str(event.get("words")), 400))
 
 
 def progress_line(status: JobStatus, curve: RunCurve) -> str:

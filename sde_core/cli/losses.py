@@ -17,7 +17,6 @@ from sde_core.wording import count_of, quoted_if_padded
 if TYPE_CHECKING:
     import polars as pl
 
-    from sde_core.project import Project
     from sde_core.train.loss_groups import LossGroup, LossGroups
     from sde_core.train.loss_table import LossTable
 
@@ -73,11 +72,9 @@ def command(
     dataset: Dataset, run: str | None, by: str | None, sort: str, also_rows: bool, held_out: bool, output: Path | None, show: int, as_json: bool
 ) -> None:
     """What each row of a fine-tune on DATA cost, the highest loss above that of its time first."""
-    from sde_core.project import Project
-
     if output is not None:
         refuse_other_suffix(output, "losses")
-    folder = _run_folder(Project.of(dataset.path), run)
+    folder = _run_folder(dataset, run)
     table, groups = _computed(dataset, folder, by, held_out)
     rows = _with_group(_sorted(table, sort, None if output is not None and not held_out else held_out), groups)
     if output is not None:
@@ -109,18 +106,20 @@ def _computed(dataset: Dataset, folder: Path, by: str | None, held_out: bool) ->
         return table, group_losses(table, row_groups(dataset, by, cache_dir=cached, progress=progress), by=by, held_out=held_out)
 
 
-def _run_folder(project: Project, run: str | None) -> Path:
+def _run_folder(dataset: Dataset, run: str | None) -> Path:
     """The run's folder; by default the latest that recorded losses.
 
     Raises:
         UsageError: When there is none.
     """
     from sde_core.jobs import find_job, list_jobs
+    from sde_core.project import Project
     from sde_core.train.row_loss_log import row_losses_path
 
+    folders = Project.jobs_dirs_of(dataset.path)
     if run is not None:
-        return find_job(project.jobs_dir, run).folder
-    runs = (job for job in list_jobs(project.jobs_dir) if job.kind == "train")  # a probe trains a few rows too
+        return find_job(folders[0], run, also=folders).folder
+    runs = (job for job in list_jobs(*folders) if job.kind == "train")  # a probe trains a few rows too
     trained = sorted((job for job in runs if row_losses_path(job.folder).exists()), key=lambda job: job.id)
     if not trained:
         raise UsageError("No fine-tune of this dataset has recorded losses of its rows.", "Start one with sde train DATA.")

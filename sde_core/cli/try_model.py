@@ -77,6 +77,8 @@ def command(
 
     talk(f"Loading the model of run {job.id[-4:]}…")
     sides = SideBySide(job.folder)
+    if sides.saved.damaged:
+        talk(visible(sides.saved.damaged, 400))
     settings = {"max_new_tokens": max_new_tokens, "temperature": temperature, "seed": seed}
     for question in asked:
         answers = []
@@ -102,12 +104,12 @@ def run_with_adapter(dataset: Dataset, name: str) -> Job:
     from sde_core.jobs import find_job, list_jobs
     from sde_core.project import Project
 
-    jobs_dir = Project.of(dataset.path).jobs_dir
+    folders = Project.jobs_dirs_of(dataset.path)
     if name != "last":
-        job = find_job(jobs_dir, name)
+        job = find_job(folders[0], name, also=folders)
         adapter_of(job.folder)
         return job
-    found = next((job for job in list_jobs(jobs_dir) if job.kind == "train" and saved_adapter(job.folder) is not None), None)
+    found = next((job for job in list_jobs(*folders) if job.kind == "train" and saved_adapter(job.folder) is not None), None)
     if found is None:
         raise UsageError("No run of this dataset has saved an adapter yet.", f"Start one with sde train {visible(dataset.path)}.")
     return found

@@ -13,10 +13,11 @@ import orjson
 from sde_core.dataset import open_dataset
 from sde_core.dataset.turns import TEXT, Turn, Turns
 from sde_core.embedded import embedded_path
-from sde_core.errors import JobError, UsageError
+from sde_core.errors import JobError, ModelError, UsageError
 from sde_core.evaluate.bootstrap import Interval, paired_interval
 from sde_core.evaluate.held_out_loss import held_out_loss
 from sde_core.progress import NEVER, Cancel
+from sde_core.train.checkpoints import damaged_files
 from sde_core.train.device import plan_device, refuse_missing_packages
 from sde_core.train.encode import Encoder
 from sde_core.train.recipe import Recipe, read_recipe
@@ -123,10 +124,15 @@ def adapted_model(recipe: Recipe, plan: Any, adapter: Path | None) -> Any:
         adapter: The adapter's folder, None for the base model alone.
 
     Raises:
-        ModelError: When the model cannot be loaded.
+        ModelError: When the model cannot be loaded, or the adapter is damaged.
     """
     from sde_core.train.model import load_model
 
+    damaged = damaged_files(adapter) if adapter is not None else ()
+    if damaged:
+        raise ModelError(
+            f"The adapter in {visible(str(adapter), 200)} is damaged: {', '.join(damaged)} changed since it was saved.", "Train it again."
+        )
     model = load_model(recipe, plan)
     if adapter is not None:
         from peft import PeftModel

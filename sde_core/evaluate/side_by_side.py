@@ -12,9 +12,10 @@ from typing import Any, Literal
 from sde_core.dataset.turns import Turn
 from sde_core.errors import MissingExtraError, ModelError, UsageError
 from sde_core.progress import NEVER, Cancel
-from sde_core.train.checkpoints import ADAPTER, last_checkpoint, step_of
+from sde_core.train.checkpoints import ADAPTER, damaged_files, last_checkpoint, sound_checkpoint, step_of
 from sde_core.train.generation import encode_prompt, generate_answers, stop_ids
-from sde_core.train.recipe import Recipe, read_recipe
+from sde_core.train.launched import launched_recipe
+from sde_core.train.recipe import Recipe
 from sde_core.train.tokenizer import EMBEDDED_HINT, load_tokenizer
 
 Side = Literal["base", "adapter"]
@@ -50,10 +51,12 @@ class SavedAdapter:
     Attributes:
         weights: The safetensors file.
         name: In words: "final", or "step 40".
+        damaged: What was passed over since it is damaged, in words; empty where nothing was.
     """
 
     weights: Path
     name: str
+    damaged: str = ""
 
 
 def saved_adapter(run: Path) -> SavedAdapter | None:
@@ -77,6 +80,25 @@ def adapter_of(run: Path) -> SavedAdapter:
     return saved
 
 
+def sound_adapter(run: Path) -> SavedAdapter:
+    """The latest adapter whose weights are as they were saved; reads them, to hash them.
+
+    Raises:
+        UsageError: When the run has saved none yet.
+        ModelError: When all are damaged.
+    """
+    latest = adapter_of(run)
+    files = damaged_files(latest.weights.parent, (ADAPTER,))
+    if not files:
+        return latest
+    checkpoint, _ = sound_checkpoint(run / "checkpoints", (ADAPTER,))
+    damaged = f"The adapter of {run.name} ({latest.name}) is damaged: {', '.join(files)} changed since it was saved"
+    if checkpoint is None:
+        raise ModelError(f"{damaged}, and no sound one is left.", "Train it again, or try another run with --run ID.")
+    step = f"step {step_of(checkpoint):,}"
+    return SavedAdapter(checkpoint / ADAPTER, step, f"{damaged}; this is the checkpoint of {step}.")
+
+
 class SideBySide:
     """The base model and the adapter of one run, on one device.
 
@@ -85,13 +107,14 @@ class SideBySide:
 
     Raises:
         UsageError: When the run has saved no adapter yet.
-        ModelError: When the model or the adapter cannot be loaded.
+        InputError: When its recipe is not that of the launch.
+        ModelError: When the model or the adapter cannot be loaded, or every adapter that it saved is damaged.
         MissingExtraError: When torch, transformers or peft is not installed.
     """
 
     def __init__(self, run: Path) -> None:
-        self.recipe = read_recipe(run / "recipe.json")
-        self.saved = adapter_of(run)
+        self.recipe = launched_recipe(run)
+        self.saved = sound_adapter(run)
         self.tokenizer = load_tokenizer(self.recipe.model)
         self._stops = stop_ids(self.tokenizer, self.recipe.template)
         self._model, self.device = _loaded(self.recipe, self.saved)

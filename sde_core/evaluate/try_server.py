@@ -72,7 +72,8 @@ def main(run: Path) -> int:
     except SdeError as error:
         tell(error=error.message, hint=error.hint)
         return error.exit_code
-    tell(ready=True, device=sides.device, adapter=sides.saved.name, load_s=time.perf_counter() - started)
+    adapter = sides.saved.name + (", a later one is damaged" if sides.saved.damaged else "")
+    tell(ready=True, device=sides.device, adapter=adapter, load_s=time.perf_counter() - started)
     while True:
         asked = requests.waiting.get()
         requests.current = asked["id"]

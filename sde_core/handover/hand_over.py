@@ -21,7 +21,7 @@ from sde_core.handover.mlx import mlx_recipe
 from sde_core.handover.plan import HandoverPlan, RecipeFile, finished_run, on_which_device
 from sde_core.handover.trl import trl_recipe
 from sde_core.handover.unsloth import unsloth_recipe
-from sde_core.train.checkpoints import ADAPTER
+from sde_core.train.checkpoints import ADAPTER, damaged_files, sound_checkpoint, step_of
 from sde_core.train.encode import Encoder
 from sde_core.train.recipe import Recipe
 from sde_core.train.render import Renderer
@@ -32,6 +32,7 @@ from sde_core.visible import visible
 RECIPES: tuple[Callable[[HandoverPlan], RecipeFile], ...] = (trl_recipe, axolotl_recipe, llama_factory_recipe, unsloth_recipe, mlx_recipe)
 """A new tool is one file and one line here."""
 _PROBES = 4
+_SETTINGS = "adapter_config.json"
 _EMBEDDED = "base_model"
 
 
@@ -71,7 +72,8 @@ def hand_over(run: Path, folder: Path, *, merge: bool = False, base: str = "", s
 
     Raises:
         UsageError: When the run is not done, or the folder holds something.
-        ModelError: When the model cannot be loaded, or merging changes what it says.
+        InputError: When recipe or manifest are not those of the launch.
+        ModelError: When the model cannot be loaded, its adapter is damaged, or merging changes what it says.
         ReadOnlyError: When the folder cannot be written; nothing is left behind.
     """
     recipe, manifest, metrics = finished_run(run)
@@ -103,13 +105,15 @@ def _written(
     named, remarks = _base(recipe, base, folder)
     plan = _plan(run, recipe, metrics, encoder, rows, named)
     write_rows_for_trl(found, encoder, folder / "data", pairs=plan.trl_pairs)
-    _write_adapter(run, folder / "adapter", named)
+    adapter, remark = _sound_adapter(run, plan.steps)
+    remarks += [remark] * bool(remark)
+    _write_adapter(adapter, folder / "adapter", named)
     difference = None
     if merge:
         say("Merging the adapter into the weights.")
         from sde_core.handover.merge import write_merged
 
-        difference = write_merged(recipe, run / "result" / "adapter" / ADAPTER, folder / "merged", _probes(run, encoder))
+        difference = write_merged(recipe, adapter / ADAPTER, folder / "merged", _probes(run, encoder))
     recipes = tuple(tool(plan) for tool in RECIPES)
     for file in recipes:
         (folder / file.path).write_text(file.text, "utf-8")
@@ -190,16 +194,28 @@ def _after_close(between: str, close: str) -> str:
     return between.removeprefix(close).strip(" ") or between.strip(" ")
 
 
-def _write_adapter(run: Path, folder: Path, named: str) -> None:
+def _sound_adapter(run: Path, steps: int) -> tuple[Path, str]:
+    """The folder of the run's last adapter, and what is to be said where that is a checkpoint because the result is damaged."""
+    result, files = run / "result" / "adapter", (ADAPTER, _SETTINGS)
+    damaged = damaged_files(result, files)
+    if not damaged:
+        return result, ""
+    checkpoint, _ = sound_checkpoint(run / "checkpoints", files)
+    words = f"The adapter of this run is damaged: {' and '.join(damaged)} changed since it was saved"
+    if checkpoint is None or step_of(checkpoint) != steps:
+        raise ModelError(f"{words}, and no checkpoint of its last step is left.", "Train it again, or hand another run over.")
+    return checkpoint, f"{words}. Its last checkpoint holds the same weights and was handed over."
+
+
+def _write_adapter(source: Path, folder: Path, named: str) -> None:
     """The adapter's weights and settings; its settings name the base model as the recipes do."""
-    source = run / "result" / "adapter"
     try:
-        settings = orjson.loads((source / "adapter_config.json").read_bytes())
+        settings = orjson.loads((source / _SETTINGS).read_bytes())
     except (OSError, orjson.JSONDecodeError) as error:
         raise ModelError("This run's adapter cannot be read.", "Train it again, or hand another run over.") from error
     folder.mkdir()
     shutil.copyfile(source / ADAPTER, folder / ADAPTER)
-    _write_json(folder / "adapter_config.json", {**settings, "base_model_name_or_path": named})
+    _write_json(folder / _SETTINGS, {**settings, "base_model_name_or_path": named})
 
 
 def _probes(run: Path, encoder: Encoder) -> Sequence[Sequence[int]]:

@@ -10,7 +10,8 @@ from typing import Any, Literal
 import orjson
 
 from sde_core.errors import UsageError
-from sde_core.train.recipe import Recipe, listed, read_recipe
+from sde_core.train.launched import launched_recipe
+from sde_core.train.recipe import Recipe, listed
 
 RowForm = Literal["messages", "prompt-completion", "text"]
 """How exported rows are shaped: turns for a chat template, else the plain form as text before and after the start of the answer, else plain text."""
@@ -125,13 +126,14 @@ def finished_run(run: Path) -> tuple[Recipe, dict[str, Any], dict[str, Any]]:
 
     Raises:
         UsageError: When the run has left no result.
+        InputError: When recipe or manifest are not those of the launch.
     """
     try:
         metrics = orjson.loads((run / "result" / "metrics.json").read_bytes())
         manifest = orjson.loads((run / "manifest.json").read_bytes())
     except (OSError, orjson.JSONDecodeError) as error:
         raise UsageError("This run is not done: it has left no result to hand over.", "Wait for it, or resume it with sde jobs resume ID.") from error
-    return read_recipe(run / "recipe.json"), manifest, metrics
+    return launched_recipe(run), manifest, metrics
 
 
 def on_which_device(run: Path) -> tuple[str, str]:

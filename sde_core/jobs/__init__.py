@@ -6,7 +6,8 @@ The folder holds `spec.json` (what to do), `status.json` (how far it is; replace
 
 from sde_core.jobs.context import JobContext
 from sde_core.jobs.event_log import read_events
-from sde_core.jobs.job import Job, find_job, launch, list_jobs, running_job
+from sde_core.jobs.finding import find_job, list_jobs, running_job
+from sde_core.jobs.job import Job, launch
 from sde_core.jobs.kinds import JOB_KINDS
 from sde_core.jobs.status import ACTIVE_STATES, JobState, JobStatus
 

@@ -46,6 +46,7 @@ class JobContext:
         self._looked = 0.0
         self._stop_asked = False
         self._samples: deque[tuple[float, int]] = deque()
+        self._remarks: list[str] = []
 
     @property
     def status(self) -> JobStatus:
@@ -76,6 +77,11 @@ class JobContext:
     def event(self, kind: str, **fields: Any) -> None:
         """Append one event to `events.jsonl`."""
         append_event(self.folder / "events.jsonl", {"event": kind, **fields})
+
+    def remark(self, words: str) -> None:
+        """Say something that its owner is to read even if nobody looks now: it is an event, and a part of the job's last word."""
+        self.event("remark", words=words)
+        self._remarks.append(words)
 
     def is_set(self) -> bool:
         """Whether somebody asked the job to stop: by the STOP file or by a signal."""
@@ -115,7 +121,7 @@ class JobContext:
         """
         self._ended.set()
         give_room_back(self.folder)
-        self._update(force=True, state=state, message=message, hint=hint, ended=time.time(), eta_s=None)
+        self._update(force=True, state=state, message=" ".join([message, *self._remarks]), hint=hint, ended=time.time(), eta_s=None)
 
     def ended_within(self, seconds: float) -> bool:
         """Wait until the job has said its last word, at most so long; whether it has."""
@@ -135,7 +141,7 @@ class JobContext:
 
     def _update(self, *, force: bool, **changes: Any) -> None:
         with self._lock:
-            self._status = replace(self._status, beat=time.time(), **changes)
+            self._status = replace(self._status, beat=time.time(), awake=time.monotonic(), cpu_s=time.process_time(), **changes)
             if force or time.monotonic() - self._written >= _WRITE_SECONDS:
                 write_status(self.folder / "status.json", self._status)
                 self._written = time.monotonic()

@@ -1,10 +1,9 @@
-"""Launching, finding, watching, stopping and resuming jobs."""
+"""Launching, watching, stopping and resuming jobs."""
 
 from __future__ import annotations
 
 import fcntl
 import os
-import re
 import secrets
 import signal
 import subprocess
@@ -25,11 +24,12 @@ from sde_core.jobs.context import PAUSE, STOP
 from sde_core.jobs.event_log import CHUNK_BYTES, read_events
 from sde_core.jobs.identity import ProcessIdentity
 from sde_core.jobs.kinds import JOB_KINDS
+from sde_core.jobs.living import has_process
 from sde_core.jobs.queue import QueueFile, Ticket
 from sde_core.jobs.status import FINAL_STATES, JobState, JobStatus, read_status, write_status
 
-_UNBORN_SECONDS = 60.0
-"""A launched job whose process has not reported by then never will."""
+_UNBORN_SECONDS, _LATE_SECONDS = 60.0, 900.0
+"""A launched job whose process has not reported by then is looked for among all processes, and later counts as lost."""
 _SILENT_SECONDS = 300.0
 """A job on another machine that has not written for this long counts as lost."""
 _BUSY_QUEUE_SECONDS = 2.0
@@ -214,7 +214,8 @@ class Job:
         return status
 
     def _start(self, status: JobStatus) -> None:
-        write_status(self.folder / "status.json", replace(status, beat=time.time()))
+        queue = str(QueueFile().folder) if self.devices else ""
+        write_status(self.folder / "status.json", replace(status, queue=queue, beat=time.time(), awake=0.0, cpu_s=0.0))
         earlier = _children.pop(self.folder, None)
         _leaving[:] = [child for child in (*_leaving, *([earlier] if earlier else [])) if child.poll() is None]
         with self.log_path.open("ab") as log:
@@ -263,7 +264,8 @@ class Job:
         if self.folder in _children:
             return self._child_ended()
         if status.identity is None:
-            return abs(time.time() - status.beat) > _UNBORN_SECONDS  # a clock that was set back must not let it look young for ever
+            waited = abs(time.time() - status.beat)  # a clock that was set back must not let it look young for ever
+            return waited > _UNBORN_SECONDS and not (waited < _LATE_SECONDS and has_process(self.folder))
         liveness = status.identity.liveness()
         return liveness == "gone" or (liveness == "elsewhere" and time.time() - status.beat > _SILENT_SECONDS)
 
@@ -340,46 +342,6 @@ def new_job_folder(jobs_dir: Path, kind: str) -> Path:
     except OSError as error:
         raise unwritable(jobs_dir, error) from error
     return folder
-
-
-def list_jobs(jobs_dir: Path) -> list[Job]:
-    """All jobs of a dataset, the latest first; folders that are still being prepared or are damaged are left out."""
-    if not jobs_dir.is_dir():
-        return []
-    return [job for folder in sorted(jobs_dir.iterdir(), reverse=True) if (job := _job_in(folder)) is not None]
-
-
-def running_job(jobs_dir: Path, kind: str, **asked: Any) -> Job | None:
-    """The latest job that is at work on this now; None where there is none.
-
-    Args:
-        jobs_dir: The dataset's job folders.
-        kind: As it was launched.
-        asked: What its spec must say; other entries may say anything.
-    """
-    alike = (job for job in list_jobs(jobs_dir) if job.kind == kind and all(job.spec.get(name) == value for name, value in asked.items()))
-    return next((job for job in alike if job.status().active), None)
-
-
-def _job_in(folder: Path) -> Job | None:
-    try:
-        return Job(folder)
-    except JobError:
-        return None
-
-
-def find_job(jobs_dir: Path, name: str) -> Job:
-    """The job whose id is, starts with, or ends with `name`; "last" is the latest.
-
-    Raises:
-        UsageError: When none or several match.
-    """
-    jobs = list_jobs(jobs_dir)
-    matching = jobs[:1] if name == "last" else [job for job in jobs if job.id == name or re.search(f"^{re.escape(name)}|{re.escape(name)}$", job.id)]
-    if len(matching) != 1:
-        found = "No job" if not matching else f"{len(matching)} jobs"
-        raise UsageError(f"{found} of this dataset match {name!r}.", "sde jobs lists them; the end of an id is enough, and so is the word last.")
-    return matching[0]
 
 
 def _command(folder: Path) -> list[str]:

@@ -79,7 +79,7 @@ def _begin(folder: Path, *, waits: bool) -> JobContext:
     status = read_status(path) or JobStatus(created=now)
     state: JobState = "waiting" if waits else "running"
     status = replace(status, state=state, started=None if waits else now, ended=None, beat=now, message="Starting.", hint="")
-    status = replace(status, identity=ProcessIdentity.of_pid(os.getpid()))
+    status = replace(status, identity=ProcessIdentity.of_pid(os.getpid()), awake=time.monotonic(), cpu_s=time.process_time())
     write_status(path, status)
     reserve_room(folder)
     close_torn_line(folder / "events.jsonl")

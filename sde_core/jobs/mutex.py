@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import os
 import random
+import secrets
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
 
 import orjson
@@ -38,35 +40,45 @@ class Mutex:
         self._folder = folder
 
     @contextmanager
-    def held(self, timeout: float = 20.0) -> Iterator[None]:
+    def held(self, timeout: float = 20.0) -> Iterator[Callable[[], bool]]:
         """Hold the lock.
 
         Args:
             timeout: Seconds to wait for others.
+
+        Yields:
+            Whether it is still held: who deletes its folder lets others take it.
 
         Raises:
             JobError: When another process holds it all that time.
             OSError: When the folder cannot be written.
         """
         deadline = time.monotonic() + timeout
-        while (number := self._taken()) is None:
+        mine = orjson.dumps({**asdict(ProcessIdentity.of_pid(os.getpid())), "token": secrets.token_hex(8)})
+        while (number := self._taken(mine)) is None:
             if time.monotonic() > deadline:
                 raise JobError("The queue of runs is held by another process.", f"It is {self._folder}; end the process that hangs there.")
             time.sleep(_LOOK_SECONDS * (0.5 + random.random()))
         try:
-            yield
+            yield lambda: self._is_owned(number, mine)
         finally:
             # Renaming needs no space, so that a full disk holds nobody up. Who deletes the whole folder has released the lock.
-            with suppress(FileNotFoundError):
-                (self._folder / str(number) / _OWNER).rename(self._folder / str(number) / _RELEASED)
+            if self._is_owned(number, mine):
+                with suppress(FileNotFoundError):
+                    (self._folder / str(number) / _OWNER).rename(self._folder / str(number) / _RELEASED)
 
-    def _taken(self) -> int | None:
+    def _is_owned(self, number: int, mine: bytes) -> bool:
+        with suppress(FileNotFoundError):
+            return (self._folder / str(number) / _OWNER).read_bytes() == mine
+        return False
+
+    def _taken(self, owner: bytes) -> int | None:
         """The number under which this process holds the lock now, None where another one does."""
         latest = self._latest()
         if latest and self._is_held(latest):
             return None
         mine = latest + 1
-        scratch = self._prepared()
+        scratch = self._prepared(owner)
         try:
             scratch.rename(self._folder / str(mine))
         except OSError:
@@ -78,11 +90,11 @@ class Mutex:
         self._forget_before(mine)
         return mine
 
-    def _prepared(self) -> Path:
+    def _prepared(self, owner: bytes) -> Path:
         self._folder.mkdir(parents=True, exist_ok=True)
         scratch = Path(tempfile.mkdtemp(prefix="taker-", dir=self._folder))
         try:
-            (scratch / _OWNER).write_bytes(orjson.dumps(ProcessIdentity.of_pid(os.getpid())))
+            (scratch / _OWNER).write_bytes(owner)
         except OSError:
             shutil.rmtree(scratch, ignore_errors=True)
             raise
@@ -106,9 +118,10 @@ class Mutex:
 
     def _forget_before(self, number: int) -> None:
         """Remove lower numbers, and what takers that were killed left prepared."""
-        for path in self._folder.iterdir():
-            if (path.name.isdigit() and int(path.name) < number) or (path.name.startswith("taker-") and _is_old(path)):
-                shutil.rmtree(path, ignore_errors=True)
+        with suppress(FileNotFoundError):
+            for path in self._folder.iterdir():
+                if (path.name.isdigit() and int(path.name) < number) or (path.name.startswith("taker-") and _is_old(path)):
+                    shutil.rmtree(path, ignore_errors=True)
 
 
 def _is_old(path: Path) -> bool:

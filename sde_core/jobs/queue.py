@@ -6,7 +6,8 @@ starts the next one, loses the queue whenever that run is killed. A process that
 to give back, so no death can keep the device.
 
 The queue is one small file, read by anybody without a lock and replaced whole under a `Mutex`; a copy beside it is read where it is missing or
-damaged. Its order is by rank: a number that only rises, whatever the clock does, until somebody moves a run. A run may begin when fewer runs than
+damaged, and where both are gone, who writes it anew enters all jobs whose processes live (`living`): so deleting it lets nobody begin beside another.
+Its order is by rank: a number that only rises, whatever the clock does, until somebody moves a run. A run may begin when fewer runs than
 the limit hold or, with a lower rank, want each of its devices; so nobody is overtaken for ever by runs that want less.
 """
 
@@ -25,15 +26,18 @@ from typing import Any, Literal
 
 import orjson
 
-from sde_core.errors import UsageError
+from sde_core.errors import JobError, ReadOnlyError, UsageError
 from sde_core.files import atomic_write, unwritable
 from sde_core.jobs.identity import ProcessIdentity
+from sde_core.jobs.living import living_runs
 from sde_core.jobs.mutex import Mutex
 from sde_core.project import user_state_folder
 
 LIMIT_VARIABLE = "SDE_RUNS_AT_ONCE"
 """Environment variable: how many runs may use a device at once."""
 _PATIENCE_SECONDS = 20.0
+_DELETIONS = 5
+"""So often a change is made once more because the queue was deleted under it."""
 Move = Literal["up", "down", "first", "last"]
 MOVES: tuple[Move, ...] = ("up", "down", "first", "last")
 
@@ -154,10 +158,14 @@ class QueueFile:
             JobError: When another process hangs while it holds the queue.
             ReadOnlyError: When the queue cannot be written.
         """
-        with self._changing(timeout) as before:
-            rank = before.rank_after(time.time())
-            self._write(replace(before, last_rank=rank))
-        return rank
+        given: list[float] = []
+
+        def ranked(before: _Written) -> _Written:
+            given.append(before.rank_after(time.time()))
+            return replace(before, last_rank=given[-1])
+
+        self._rewrite(ranked, timeout)
+        return given[-1]
 
     def enter(self, ticket: Ticket, timeout: float = _PATIENCE_SECONDS) -> Queue:
         """Put a run into the queue, once: a process that is there already stays where it is.
@@ -192,6 +200,20 @@ class QueueFile:
 
         mine = self._change(taken).of(folder, identity)
         return mine is not None and mine.holding
+
+    def hold(self, ticket: Ticket) -> Queue:
+        """Put a run that is at work into the queue as one that holds its devices, whatever stands there of its process.
+
+        Raises:
+            JobError: When another process hangs while it holds the queue.
+            ReadOnlyError: When the queue cannot be written.
+        """
+
+        def held(queue: Queue) -> Iterable[Ticket]:
+            others = (other for other in queue.tickets if not other.is_of(Path(ticket.folder), ticket.identity))
+            return (*others, replace(ticket, holding=True))
+
+        return self._change(held)
 
     def leave(self, folder: Path, identity: ProcessIdentity) -> None:
         """Take a run out of the queue, and its devices from it. A process that ends need not say so."""
@@ -235,20 +257,39 @@ class QueueFile:
         return self._change(lambda queue: queue.tickets, limit=limit)
 
     def _change(self, change: Callable[[Queue], Iterable[Ticket]], *, limit: int | None = None, timeout: float = _PATIENCE_SECONDS) -> Queue:
-        with self._changing(timeout) as before:
-            asked = _limit_asked()
+        asked = _limit_asked()
+
+        def changed(before: _Written) -> _Written:
             after = tuple(change(_ordered((ticket for ticket in before.tickets if ticket.alive), asked or before.limit)))
+            last = max([before.last_rank, *(ticket.rank for ticket in after)])
             written = replace(before, tickets=after, limit=limit or before.limit)
-            if written != before or before.lost:
-                self._write(replace(written, last_rank=max([before.last_rank, *(ticket.rank for ticket in after)])))
-        return _ordered(after, asked or written.limit)
+            return written if written == before else replace(written, last_rank=last)
+
+        written = self._rewrite(changed, timeout)
+        return _ordered(written.tickets, asked or written.limit)
+
+    def _rewrite(self, change: Callable[[_Written], _Written], timeout: float) -> _Written:
+        """Change what stands in the file while nobody else does, once more where it was deleted meanwhile; what stands there then."""
+        for _ in range(_DELETIONS):
+            try:
+                with self._changing(timeout) as (before, still_alone):
+                    written = change(before)
+                    if written == before and not before.lost:
+                        return written
+                    self._write(written)
+                    if still_alone():
+                        return written
+            except ReadOnlyError as error:
+                if not isinstance(error.__cause__, FileNotFoundError):
+                    raise
+        raise JobError("The queue of runs is deleted again and again.", f"It is {self.folder}; end what deletes it.")
 
     @contextmanager
-    def _changing(self, timeout: float) -> Iterator[_Written]:
-        """What stands in the file while nobody else changes it."""
+    def _changing(self, timeout: float) -> Iterator[tuple[_Written, Callable[[], bool]]]:
+        """What stands in the file while nobody else changes it, and whether that is still so."""
         try:
-            with self._mutex.held(timeout):
-                yield self._written()
+            with self._mutex.held(timeout) as still_held:
+                yield self._written(searching=True), still_held
         except OSError as error:
             raise unwritable(self.folder, error) from error
 
@@ -258,10 +299,18 @@ class QueueFile:
         for path in (self.copy_path, self.path):
             atomic_write(path, [content])
 
-    def _written(self) -> _Written:
-        """What the file holds, or where it is missing or damaged its copy; nothing where that is as well."""
-        found = _read(self.path)
-        return found if found is not None else replace(_read(self.copy_path) or _Written(), lost=True)
+    def _written(self, *, searching: bool = False) -> _Written:
+        """What the file holds, or where it is missing or damaged its copy; where that is as well nothing, or if searched for what lives."""
+        for path in (self.path, self.copy_path):
+            found = _read(path)
+            if found is not None:
+                return replace(found, lost=path != self.path)
+        return _Written(self._living_tickets() if searching else ())
+
+    def _living_tickets(self) -> tuple[Ticket, ...]:
+        """What living runs that were launched into this queue would have in it."""
+        runs = (run for run in living_runs() if run.devices and run.status.queue == str(self.folder))
+        return tuple(Ticket(str(run.folder), run.devices, run.status.rank, run.status.beside, run.working, run.identity) for run in runs)
 
 
 def _read(path: Path) -> _Written | None:

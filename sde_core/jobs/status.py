@@ -44,6 +44,9 @@ class JobStatus:
         identity: Its process.
         rank: Its place among jobs that wait for a device; see `sde_core.jobs.queue`. 0 for a job that needs none.
         beside: Whether it begins at once, beside whatever uses its device.
+        queue: The folder of the queue that it was launched into; empty for a job that needs no device.
+        awake: When its process last wrote this, on the machine's clock of waking hours (`time.monotonic`); 0 where unknown.
+        cpu_s: Processor seconds that its process had used then.
     """
 
     state: JobState = "queued"
@@ -63,6 +66,9 @@ class JobStatus:
     identity: ProcessIdentity | None = None
     rank: float = 0.0
     beside: bool = False
+    queue: str = ""
+    awake: float = 0.0
+    cpu_s: float = 0.0
 
     @property
     def active(self) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 
-from sde_core.errors import CancelledError, SdeError
+from sde_core.errors import CancelledError, JobError, ReadOnlyError, SdeError
 from sde_core.jobs.context import JobContext
 from sde_core.jobs.identity import ProcessIdentity
 from sde_core.jobs.queue import Queue, QueueFile, Ticket
@@ -41,9 +41,9 @@ def wait_for_turn(context: JobContext, devices: Sequence[str]) -> None:
     identity, status, queue_file = ProcessIdentity.of_pid(os.getpid()), context.status, QueueFile()
     ticket = Ticket(str(context.folder), tuple(devices), status.rank, status.beside, identity=identity)
     try:
-        ticket = replace(ticket, rank=status.rank or queue_file.new_rank())
-        queue_file.enter(ticket)
-    except SdeError as error:
+        with suppress(JobError):  # a busy queue is waited for
+            ticket = _entered(queue_file, ticket)
+    except ReadOnlyError as error:
         context.event("queue", failure=error.message)
     else:
         _wait(context, queue_file, ticket, identity)
@@ -59,7 +59,7 @@ def _wait(context: JobContext, queue_file: QueueFile, ticket: Ticket, identity: 
         if mine is None:  # somebody removed the queue, and with it the tickets of those at work
             not_before = time.monotonic() + _HELD_BACK_LOOKS * LOOK_SECONDS
             with suppress(SdeError):
-                queue_file.enter(ticket)
+                ticket = _entered(queue_file, ticket)
         elif not held_back and queue.may_begin(mine) and _begins(queue_file, context, identity):
             break
         else:
@@ -73,12 +73,19 @@ def _wait(context: JobContext, queue_file: QueueFile, ticket: Ticket, identity: 
         context.event("turn", waited_s=round(time.monotonic() - since, 1))
 
 
+def _entered(queue_file: QueueFile, ticket: Ticket) -> Ticket:
+    ticket = replace(ticket, rank=ticket.rank or queue_file.new_rank())
+    queue_file.enter(ticket)
+    return ticket
+
+
 def _stay(context: JobContext, queue_file: QueueFile, ticket: Ticket) -> None:
     """Enter the queue again whenever it was deleted while the job works, or others would begin beside it."""
     while not context.ended_within(_STAY_LOOKS * LOOK_SECONDS):
         with suppress(SdeError, OSError):
-            if queue_file.read().of(context.folder, ticket.identity) is None:
-                queue_file.enter(ticket)
+            mine = queue_file.read().of(context.folder, ticket.identity)
+            if mine is None or not mine.holding:
+                queue_file.hold(ticket)
 
 
 def _begins(queue_file: QueueFile, context: JobContext, identity: ProcessIdentity) -> bool:

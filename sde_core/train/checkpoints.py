@@ -5,26 +5,30 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from sde_core.errors import JobError
 from sde_core.files import atomic_write
 from sde_core.jobs import JobContext
+from sde_core.train.seal import changed_files, read_seal, seal_of
+from sde_core.visible import visible
 
 ADAPTER = "adapter_model.safetensors"
 """The adapter's weights, in a checkpoint and in the result; peft's own name for them."""
 COMPLETE = "complete.json"
-"""A file in a checkpoint's folder that is written last and holds the sizes of all others."""
+"""A file in the folder of a checkpoint or an adapter that is written last and seals all others; earlier versions wrote their sizes alone."""
 STATE, RUN = "trainer_state.json", "run.json"
 """Files of a checkpoint: the Trainer's state, and what belongs to a run beside it."""
 _KEPT = 2
 """Checkpoints that stay: the last one, and the one before in case the last is damaged."""
 _NAME = re.compile(r"checkpoint-\d+")
-_UNFINISHED = ".unfinished"
+_UNFINISHED, _DAMAGED = ".unfinished", "damaged-"
 
 
 class UnwritableCheckpointError(OSError):
@@ -78,8 +82,7 @@ class CheckpointWriter:
 
     def finish(self) -> None:
         """Make it count: its files on the disk, then its name, then the oldest goes."""
-        sizes = {path.name: path.stat().st_size for path in self.scratch.iterdir()}
-        self.add(COMPLETE, orjson.dumps(sizes))
+        self.add(COMPLETE, seal_of(self.scratch.iterdir()))
         sync([*self.scratch.iterdir(), self.scratch])
         shutil.rmtree(self._final, ignore_errors=True)  # only ever a damaged one: runs go on from the last whole one
         self.scratch.rename(self._final)
@@ -94,15 +97,113 @@ def last_checkpoint(folder: Path) -> Path | None:
 
 def whole_checkpoints(folder: Path) -> list[Path]:
     """The checkpoints whose files all are there and as long as they were written."""
-    return [path.parent for path in folder.glob(f"checkpoint-*/{COMPLETE}") if _NAME.fullmatch(path.parent.name) and _is_whole(path)]
+    return [path.parent for path in _complete(folder) if _is_whole(path)]
 
 
 def _is_whole(complete: Path) -> bool:
+    sizes = _sizes(complete)
+    try:
+        return bool(sizes) and all((complete.parent / name).stat().st_size == size for name, size in sizes.items())
+    except OSError:
+        return False
+
+
+def _sizes(complete: Path) -> dict[str, int]:
+    """Bytes of each file, by the seal or the plain sizes of earlier versions; empty where they cannot be read."""
+    sealed = read_seal(complete)
+    if sealed is not None:
+        return {name: known["size"] for name, known in sealed.items()}
     try:
         sizes = orjson.loads(complete.read_bytes())
-        return bool(sizes) and all((complete.parent / name).stat().st_size == size for name, size in sizes.items())
-    except (OSError, orjson.JSONDecodeError, AttributeError, TypeError):
-        return False
+    except (OSError, orjson.JSONDecodeError):
+        return {}
+    plain = isinstance(sizes, dict) and all(type(size) is int for size in sizes.values())
+    return sizes if plain else {}
+
+
+@dataclass(frozen=True, slots=True)
+class DamagedCheckpoint:
+    """A checkpoint that was whole once and is not now.
+
+    Attributes:
+        path: Its folder.
+        files: What has changed or is gone; the seal itself where it no longer tells.
+    """
+
+    path: Path
+    files: tuple[str, ...]
+
+    @property
+    def words(self) -> str:
+        """ "The checkpoint of step 20 is damaged (optimizer.safetensors)"."""
+        return f"The checkpoint of step {step_of(self.path):,} is damaged ({visible(', '.join(self.files), 120)})"
+
+
+def damaged_files(folder: Path, only: Sequence[str] = ()) -> tuple[str, ...]:
+    """Files of a checkpoint or an adapter that are not as they were written, by the hash; of those without hashes, by their sizes.
+
+    Args:
+        folder: With `COMPLETE` in it; one without, from an earlier version, tells nothing.
+        only: Names to look at; all by default.
+    """
+    complete = folder / COMPLETE
+    if not complete.exists():
+        return ()
+    if read_seal(complete) is not None:
+        return changed_files(complete, only)
+    return () if _is_whole(complete) else (COMPLETE,)
+
+
+def sound_checkpoint(folder: Path, only: Sequence[str] = ()) -> tuple[Path | None, tuple[DamagedCheckpoint, ...]]:
+    """The latest checkpoint whose files are as they were written, and the damaged ones after it, the latest first. Reads them, to hash them.
+
+    Args:
+        folder: Where a run's checkpoints stand.
+        only: Names of files that matter; all by default.
+    """
+    damaged: list[DamagedCheckpoint] = []
+    for path in sorted((path.parent for path in _complete(folder)), key=step_of, reverse=True):
+        files = damaged_files(path, only)
+        if not files:
+            return path, tuple(damaged)
+        damaged.append(DamagedCheckpoint(path, files))
+    return None, tuple(damaged)
+
+
+def sound_checkpoint_or_refusal(folder: Path) -> tuple[Path | None, tuple[DamagedCheckpoint, ...]]:
+    """See `sound_checkpoint`; None only where there is none at all.
+
+    Raises:
+        JobError: When all that there are are damaged.
+    """
+    found, damaged = sound_checkpoint(folder)
+    if damaged and found is None:
+        words = f"{damaged[0].words}, and there is no sound one before it."
+        raise JobError(words, f"Delete {visible(str(folder), 200)}, and resumed it begins at its first step; or start a new run.")
+    return found, damaged
+
+
+def pass_over_damaged(context: JobContext) -> None:
+    """Let a run go on from its last sound checkpoint, and say which damaged ones that passes over.
+
+    They are renamed, so that they count no more and can still be looked at.
+
+    Raises:
+        JobError: When all that there are are damaged.
+        OSError: When they cannot be renamed.
+    """
+    found, damaged = sound_checkpoint_or_refusal(context.folder / "checkpoints")
+    for each in damaged:
+        aside = each.path.with_name(f"{_DAMAGED}{each.path.name}")
+        shutil.rmtree(aside, ignore_errors=True)
+        each.path.rename(aside)
+        if found is not None:
+            context.remark(f"{each.words}: it went on from step {step_of(found):,}.")
+
+
+def _complete(folder: Path) -> list[Path]:
+    """The marks of all checkpoints that were finished once."""
+    return [path for path in folder.glob(f"checkpoint-*/{COMPLETE}") if _NAME.fullmatch(path.parent.name)]
 
 
 def step_of(checkpoint: Path) -> int:
@@ -133,9 +234,9 @@ def remove_older(folder: Path, kept: int) -> None:
 
 def remove_unfinished(folder: Path) -> None:
     """Remove what a run that was killed left half written or half removed."""
-    whole = whole_checkpoints(folder)
+    finished = {path.parent for path in _complete(folder)}
     for path in folder.glob("checkpoint-*"):
-        if path not in whole:
+        if path not in finished:
             shutil.rmtree(path, ignore_errors=True)
 
 
@@ -183,6 +284,7 @@ def save_result(model: Any, context: JobContext, metrics: dict[str, Any]) -> Non
         model.save_pretrained(str(scratch), safe_serialization=True)
     except SafetensorError as error:
         raise OSError(*_system_error(error)) from error
+    (scratch / COMPLETE).write_bytes(seal_of(scratch.iterdir()))
     sync([*scratch.iterdir(), scratch])
     if final.exists():
         final.rename(before)

@@ -132,6 +132,8 @@ class RunCurve:
             self._add_evaluation(step, _sound(event).get("loss"))
         elif kind in ("rows", "model", "memory"):
             self.facts |= {name: value for name, value in event.items() if name not in ("t", "event")}
+        elif kind == "start":
+            self.moments.clear()  # who waits for a device or loads a model makes no steps
         elif kind == "train":
             self._begin(step if _is_step(step) else 0)
         elif kind == "checkpoint" and _is_step(step):

@@ -13,8 +13,9 @@ from sde_core.errors import JobError, UsageError
 from sde_core.files import atomic_write
 from sde_core.jobs import Job
 from sde_core.jobs.event_log import append_event, close_torn_line
-from sde_core.train.checkpoints import last_checkpoint, step_of, trainer_facts
-from sde_core.train.recipe import Recipe, listed, read_recipe
+from sde_core.train.checkpoints import sound_checkpoint_or_refusal, step_of, trainer_facts
+from sde_core.train.launched import launched_recipe, replace_recipe
+from sde_core.train.recipe import Recipe, listed
 from sde_core.train.schedule import LearningRateCourse
 from sde_core.wording import count_of
 
@@ -73,7 +74,8 @@ def extend_training(job: Job, *, steps: int = 0, epochs: float = 0.0) -> Extensi
 
     Raises:
         UsageError: When neither or both are given, or the job is no fine-tune.
-        JobError: When it is at work, or has no checkpoint to go on from.
+        JobError: When it is at work, or has no sound checkpoint to go on from.
+        InputError: When its recipe is not that of the launch.
         ReadOnlyError: When its folder cannot be written.
     """
     with job.changing():
@@ -97,10 +99,10 @@ def write_extension(job: Job, *, steps: int = 0, epochs: float = 0.0) -> Extensi
     status = job.status()
     if status.active:
         raise JobError(f"Job {job.id} is still {status.state}.", "Stop or pause it first, then extend it.")
-    checkpoint = last_checkpoint(job.folder / "checkpoints")
+    checkpoint, _ = sound_checkpoint_or_refusal(job.folder / "checkpoints")
     if checkpoint is None:
         raise JobError(f"Job {job.id} has no checkpoint to go on from.", "Resume it, or start a new one with more steps.")
-    recipe, facts = read_recipe(job.folder / "recipe.json"), trainer_facts(checkpoint)
+    recipe, facts = launched_recipe(job.folder), trainer_facts(checkpoint)
     planned: int = recipe.max_steps or facts["max_steps"]
     added = steps or math.ceil(epochs * facts["epoch_steps"])
     longer = replace(recipe, max_steps=planned + added, extended_at=",".join([*listed(recipe.extended_at), str(planned)]))
@@ -121,4 +123,4 @@ def _replace_recipe(folder: Path, recipe: Recipe) -> None:
     number = 1 + sum(1 for _ in folder.glob("recipe-*.json"))
     atomic_write(folder / f"recipe-{number}.json", [former.read_bytes()])
     values: dict[str, Any] = recipe.to_json()
-    atomic_write(former, [orjson.dumps(values, option=orjson.OPT_INDENT_2)])
+    replace_recipe(folder, orjson.dumps(values, option=orjson.OPT_INDENT_2))

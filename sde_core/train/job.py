@@ -10,12 +10,14 @@ import orjson
 
 from sde_core.errors import UsageError
 from sde_core.jobs import JobContext
+from sde_core.train.checkpoints import pass_over_damaged
 from sde_core.train.device import process_count, use_one_gpu
 from sde_core.train.encode import Encoder
 from sde_core.train.imports import import_ahead, imported
+from sde_core.train.launched import launched_recipe
 from sde_core.train.preflight import refuse_if_nothing_trains
 from sde_core.train.processes import run_processes
-from sde_core.train.recipe import Recipe, read_recipe
+from sde_core.train.recipe import Recipe
 from sde_core.train.reporting import refuse_reporting, use_reporting
 from sde_core.train.rows import read_snapshot, row_total
 from sde_core.train.samples import Samples, encode_rows, row_count
@@ -30,11 +32,12 @@ def run_training(context: JobContext) -> None:
         SdeError: When it cannot train, before it starts to.
         CancelledError: When it was asked to stop; it can be resumed.
     """
-    recipe = read_recipe(context.folder / "recipe.json")
+    recipe = launched_recipe(context.folder)
     refuse_reporting(recipe)
     use_reporting(recipe, context.folder)
     processes = process_count(recipe)
     if processes > 1:
+        pass_over_damaged(context)
         run_processes(context, recipe, processes)
     else:
         use_one_gpu()

@@ -15,6 +15,7 @@ from sde_core.jobs.prepared import prepared_folder
 from sde_core.progress import NEVER, Cancel, Progress, raise_if_cancelled, silent
 from sde_core.train.device import devices_of, refuse_before_launch, refuse_missing_packages
 from sde_core.train.encode import Encoder
+from sde_core.train.launched import seal_launch
 from sde_core.train.model_check import check_model, refuse_absent_device
 from sde_core.train.nothing_trains import TRIED_ROWS, refuse_if_nothing_trains, working_settings
 from sde_core.train.recipe import Recipe
@@ -88,6 +89,7 @@ def prepared_run(
     location = model_location(recipe.model)
     manifest = write_snapshot(folder, dataset, rows, held_out=recipe.held_out, seed=recipe.seed, cancel=cancel, progress=progress)
     write_recipe(folder, recipe, location)
+    seal_launch(folder)
     return {
         "dataset": manifest["dataset"]["path"],
         "rows": manifest["rows"],

@@ -11,7 +11,16 @@ from sde_core.jobs import JobContext
 from sde_core.jobs.disk import give_room_back, is_unwritable, unwritable_job
 from sde_core.train.batches import checkpoint_interval, evaluated_positions, evaluation_interval, steps_of
 from sde_core.train.callbacks import event_callback
-from sde_core.train.checkpoints import UnwritableCheckpointError, checkpoint_bytes, last_checkpoint, remove_unfinished, restore, save_result, step_of
+from sde_core.train.checkpoints import (
+    UnwritableCheckpointError,
+    checkpoint_bytes,
+    last_checkpoint,
+    pass_over_damaged,
+    remove_unfinished,
+    restore,
+    save_result,
+    step_of,
+)
 from sde_core.train.device import DevicePlan
 from sde_core.train.exact_resume import ExactResume
 from sde_core.train.model import load_model, with_adapter
@@ -51,7 +60,10 @@ def train_adapter(context: JobContext, recipe: Recipe, plan: DevicePlan, samples
     Raises:
         CancelledError: When the job was asked to stop; a checkpoint was saved first.
         ModelError: When the model cannot be loaded or adapted, or not even single samples fit into memory.
+        JobError: When all its checkpoints are damaged.
     """
+    if plan.processes == 1:  # else the process that starts them all has done it
+        pass_over_damaged(context)
     fitting = fitting_recipe(context.folder, recipe)
     while True:
         try:

@@ -19,9 +19,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import sde_core.jobs.job as job_module
-from sde_core.errors import UsageError
-from sde_core.jobs import JOB_KINDS, launch
+from sde_core.errors import JobError, UsageError
+from sde_core.jobs import JOB_KINDS, Job, JobContext, JobStatus, launch, turn
 from sde_core.jobs.identity import ProcessIdentity
+from sde_core.jobs.mutex import Mutex
 from sde_core.jobs.queue import LIMIT_VARIABLE, Queue, QueueFile, Ticket
 from sde_core.jobs.turn import device_words
 
@@ -195,6 +196,81 @@ def test_where_the_whole_queue_is_deleted_the_run_at_work_enters_again_before_an
     go(first)
     assert second.wait(PATIENCE).state == "done"
     assert second.status().started >= first.status().ended
+
+
+def test_a_run_launched_right_after_the_whole_queue_was_deleted_waits_for_those_at_work(start, monkeypatch, tmp_path):
+    """The first run looks into the queue so rarely that it never enters it again: only its process tells of it."""
+    with monkeypatch.context() as patient:
+        patient.setenv("COUNTING_LOOK_SECONDS", "1000")
+        first = held(start, hold_from=1)
+    shutil.rmtree(QueueFile().folder)
+    second = start(dataset="b")
+    assert [(ticket.id, ticket.holding) for ticket in QueueFile().read().tickets] == [(first.id, True), (second.id, False)]
+    wait_for(lambda: second.status().message == "Waits for 1 run before it on the CPU.")
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("XDG_STATE_HOME", str(tmp_path / "of another user"))
+        assert QueueFile().enter(ticket(1)).tickets == (ticket(1),)
+    go(first)
+    assert second.wait(PATIENCE).state == "done"
+    assert second.status().started >= first.status().ended
+
+
+def test_a_run_at_work_that_stands_in_the_queue_as_one_that_waits_says_that_it_holds(start):
+    first = held(start)
+    QueueFile().hold(replace(QueueFile().read().tickets[0], rank=7.0))
+    assert [(one.rank, one.holding) for one in QueueFile().read().tickets] == [(7.0, True)]
+    QueueFile()._change(lambda queue: (replace(one, holding=False) for one in queue.tickets))
+    wait_for(lambda: [one.holding for one in QueueFile().read().tickets] == [True])
+    go(first)
+
+
+def test_a_change_under_which_the_queue_is_deleted_is_made_once_more(tmp_path):
+    queue_file, deleted = QueueFile(tmp_path / "queue"), []
+    queue_file.enter(ticket(1))
+
+    def entering(queue):
+        if len(deleted) < 2:
+            deleted.append(queue)
+            shutil.rmtree(queue_file.folder)
+        return (*queue.tickets, ticket(2))
+
+    assert [one.id for one in queue_file._change(entering).tickets] == ["2"]
+    assert len(deleted) == 2
+    assert queue_file.read().tickets == (ticket(2),)
+    with pytest.raises(JobError, match="deleted again and again"):
+        queue_file._change(lambda queue: shutil.rmtree(queue_file.folder) or (ticket(3),))
+
+
+def test_who_takes_the_lock_in_the_place_of_a_deleted_one_is_not_let_go_by_the_other(tmp_path):
+    mutex = Mutex(tmp_path / "lock")
+    with mutex.held() as first_holds:
+        assert first_holds()
+        shutil.rmtree(tmp_path / "lock")
+        with Mutex(tmp_path / "lock").held() as second_holds:
+            assert (first_holds(), second_holds()) == (False, True)
+    with mutex.held() as holds:
+        assert holds()
+
+
+def test_a_queue_that_is_held_by_another_is_waited_for_and_not_passed_by(monkeypatch, tmp_path):
+    (tmp_path / "spec.json").write_text(json.dumps({"kind": "count", "title": "Count", "spec": {}}))
+    context, enter, refused = JobContext(tmp_path, JobStatus()), QueueFile.enter, []
+
+    def busy_once(queue_file, one, timeout=0.0):
+        if not refused:
+            refused.append(one)
+            raise JobError("The queue of runs is held by another process.")
+        return enter(queue_file, one, timeout)
+
+    monkeypatch.setattr(QueueFile, "enter", busy_once)
+    monkeypatch.setattr(turn, "LOOK_SECONDS", 0.001)
+    monkeypatch.setattr(turn, "_LISTEN_SECONDS", 0.001)
+    turn.wait_for_turn(context, ["cpu"])
+    (mine,) = QueueFile().read().tickets
+    context.finish("done", "")
+    assert (mine.holding, mine.rank > 0, len(refused)) == (True, True, 1)
+    assert [event["event"] for event in Job(tmp_path).events()[0]] == ["turn"]
+    QueueFile().leave(tmp_path, HERE)
 
 
 def test_a_clock_that_is_set_back_changes_no_order(start, monkeypatch):

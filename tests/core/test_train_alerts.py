@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sde_core.jobs.vitals import Vitals
 from sde_core.train import callbacks
 from sde_core.train.alerts import alerts_of
 from sde_core.train.callbacks import event_callback
@@ -87,12 +88,52 @@ def test_an_evaluation_longer_than_many_steps_is_no_stall_until_it_says_nothing_
 
 def test_a_run_without_a_sign_of_life_is_frozen_and_one_in_a_long_step_is_not():
     curve = curve_of(FALLING)
-    assert alerts_of(curve, active=True, now=130, beat=100.0) == ()
-    (alert,) = alerts_of(curve, active=True, now=100 + 200, beat=100.0)
+    assert alerts_of(curve, active=True, now=130, silent_s=30.0) == ()
+    (alert,) = alerts_of(curve, active=True, now=100 + 200, silent_s=200.0)
     assert (alert.kind, alert.words) == ("stalled", "No sign of life for 3 min 20 s: frozen, or its machine is too busy or away")
-    (alert,) = alerts_of(curve, active=True, now=100 + 200, beat=295.0)
+    (alert,) = alerts_of(curve, active=True, now=100 + 200, silent_s=5.0)
     assert alert.words.startswith("No step for 3 min 20 s")
-    assert alerts_of(curve, active=False, now=100 + 200, beat=100.0) == ()
+    assert alerts_of(curve, active=False, now=100 + 200, silent_s=200.0) == ()
+
+
+SAID = {
+    "blocked": "No sign of life for 1 min 20 s: it waits for a disk or a device",
+    "suspended": "No sign of life for 1 min 20 s: a signal suspended it",
+    "idle": "No sign of life for 1 min 20 s: it takes no processor time",
+    "elsewhere": "No sign of life for 1 min 20 s: only node␛7 can tell why",
+    "unknown": "No sign of life for 1 min 20 s: frozen, or its machine is too busy or away",
+}
+
+
+@pytest.mark.parametrize("doing", SAID)
+def test_of_a_silent_run_no_more_is_said_than_its_process_tells(doing):
+    (alert,) = alerts_of(curve_of(FALLING), active=True, now=101, silent_s=80.0, look=lambda: Vitals(80.0, doing, "node\x1b7"))
+    assert alert.words == SAID[doing]
+    assert len(alert.words) <= 78
+
+
+def test_a_machine_that_is_too_busy_is_no_alarm_for_ten_minutes():
+    curve = curve_of(FALLING)
+    for seconds in (61, 300, 599):
+        assert alerts_of(curve, active=True, now=100 + seconds, silent_s=seconds, look=lambda s=seconds: Vitals(s, "busy")) == ()
+        assert alerts_of(curve, active=True, now=100 + seconds, silent_s=1.0, look=lambda: Vitals(1.0, "busy")) == ()
+    (alert,) = alerts_of(curve, active=True, now=101, silent_s=700.0, look=lambda: Vitals(700.0, "busy"))
+    assert alert.words == "No sign of life for 11 min 40 s: its machine is too busy, or it is in a loop"
+    (alert,) = alerts_of(curve, active=True, now=100 + 601, silent_s=1.0, look=lambda: Vitals(1.0, "busy"))
+    assert alert.words.startswith("No step for 10 min")
+
+
+def test_who_looked_late_himself_gives_no_alarm_and_nobody_looks_while_all_is_well():
+    curve, looked = curve_of(FALLING), []
+    assert alerts_of(curve, active=True, now=101, silent_s=500.0, look=lambda: Vitals(2.0, "idle")) == ()
+    alerts_of(curve, active=True, now=130, silent_s=30.0, look=lambda: looked.append(1))
+    assert looked == []
+
+
+def test_a_run_that_was_resumed_and_waits_or_loads_has_not_stalled():
+    curve = curve_of(FALLING)
+    curve.add([{"event": "end", "t": 100.0}, {"event": "start", "t": 5000.0}])
+    assert alerts_of(curve, active=True, now=9000.0, silent_s=1.0) == ()
 
 
 def test_an_evaluation_says_that_it_is_at_work(monkeypatch):
