@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from sde_core.design.answer import entries_shown, render_answer
+from sde_core.design.answer import entries_shown
 from sde_core.design.options import Design, why_not
 from sde_core.design.parse import parse_answer
 from sde_core.design.sample import render_sample, text_in
