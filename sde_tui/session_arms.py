@@ -23,6 +23,7 @@ class ArmsPart(ShownComparison["Comparison"]):
     """The comparison of arms shown."""
 
     LANE, KIND = "arms", "compare"
+    _typed, _left_at = "", 0
 
     def found_in(self, job: Job) -> Comparison:
         from sde_core.evaluate.comparison import read_comparison
@@ -44,18 +45,29 @@ class ArmsPart(ShownComparison["Comparison"]):
 
     def drill(self, arm: str, *, screen: str) -> None:
         """Shows in Records the rows that an arm trains on; of a drawn arm those of its first finished run."""
-        job, dataset = self._job, self._session.dataset
+        job, dataset, records = self._job, self._session.dataset, self._session.records
         if job is None:
             return
-        self._session.lanes.thread(
-            self.LANE, "finding the arm's rows", lambda *_: _rows_of_arm(job.folder, arm, dataset),
-            lambda rows: self._session.records.drill(rows, f"rows of the arm {visible(arm, 40)}", screen=screen),
-        )  # fmt: skip
+
+        def shown(rows: Sequence[int]) -> None:
+            records.drill(rows, f"rows of the arm {visible(arm, 40)}", screen=screen)
+            self._left_at = len(records.places)
+
+        self._session.lanes.thread(self.LANE, "finding the arm's rows", lambda *_: _rows_of_arm(job.folder, arm, dataset), shown)
+
+    def came_back(self) -> bool:
+        """Whether the user returned from the rows of an arm just now; asked once."""
+        back = 0 < self._left_at > len(self._session.records.places)
+        self._left_at = 0 if back else self._left_at
+        return back
 
     # ---- another comparison
 
     def default_request(self) -> str:
-        """Arms that make sense here, as they are typed."""
+        """Arms as they are typed: those asked for last, so that a slip is mended and not typed anew; else some that make sense here."""
+        return self._typed or self._sensible_request()
+
+    def _sensible_request(self) -> str:
         state = self._session.decisions.state
         accepted = state is not None and len(state.accepted_rows()) > 0
         arms = "full,selected,random:selected" if accepted else "full,method:dpp:50%,random:method:dpp:50%"
@@ -71,6 +83,7 @@ class ArmsPart(ShownComparison["Comparison"]):
         from sde_core.evaluate.compare_launch import CompareRequest
         from sde_core.select.protocol import tokens_wanted
 
+        self._typed = text
         words = text.split()
         settings = dict(word.split("=", 1) for word in words if word.partition("=")[0] in _SETTINGS and "=" in word)
         arms = ",".join(word for word in words if word.partition("=")[0] not in _SETTINGS)
@@ -145,7 +158,7 @@ class ArmsPart(ShownComparison["Comparison"]):
     def command_line(self) -> str:
         """The command that tells the same; before there is a comparison, the one that starts it."""
         if self._job is None:
-            arms, _, seeds = self.default_request().partition(" seeds=")
+            arms, _, seeds = self._sensible_request().partition(" seeds=")
             return f"sde compare {self._session.command_data} --arms {arms} --seeds {seeds}"
         return f"sde compare show {self._job.id[-4:]} --data {self._session.command_data}"
 

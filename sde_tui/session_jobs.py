@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from sde_tui.session import Session
 
 POLL_SECONDS = 1.0
+QUIET_POLLS = 10
+"""After so many polls without news of jobs at work they are looked at as if there were some: what they said grows old, and may be all they say."""
+_SILENT_SECONDS = 60.0
+"""A job whose process gave no sign of life for so long has no time left that anybody knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +78,7 @@ class JobsPart:
         self._session = session
         self._lines: tuple[JobLine, ...] = ()
         self._timer: Timer | None = None
+        self._quiet = 0
         self._folder_time: int | None = None
         self._seen: dict[str, _Seen] = {}
 
@@ -140,7 +146,9 @@ class JobsPart:
         changed, self._lines = lines != self._lines, lines
         if self._timer is None:
             self._timer = self._session.app.set_interval(POLL_SECONDS, self._poll)
-        if changed:
+        self._quiet = 0 if changed else self._quiet + 1
+        if changed or (self._quiet >= QUIET_POLLS and self.active):
+            self._quiet = 0
             self._session.signals.jobs.publish("moved")
 
     def _poll(self) -> None:
@@ -159,7 +167,8 @@ def _looked_at(folder: Path, before: _Seen | None) -> _Seen | None:
         status = job.status()
     except (JobError, FileNotFoundError):
         return None
-    line = JobLine(job.id, job.kind, job.title, status.state, status.done, status.total, status.eta_s, status.message, unit=status.unit)
+    left = status.eta_s if time.time() - status.beat < _SILENT_SECONDS else None
+    line = JobLine(job.id, job.kind, job.title, status.state, status.done, status.total, left, status.message, unit=status.unit)
     return _Seen(job, stamp, line)
 
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from sde_tui.session import Session
     from sde_tui.session_jobs import JobLine
 
-KINDS = ("train", "compare")
-"""Kinds of job that are runs: the others (embedding, rating) belong to their screens."""
+KINDS = ("train", "compare", "design-compare")
+"""Kinds of job that are runs and wait for devices: the others (embedding, rating) belong to their screens."""
 DifferentRows = Literal["only_a", "only_b"]
 
 
@@ -55,6 +55,11 @@ class RunLine:
     def active(self) -> bool:
         """Whether it works or waits."""
         return self.state in ("queued", "waiting", "running", "stopping")
+
+    @property
+    def dataset(self) -> str:
+        """The file that it belongs to, by the folder beside it."""
+        return self.folder.parent.parent.name.removesuffix(".sde")
 
 
 class QueuePart:
@@ -178,7 +183,7 @@ class QueuePart:
         if run.elsewhere:
             return [("dataset", f"Another one: {visible(str(run.folder.parent.parent), 200)}")]
         if facts is None:
-            return [("", "It has no recipe and manifest.")]
+            return [("", "It has no recipe and manifest."), *self._ending(run)]
         rows, data = facts.manifest.get("rows", {}), facts.manifest.get("dataset", {})
         counted = f"{rows.get('train', 0):,} to train on, {rows.get('held-out', 0):,} held out · hash {facts.manifest.get('rows_hash', '?')[:16]}"
         return [
@@ -187,15 +192,23 @@ class QueuePart:
             ("rows", counted),
             ("dataset", f"{visible(str(data.get('path')).rsplit('/', 1)[-1], 60)} · fingerprint {visible(str(data.get('fingerprint')), 40)}"),
             ("result", self._result(run, facts)),
+            *self._ending(run),
         ]
+
+    def _ending(self, run: RunLine) -> list[tuple[str, str]]:
+        """What a run says that ended before its time; there is room for all of it here."""
+        if run.state not in ("failed", "lost", "stopped", "paused"):
+            return []
+        status = _job(run).status()
+        return [("ended", visible(f"{status.message} {status.hint}".strip(), 600))]
 
     def settings(self, run: RunLine) -> list[tuple[str, str, str | None]]:
         """All of a run's recipe as (name, value, the default where that is another), those that differ first."""
         facts = self.facts(run)
         if facts is None:
             return []
-        default = {change.name: visible(str(change.before), 80) for change in facts.from_default}
-        told = [(visible(name, 40), visible(str(value), 200), default.get(name)) for name, value in facts.recipe.items()]
+        default = {change.name: _value_words(change.before, 80) for change in facts.from_default}
+        told = [(visible(name, 40), _value_words(value, 200), default.get(name)) for name, value in facts.recipe.items()]
         return sorted(told, key=lambda setting: setting[2] is None)
 
     def manifest(self, run: RunLine) -> list[tuple[str, str]]:
@@ -364,6 +377,11 @@ def _job(run: RunLine) -> Job:
     from sde_core.jobs import Job
 
     return Job(run.folder)
+
+
+def _value_words(value: Any, most: int) -> str:
+    """A value of a recipe as it is read; what is left out is none."""
+    return "none" if value is None or value == "" else visible(str(value), most)
 
 
 def _changes(changes: Sequence[Any], *, arrows: bool = False) -> str:

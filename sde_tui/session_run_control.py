@@ -46,17 +46,21 @@ class RunControlPart:
             return "There is no run here."
         return "This run is at work; pause it first." if status.active else self._training.why_not_train()
 
-    def extend(self, amount: str) -> None:
-        """Lets the shown run go on for "200 steps" or "1 epoch" more; what is wrong with that is said."""
+    def extend(self, amount: str) -> str:
+        """Lets the shown run go on for "200 steps" or "1 epoch" more; gives what is wrong with these words, "" where nothing is."""
+        try:
+            steps, epochs = amount_of(amount)
+        except UsageError as error:
+            return f"{error.message} {error.hint}"
         job = self._training.shown
         if job is not None:
-            self._session.attempt(self._extend, job, amount)
+            self._session.attempt(self._extend, job, steps, epochs)
             self._session.jobs.watch()
+        return ""
 
-    def _extend(self, job: Job, amount: str) -> None:
+    def _extend(self, job: Job, steps: int, epochs: float) -> None:
         from sde_core.train.extend import extend_training
 
-        steps, epochs = amount_of(amount)
         extension = extend_training(job, steps=steps, epochs=epochs)
         self._session.flash(extension.short_words(), "good")
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 
 from sde_core.errors import SdeError
+from sde_core.wording import ordinal
 from sde_tui.session_followed_job import FollowedJob
 
 if TYPE_CHECKING:
@@ -71,7 +72,9 @@ class ShownComparison(FollowedJob, Generic[Found]):
         self._attach(job.id)
         self._session.jobs.watch()
         self._look(anew=True)
-        self._session.flash("The comparison started. It goes on when you leave.", "good")
+        place = self._session.queue.place_of(job)
+        queued = f"Queued as {ordinal(place)}: it begins by itself, also when you leave." if place else ""
+        self._session.flash(queued or "The comparison started. It goes on when you leave.", "good")
 
     def other(self, direction: int) -> None:
         """Shows the next older comparison, or the next newer one."""

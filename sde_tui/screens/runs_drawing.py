@@ -49,7 +49,7 @@ def run_line(part: QueuePart, run: RunLine, width: int) -> Line:
     ]
     if width >= _DISK_FROM:
         head.append((f"{size_of(size) if size is not None else '':>7}  ", "dim"))
-    words = f"another dataset: {visible(run.title, 120)}" if run.elsewhere else part.about(run)
+    words = f"of {visible(run.dataset, 60)}: {visible(run.title, 120)}" if run.elsewhere else part.about(run)
     return [*head, (fit(words, width - width_of(head)).rstrip(), "dim" if run.elsewhere else "text")]
 
 

@@ -25,7 +25,7 @@ from sde_tui.widgets.spans import Line
 _HINTS = {
     "running": "you may leave, it goes on · s stops it · P pauses it · z zooms in",
     "queued": "it starts in a moment · s stops it",
-    "waiting": "it begins by itself when its device is free · h shows the queue · s takes it out",
+    "waiting": "it begins by itself once its device is free · h the queue · s takes it out",
     "stopping": "it saves and stops at its next step · s again is harsher",
 }
 
@@ -96,6 +96,8 @@ class TrainScreen(ChartKeys, SdeScreen):
             self.part.start()
         if change == "shown" and self.session.part("group_losses").came_back():
             self.action_groups()
+        elif change == "shown" and self.session.part("arms").came_back():
+            self.action_arms()
         self._let_news_be_read()
         if change not in ("view", "findings"):
             self._show_things()
@@ -253,12 +255,19 @@ class TrainScreen(ChartKeys, SdeScreen):
         words: str = self.session.part("run_control").why_not_pause()
         return words
 
-    def action_extend(self) -> None:
+    def action_extend(self, typed: str = "", fault: str = "") -> None:
+        def extend(amount: str) -> None:
+            wrong = self.session.part("run_control").extend(amount)
+            if wrong:
+                self.action_extend(amount, wrong)
+
+        course = "It goes on from its last checkpoint. Where it was to end, the learning rate rises again and takes its course once more."
         self.prompt(
             "Give this run how many steps or epochs more?",
-            self.session.part("run_control").extend,
+            extend,
+            value=typed,
             placeholder="200 steps, or 1 epoch",
-            details=["It goes on from its last checkpoint. Where it was to end, the learning rate rises again and takes its course once more."],
+            details=[*([visible(fault, 200)] if fault else []), course],
         )
 
     def why_not_extend(self) -> str:

@@ -71,6 +71,7 @@ def _set_items(part: TrainingPart, measuring: str, width: int) -> list[Item]:
         return [Item([(" Set     ", "header"), (words, "dim")])]
     steps = f" · about {count_of(found.report.summary.steps, 'step')}" if found.report is not None else ""
     rest: Line = [(steps, "dim"), *(_taken_words(found.taken, measuring) if found.report is not None else [])]
+    rest = [(" · before the change; counted again now", "warn")] if part.counting_anew else rest
     count, kind = len(found.rows), "accepted row" if found.accepted else "row"
     said_of = ("",) if found.accepted else (": none accepted, so all not rejected", ", none accepted", "")
     room = width - 9 - width_of(rest)

@@ -13,8 +13,10 @@ from sde_tui.widgets.histogram import sparkline
 from sde_tui.widgets.lines import Item
 from sde_tui.widgets.loss_chart import HELD_OUT, NO_NUMBER
 from sde_tui.widgets.spans import Line, Span, fit, width_of
+from sde_tui.widgets.wrapping import wrapped
 
 if TYPE_CHECKING:
+    from sde_core.jobs import JobStatus
     from sde_core.train.curve import RunCurve
     from sde_tui.session_chart import ChartPart
     from sde_tui.session_training import TrainingPart
@@ -31,11 +33,8 @@ def figure_lines(part: TrainingPart, chart: ChartPart, width: int) -> tuple[Line
         return [(" A run's loss is drawn here while it trains.", "dim")], [], []
     latest = curve.latest if curve is not None else {}
     if status.state in _ENDED_BADLY:
-        ink = "warn" if status.state in ("stopped", "paused") else "bad"
-        message: Line = [(fit(f" {visible(status.message, 300)}", width).rstrip(), ink)]
-        hint: Line = [(fit(f" {visible(status.hint, 300)}", width).rstrip(), "text")] if status.hint else []
         last = _fitting(_last_values(part, chart), width) if latest else []
-        return message, hint or last, last if hint else []
+        return _ending_lines(status, last, width)
     if curve is None or not latest:
         counted = f" {status.done:,} of {status.total:,} {status.unit}" if status.total else ""
         return [(fit(f" {visible(status.message, 100)}{counted}", width).rstrip(), "accent")], [], []
@@ -43,6 +42,23 @@ def figure_lines(part: TrainingPart, chart: ChartPart, width: int) -> tuple[Line
     if status.active and status.message != "Training.":
         return losses, [(f" {visible(status.message, 100)}", "accent")], _fitting(_machine_pieces(part), width)
     return losses, _fitting(_rate_pieces(part), width), _fitting(_machine_pieces(part), width)
+
+
+def _ending_lines(status: JobStatus, last: Line, width: int) -> tuple[Line, Line, Line]:
+    """What a run that ended badly says, over as many of the three lines as that takes; in those that are left its last values."""
+    ink = "warn" if status.state in ("stopped", "paused") else "bad"
+    said = _first_lines(visible(status.message, 300), 2 if status.hint else 3, width)
+    hint = _first_lines(visible(status.hint, 300), 3 - len(said), width) if status.hint else []
+    lines: list[Line] = [*([(line, ink)] for line in said), *([(line, "text")] for line in hint)]
+    first, second, third, *_ = [*lines, last, [], []]
+    return first, second, third
+
+
+def _first_lines(text: str, room: int, width: int) -> list[str]:
+    """A text over at most so many lines; where it is longer, that is shown."""
+    lines = list(wrapped(text, width - 2))
+    cut = [fit(f"{' '.join(lines[room - 1 :])}", width - 2).rstrip()] if len(lines) > room else lines[room - 1 : room]
+    return [f" {line}" for line in (*lines[: room - 1], *cut)]
 
 
 def _fitting(pieces: Iterable[Sequence[Span]], width: int, joint: str = " · ") -> Line:
@@ -80,9 +96,10 @@ def _rate_pieces(part: TrainingPart) -> list[list[Span]]:
     assert curve is not None  # noqa: S101
     latest, now = curve.latest, time.time()
     words = _age_words(part, status, now)
-    words += [f"{status.rate:.2g} steps/s"] if status.rate and status.active else []
+    fresh = status.active and not words
+    words += [f"{status.rate:.2g} steps/s"] if status.rate and fresh else []
     words += [f"{latest['tokens_s']:,.0f} tokens/s"] if latest.get("tokens_s") else []
-    words += [f"{duration(status.eta_s)} left"] if status.eta_s is not None and status.active else []
+    words += [f"{duration(status.eta_s)} left"] if status.eta_s is not None and fresh else []
     if status.started is not None:
         words += [f"{duration(status.worked_s(now))} so far"] if status.active else []
         words += [f"took {duration(status.worked_s())}"] if status.ended is not None else []
@@ -97,14 +114,15 @@ def _age_words(part: TrainingPart, status: Any, now: float) -> list[str]:
     told = (curve.told_at if curve is not None else 0) or status.ended or status.beat
     age = max(now - told, 0)
     if not status.active:
-        return [f"ended {_ago(age)} ago"]
+        return [f"ended {moment(told)}"]
     moments = list(curve.moments) if curve is not None else []
     usual = (moments[-1] - moments[0]) / (len(moments) - 1) if len(moments) > 1 else 0.0
     return [f"values {duration(age)} old"] if curve is not None and curve.told_at and age > max(_OLD_SECONDS, 5 * usual) else []
 
 
-def _ago(seconds: float) -> str:
-    return duration(seconds, units=1)
+def moment(seconds: float) -> str:
+    """Seconds since 1970 in local time: "21 Nov 13:05". What has ended says when, not how long ago, since nothing draws it anew."""
+    return time.strftime("%d %b %H:%M", time.localtime(seconds))
 
 
 def _last_values(part: TrainingPart, chart: ChartPart) -> list[list[Span]]:
@@ -112,9 +130,9 @@ def _last_values(part: TrainingPart, chart: ChartPart) -> list[list[Span]]:
     status, curve = part.shown_status, part.curve
     assert status is not None  # noqa: S101
     assert curve is not None  # noqa: S101
-    age = _ago(max(time.time() - (curve.told_at or status.beat), 0))
+    told = curve.moments[-1] if curve.moments else curve.told_at or status.beat
     head, *pieces = _loss_pieces(curve, chart)
-    return [[(f"last values, {age} ago: ", "dim"), *head], *pieces]
+    return [[(f"last values, {moment(told)}: ", "dim"), *head], *pieces]
 
 
 def _machine_pieces(part: TrainingPart) -> list[list[Span]]:
@@ -176,7 +194,8 @@ def side_items(chart: ChartPart, width: int) -> list[Item]:
         series = curve.series(name)
         if series.latest is not None:
             ink = "strong" if name == chart.quantity else "dim"
-            words = f" {fit(title.removesuffix(', %'), 18)}{_value(name, series.latest):>9} "
+            now = "no number" if curve.latest.get(name, 0) is None else _value(name, series.latest)
+            words = f" {fit(title.removesuffix(', %'), 18)}{now:>9} "
             items.append(Item([(words, ink), (sparkline([*chart.course(name, max(width - 30, 4)), 8])[:-1], "accent")]))
     return items
 

@@ -8,6 +8,7 @@ import shutil
 import numpy as np
 import orjson
 import pytest
+from textual.widgets import Input
 
 from sde_core.project import Project
 
@@ -100,6 +101,10 @@ async def test_the_line_under_the_cursor_is_said_and_its_rows_open(open_app, dat
         await sde.press("enter")
         assert list(sde.session.records.view.rows) == list(range(20))
         assert "rows of the arm selected" in sde.text
+        await sde.press("backspace")
+        assert "Arms compared" in sde.text, "back at the exact place"
+        await sde.press("escape", "1", "9")
+        assert "Arms compared" not in sde.text
 
 
 async def test_runs_that_finish_meanwhile_appear(open_app, data):
@@ -126,6 +131,9 @@ async def test_a_request_is_checked_and_estimated_before_it_starts(open_app, dat
         words = " ".join(part.estimate(request))
         assert "4 runs: 2 arms with 2 seeds each" in words
         assert "about 20,000 tokens" in words
+        await sde.press("n")
+        assert sde.app.screen.query_one(Input).value == "full,full:50% seeds=2 budget=20k held_out=10%", "a slip is mended, not typed anew"
+        assert part.command_line().endswith("--arms full,method:dpp:50%,random:method:dpp:50% --seeds 3")
 
 
 async def test_the_screen_at_width(open_app, data):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from ended_run import make_ended_run
+from textual.widgets import Input
 
 from sde_core.errors import UsageError
 from sde_core.jobs import Job
@@ -52,4 +53,6 @@ async def test_plus_gives_a_run_that_is_done_more_to_do(open_app, dataset_file, 
         await sde.press("plus")
         await sde.type("some")
         await sde.press("enter")
-        assert "'some' is no amount" in sde.flashed
+        assert "'some' is no amount" in sde.text
+        assert isinstance(sde.app.screen, PromptScreen), "what was typed can be mended"
+        assert sde.app.screen.query_one(Input).value == "some"

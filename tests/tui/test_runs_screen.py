@@ -201,7 +201,7 @@ async def test_there_may_be_nothing_to_compare_or_to_list(open_app, dataset_file
 
 async def test_another_datasets_run_is_seen_where_it_stands_and_left_alone(open_app, dataset_file, made, tmp_path):
     made(state="waiting", waits=True)
-    other = tmp_path / "other" / "20260101T000000000-train-ffff"
+    other = tmp_path / "notes.jsonl.sde" / "jobs" / "20260101T000000000-train-ffff"
     other.mkdir(parents=True)
     (other / "spec.json").write_text(json.dumps({"kind": "train", "title": "LoRA \x1b[31mof\x07 x on 3 rows", "spec": {}}))
     write_status(other / "status.json", JobStatus(state="running", identity=HERE, unit="steps", eta_s=30.0, beat=time.time()))
@@ -210,7 +210,7 @@ async def test_another_datasets_run_is_seen_where_it_stands_and_left_alone(open_
     async with open_app(dataset_file, size=(120, 30)) as sde:
         await opened_runs(sde)
         await sde.press("home")
-        assert "another dataset: LoRA" in sde.text
+        assert "of notes.jsonl: LoRA" in sde.text
         assert "6 rows · tiny" in sde.text
         assert max(map(len, sde.lines)) <= 120
         assert "\x1b" not in sde.text
@@ -218,7 +218,7 @@ async def test_another_datasets_run_is_seen_where_it_stands_and_left_alone(open_
         await sde.press("x")
         assert "It belongs to another dataset" in sde.text
         QueueFile().leave(other, HERE)
-        await sde.until(lambda: "another dataset:" not in sde.text)
+        await sde.until(lambda: "of notes.jsonl:" not in sde.text)
 
 
 async def test_a_fine_tune_beside_another_is_queued_and_that_is_said(open_app, dataset_file, made, monkeypatch):

@@ -10,6 +10,7 @@ from train_runs import made_run
 
 from sde_core.project import Project
 from sde_tui.screens.generations import GenerationsScreen
+from sde_tui.screens.train_figures import moment
 
 ONE, TWO = "20260102T030405678-train-ab12", "20260101T030405678-train-cd34"
 
@@ -162,11 +163,13 @@ async def test_gpu_figures_are_shown_where_the_run_told_them(open_app, dataset_f
 
 
 async def test_a_dead_run_shows_its_last_values_and_their_age(open_app, dataset_file, project):
-    with_events(made_run(project, state="failed", message="The disk is full.", hint="Make room."), stepped(20))
+    events = stepped(20)
+    with_events(made_run(project, state="failed", message="The disk is full.", hint="Make room."), events)
     async with open_app(dataset_file) as sde:
         await opened_train(sde)
         text = sde.text
-        assert text.index("The disk is full.") < text.index("Make room.") < text.index("last values, 1 h ago: step 20 of 20 · loss 0.894")
+        told = f"last values, {moment(events[-1]['t'])}: step 20 of 20 · loss 0.894"
+        assert text.index("The disk is full.") < text.index("Make room.") < text.index(told)
 
 
 async def test_what_the_model_answered_is_read_prompt_by_prompt(open_app, dataset_file, project):

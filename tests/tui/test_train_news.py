@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import time
 
 import pytest
 from train_runs import made_run
 
+import sde_tui.session_training
 from sde_core.jobs.identity import ProcessIdentity
 from sde_core.jobs.status import JobStatus, write_status
 
@@ -68,6 +70,69 @@ async def test_a_run_that_is_lost_says_what_now(open_app, dataset_file, running)
         await sde.settle()
         assert sde.lines[-2].startswith(" r goes on from what it saved")
         assert "The disk is full." in sde.text
+
+
+async def test_a_frozen_run_is_told_of_without_any_key_or_news(open_app, dataset_file, train_project, monkeypatch):
+    monkeypatch.setattr("sde_tui.session_jobs.POLL_SECONDS", 0.02)
+    folder = made_run(train_project, steps=12)
+    at_work(folder, eta_s=None)
+    async with open_app(dataset_file) as sde:
+        await sde.press("9")
+        assert "No sign of life" not in sde.text
+        at_work(folder, eta_s=None, beat=time.time() - 3600)
+        await sde.until(lambda: "No sign of life for 1 h" in sde.text)
+        assert "if it does not come back, kill it" in sde.text
+
+
+async def test_a_run_without_a_sign_of_life_has_no_time_left_that_is_known(open_app, dataset_file, running):
+    async with open_app(dataset_file) as sde:
+        await sde.press("9")
+        assert sde.text.count("35 min left") == 1
+        assert "35 min 34 s left" in sde.text
+        tell(running, event="step", step=13, steps=40, loss=1.0, t=time.time() - 300)
+        at_work(running, beat=time.time() - 300)
+        sde.session.jobs.watch()
+        await sde.settle()
+        assert " left" not in sde.text
+        assert "values 5 min" in sde.text
+
+
+async def test_what_a_failed_run_says_is_whole(open_app, dataset_file, running):
+    message = "The model folder /data/models/a-long-name/with-a-longer-name/base was there at the launch and is gone now."
+    async with open_app(dataset_file) as sde:
+        await sde.press("9")
+        at_work(running, state="failed", ended=time.time(), message=message, hint="Put it back, then r goes on.")
+        sde.session.jobs.watch()
+        await sde.settle()
+        assert message.replace(" ", "") in sde.text.replace("\n", "").replace(" ", "")
+        assert "Put it back, then r goes on." in sde.text
+        at_work(running, state="failed", ended=time.time(), message=message * 5, hint="Put it back, then r goes on.")
+        sde.session.jobs.watch()
+        await sde.settle()
+        place = next(y for y, line in enumerate(sde.lines) if line.startswith(" The model folder"))
+        assert sde.lines[place + 1].endswith("…")
+        assert sde.lines[place + 2].strip() == "Put it back, then r goes on."
+        await sde.press("h")
+        assert "│ ended       The model folder" in sde.text
+
+
+async def test_the_set_is_not_told_as_it_was_before_a_change(open_app, dataset_file, train_project, monkeypatch):
+    async with open_app(dataset_file) as sde:
+        await sde.press("9")
+        assert "about 6 steps" in sde.text
+        held, surveyed = threading.Event(), sde_tui.session_training.training_set_of
+
+        def slowly(*given):
+            held.wait(60)
+            return surveyed(*given)
+
+        monkeypatch.setattr("sde_tui.session_training.training_set_of", slowly)
+        assert sde.session.training.change_recipe("max_steps=3") == ""
+        await sde.rest()
+        assert "11 rows, none accepted · before the change; counted again now" in sde.text
+        held.set()
+        await sde.settle()
+        assert "about 3 steps" in sde.text
 
 
 async def test_the_run_at_work_is_shown_before_a_later_one_that_never_began(open_app, dataset_file, running, train_project):
