@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from sde_core.files import unwritable
+from sde_core.jobs.disk import is_unwritable
 from sde_core.jobs.job import new_job_folder
 
 
@@ -19,12 +21,16 @@ def prepared_folder(jobs_dir: Path, kind: str) -> Iterator[Path]:
         kind: The job's.
 
     Raises:
-        ReadOnlyError: When it cannot be made.
+        ReadOnlyError: When it cannot be made, or what is written into it cannot, the disk being full for example.
     """
     folder, launched = new_job_folder(jobs_dir, kind), False
     try:
         yield folder
         launched = True
+    except OSError as error:
+        if is_unwritable(error):
+            raise unwritable(jobs_dir, error) from error
+        raise
     finally:
         if not launched:
             shutil.rmtree(folder, ignore_errors=True)

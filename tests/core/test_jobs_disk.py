@@ -13,6 +13,7 @@ from sde_core.errors import ReadOnlyError
 from sde_core.jobs import Job, JobContext, JobStatus
 from sde_core.jobs.disk import give_room_back, is_unwritable, reserve_room, unwritable_job
 from sde_core.jobs.event_log import append_event, read_events
+from sde_core.jobs.prepared import prepared_folder
 from sde_core.train.checkpoints import CheckpointWriter, UnwritableCheckpointError, last_checkpoint, remove_older, remove_unfinished, step_of
 
 
@@ -116,6 +117,20 @@ def write_checkpoint(folder, step, content=b"weights"):
 
 def names(folder):
     return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_disk_that_is_full_while_a_run_is_prepared_is_said_and_nothing_is_left(tmp_path):
+    def prepare(number):
+        with prepared_folder(tmp_path, "train") as folder:
+            (folder / "rows.jsonl").write_text("half")
+            raise OSError(number, os.strerror(number))
+
+    with pytest.raises(ReadOnlyError, match=f"{tmp_path} cannot be written: the disk is full") as told:
+        prepare(errno.ENOSPC)
+    assert told.value.hint == "Free some space and try again; nothing was lost."
+    with pytest.raises(OSError, match="No such device"):
+        prepare(errno.ENODEV)
+    assert not [path for path in tmp_path.iterdir() if path.is_dir()]
 
 
 def test_the_last_two_checkpoints_stay_and_the_last_counts(tmp_path):
