@@ -12,7 +12,6 @@ from sde_core.cli.common import data_options, emit_json, journal_of, json_option
 from sde_core.cli.design_compare import compare_command
 from sde_core.cli.design_cost import cost_command, perplexity_command
 from sde_core.cli.design_records import (
-    LOOKED_AT,
     data_argument,
     field_options,
     guessed_task,
@@ -73,6 +72,7 @@ for each in (cost_command, perplexity_command, compare_command, results_command)
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the task file; to stdout when omitted.")
 def task_command(data: str, text_field: str, said_field: str, output: Path | None) -> None:
     """Guess the task of DATA, as a file to read and correct."""
+    from sde_core.design.inference import LOOKED_AT
     from sde_core.design.task_file import task_text
     from sde_core.files import atomic_write
 
@@ -98,7 +98,7 @@ def show_command(
     from sde_core.design.sample import render_sample
 
     file = task_of(data, task_path, text_field, said_field)
-    records, misfits = records_of(data, file, limit=row + 1)
+    records, misfits = records_of(data, file, limit=row + 1, decided=False)
     if row not in records:
         reason = next((misfit.reason for misfit in misfits if misfit.row == row), "There is no such row.")
         raise UsageError(f"Row {row} is no record of the task: {reason}", "Name another with --row.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ import click
 
 from sde_core.cli.common import emit_json, json_option, stderr_progress, talk
 from sde_core.cli.design_records import COMPARED, records_of, task_of, with_task
+from sde_core.cli.recipe_options import AskedRecipe, recipe_options
 from sde_core.errors import UsageError
 from sde_core.visible import visible
 from sde_core.wording import count_of
@@ -24,13 +25,12 @@ if TYPE_CHECKING:
 _design_options = (
     click.option("--design", "designs", metavar="DESIGN", multiple=True, default=COMPARED, show_default=True, help="Repeatable."),
     click.option("--wording", default=0, show_default=True, help="Which of the task's instructions, from 0."),
-    click.option("--model", help="A model folder or hub name; that of the project's recipe when omitted."),
-    click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="One value of the recipe; repeatable."),
 )
 
 
 def _with_designs(function: Any) -> Any:
-    for option in reversed(_design_options):
+    """Adds --design and --wording, and what says how samples would train."""
+    for option in (recipe_options, *reversed(_design_options)):
         function = option(function)
     return function
 
@@ -41,15 +41,15 @@ def _with_designs(function: Any) -> Any:
 @click.option("--rows", default=0, help="Records to count, from the first; all when omitted.")
 @json_option
 def cost_command(
-    data: str, task_path: Path | None, text_field: str, said_field: str, designs: tuple[str, ...], wording: int, model: str | None,
-    settings: tuple[str, ...], rows: int, as_json: bool,
+    data: str, task_path: Path | None, text_field: str, said_field: str, designs: tuple[str, ...], wording: int, asked: AskedRecipe,
+    rows: int, as_json: bool,
 ) -> None:  # fmt: skip
     """Count the tokens of DATA in several designs: a sample, and an epoch over all."""
     from sde_core.design.options import design_named
     from sde_core.design.sample import render_sample
     from sde_core.evaluate.design_cost import design_encoder, design_tokens
 
-    file, records, recipe = _asked(data, task_path, text_field, said_field, rows or None, model, settings)
+    file, records, recipe = _asked(data, task_path, text_field, said_field, rows or None, asked)
     told: dict[str, dict[str, Any]] = {}
     for name in designs:
         design = design_named(name)
@@ -87,7 +87,7 @@ Examples:
 @click.pass_context
 def perplexity_command(
     ctx: click.Context, data: str, task_path: Path | None, text_field: str, said_field: str, designs: tuple[str, ...], wording: int,
-    model: str | None, settings: tuple[str, ...], rows: int, attach: bool | None, as_json: bool,
+    asked: AskedRecipe, rows: int, attach: bool | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Measure how a base model takes DATA in several designs before any tuning, as a job."""
     from sde_core.cli.following import leave_or_follow
@@ -96,7 +96,7 @@ def perplexity_command(
     from sde_core.evaluate.design_perplexity_job import drawn_records, kept_perplexity, launch_design_perplexity, read_perplexity
     from sde_core.project import Project
 
-    file, records, recipe = _asked(data, task_path, text_field, said_field, None, model, settings)
+    file, records, recipe = _asked(data, task_path, text_field, said_field, None, asked)
     chosen, project = drawn_records(records, max(rows, 1)), Project.of(data)
     samples = {name: [render_sample(record, file.task, design_named(name), wording=wording) for record in chosen] for name in designs}
     kept = {name: kept_perplexity(project, of, recipe) for name, of in samples.items()}
@@ -123,13 +123,12 @@ def _print(measured: Mapping[str, MeasuredPerplexity]) -> None:
 
 
 def _asked(
-    data: str, task_path: Path | None, text_field: str, said_field: str, rows: int | None, model: str | None, settings: Sequence[str]
+    data: str, task_path: Path | None, text_field: str, said_field: str, rows: int | None, asked: AskedRecipe
 ) -> tuple[TaskFile, dict[int, TaskRecord], Recipe]:
-    from sde_core.cli.recipe_options import AskedRecipe
     from sde_core.project import Project
 
     file = task_of(data, task_path, text_field, said_field)
     records, misfits = records_of(data, file, limit=rows)
     if not records:
         raise UsageError("No row fits the task.", misfits[0].reason if misfits else "The file has no rows.")
-    return file, records, AskedRecipe(model, None, tuple(settings)).recipe(Project.of(data))
+    return file, records, asked.recipe(Project.of(data))

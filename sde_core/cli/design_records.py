@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from sde_core.design.task import Task, TaskRecord
     from sde_core.design.task_file import TaskFile
 
-LOOKED_AT = 50_000
-"""Rows that a task is guessed from."""
 COMPARED = ("es-sde", "ew-sde", "heuristic")
 """Designs that are compared where none is named."""
 
@@ -49,7 +47,7 @@ def task_of(data: str, task_path: Path | None, text_field: str, said_field: str)
 
 def guessed_task(data: str, text_field: str, said_field: str) -> TaskFile:
     """The task that the rows of DATA look like."""
-    from sde_core.design.inference import infer_task
+    from sde_core.design.inference import LOOKED_AT, infer_task
 
     return infer_task([value for _, value in _rows(data, LOOKED_AT)], name=Path(data).stem, text_field=text_field, said_field=said_field)
 
@@ -68,20 +66,38 @@ def task_of_samples(dataset: Dataset, task_path: Path | None) -> Task:
     return read_task(path).task
 
 
-def _rows(data: str, limit: int | None) -> Iterator[tuple[int, Any]]:
+def _rows(data: str, limit: int | None, *, decided: bool = False) -> Iterator[tuple[int, Any]]:
+    """Rows, all of them or those that were decided to train on."""
     from sde_core.design.rows import column_rows, dataset_rows, is_in_columns
 
     if is_in_columns(data):
         yield from column_rows(Path(data), limit=limit)
         return
+    dataset = open_data(data)
+    wanted = _rows_to_train(data, dataset) if decided else None
     with stderr_progress("reading") as progress:
-        yield from dataset_rows(open_data(data), limit=limit, progress=progress)
+        for row, value in dataset_rows(dataset, limit=limit, progress=progress):
+            if wanted is None or row in wanted:
+                yield row, value
 
 
-def records_of(data: str, file: TaskFile, limit: int | None = None) -> tuple[dict[int, TaskRecord], list[Misfit]]:
-    """The records of DATA by row, and the rows that do not fit."""
+def _rows_to_train(data: str, dataset: Dataset) -> frozenset[int] | None:
+    from sde_core.evaluate.design_records import rows_to_train
+    from sde_core.project import Project
+
+    return rows_to_train(Project.of(data), dataset)
+
+
+def records_of(data: str, file: TaskFile, limit: int | None = None, *, decided: bool = True) -> tuple[dict[int, TaskRecord], list[Misfit]]:
+    """The records of DATA by row, and the rows that do not fit.
+
+    Args:
+        data: What the command was given.
+        file: The task and its fields.
+        limit: Rows to read at most.
+        decided: Leaves out what `sde train` would not train on: rejected rows, and all but the accepted ones where some are.
+    """
     from sde_core.design.readers import read_records
 
-    return read_records(
-        _rows(data, limit), file.task, text_field=file.text_field, said_field=file.said_field, description_field=file.description_field
-    )
+    rows = _rows(data, limit, decided=decided)
+    return read_records(rows, file.task, text_field=file.text_field, said_field=file.said_field, description_field=file.description_field)

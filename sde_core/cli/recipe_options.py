@@ -47,7 +47,7 @@ class AskedRecipe:
 def recipe_options(function: CommandFunction) -> CommandFunction:
     """Adds --model, --recipe and --set; the command gets them as `asked`, an `AskedRecipe`."""
 
-    @click.option("--model", help="A model folder or hub name; the base model that comes with sde when omitted.")
+    @click.option("--model", help="A model folder or hub name; that of the recipe when omitted.")
     @click.option("--recipe", "recipe_file", type=click.Path(path_type=Path), help="A recipe in JSON or YAML; the dataset's own when omitted.")
     @click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="One value of the recipe; repeatable.")
     @functools.wraps(function)

@@ -12,6 +12,8 @@ from sde_core.design.task import Entry, Task, TaskKind
 from sde_core.design.task_file import TaskFile
 from sde_core.errors import UsageError
 
+LOOKED_AT = 50_000
+"""Rows that a task is guessed from."""
 FEWEST_REPEATS = 3
 """A closed set of words is one whose words occur at least so often in the mean."""
 _ABSENT = ("unmentioned", "not mentioned", "none", "absent", "n/a")

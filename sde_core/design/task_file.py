@@ -4,13 +4,29 @@ name: reviews
 kind: attributes                # label, attributes, terms or spans
 text: review                    # the field with the text
 said: aspects                   # the field with what is said of it
-description: reasons            # the field that says why, for designs that reason; may be left out
+description: reasons            # the field that says why, for designs that reason
 targets: [Food, Drinks, Wait]
 values: {positive: 1, neutral: 0, negative: -1}     # or a list
-absent: {unmentioned: -2}                           # or the word alone
-instructions:
+absent: {unmentioned: -2}                           # or the word alone: said of what the text does not mention
+none: nothing                                       # the answer where absent targets are omitted and none is left
+instructions:                                       # several are wordings of one
 - Read the review and say what it thinks of each aspect.
-keys: {target: aspect, value: sentiment}
+keys: {target: aspect, value: sentiment}            # the names in JSON; of description and arguments too
+synonyms: {great: positive, poor: negative}         # where answers are read softly
+
+Entities and events are spans. Where events have arguments, their roles can be named:
+
+name: incidents
+kind: spans
+text: report
+said: events
+targets: [Attack, Patch]
+roles: [Attacker, Victim, Time]
+quote: "'"                                          # what pieces of text stand in; nothing without it
+instructions:
+- Find the events of the report, with their arguments.
+
+Only kind, text, said and instructions are needed of every task; values of all but spans, targets of all but terms.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from sde_core.dataset import open_dataset
+from sde_core.design import task_file
 from sde_core.design.inference import infer_task
 from sde_core.design.readers import read_records, with_tagged_spans
 from sde_core.design.rows import column_rows, dataset_rows, is_in_columns
@@ -25,6 +26,14 @@ def test_a_task_is_written_and_read_back(name, tmp_path):
     path = tmp_path / "task.yaml"
     path.write_text(task_text(file), "utf-8")
     assert read_task(path) == file
+
+
+def test_the_examples_of_the_documentation_are_tasks_and_name_all_that_one_can_have():
+    examples = [part for part in task_file.__doc__.split("\n\n") if part.startswith("name:")]
+    found = [task_file.task_in(example.encode()).task for example in examples]
+    assert [task.kind for task in found] == ["attributes", "spans"]
+    assert (found[0].synonyms["great"], found[1].roles[0]) == ("positive", "Attacker")
+    assert {line.partition(":")[0] for example in examples for line in example.splitlines() if line[0] != "-"} == set(task_file._TOP)
 
 
 @pytest.mark.parametrize(
