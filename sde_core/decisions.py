@@ -63,6 +63,11 @@ class DecisionState:
         """Row positions in file order, int64."""
         return np.flatnonzero(self.statuses == REJECTED)
 
+    def training_rows(self) -> np.ndarray:
+        """The rows to train on as far as they can be read, int64 in file order: the accepted ones, or all not rejected where none was accepted."""
+        accepted = self.accepted_rows()
+        return accepted if len(accepted) else np.flatnonzero(self.statuses != REJECTED)
+
     def counts_by_reason(self) -> dict[str, int]:
         """How many rows are rejected for each reason, most first."""
         indices, counts = np.unique(self._reason_index[self.statuses == REJECTED], return_counts=True)
@@ -72,11 +77,8 @@ class DecisionState:
 
 def training_rows(dataset: Dataset, state: DecisionState) -> np.ndarray:
     """The rows to train on, int64 in file order: the accepted ones, or all that are readable and not rejected where none was accepted."""
-    chosen = state.accepted_rows()
-    if not len(chosen):
-        chosen = np.flatnonzero(state.statuses != REJECTED)
     readable = dataset.texts()["row"].to_numpy()
-    return np.intersect1d(chosen, readable)
+    return np.intersect1d(state.training_rows(), readable)
 
 
 class Journal:

@@ -12,6 +12,7 @@ from sde_core.visible import visible
 from sde_core.wording import count_of, duration
 
 if TYPE_CHECKING:
+    from sde_core.design.task import TaskRecord
     from sde_core.evaluate.design_estimate import ComparisonCost
     from sde_core.evaluate.design_grid import DesignRequest
     from sde_core.evaluate.design_pace import ComparisonPace
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from sde_core.jobs import Job
     from sde_core.train.recipe import Recipe
     from sde_tui.session import Session
+    from sde_tui.session_design_work import DesignRecords
 
 LANE, COST_LANE = "design-compare", "design-cost"
 _USUAL_SIZE = 500
@@ -149,11 +151,11 @@ class DesignRequestPart:
             self.refusal = "The project's recipe cannot be read." if recipe is None else "There are no records of a task."
             then()
             return
-        jobs_dir = self._session.project.jobs_dir
+        jobs_dir, records = self._session.project.jobs_dir, self._records_to_train(found)
 
         def work(cancel: Any, progress: Any) -> EstimatedComparison | SdeError:
             try:
-                return _estimated(asked, list(found.records.values()), found.file, recipe, jobs_dir, cancel, progress)
+                return _estimated(asked, records, found.file, recipe, jobs_dir, cancel, progress)
             except CancelledError:
                 raise
             except SdeError as error:
@@ -213,16 +215,24 @@ class DesignRequestPart:
         found, data = design.found, session.dataset.path
         if recipe is None or found is None or project is None:
             return
+        records = self._records_to_train(found)
 
         def work(cancel: Any, progress: Any) -> Job:
             from sde_core.evaluate.design_grid import launch_design_compare
 
-            records = list(found.records.values())
             sides = _sides(asked, records, found.file, recipe, cancel, progress)
             request = request_of(asked, len(sides.train))
             return launch_design_compare(project.jobs_dir, request, recipe, found.file, sides.train, sides.test, ood=sides.ood, dataset=data)
 
         session.lanes.thread(LANE, "preparing the comparison", work, then)
+
+    def _records_to_train(self, found: DesignRecords) -> list[TaskRecord]:
+        """The records without those that were rejected; the accepted ones where some were."""
+        state = self._session.decisions.state
+        if state is None:
+            return list(found.records.values())
+        wanted = set(state.training_rows().tolist())
+        return [record for row, record in found.records.items() if row in wanted]
 
     def command_line(self) -> str:
         """The command that starts the same."""

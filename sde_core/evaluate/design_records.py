@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from sde_core.dataset import open_dataset
+from sde_core.dataset import Dataset, open_dataset
 from sde_core.design.readers import read_records
 from sde_core.design.rows import column_rows, dataset_rows, is_in_columns
 from sde_core.design.task import Task, TaskRecord
@@ -32,8 +34,25 @@ class ComparedRecords:
     ood: tuple[Task, Sequence[TaskRecord]] | None
 
 
+def rows_to_train(project: Project, dataset: Dataset) -> frozenset[int] | None:
+    """The rows of a dataset that a run would train on by the decisions on them, as far as they can be read; None for all.
+
+    Args:
+        project: The dataset's.
+        dataset: With the user's edits or without.
+
+    Raises:
+        InputError: When a line of the journal cannot be read.
+    """
+    if not project.journal_path.exists():
+        return None
+    with closing(project.open_journal(dataset, writing=False)) as journal:
+        chosen = journal.state.training_rows().tolist()
+    return None if len(chosen) == len(dataset) else frozenset(chosen)
+
+
 def records_in_file(path: str, file: TaskFile, *, cancel: Cancel = NEVER, progress: Progress = silent) -> list[TaskRecord]:
-    """The records of a file that fit a task.
+    """The records of a file that fit a task, without those that were rejected; the accepted ones where some were.
 
     Args:
         path: Rows, or tokens and tags in columns.
@@ -45,11 +64,14 @@ def records_in_file(path: str, file: TaskFile, *, cancel: Cancel = NEVER, progre
         InputError: When it cannot be read.
     """
     place = str(from_home(path))
-    rows = (
-        column_rows(Path(place))
-        if is_in_columns(place)
-        else dataset_rows(Project.of(place).with_edits(open_dataset(place)), cancel=cancel, progress=progress)
-    )
+    rows: Iterable[tuple[int, Any]]
+    if is_in_columns(place):
+        rows = column_rows(Path(place))
+    else:
+        project, dataset = Project.of(place), open_dataset(place)
+        wanted = rows_to_train(project, dataset)
+        read = dataset_rows(project.with_edits(dataset), cancel=cancel, progress=progress)
+        rows = ((row, value) for row, value in read if wanted is None or row in wanted)
     records, _ = read_records(rows, file.task, text_field=file.text_field, said_field=file.said_field, description_field=file.description_field)
     return list(records.values())
 

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from sde_core.dataset import open_dataset
+from sde_core.design.task_file import read_task
+from sde_core.evaluate.design_records import records_in_file
 from sde_core.project import Project
 
 REVIEWS = [
@@ -134,3 +136,22 @@ def test_hostile_text_reaches_no_terminal(run, tmp_path, reviews):
         code, out, err = run("design", *arguments)
         assert code == 0
         assert "\x1b]" not in out + err
+
+
+def test_rejected_rows_are_in_no_sample_and_in_no_comparison(run, reviews, task):
+    """What `sde train` would train on: all but the rejected rows, or the accepted ones where some are; every row can still be looked at."""
+
+    def rendered():
+        assert run("design", "render", reviews, "--task", task, "-o", "samples.jsonl")[0] == 0
+        return [json.loads(line)["prompt"].split("waited ")[1][0] for line in Path("samples.jsonl").read_text().splitlines()]
+
+    run("decide", reviews, "reject", "0", "2-4", "--reason", "wrong")
+    assert rendered() == ["1", "5", "6", "7"]
+    assert json.loads(run("design", "cost", reviews, "--task", task, "--design", "es-sde", "--json")[1])["records"] == 4
+    assert run("design", "show", reviews, "--task", task, "--row", "3")[0] == 0
+    assert [record.text.split("waited ")[1][0] for record in records_in_file(reviews, read_task(Path(task)))] == ["1", "5", "6", "7"]
+    run("decide", reviews, "accept", "5", "6")
+    assert rendered() == ["5", "6"]
+    run("undo", reviews)
+    run("undo", reviews)
+    assert rendered() == list("01234567")
