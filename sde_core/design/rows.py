@@ -45,6 +45,7 @@ def dataset_rows(dataset: Dataset, *, limit: int | None = None, cancel: Cancel =
         cancel: Looked at between batches.
         progress: In rows.
     """
+    dataset.read_all(cancel=cancel)  # until then only the rows of the beginning are counted
     positions = None if limit is None else range(min(limit, len(dataset)))
     for batch in dataset.batches(rows=positions, cancel=cancel, progress=progress):
         for row, value, turns in batch:

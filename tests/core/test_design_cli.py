@@ -41,6 +41,15 @@ def test_a_record_is_shown_byte_for_byte_in_several_designs(run, reviews, task):
     assert samples["es-sde"]["prompt"].endswith("\n---\nThe food was good, we waited 1 minutes.\nOutput:")
 
 
+def test_a_row_far_from_the_beginning_is_shown_and_the_task_is_guessed_of_it_too(run, reviews):
+    """Opening reads the beginning alone."""
+    rows = [{"review": "It was good.", "mood": "late" if i > 15_000 else "early"} for i in range(15_100)]
+    Path("many.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert len(open_dataset("many.jsonl")) < 15_000
+    code, out, _ = run("design", "show", "many.jsonl", "--row", "15050", "--design", "es-sde", "--json")
+    assert (code, json.loads(out)["samples"]["es-sde"]["answer"]) == (0, "late")
+
+
 def test_samples_are_written_and_found_in_their_design(run, reviews, task):
     code, out, _ = run("design", "render", reviews, "--task", task, "--design", "es-sde,output=json", "-o", "samples.jsonl", "--json")
     report = json.loads(out)
