@@ -1,6 +1,6 @@
 """Does curating pay? Dirt planted into the sample data, sde's own choice of rows against random rows of equal token budget.
 
-    python benchmarks/planted_dirt.py [--plantings 1] [--seeds 4] [--budget 400k] [--share 90%] [--held-out 200] [--no-quotas] [--no-labels]
+    python benchmarks/planted_dirt.py [--plantings 1] [--seeds 4] [--budget 700k] [--share 90%] [--held-out 500] [--no-quotas] [--no-labels]
         [--only-choose] [--set KEY=VALUE …] [--keep FOLDER]
 
 Clean rows of `sample_data/support.jsonl` (by its truth file) are split: some are held out, of the others 30 % get another row's answer (shuffled
@@ -24,20 +24,22 @@ trains both on the base model that comes with sde. Random rows are drawn from al
 `--pool rejected` from those that were not rejected only, which asks what selecting alone adds. The verdict counts: the interval of the difference
 must exclude zero.
 
-Measured before any training, planting 0 with `--share 90% --only-choose`: of 2,026 rows 826 were rejected; of the 1,080 chosen 7.9 % had a shuffled
-answer (of all rows 30 %), 9.4 % an end cut off (10 %). All 203 planted copies were found; a copy that is chosen stands in the place of its original.
-The labels do most of it: they call 564 rows another task's, of which 491 are among the 608 shuffled, 29 cut off, 44 without fault. Of
-the 117 shuffled ones that they miss 105 hold an answer to another question of the same task, which no reading of the answer alone can tell.
-Planting 1, looked at once after all was fixed: 855 rejected; of the 1,054 chosen 6.5 % shuffled, 8.0 % cut off.
+What is chosen, planting 0 with `--held-out 200 --only-choose`: of 2,026 rows 826 were rejected; of the 1,080 chosen 7.9 % had a shuffled answer (of
+all rows 30 %), 9.4 % an end cut off (10 %). All 203 planted copies were found; a copy that is chosen stands in the place of its original. The labels
+do most of it: they call 564 rows another task's, of which 491 are among the 608 shuffled, 29 cut off, 44 without fault. Of the 117 shuffled ones that
+they miss 105 hold an answer to another question of the same task, which no reading of the answer alone can tell.
 
-Measured by training on one thread, learning rate 4e-3 (losses are per token of held-out rows, selected less random; below 0 selected is better):
+What it does, trained on one thread each with the settings that are the defaults now (they were fixed on plantings 3 to 7, these two were looked at
+once): selected less random, 500 held-out rows, 4 seeds; below 0 selected is better.
 
-    planting 6, 400 rows held out, 600,000 tokens (6.9 epochs), 3 seeds   -0.047 (-0.094 to +0.000), better on 251 rows, worse on 128
-    planting 5, 200 rows held out, 400,000 tokens (4 epochs), 2 seeds     +0.008 (interval includes 0), better on 120 rows, worse on 67
-    planting 7, 400 rows held out, 600,000 tokens, 1 of 5 seeds           +0.027 (-0.012 to +0.069)
+    planting   each row alike               by token                     rows better, worse   hours
+    10         -0.052 (-0.078 to -0.026)    -0.018 (-0.055 to +0.020)    341, 141             0.6
+    11         -0.052 (-0.096 to -0.008)    -0.038 (-0.097 to +0.011)    300, 178             0.6
 
-No difference is shown. What dirt costs is small beside what it matters which facts of this small world happen to be among the rows: a shuffled answer
-still teaches the words of the desk. Short answers (labels, facts) gain most from clean rows, 0.07 to 0.3 a token; long ones (code, steps) hardly.
+So curating pays for the row: the accepted subset is better with each row alike, in both plantings. By token nothing is shown: a few long chats, whose
+last turn nobody can foretell, weigh as much there as hundreds of labels, and a model that has read its rows eight times is very sure of the wrong
+one. Short answers (labels, facts) gain most, 0.07 to 0.3 a token; long ones (code, steps) hardly, since a shuffled answer still teaches the words
+of the desk. Without dropout both arms end 0.04 higher and rows differ more.
 """
 
 from __future__ import annotations
@@ -57,7 +59,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLE = ROOT / "sample_data" / "support.jsonl"
 SHUFFLED, TRUNCATED, COPIED = 0.3, 0.1, 0.1
-SETTINGS = ("learning_rate=4e-3",)
+SETTINGS = ("learning_rate=4e-3", "lora_dropout=0.1")
 
 
 def clean_records() -> list[dict]:
@@ -169,7 +171,7 @@ def one(folder: Path, seed: int, options: argparse.Namespace) -> dict | None:
     print(sde("compare", "show", "--data", both))
     print(f"compared in {time.monotonic() - started:,.0f} s")
     found = json.loads(sde("compare", "show", "--data", both, "--json"))
-    return found["differences"][0]["loss"]
+    return found["differences"][0]
 
 
 def main() -> None:
@@ -177,11 +179,13 @@ def main() -> None:
     parser.add_argument("--plantings", type=int, default=1)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--seeds", type=int, default=4)
-    parser.add_argument("--budget", default="400k")
+    parser.add_argument("--budget", default="700k")
     parser.add_argument("--share", default="90%")
-    parser.add_argument("--held-out", type=int, default=200)
+    parser.add_argument("--held-out", type=int, default=500)
     parser.add_argument("--pool", choices=("all", "rejected"), default="all")
-    parser.add_argument("--set", action="append", metavar="KEY=VALUE", help="a value of the recipe of both arms; learning_rate=4e-3 when omitted")
+    parser.add_argument(
+        "--set", action="append", metavar="KEY=VALUE", help="a value of the recipe of both arms; learning_rate=4e-3 and lora_dropout=0.1 when omitted"
+    )
     parser.add_argument("--keep", type=Path)
     parser.add_argument("--no-quotas", action="store_true")
     parser.add_argument("--no-labels", action="store_true")
@@ -197,8 +201,11 @@ def main() -> None:
                 shutil.rmtree(folder, ignore_errors=True)
     if options.only_choose:
         return
-    told = Counter("better" if each["high"] < 0 else "worse" if each["low"] > 0 else "no difference shown" for each in outcomes if each)
-    print("selected against random of equal budget: " + ", ".join(f"{word} in {count} of {len(outcomes)} plantings" for word, count in told.items()))
+    for measure, words in (("loss", "by token"), ("row_loss", "each row alike")):
+        intervals = [each[measure] for each in outcomes if each]
+        told = Counter("better" if each["high"] < 0 else "worse" if each["low"] > 0 else "no difference shown" for each in intervals)
+        counts = ", ".join(f"{word} in {count} of {len(outcomes)} plantings" for word, count in told.items())
+        print(f"selected against random of equal budget, {words}: {counts}")
 
 
 if __name__ == "__main__":
