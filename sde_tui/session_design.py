@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 from sde_core.errors import SdeError, UsageError
 from sde_core.visible import visible
 from sde_tui.session_design_work import FIRST_COUNTED, Counted, DesignKey, DesignRecords, count_designs, read_design_records
-from sde_tui.session_work import WorkPart
+from sde_tui.session_work import WorkPart, found_or_error
 
 if TYPE_CHECKING:
     from sde_core.design.options import Design
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sde_tui.session import Session
 
 MOST_SIDES = 4
+_SOURCE = 20_000
 COUNTING = "design-tokens"
 AUTOMATIC_TOKENS = 5_000_000
 """Of an epoch: so many are counted without being asked for."""
@@ -36,6 +37,7 @@ class DesignPart(WorkPart):
     Attributes:
         found: The records, None until they are read.
         refusal: Why there are none, "" where nothing went wrong.
+        stopped: Whether reading them was stopped.
         wording: Which of the task's instructions is used, from 0.
         uncounted: Why tokens cannot be counted, "" where they can.
     """
@@ -48,6 +50,7 @@ class DesignPart(WorkPart):
 
         self.found: DesignRecords | None = None
         self.refusal = self.uncounted = ""
+        self.stopped = False
         self.wording = 0
         self._named: str | None = None
         self._designs: list[Design] = [PRESETS["es-sde"], PRESETS["ew-sde"]]
@@ -71,10 +74,15 @@ class DesignPart(WorkPart):
         """Reads the records by a task file: by the one named, named before, or beside the data; by the task that the rows look like without one."""
         dataset = self._session.dataset
         named = self._task_path() if task_path is None else task_path
-        self._read_of, self._named = dataset, named
+        self._read_of, self._named, self.stopped = dataset, named, False
         self._session.lanes.thread(
-            self.lane, "reading records", lambda cancel, progress: read_design_records(dataset, named, cancel, progress), self._were_read
-        )
+            self.lane, "reading records", lambda cancel, progress: read_design_records(dataset, named, cancel, progress), self._were_read,
+            ended=self._ended,
+        )  # fmt: skip
+
+    def _ended(self) -> None:
+        self.found, self.stopped, self.refusal = None, True, "Reading the rows was stopped. They are read when you come back to this screen."
+        self._publish("design")
 
     @property
     def named(self) -> str:
@@ -89,7 +97,7 @@ class DesignPart(WorkPart):
     def _were_read(self, found: DesignRecords | SdeError) -> None:
         if isinstance(found, SdeError):
             # The hints of guessing speak of the command's options.
-            self.found, self.refusal = None, f"{found.message} {found.hint}".strip() if self.named else found.message
+            self.found, self.refusal = None, found.message if isinstance(found, UsageError) and not self.named else str(found)
         else:
             row = self.row
             same = self.found is not None and self.found.file == found.file
@@ -275,8 +283,9 @@ class DesignPart(WorkPart):
         """Why there is nothing to count, "" where there is."""
         if self.found is None or not self.found.rows:
             return "There are no records of a task."
-        known = [counted.samples for side in range(self.sides) if (counted := self.tokens(side)) is not None]
-        return "Tokens are being counted." if self.counting else "" if any(count < len(self.found.rows) for count in known) else "All are counted."
+        shown = {self.key(side) for side in range(self.sides)} - self._senseless
+        left = any(key not in self._tokens or self._tokens[key].samples < len(self.found.rows) for key in shown)
+        return "Tokens are being counted." if self.counting else "" if left else "All are counted."
 
     def look_what_was_measured(self) -> None:
         """Looks again for perplexities that were measured."""
@@ -319,6 +328,11 @@ class DesignPart(WorkPart):
             self._session.flash(f"{count:,} samples written to {visible(path, 60)}: open them, or sde train them.", "good")
 
         self._session.lanes.thread("design-write", "writing samples", work, written)
+
+    def source_of(self, row: int) -> tuple[str, str]:
+        """(the row with its edits, the ink); why it cannot be read, where it cannot."""
+        raw = found_or_error(lambda: self._session.dataset.edited_raw(row))
+        return (str(raw), "bad") if isinstance(raw, SdeError) else (raw[:_SOURCE].decode("utf-8", "replace"), "dim")
 
     def show_misfits(self, row: int, screen: str) -> None:
         """Shows in Records the rows that do not fit the task, the cursor on one of them."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sde_core.errors import SdeError, UsageError
+from sde_tui.session_work import found_or_error
 
 if TYPE_CHECKING:
     from sde_core.design.conversion import DatasetDesigns
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from sde_core.project import Project
     from sde_core.train.encode import Encoder
 
-GUESSED_FROM = 50_000
 FIRST_COUNTED = 200
 """Records whose tokens are counted before the others: enough for a mean, few enough for a moment."""
 DesignKey = tuple[Any, int, Any]
@@ -74,21 +74,28 @@ class Counted:
 
 def read_design_records(dataset: Any, named: str, cancel: Any, progress: Any) -> DesignRecords | SdeError:
     """The records by a task file, or by the task that the rows look like."""
-    from sde_core.design.inference import infer_task
-    from sde_core.design.rows import dataset_rows
     from sde_core.design.task_file import read_task
     from sde_core.files import from_home
 
-    try:
-        if named:
-            file = read_task(from_home(named))
-        else:
-            file = infer_task([value for _, value in dataset_rows(dataset, limit=GUESSED_FROM, cancel=cancel)], name=Path(dataset.name).stem)
+    def work() -> DesignRecords:
+        file = read_task(from_home(named)) if named else guessed_task(dataset, cancel, progress)
         return records_of_task(dataset, file, named, cancel, progress)
-    except SdeError as error:
-        if cancel.is_set():
-            raise
-        return error
+
+    return found_or_error(work)
+
+
+def guessed_task(dataset: Any, cancel: Any, progress: Any) -> TaskFile:
+    """The task that the rows look like.
+
+    Raises:
+        UsageError: When they look like none.
+        CancelledError: When stopped.
+    """
+    from sde_core.design.inference import LOOKED_AT, infer_task
+    from sde_core.design.rows import dataset_rows
+
+    rows = [value for _, value in dataset_rows(dataset, limit=LOOKED_AT, cancel=cancel, progress=progress)]
+    return infer_task(rows, name=Path(dataset.name).stem)
 
 
 def records_of_task(dataset: Any, file: TaskFile, named: str, cancel: Any, progress: Any) -> DesignRecords:

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from sde_core.errors import SdeError
 from sde_core.wording import count_of
-from sde_tui.session_work import WorkPart
+from sde_tui.session_work import WorkPart, found_or_error
 
 if TYPE_CHECKING:
     from sde_core.design.conversion import Conversion, DatasetDesigns
@@ -41,6 +42,7 @@ class FollowedPart(WorkPart):
         found: Which design each row follows, None until it is known.
         after: The design that rows would be turned to, None where no row follows any.
         change: What that would change, None until it is known.
+        refusal: Why the rows cannot be read, "" where they can.
     """
 
     lane, needs = "followed", "telling designs needs"
@@ -51,6 +53,7 @@ class FollowedPart(WorkPart):
         self.after: Design | None = None
         self.change: Conversion | None = None
         self.groups: Sequence[FollowedGroup] = ()
+        self.refusal = ""
         self._of: Any = None
         self._chosen = False
         self._changed: frozenset[int] = frozenset()
@@ -69,10 +72,11 @@ class FollowedPart(WorkPart):
         task, now = self.task, self._now()
         if task is None or now == self._of:
             return
-        self._of, self.change = now, None
+        self._of, self.change, self.refusal = now, None, ""
         dataset, without, after = self._session.dataset, self._rejected(), self.after if self._chosen else None
         self._session.lanes.thread(
-            self.lane, "telling designs", lambda cancel, progress: _told(dataset, task, without, after, cancel, progress), self._were_told,
+            self.lane, "telling designs",
+            lambda cancel, progress: found_or_error(lambda: _told(dataset, task, without, after, cancel, progress)), self._were_told,
             ended=self._ended,
         )  # fmt: skip
 
@@ -93,7 +97,16 @@ class FollowedPart(WorkPart):
         self._of = None
         self._then()
 
-    def _were_told(self, told: tuple[DatasetDesigns, Design | None, Conversion | None]) -> None:
+    def _cannot_be_read(self, error: SdeError) -> None:
+        """Shows nothing of rows that are not there any more; looking again reads them again."""
+        self.refusal, self.found, self.groups = str(error), None, ()
+        self._of = None
+        self._were_changed(None)
+
+    def _were_told(self, told: tuple[DatasetDesigns, Design | None, Conversion | None] | SdeError) -> None:
+        if isinstance(told, SdeError):
+            self._cannot_be_read(told)
+            return
         self.found, self.after, change = told
         self.groups = _groups(self.found)
         self._were_changed(change)
@@ -107,12 +120,16 @@ class FollowedPart(WorkPart):
         self.after, self.change, self._chosen = design, None, True
         dataset, found = self._session.dataset, self.found
         self._session.lanes.thread(
-            self.lane, "converting", lambda cancel, progress: _change_of(dataset, found, design, cancel, progress), self._were_changed,
+            self.lane, "converting",
+            lambda cancel, progress: found_or_error(lambda: _change_of(dataset, found, design, cancel, progress)), self._were_changed,
             ended=self._ended,
         )  # fmt: skip
         self._then()
 
-    def _were_changed(self, change: Conversion | None) -> None:
+    def _were_changed(self, change: Conversion | SdeError | None) -> None:
+        if isinstance(change, SdeError):
+            self._cannot_be_read(change)
+            return
         self.change = change
         self._changed = frozenset(edit.row for edit in change.edits) if change is not None else frozenset()
         self._reasons = {misfit.row: misfit.reason for misfit in change.left} if change is not None else {}
@@ -169,12 +186,16 @@ class FollowedPart(WorkPart):
 
     def why_not_convert(self) -> str:
         """Why nothing can be converted now, "" where something can."""
+        if self.refusal:
+            return self.refusal
         if self.found is None or self.change is None:
             return self.running_words() or "It is not known yet which design the rows follow."
         return "" if self.change.edits else "No row would change."
 
     def change_words(self) -> str:
         """What converting would do: "A turns 30 rows into es-sde; 3 cannot be converted (l)"."""
+        if self.refusal:
+            return "The rows cannot be read."
         if self.found is None:
             return self.running_words() or "The rows are being read…"
         if self.after is None:

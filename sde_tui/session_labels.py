@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from sde_core.errors import SdeError
 from sde_core.visible import visible
 from sde_core.wording import count_of
-from sde_tui.session_work import WorkPart
+from sde_tui.session_work import WorkPart, found_or_error
 
 if TYPE_CHECKING:
     from sde_core.checks.labels import LabelErrors, LabelEvidence
@@ -88,9 +89,15 @@ class LabelsPart(WorkPart):
     def state(self, number: int) -> str:
         """ "edited", "rejected" or "": what became of the label at a place of the list."""
         one = self.evidence(number)
-        if self._label_now(one.row) not in (one.label, None):
+        now = self._label_now(one.row)
+        if not isinstance(now, SdeError) and now not in (one.label, None):
             return "edited"
         return "rejected" if self._session.decisions.status(one.row) == "rejected" else ""
+
+    def refusal(self, number: int) -> str:
+        """Why the row at a place of the list cannot be read any more, "" where it can."""
+        now = self._label_now(self.evidence(number).row)
+        return str(now) if isinstance(now, SdeError) else ""
 
     def summary(self) -> str:
         """How many labels are likely wrong, in how many."""
@@ -107,11 +114,13 @@ class LabelsPart(WorkPart):
     # ---- deciding
 
     def _label_now(self, row: int) -> Any:
+        """The label with the user's edits, None where there is none; the error where the row cannot be read any more."""
         from sde_core.dataset.turns import value_at
 
         assert self.found is not None  # noqa: S101
+        path = self.found.labelled.path
         try:
-            return value_at(self._session.dataset.value(row), self.found.labelled.path)
+            return found_or_error(lambda: value_at(self._session.dataset.value(row), path))
         except (KeyError, IndexError, TypeError):
             return None
 
@@ -121,6 +130,8 @@ class LabelsPart(WorkPart):
             return "No label is likely to be wrong."
         one = self.evidence(number)
         now = self._label_now(one.row)
+        if isinstance(now, SdeError):
+            return str(now)
         if not isinstance(now, str):
             return "This label is no text in the file, and only texts can be edited; x rejects the row."
         return self._session.decisions.why_not() or ("The label is the suggested one already." if now == one.suggested else "")

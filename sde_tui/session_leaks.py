@@ -7,8 +7,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sde_core.errors import SdeError
 from sde_core.visible import visible
-from sde_tui.session_work import WorkPart
+from sde_tui.session_work import WorkPart, found_or_error
 
 if TYPE_CHECKING:
     from sde_core.checks.duplicates.leakage import Leak, LeakReport
@@ -64,9 +65,13 @@ class LeaksPart(WorkPart):
         """What was decided about a leaking row."""
         return self._session.decisions.status(leak.row)
 
-    def diff(self, leak: Leak) -> WordDiff:
-        """What differs between the two rows, from the other file's to the dataset's; every text in it has passed `visible`."""
-        return self._diff(leak.row, leak.other_row)
+    def diff(self, leak: Leak) -> WordDiff | str:
+        """What differs between the two rows, from the other file's to the dataset's; every text in it has passed `visible`.
+
+        Where one of them cannot be read any more, why.
+        """
+        found = found_or_error(lambda: self._diff(leak.row, leak.other_row))
+        return visible(str(found), 600) if isinstance(found, SdeError) else found
 
     def _computed_diff(self, row: int, other_row: int) -> WordDiff:
         from sde_core.checks.duplicates.word_diff import word_diff

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sde_core.errors import SdeError
 from sde_core.visible import visible
-from sde_tui.session_work import WorkPart
+from sde_tui.session_work import WorkPart, found_or_error
 
 if TYPE_CHECKING:
     from sde_core.design.task_file import TaskFile
@@ -33,6 +33,7 @@ instructions:
 _HELP = """\
 # with numbers: values: {good: 1, bad: 2}, absent: {none: 0}
 # description: FIELD says why; instructions: may be several wordings
+# synonyms: {great: good} for soft reading; roles: of events
 """
 
 
@@ -41,14 +42,17 @@ class TaskSchemaPart(WorkPart):
 
     Attributes:
         fault: Why the text says no task, with its line; "" where it says one.
+        refusal: Why the rows cannot be read, "" where they can.
         records: The rows by the task as it was last read, None while that is not known.
     """
 
     lane, needs = "task-schema", "holding rows against a task needs"
+    guessing = "task-guess"
+    """The lane in which a task is guessed."""
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
-        self.fault = ""
+        self.fault = self.refusal = ""
         self.records: DesignRecords | None = None
         self._then: Callable[[], None] = lambda: None
 
@@ -56,7 +60,7 @@ class TaskSchemaPart(WorkPart):
 
     def open(self, then: Callable[[], None]) -> str:
         """The text to begin with: the task file's own, what was guessed, or a form to fill in. Calls `then` whenever something is new."""
-        self._then, self.fault, self.records = then, "", None
+        self._then, self.fault, self.refusal, self.records = then, "", "", None
         found, path = self._session.part("design").found, self.path
         if path is not None and path.is_file() and (found is None or found.named):
             try:
@@ -75,25 +79,43 @@ class TaskSchemaPart(WorkPart):
         return from_home(named) if named else path_beside(self._session.dataset.path)
 
     def fields(self) -> list[str]:
-        """Names of the fields of the first rows."""
-        from sde_core.design.rows import dataset_rows
-
+        """Names of the fields of the first rows; none where they cannot be read, which `refusal` says once they are held against the task."""
+        rows = found_or_error(self._first_rows)
         names: dict[str, None] = {}
-        for _, value in dataset_rows(self._session.dataset, limit=_LOOKED_AT):
+        for value in rows if isinstance(rows, list) else ():
             names |= dict.fromkeys(map(str, value)) if isinstance(value, dict) else {}
         return list(names)
 
-    def guess(self) -> str:
-        """What the rows look like; "" where they look like nothing, which is said."""
-        found = self._session.attempt(self._guess)
-        return "" if found is None else self._written(found)
-
-    def _guess(self) -> TaskFile:
-        from sde_core.design.inference import infer_task
+    def _first_rows(self) -> list[Any]:
         from sde_core.design.rows import dataset_rows
 
-        rows = [value for _, value in dataset_rows(self._session.dataset, limit=2_000)]
-        return infer_task(rows, name=Path(self._session.dataset.name).stem)
+        return [value for _, value in dataset_rows(self._session.dataset, limit=_LOOKED_AT)]
+
+    def guess(self, then: Callable[[str], None]) -> None:
+        """Finds out what the rows look like, then calls `then` with that as text; where they look like nothing, that is said."""
+        from sde_tui.session_design_work import guessed_task
+
+        session, dataset = self._session, self._session.dataset
+
+        def guessed(found: TaskFile | SdeError) -> None:
+            if isinstance(found, SdeError):
+                session.flash(found.message, "bad")  # the hint speaks of the command's options
+            else:
+                then(self._written(found))
+
+        session.lanes.thread(
+            self.guessing, "guessing the task", lambda cancel, progress: found_or_error(lambda: guessed_task(dataset, cancel, progress)), guessed,
+            ended=self._then,
+        )  # fmt: skip
+
+    def why_not_guess(self) -> str:
+        """Why the task cannot be guessed now, "" where it can."""
+        return self._session.still_reading("guessing needs") or self.guessing_words()
+
+    def guessing_words(self) -> str:
+        """How far the guessing is, "" while none is at work."""
+        task = self._session.lanes.running(self.guessing)
+        return "" if task is None else f"{task.shown()}; leaving stops it."
 
     def _written(self, file: TaskFile) -> str:
         from sde_core.design.task_file import task_text
@@ -128,6 +150,7 @@ class TaskSchemaPart(WorkPart):
         """Holds the text against all rows."""
         if self.why_not_look() or not self.check(text):
             return
+        self.refusal = ""
         dataset = self._session.dataset
         self._session.lanes.thread(
             self.lane, "reading rows by the task", lambda cancel, progress: _records_by(dataset, text, cancel, progress), self._were_read, quiet=True
@@ -137,8 +160,8 @@ class TaskSchemaPart(WorkPart):
         """Why the rows cannot be looked at now, "" where they can."""
         return self._session.still_reading(self.needs)
 
-    def _were_read(self, records: DesignRecords) -> None:
-        self.records = records
+    def _were_read(self, found: DesignRecords | SdeError) -> None:
+        self.records, self.refusal = (None, str(found)) if isinstance(found, SdeError) else (found, "")
         self._then()
 
     def reasons(self) -> list[tuple[str, int]]:
@@ -148,6 +171,11 @@ class TaskSchemaPart(WorkPart):
         return Counter(misfit.reason for misfit in self.records.misfits).most_common() if self.records is not None else []
 
     # ---- leaving
+
+    def leave(self) -> None:
+        """Stops what is computed for the text alone."""
+        for lane in (self.lane, self.guessing):
+            self._session.lanes.stop(lane)
 
     def save(self, text: str, name: str) -> str:
         """Writes the task and reads the rows by it; why it was not written, "" where it was."""
@@ -173,8 +201,9 @@ class TaskSchemaPart(WorkPart):
             self._session.records.drill(rows, visible(f"do not fit: {reason}", 80), screen=screen)
 
 
-def _records_by(dataset: Any, text: str, cancel: Any, progress: Any) -> DesignRecords:
+def _records_by(dataset: Any, text: str, cancel: Any, progress: Any) -> DesignRecords | SdeError:
     from sde_core.design.task_file import task_in
     from sde_tui.session_design_work import records_of_task
 
-    return records_of_task(dataset, task_in(text.encode("utf-8", "surrogatepass")), "", cancel, progress)
+    file = task_in(text.encode("utf-8", "surrogatepass"))
+    return found_or_error(lambda: records_of_task(dataset, file, "", cancel, progress))

@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar, TypeVar
+
+from sde_core.errors import CancelledError, SdeError
 
 if TYPE_CHECKING:
     from sde_tui.session import Session
+
+Found = TypeVar("Found")
+
+
+def found_or_error(work: Callable[[], Found]) -> Found | SdeError:
+    """What the work finds, or the error that it states for the user, where that is to stand in the place of what was to be found.
+
+    Raises:
+        CancelledError: When it was stopped.
+    """
+    try:
+        return work()
+    except CancelledError:
+        raise
+    except SdeError as error:
+        return error
 
 
 class WorkPart:

@@ -69,7 +69,7 @@ class DesignScreen(SdeScreen):
     # ---- refreshing
 
     def refresh_content(self, change: str) -> None:
-        if self.part.stale and not self.part.why_not_run():
+        if (self.part.stale or (change == "shown" and self.part.stopped)) and not self.part.why_not_run():
             self.part.read()
         elif change == "shown":
             self.part.count()
@@ -217,9 +217,7 @@ class DesignScreen(SdeScreen):
     def action_misfits(self) -> None:
         from sde_tui.screens.misfits import MisfitsScreen
 
-        found = self.part.found
-        if found is not None:
-            self.app.push_screen(MisfitsScreen(found.misfits, len(found.records)), self._misfits_left)
+        self.app.push_screen(MisfitsScreen(self.part), self._misfits_left)
 
     def _misfits_left(self, row: int | None) -> None:
         if row is not None:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from textual.containers import Horizontal, Vertical
-from textual.content import Content
+from textual.containers import Horizontal
 from textual.widget import Widget
-from textual.widgets import Static
 
 from sde_core.visible import visible
 from sde_core.wording import count_of
-from sde_tui.screens.dialogs import ChooseScreen, ConfirmScreen, Dialog
+from sde_tui.screens.dialogs import ChooseScreen, ConfirmScreen
+from sde_tui.screens.list_dialog import ListDialog
 from sde_tui.session_followed import FollowedGroup, FollowedPart
 from sde_tui.widgets.bindings import dialog_bindings
-from sde_tui.widgets.lines import Item, ItemList, LineList
+from sde_tui.widgets.lines import Item, ItemList
 from sde_tui.widgets.spans import Line, fit
 from sde_tui.widgets.wrapping import wrapped
 
@@ -26,17 +25,15 @@ _ROWS, _SHARE, _LONGEST = 9, 7, 20_000
 _PANES = ("before", "after")
 
 
-class FollowedScreen(Dialog[tuple[list[int], str]]):
+class FollowedScreen(ListDialog[tuple[list[int], str]]):
     """The designs over a row before and after; left with rows that are to be shown in Records, and what they are."""
 
     DEFAULT_CSS = """
-    FollowedScreen > Vertical { height: 100%; width: 100%; max-width: 100%; }
-    FollowedScreen #groups { height: 5; max-height: 50%; background: $panel; scrollbar-background: $panel; }
-    FollowedScreen Horizontal { height: 1fr; }
-    FollowedScreen Horizontal ItemList {
+    FollowedScreen .list { max-height: 50%; }
+    FollowedScreen .pane { height: 1fr; border-top: none; }
+    FollowedScreen .pane ItemList {
         width: 1fr; height: 100%; max-height: 100%; border-top: solid $accent 50%; border-title-align: left; border-title-style: none;
     }
-    FollowedScreen .hint { height: 1; }
     """
     NAME = "followed"
     BINDINGS = dialog_bindings(NAME)
@@ -46,52 +43,50 @@ class FollowedScreen(Dialog[tuple[list[int], str]]):
         self._part = part
         self._at = 0
 
-    def compose_content(self) -> Iterable[Widget]:
-        with Vertical():
-            yield Static(id="title")
-            yield ItemList(id="groups")
-            with Horizontal():
-                for name in _PANES:
-                    yield ItemList(id=name)
+    def new_list(self) -> ItemList:
+        return ItemList()
+
+    def new_pane(self) -> Widget:
+        return Horizontal(*(ItemList(id=name) for name in _PANES))
 
     def on_mount(self) -> None:
-        self.set_focus(self.groups)
-        self._part.open(self._show)
-        self.call_after_refresh(self._show)
-
-    def on_resize(self) -> None:
-        self.call_after_refresh(self._show)
+        self._part.open(self.show)
+        self.sde_app.session.signals.work.subscribe(self, lambda _: self.refresh_frame())
 
     @property
-    def groups(self) -> ItemList:
+    def list(self) -> ItemList:
         """The designs, and what follows none."""
-        return self.query_one("#groups", ItemList)
+        return self.query_one(".list", ItemList)
 
     @property
     def group(self) -> FollowedGroup | None:
         """The line under the cursor."""
-        place = self.groups.value
+        place = self.list.value
         return self._part.groups[place] if place is not None and place < len(self._part.groups) else None
 
     # ---- showing
 
-    def _show(self) -> None:
-        if not self.is_attached or not self.query("#groups"):
-            return
+    def title_words(self) -> str:
         found = self._part.found
         alone = "; prompts stay as they are" if found is not None and found.followed.answers_alone else ""
         rows = f" of {count_of(len(found.rows), 'row')}" if found is not None else ""
-        self.query_one("#title", Static).update(Content(f"Which design the answers{rows} follow{alone}"))
-        width = self.groups.scrollable_content_region.width or 74
-        groups = self._part.groups
-        self.groups.styles.height = max(5, min(len(groups), (self.size.height - 6) // 2))
-        fresh = not self.groups.items
-        self.groups.set_items([Item(self._group_line(group, width), place) for place, group in enumerate(groups)])
+        return f"Which design the answers{rows} follow{alone}"
+
+    def column_words(self, width: int) -> str:
+        return f"{'rows':>{_ROWS}}{'share':>{_SHARE}}  design" if self._part.groups else ""
+
+    def fill_list(self) -> None:
+        shown, groups = self.list, self._part.groups
+        width = shown.scrollable_content_region.width or 74
+        shown.styles.height = max(3, min(len(groups), (self.size.height - 7) // 2))
+        if self._part.refusal:
+            shown.set_items([Item([(line, "bad")]) for line in wrapped(visible(self._part.refusal, 600), width)])
+            return
+        fresh = shown.value is None
+        shown.set_items([Item(self._group_line(group, width), place) for place, group in enumerate(groups)])
         if fresh and groups:
             # Rows that would change are what there is to look at.
-            self.groups.move_to(next((place for place, group in enumerate(groups) if self._part.changes(group)), 0))
-        self._show_row()
-        self.refresh_frame()
+            shown.move_to(next((place for place, group in enumerate(groups) if self._part.changes(group)), 0))
 
     def _group_line(self, group: FollowedGroup, width: int) -> Line:
         total = len(self._part.found.rows) if self._part.found is not None else 0
@@ -101,9 +96,16 @@ class FollowedScreen(Dialog[tuple[list[int], str]]):
         ink = {"design": "text", "stray": "warn", "contradicted": "accent"}[group.kind]
         return [(head, "strong"), (fit(words, max(width - len(head) - len(goal), 8)), ink), (goal, "accent")]
 
+    @property
+    def _panes(self) -> Sequence[ItemList]:
+        return [self.query_one(f"#{name}", ItemList) for name in _PANES]
+
+    def show_pane(self) -> None:
+        self._show_row()
+        self.refresh_frame()
+
     def _show_row(self) -> None:
-        group = self.group
-        panes = [self.query_one(f"#{name}", ItemList) for name in _PANES]
+        group, panes = self.group, self._panes
         rows = self._part.changed_rows(group) if group is not None else []
         if not rows:
             for pane in panes:
@@ -135,11 +137,8 @@ class FollowedScreen(Dialog[tuple[list[int], str]]):
     def what_now(self) -> Line:
         return [(self._part.change_words(), "text" if self._part.why_not_convert() else "accent")]
 
-    def on_line_list_moved(self, event: LineList.Moved) -> None:
-        event.stop()
-        if event.list is self.groups:
-            self._at = 0
-            self._show_row()
+    def line_moved(self, line: int) -> None:
+        self._at = 0
 
     # ---- keys
 
@@ -152,7 +151,7 @@ class FollowedScreen(Dialog[tuple[list[int], str]]):
             if yes:
                 self._part.convert()
                 self._part.look()
-                self._show()
+                self.show()
 
         left = count_of(len(change.left), "row")
         details = ["It is one decision, which u takes back; the file stays as it is."]
@@ -202,19 +201,15 @@ class FollowedScreen(Dialog[tuple[list[int], str]]):
 
     def action_undo(self) -> None:
         self._part.undo()
-        self._show()
+        self.show()
 
     def action_switch_pane(self) -> None:
-        order = [self.groups, *(self.query_one(f"#{name}", ItemList) for name in _PANES)]
+        order = [self.list, *self._panes]
         at = next((place for place, pane in enumerate(order) if pane.has_focus), 0)
         self.set_focus(order[(at + 1) % len(order)])
 
     def action_command(self) -> None:
         self.copy_command(self._part.command_line())
-
-    async def on_line_list_chosen(self, event: LineList.Chosen) -> None:
-        event.stop()
-        await self.action_do("rows")
 
 
 def _share_words(part: int, whole: int) -> str:

@@ -62,10 +62,11 @@ class LabelsScreen(ListDialog[int]):
     def pane_lines(self, width: int, height: int) -> Sequence[Line]:
         if not len(self._part):
             return []
-        one = self._part.evidence(self.list.cursor)
-        text = list(wrapped(self._part.text(one.row), width))
-        shown = [*text[: _TEXT_LINES - 1], fit(" ".join(text[_TEXT_LINES - 1 :]), width)] if len(text) > _TEXT_LINES else text
-        lines: list[Line] = [[(line, "text")] for line in shown]
+        one, refusal = self._part.evidence(self.list.cursor), self._part.refusal(self.list.cursor)
+        lines: list[Line] = [[(line, "bad")] for line in wrapped(visible(refusal, 2 * width - 10), width)] if refusal else []
+        text, most = list(wrapped(self._part.text(one.row), width)), _TEXT_LINES - len(lines)
+        shown = [*text[: most - 1], fit(" ".join(text[most - 1 :]), width)] if len(text) > most else text
+        lines += [[(line, "text")] for line in shown]
         given = (one.label, one.given_probability, one.given_neighbours, "text")
         sides = (given, (one.suggested, one.suggested_probability, one.suggested_neighbours, "accent"))
         for name, probability, neighbours, ink in sides:

@@ -15,6 +15,7 @@ from sde_tui.session_leaks import LeaksPart
 from sde_tui.widgets.bindings import dialog_bindings
 from sde_tui.widgets.lines import ItemList, LineList
 from sde_tui.widgets.spans import Line
+from sde_tui.widgets.wrapping import wrapped
 
 if TYPE_CHECKING:
     from sde_core.checks.duplicates.leakage import Leak
@@ -83,7 +84,10 @@ class LeaksScreen(ListDialog[str]):
         return self._part.leaks[self.list.cursor]
 
     def pane_lines(self, width: int, height: int) -> Sequence[Line]:
-        return [self._sides(width), *diff_lines(self._part.diff(self.leak), width, height, whole=False, stacked=False)]
+        diff = self._part.diff(self.leak)
+        if isinstance(diff, str):
+            return [[(line, "bad")] for line in wrapped(diff, width)]
+        return [self._sides(width), *diff_lines(diff, width, height, whole=False, stacked=False)]
 
     def _sides(self, width: int) -> Line:
         """Above the two texts: whose they are; they stand one below the other where there is no room."""

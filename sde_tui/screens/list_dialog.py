@@ -44,7 +44,7 @@ class ListDialog(Dialog[Answer]):
         """The list."""
         raise NotImplementedError
 
-    def new_pane(self) -> ItemList:
+    def new_pane(self) -> Widget:
         """The pane: lines to read."""
         return TextLines()
 

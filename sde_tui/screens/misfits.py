@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
-
-from textual.containers import Vertical
-from textual.content import Content
-from textual.widget import Widget
-from textual.widgets import Static
 
 from sde_core.visible import visible
 from sde_core.wording import count_of
-from sde_tui.screens.dialogs import Dialog
+from sde_tui.screens.list_dialog import ListDialog
 from sde_tui.widgets.bindings import dialog_bindings
 from sde_tui.widgets.lines import LineList
-from sde_tui.widgets.spans import Line
+from sde_tui.widgets.spans import Line, fit
+from sde_tui.widgets.wrapping import wrapped
 
 if TYPE_CHECKING:
     from sde_core.design.readers import Misfit
+    from sde_tui.session_design import DesignPart
 
 _ROW = 9
 
@@ -28,7 +25,7 @@ class MisfitList(LineList):
     """The rows, drawn as they come into sight."""
 
     def __init__(self, misfits: Sequence[Misfit]) -> None:
-        super().__init__(id="misfits")
+        super().__init__()
         self._misfits = misfits
 
     def line_count(self) -> int:
@@ -39,38 +36,40 @@ class MisfitList(LineList):
         return [(f"{misfit.row:>{_ROW},}  ", "dim"), (visible(misfit.reason, 4 * width), "text")]
 
 
-class MisfitsScreen(Dialog[int]):
-    """The list; left with a row that is to be shown in Records, among all of them."""
+class MisfitsScreen(ListDialog[int]):
+    """The list over the whole reason and the row itself; left with a row that is to be shown in Records, among all of them."""
 
-    DEFAULT_CSS = """
-    MisfitsScreen > Vertical { height: 100%; width: 100%; max-width: 100%; }
-    MisfitsScreen MisfitList { height: 1fr; background: $panel; scrollbar-background: $panel; }
-    MisfitsScreen .hint { height: 1; }
-    """
+    DEFAULT_CSS = "MisfitsScreen .pane { height: 8; }"
     NAME = "misfits"
     BINDINGS = dialog_bindings(NAME)
 
-    def __init__(self, misfits: Sequence[Misfit], fitting: int) -> None:
+    def __init__(self, part: DesignPart) -> None:
         super().__init__()
-        self._misfits, self._fitting = misfits, fitting
+        self._part = part
+        self._misfits: Sequence[Misfit] = part.found.misfits if part.found is not None else ()
 
-    def compose_content(self) -> Iterable[Widget]:
+    def new_list(self) -> LineList:
+        return MisfitList(self._misfits)
+
+    def title_words(self) -> str:
         rows, reasons = len(self._misfits), Counter(misfit.reason for misfit in self._misfits)
         kinds = f", for {len(reasons):,} reasons" if len(reasons) > 1 else ""
-        with Vertical():
-            yield Static(Content(f"{count_of(rows, 'row')} of {rows + self._fitting:,} {'does' if rows == 1 else 'do'} not fit the task{kinds}"))
-            yield Static(Content(f"{'row':>{_ROW}}  why"), classes="hint")
-            yield MisfitList(self._misfits)
+        fitting = len(self._part.found.records) if self._part.found is not None else 0
+        return f"{count_of(rows, 'row')} of {rows + fitting:,} {'does' if rows == 1 else 'do'} not fit the task{kinds}"
 
-    def on_mount(self) -> None:
-        self.set_focus(self.query_one(MisfitList))
+    def column_words(self, width: int) -> str:
+        return f"{'row':>{_ROW}}  why"
+
+    def pane_lines(self, width: int, height: int) -> Sequence[Line]:
+        misfit = self._misfits[self.list.cursor]
+        source, ink = self._part.source_of(misfit.row)
+        why = list(wrapped(visible(misfit.reason, 3 * width), width))
+        room, row = max(height - len(why), 1), list(wrapped(visible(source, height * width), width))
+        row = [*row[: room - 1], fit(" ".join(row[room - 1 :]), width)] if len(row) > room else row
+        return [*([(line, "warn")] for line in why), *([(line, ink)] for line in row)]
 
     def what_now(self) -> Line:
         return [("enter", "accent"), (" shows the row in Records, among all of these", "dim")]
 
     def action_rows(self) -> None:
-        self.dismiss(self._misfits[self.query_one(MisfitList).cursor].row)
-
-    async def on_line_list_chosen(self, event: LineList.Chosen) -> None:
-        event.stop()
-        await self.action_do("rows")
+        self.dismiss(self._misfits[self.list.cursor].row)

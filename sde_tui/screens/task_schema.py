@@ -46,7 +46,7 @@ class TaskSchemaScreen(Dialog[str]):
     def compose_content(self) -> Iterable[Widget]:
         fields = ", ".join(visible(name, 30) for name in self._part.fields()[:12])
         with Vertical():
-            yield Static(Content(fit(f"The task · fields of the rows: {fields}", 200).rstrip()), id="title")
+            yield Static(Content(fit("The task" + (f" · fields of the rows: {fields}" if fields else ""), 200).rstrip()), id="title")
             area = TextArea(self._shown, soft_wrap=True, show_line_numbers=True)
             area.cursor_blink = False
             yield area
@@ -54,6 +54,7 @@ class TaskSchemaScreen(Dialog[str]):
 
     def on_mount(self) -> None:
         self.set_focus(self.query_one(TextArea))
+        self.sde_app.session.signals.work.subscribe(self, lambda _: self.refresh_frame())
         self._part.look(self._text)
         self.call_after_refresh(self._show)
 
@@ -77,6 +78,8 @@ class TaskSchemaScreen(Dialog[str]):
     def _items(self, width: int) -> list[Item]:
         if self._part.fault:
             return [Item([(line, "bad")]) for line in wrapped(visible(self._part.fault, 600), width)]
+        if self._part.refusal:
+            return [Item([(line, "bad")]) for line in wrapped(visible(self._part.refusal, 600), width)]
         records = self._part.records
         if records is None:
             return [Item([(self._part.why_not_look() or "Reading the rows by this task…", "dim")])]
@@ -89,6 +92,8 @@ class TaskSchemaScreen(Dialog[str]):
     def what_now(self) -> Line:
         if self._warned:
             return [("The task is changed: ctrl+s saves it, esc once more drops the change", "warn")]
+        if guessing := self._part.guessing_words():
+            return [(guessing, "accent")]
         if isinstance(self.focused, ItemList):
             return [("enter", "accent"), (" shows the rows of this reason in Records", "dim")]
         return [("ctrl+s", "accent"), (" writes it beside the data · ", "dim"), ("tab", "accent"), (" goes to the rows that do not fit", "dim")]
@@ -123,10 +128,24 @@ class TaskSchemaScreen(Dialog[str]):
         await self.action_do("rows")
 
     def action_guess(self) -> None:
-        text = self._part.guess()
-        if text:
-            shown, self._symbols = shown_controls(text)
-            self.query_one(TextArea).load_text(shown)
+        area = self.query_one(TextArea)
+        before = area.text
+
+        def guessed(text: str) -> None:
+            if not self.is_attached:
+                return
+            if area.text != before:
+                self.flash("The text was changed meanwhile, so it stays; ctrl+g guesses anew.", "warn")
+                return
+            shown, symbols = shown_controls(text)
+            self._symbols |= symbols
+            area.replace(shown, area.document.start, area.document.end)  # ctrl+z takes it back
+            area.move_cursor(area.document.start)
+
+        self._part.guess(guessed)
+
+    def why_not_guess(self) -> str:
+        return self._part.why_not_guess()
 
     def action_save(self) -> None:
         path = self._part.path
@@ -160,6 +179,7 @@ class TaskSchemaScreen(Dialog[str]):
     def action_leave(self) -> None:
         """Leaves; a changed text only when asked again."""
         if self._warned or not self._is_changed():
+            self._part.leave()
             super().action_leave()
             return
         self._warned = True

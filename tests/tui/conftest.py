@@ -263,3 +263,15 @@ def labelled(tmp_path: Path) -> Path:
     path = tmp_path / "labelled.jsonl"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
+
+
+@pytest.fixture
+def cut(monkeypatch: pytest.MonkeyPatch) -> Callable[[Driven], None]:
+    """Cuts the file of an open dataset short, and forgets what was read of it."""
+    monkeypatch.setattr("sde_core.dataset.feed._SMALL", 0)
+
+    def cut_short(sde: Driven) -> None:
+        os.truncate(sde.session.dataset.path, 10)
+        sde.session.dataset = sde.session.dataset.with_edits({})
+
+    return cut_short

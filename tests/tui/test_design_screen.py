@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import threading
 
 import pytest
+from design_rows import opened, words, written
 
 from sde_core.design.task_file import TaskFile, task_text
 from sde_core.evaluate import design_perplexity_job
 from sde_core.evaluate.design_perplexity_job import MeasuredPerplexity
 from sde_core.jobs import JobStatus
 from sde_core.project import Project
+from sde_tui import session_design_work
 from tests.core.test_design_answer import ASPECTS
 
 
@@ -22,14 +25,7 @@ def reviews(tmp_path):
         for i in range(8)
     ]
     rows[1]["review"] += " \x1b]52;c;eA==\x07"
-    path = tmp_path / "reviews.jsonl"
-    path.write_text("".join(json.dumps(row) + "\n" for row in [*rows, {"review": "x", "said": "?"}]), encoding="utf-8")
-    return path
-
-
-async def opened(sde):
-    await sde.press("8")
-    await sde.until(lambda: "mean" in sde.text)
+    return written(tmp_path / "reviews.jsonl", [*rows, {"review": "x", "said": "?"}])
 
 
 async def test_a_record_in_two_designs_at_80_by_24(open_app, reviews):
@@ -118,6 +114,8 @@ async def test_rows_that_do_not_fit_are_listed_and_shown_in_records(open_app, re
         await sde.press("o")
         assert "1 row of 9 does not fit the task" in sde.text
         assert "8  It holds no mapping of targets to values." in sde.text
+        assert '{"review": "x", "said": "?"}' in sde.text
+        sde.golden("misfits")
         await sde.press("enter")
         assert "rows that do not fit the task" in sde.text
         assert sde.session.records.row == 8
@@ -142,8 +140,7 @@ async def test_tokens_that_carry_loss_are_those_of_the_one_encode(open_app, revi
 async def test_an_epoch_is_counted_over_all_rows_and_by_the_recipe(open_app, tmp_path, monkeypatch):
     monkeypatch.setattr("sde_tui.session_design.FIRST_COUNTED", 3)
     rows = [{"review": "good food " * (i + 1), "said": {"Food": "positive"}} for i in range(9)]
-    (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    async with open_app(tmp_path / "a.jsonl") as sde:
+    async with open_app(written(tmp_path / "a.jsonl", rows)) as sde:
         await opened(sde)
         await sde.until(lambda: "≈" not in sde.text)
         part = sde.session.design
@@ -225,9 +222,7 @@ async def test_a_broken_recipe_is_said_and_samples_are_shown_all_the_same(open_a
 
 
 async def test_a_dataset_without_targets_says_so(open_app, tmp_path):
-    path = tmp_path / "free.jsonl"
-    path.write_text("".join(json.dumps({"prompt": f"say {i}", "response": f"all of it, {i}"}) + "\n" for i in range(9)), encoding="utf-8")
-    async with open_app(path) as sde:
+    async with open_app(written(tmp_path / "free.jsonl", [{"prompt": f"say {i}", "response": f"all of it, {i}"} for i in range(9)])) as sde:
         await sde.press("8")
         await sde.until(lambda: "looks like" in sde.text)
         assert "e writes the task" in sde.text
@@ -236,3 +231,29 @@ async def test_a_dataset_without_targets_says_so(open_app, tmp_path):
         for key in ("f", "o"):
             await sde.press(key)
             assert "There is no task" in sde.text
+
+
+async def test_reading_that_was_stopped_says_so_and_is_done_when_one_comes_back(open_app, reviews, monkeypatch):
+    may_end, real = threading.Event(), session_design_work.read_design_records
+    held = lambda dataset, named, cancel, progress: may_end.wait(60) and real(dataset, named, cancel, progress)  # noqa: E731
+    monkeypatch.setattr("sde_tui.session_design.read_design_records", held)
+    async with open_app(reviews) as sde:
+        await sde.press_only("8")
+        assert "reading records" in sde.text
+        await sde.press_only("ctrl+x")
+        assert "Reading the rows was stopped." in sde.text
+        may_end.set()
+        await sde.press("1", "8")
+        await sde.until(lambda: "mean" in sde.text)
+
+
+async def test_a_file_that_was_cut_short_is_said_and_stays_said(open_app, reviews, cut):
+    async with open_app(reviews) as sde:
+        await opened(sde)
+        await sde.press("o")
+        cut(sde)
+        sde.app.screen.show()
+        await sde.rest()
+        assert "has become shorter since it was opened." in words(sde)
+        await sde.press("escape", "1", "8", "down")
+        await sde.until(lambda: "has become shorter since it was opened. Open it again." in words(sde))

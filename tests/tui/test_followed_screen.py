@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 
 import pytest
+from design_rows import words, written
 
 from sde_core.design.options import design_named
 from sde_core.design.sample import render_sample
@@ -28,13 +28,11 @@ def samples_of(designs):
 def dataset(tmp_path):
     """A dataset of samples with its task beside it."""
 
-    def written(samples, name="mixed.jsonl"):
-        path = tmp_path / name
-        path.write_text("".join(json.dumps({"prompt": sample.prompt, "completion": sample.answer}) + "\n" for sample in samples), encoding="utf-8")
+    def with_task(samples, name="mixed.jsonl"):
         (tmp_path / f"{name}.task.yaml").write_text(task_text(TaskFile(ASPECTS, "review", "said")), encoding="utf-8")
-        return path
+        return written(tmp_path / name, [{"prompt": sample.prompt, "completion": sample.answer} for sample in samples])
 
-    return written
+    return with_task
 
 
 async def opened(sde):
@@ -50,7 +48,7 @@ MIXED = ["es-sde"] * 7 + ["es-sde,output=json"] * 2 + ["es-sde,output=natural"]
 async def test_shares_are_exact_and_a_row_is_shown_before_and_after(open_app, dataset):
     async with open_app(dataset(samples_of(MIXED))) as sde:
         await opened(sde)
-        shares = [line.split()[1:4] for line in sde.lines[3:6]]
+        shares = [line.split()[1:4] for line in sde.lines[4:7]]
         assert shares == [["7", "70%", "es-sde"], ["2", "20%", "es-sde,output=json"], ["1", "10%", "es-sde,output=natural"]]
         assert "A turns 3 rows into es-sde" in sde.text
         assert "row 7 (1 of 2)" in sde.text
@@ -134,3 +132,16 @@ async def test_rows_of_no_design_say_so(open_app, dataset):
         await sde.until(lambda: "No row follows" in sde.text)
         await sde.press("A", "t")
         assert "No row follows" in sde.text
+
+
+async def test_a_file_that_was_cut_short_is_said_in_place_of_the_designs(open_app, dataset, cut):
+    async with open_app(dataset(samples_of(MIXED))) as sde:
+        await opened(sde)
+        cut(sde)
+        await sde.press("t", "down", "enter")
+        await sde.until(lambda: "has become shorter since it was opened. Open it again." in words(sde))
+        assert "70%" not in sde.text
+        await sde.press("A")
+        assert "become shorter" in sde.flashed
+        await sde.press("escape", "f")
+        assert "has become shorter since it was opened. Open it again." in words(sde)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from design_rows import words
 
 from tests.core.label_rows import FLIPPED, tickets
 
@@ -114,3 +115,16 @@ async def test_a_field_without_two_classes_is_said(open_app, tmp_path):
         await sde.press("3")
         await sde.press("l")
         assert "has the same: 'same'" in sde.flashed
+
+
+async def test_a_file_that_was_cut_short_is_said_over_the_evidence(open_app, labelled, cut):
+    async with open_app(labelled) as sde:
+        await opened(sde)
+        cut(sde)
+        await sde.press("down")
+        assert "has become shorter since it was opened. Open it again." in words(sde)
+        assert "probability" in sde.text
+        await sde.press("a")
+        assert "become shorter" in sde.flashed
+        await sde.press("x")
+        assert len(sde.session.decisions.state.rejected_rows()) == 1

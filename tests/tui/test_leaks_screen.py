@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from design_rows import words
 
 BRIDGE = "The long wooden bridge across the narrow valley was built by two brothers from the old village near the mill"
 
@@ -85,3 +86,13 @@ async def test_a_file_that_is_not_there_is_named(open_app, train, tmp_path):
         await opened(sde, tmp_path / "nothing.jsonl")
         assert "nothing.jsonl" in sde.flashed
         assert sde.app.current_mode == "duplicates"
+
+
+async def test_a_file_that_was_cut_short_is_said_under_the_list(open_app, train, held_out, cut):
+    async with open_app(train) as sde:
+        await opened(sde, held_out)
+        cut(sde)
+        await sde.press("down", "down")
+        assert "has become shorter since it was opened. Open it again." in words(sde)
+        await sde.press("x")
+        assert len(sde.session.decisions.state.rejected_rows()) == 1
