@@ -187,12 +187,12 @@ class QueuePart:
         rows, data = facts.manifest.get("rows", {}), facts.manifest.get("dataset", {})
         counted = f"{rows.get('train', 0):,} to train on, {rows.get('held-out', 0):,} held out · hash {facts.manifest.get('rows_hash', '?')[:16]}"
         return [
+            *self._ending(run),
             ("recipe", _changes(facts.from_default) or "the default"),
             *self._since_before(run, facts),
             ("rows", counted),
             ("dataset", f"{visible(str(data.get('path')).rsplit('/', 1)[-1], 60)} · fingerprint {visible(str(data.get('fingerprint')), 40)}"),
             ("result", self._result(run, facts)),
-            *self._ending(run),
         ]
 
     def _ending(self, run: RunLine) -> list[tuple[str, str]]:
@@ -385,5 +385,5 @@ def _value_words(value: Any, most: int) -> str:
 
 
 def _changes(changes: Sequence[Any], *, arrows: bool = False) -> str:
-    words = (f"{c.name} {c.before} → {c.after}" if arrows else f"{c.name}={c.after}" for c in changes)
-    return (" · " if arrows else "  ").join(visible(word, 120) for word in words)
+    told = [(visible(c.name, 40), _value_words(c.before, 120), _value_words(c.after, 120)) for c in changes]
+    return (" · " if arrows else "  ").join(f"{name} {before} → {after}" if arrows else f"{name}={after}" for name, before, after in told)

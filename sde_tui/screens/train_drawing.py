@@ -38,7 +38,7 @@ _STATES = {
     "queued": ("…", "accent"), "waiting": ("…", "accent"), "running": ("▶", "accent"), "stopping": ("▷", "warn"), "done": ("✓", "good"),
     "stopped": ("■", "warn"), "paused": ("‖", "warn"), "failed": ("✗", "bad"), "lost": ("✗", "bad"),
 }  # fmt: skip
-_AFTER_A_RUN = (("try_model", "tries it"), ("groups", "loss by group"), ("hand_over", "hands it over"), ("extend", "more steps"))
+_AFTER_A_RUN = (("try_model", "tries it"), ("losses", "rows by loss"), ("groups", "by group"), ("hand_over", "hands it over"), ("extend", "more"))
 """What one may do with a run that is done, by action."""
 _ADVICE_KEYS = {"nan": "s, e", "diverging": "s, e", "zero": "p", "overfitting": "e", "stalled": "s twice"}
 """The keys that do what an alert advises: stop it, change the recipe, look at what trains."""
