@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from sde_core.errors import SdeError
 from sde_core.visible import visible
 from sde_tui.screens.arms_drawing import items_of, words_of
-from sde_tui.screens.comparison_verbs import ComparisonVerbs
+from sde_tui.screens.comparison_dialog import ComparisonDialog
 from sde_tui.screens.dialogs import ConfirmScreen, PromptScreen
-from sde_tui.screens.list_dialog import ListDialog
 from sde_tui.session_arms import ArmsPart
 from sde_tui.widgets.bindings import dialog_bindings
-from sde_tui.widgets.lines import Item, ItemList
-from sde_tui.widgets.spans import Line
-from sde_tui.widgets.wrapping import wrapped
 
 _NOTHING = (
     "Train parts of the data under the same token budget and see which one pays: all of it, the accepted rows, and random rows of the same size, "
@@ -22,7 +16,7 @@ _NOTHING = (
 )
 
 
-class ArmsScreen(ComparisonVerbs, ListDialog[str]):
+class ArmsScreen(ComparisonDialog[str]):
     """The comparison shown; left with an arm's name where its rows are to be shown."""
 
     DEFAULT_CSS = """
@@ -32,43 +26,19 @@ class ArmsScreen(ComparisonVerbs, ListDialog[str]):
     NAME = "arms"
     BINDINGS = dialog_bindings(NAME)
 
-    def __init__(self, part: ArmsPart) -> None:
-        super().__init__()
-        self._part = part
-
-    def on_mount(self) -> None:
-        self._part.open(self.show)
-
-    def new_list(self) -> ItemList:
-        return ItemList()
-
-    @property
-    def list(self) -> ItemList:
-        """Arms and pairs."""
-        return self.query_one(".list", ItemList)
+    items_of, words_of = staticmethod(items_of), staticmethod(words_of)
+    _part: ArmsPart
 
     def column_words(self, width: int) -> str:
         return f"Arms compared · {self._part.progress_words()}"
 
-    def fill_list(self) -> None:
-        found = self._part.found
-        width = self.list.scrollable_content_region.width or 74
-        if found is not None:
-            self.list.set_items(items_of(found, width))
-        else:
-            self.list.set_items([Item([(line, "dim")]) for line in wrapped(visible(self._why_empty(), 400), width)])
-
-    def _why_empty(self) -> str:
+    def why_empty(self) -> str:
         status = self._part.status
         if self._part.job is None:
             return _NOTHING
         if status is not None and status.active:
             return "Each run is listed here once it has ended, and what may be said of them. It goes on when you leave; s stops it."
         return self._part.refusal or "Reading the runs…"
-
-    def pane_lines(self, width: int, height: int) -> Sequence[Line]:
-        found = self._part.found
-        return words_of(found, self.list.value, width) if found is not None else []
 
     # ---- keys
 

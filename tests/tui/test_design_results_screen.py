@@ -9,6 +9,7 @@ import shutil
 
 import pytest
 import torch
+from design_rows import words, written
 
 from sde_core.design.options import design_named
 from sde_core.design.parse import parse_answer
@@ -35,7 +36,7 @@ def reviews(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     for name, count in (("reviews", 40), ("other", 6)):
         rows = [{"review": f"{name} {i} of the cat", "said": {"Food": ("good", "bad")[i % 2], "Wait": "bad"}} for i in range(count)]
-        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        written(tmp_path / f"{name}.jsonl", rows)
     (tmp_path / "task.yaml").write_text(task_text(TaskFile(TASK, "review", "said")))
     return tmp_path / "reviews.jsonl"
 
@@ -80,10 +81,6 @@ def finish_all(folder, seeds=3):
         finish(folder, 1, seed, 40 - seed)
     for number, design in enumerate(DESIGNS):
         ask_before(folder, number, design, 0.1 * number, 0.2, 12.5, 3.25)
-
-
-def words(sde):
-    return " ".join(" ".join(line.strip(" │▇▆▅▄▃▂▁█") for line in sde.lines).split())
 
 
 async def compared(sde):
