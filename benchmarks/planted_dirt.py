@@ -183,9 +183,7 @@ def main() -> None:
     parser.add_argument("--share", default="90%")
     parser.add_argument("--held-out", type=int, default=500)
     parser.add_argument("--pool", choices=("all", "rejected"), default="all")
-    parser.add_argument(
-        "--set", action="append", metavar="KEY=VALUE", help="a value of the recipe of both arms; learning_rate=4e-3 and lora_dropout=0.1 when omitted"
-    )
+    parser.add_argument("--set", action="append", metavar="KEY=VALUE", help=f"a value of the recipe; {' '.join(SETTINGS)} when omitted")
     parser.add_argument("--keep", type=Path)
     parser.add_argument("--no-quotas", action="store_true")
     parser.add_argument("--no-labels", action="store_true")
