@@ -207,8 +207,8 @@ class QueuePart:
         facts = self.facts(run)
         if facts is None:
             return []
-        default = {change.name: _value_words(change.before, 80) for change in facts.from_default}
-        told = [(visible(name, 40), _value_words(value, 200), default.get(name)) for name, value in facts.recipe.items()]
+        default = {change.name: value_words(change.before, 80) for change in facts.from_default}
+        told = [(visible(name, 40), value_words(value, 200), default.get(name)) for name, value in facts.recipe.items()]
         return sorted(told, key=lambda setting: setting[2] is None)
 
     def manifest(self, run: RunLine) -> list[tuple[str, str]]:
@@ -379,11 +379,11 @@ def _job(run: RunLine) -> Job:
     return Job(run.folder)
 
 
-def _value_words(value: Any, most: int) -> str:
+def value_words(value: Any, most: int) -> str:
     """A value of a recipe as it is read; what is left out is none."""
     return "none" if value is None or value == "" else visible(str(value), most)
 
 
 def _changes(changes: Sequence[Any], *, arrows: bool = False) -> str:
-    told = [(visible(c.name, 40), _value_words(c.before, 120), _value_words(c.after, 120)) for c in changes]
+    told = [(visible(c.name, 40), value_words(c.before, 120), value_words(c.after, 120)) for c in changes]
     return (" · " if arrows else "  ").join(f"{name} {before} → {after}" if arrows else f"{name}={after}" for name, before, after in told)

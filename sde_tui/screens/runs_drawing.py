@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sde_core.visible import visible
 from sde_core.wording import count_of, duration, ordinal, size_of
+from sde_tui.session_queue import value_words
 from sde_tui.widgets.lines import Item
 from sde_tui.widgets.spans import Line, Span, fit, width_of
 from sde_tui.widgets.wrapping import wrapped
@@ -109,6 +110,16 @@ def recipe_items(part: QueuePart, run: RunLine, width: int) -> list[Item]:
 # ---- two runs
 
 
+def _change_items(name: str, before: str, after: str, half: int, width: int) -> list[Item]:
+    """A value that differs, side by side; where there is no room for that, one below the other."""
+    if max(len(before), len(after)) < half:
+        return [Item([(fit(f"  {name}", 24), "text"), (fit(before, half), "strong"), (fit(after, half), "strong")])]
+    lines: list[tuple[str, str]] = []
+    for letter, value in (("A", before), ("B", after)):
+        lines += [(letter if not number else "", line) for number, line in enumerate(wrapped(value, max(width - 6, 10)))]
+    return [Item([(f"  {name}", "text")]), *(Item([(f"    {letter:<2}", "dim"), (line, "strong")]) for letter, line in lines)]
+
+
 def difference_items(a: str, b: str, found: RunComparison, width: int) -> list[Item]:
     """How run B differs from run A; lines of rows can be opened."""
     half = max((width - 26) // 2, 10)
@@ -119,8 +130,7 @@ def difference_items(a: str, b: str, found: RunComparison, width: int) -> list[I
     items.append(Item([(found.held_out_words, "warn" if found.incomparable else "dim")]))
     items += [Item([]), Item([("Recipe", "header"), ("  the same" if not found.recipe else "", "text")])]
     for change in found.recipe:
-        values = (fit(visible(str(value), half), half) for value in (change.before, change.after))
-        items.append(Item([(fit(f"  {visible(change.name, 40)}", 24), "text"), *((value, "strong") for value in values)]))
+        items += _change_items(visible(change.name, 40), value_words(change.before, 200), value_words(change.after, 200), half, width)
     items += [Item([]), Item([("Rows  ", "header"), (f"{found.both:,} in both", "text")])]
     items += [Item([(f"  {count_of(found.other_side, 'row')} trained in one and held out in the other", "warn")])] if found.other_side else []
     for name, places, value in (("A", found.only_a, "only_a"), ("B", found.only_b, "only_b")):

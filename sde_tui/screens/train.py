@@ -50,6 +50,8 @@ class TrainScreen(ChartKeys, SdeScreen):
         self._begun = False
         self._stood_on = ""
         self._told = ("", ("", ""))
+        self._left_runs_at = 0
+        """How deep the places lay when the user left the list of runs for rows, 0 where they did not."""
 
     def compose_content(self) -> Iterable[Widget]:
         yield ItemList(id="things")
@@ -98,6 +100,8 @@ class TrainScreen(ChartKeys, SdeScreen):
             self.action_groups()
         elif change == "shown" and self.session.part("arms").came_back():
             self.action_arms()
+        elif change == "shown" and self._came_back_to_runs():
+            self.action_runs()
         self._let_news_be_read()
         if change not in ("view", "findings"):
             self._show_things()
@@ -285,6 +289,12 @@ class TrainScreen(ChartKeys, SdeScreen):
             self.part.show(left[1])
         elif left is not None:
             self.session.records.drill(left[1], left[2], screen=self.NAME)
+            self._left_runs_at = len(self.session.records.places)
+
+    def _came_back_to_runs(self) -> bool:
+        back = 0 < self._left_runs_at > len(self.session.records.places)
+        self._left_runs_at = 0 if back else self._left_runs_at
+        return back
 
     def action_try_model(self) -> None:
         from sde_tui.screens.try_model import TryModelScreen

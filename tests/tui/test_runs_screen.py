@@ -47,7 +47,7 @@ def made(dataset_file):
         count += 1
         folder = Project.of(dataset_file).created().jobs_dir / f"2026010{count}T030405678-train-ab{count:02d}"
         (folder / "result").mkdir(parents=True)
-        asked = Recipe(model="/models/tiny", **recipe)
+        asked = Recipe(**{"model": "/models/tiny", **recipe})
         (folder / "recipe.json").write_text(json.dumps({**asked.to_json(), "learning_rate": asked.peak_learning_rate}))
         write_snapshot(folder, open_dataset(str(dataset_file)), list(rows), held_out=0.2, seed=0)
         spec = {"rows": {"train": len(rows)}, "model": "tiny", "devices": ["cpu"]}
@@ -180,7 +180,21 @@ async def test_the_difference_to_the_run_before_or_to_the_marked_one_and_its_row
         assert list(sde.session.records.view.rows) == [7, 8]
         assert "rows only in run ab03" in sde.text
         await sde.press("backspace")
+        assert isinstance(sde.app.screen, RunsScreen), "back at the list that led there"
+        await sde.press("escape", "1", "9")
         assert "▐9 Train▌" in sde.lines[1]
+
+
+async def test_a_value_too_long_for_two_columns_is_whole_in_lines_of_its_own(open_app, dataset_file, made, tmp_path):
+    models = [f"{tmp_path}/a-folder-with-a-long-name/another-one-{i}/model" for i in range(2)]
+    for model in models:
+        made(model=model)
+    async with open_app(dataset_file) as sde:
+        await opened_runs(sde)
+        await sde.press("home", "d")
+        shown = "".join("".join(sde.lines).split()).replace("│", "")
+        for letter, model in zip("AB", models, strict=True):
+            assert f"{letter}{model}" in shown
 
 
 async def test_there_may_be_nothing_to_compare_or_to_list(open_app, dataset_file, made):
