@@ -170,8 +170,12 @@ def sound_checkpoint(folder: Path, only: Sequence[str] = ()) -> tuple[Path | Non
     return None, tuple(damaged)
 
 
-def sound_checkpoint_or_refusal(folder: Path) -> tuple[Path | None, tuple[DamagedCheckpoint, ...]]:
+def sound_checkpoint_or_refusal(folder: Path, way_out: str = "") -> tuple[Path | None, tuple[DamagedCheckpoint, ...]]:
     """See `sound_checkpoint`; None only where there is none at all.
+
+    Args:
+        folder: Where a run's checkpoints stand.
+        way_out: What helps where all are damaged; to begin again by default.
 
     Raises:
         JobError: When all that there are are damaged.
@@ -179,7 +183,7 @@ def sound_checkpoint_or_refusal(folder: Path) -> tuple[Path | None, tuple[Damage
     found, damaged = sound_checkpoint(folder)
     if damaged and found is None:
         words = f"{damaged[0].words}, and there is no sound one before it."
-        raise JobError(words, f"Delete {visible(str(folder), 200)}, and resumed it begins at its first step; or start a new run.")
+        raise JobError(words, way_out or f"Delete {visible(str(folder), 200)}, and resumed it begins at its first step; or start a new run.")
     return found, damaged
 
 

@@ -12,7 +12,7 @@ from sde_core.train.machine import OPTIONAL_PACKAGES, Machine, freest_gpu, this_
 from sde_core.train.recipe import Recipe
 from sde_core.wording import count_of
 
-_ONLY_CUDA = ("flash_attention_2", "flex_attention")
+ONLY_CUDA = ("flash_attention_2", "flex_attention")
 """Attention kernels that train on CUDA GPUs only: torch has no way back through flex attention elsewhere."""
 _FLASH_CAPABILITY = (8, 0)
 
@@ -195,7 +195,7 @@ def refuse_packages(recipe: Recipe, device: str, packages: frozenset[str]) -> No
         raise UsageError(f"4-bit training needs a CUDA GPU, and this run is on the {device}.", "Set --set quantize=none.")
     if recipe.quantize == "4bit" and "bitsandbytes" not in packages:
         raise MissingExtraError("4-bit training needs bitsandbytes.", "pip install bitsandbytes, or set --set quantize=none.")
-    if recipe.attention in _ONLY_CUDA and device != "cuda":
+    if recipe.attention in ONLY_CUDA and device != "cuda":
         raise UsageError(f"The attention kernel {recipe.attention} needs a CUDA GPU, and this run is on the {device}.", "Set --set attention=auto.")
     if recipe.attention == "flash_attention_2" and "flash_attn" not in packages:
         raise MissingExtraError("The attention kernel flash_attention_2 needs flash-attn.", "pip install flash-attn, or set --set attention=sdpa.")

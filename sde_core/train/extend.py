@@ -99,7 +99,7 @@ def write_extension(job: Job, *, steps: int = 0, epochs: float = 0.0) -> Extensi
     status = job.status()
     if status.active:
         raise JobError(f"Job {job.id} is still {status.state}.", "Stop or pause it first, then extend it.")
-    checkpoint, _ = sound_checkpoint_or_refusal(job.folder / "checkpoints")
+    checkpoint, _ = sound_checkpoint_or_refusal(job.folder / "checkpoints", "It cannot go on; start a new run with more steps.")
     if checkpoint is None:
         raise JobError(f"Job {job.id} has no checkpoint to go on from.", "Resume it, or start a new one with more steps.")
     recipe, facts = launched_recipe(job.folder), trainer_facts(checkpoint)

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from sde_core.dataset import Dataset, Turns
-from sde_core.errors import UsageError
+from sde_core.errors import SdeError, UsageError
 from sde_core.jobs import Job, launch
 from sde_core.jobs.prepared import prepared_folder
 from sde_core.progress import NEVER, Cancel, Progress, raise_if_cancelled, silent
@@ -22,7 +22,7 @@ from sde_core.train.recipe import Recipe
 from sde_core.train.reporting import refuse_reporting
 from sde_core.train.row_check import RowCheck, row_check
 from sde_core.train.rows import write_snapshot
-from sde_core.train.tokenizer import load_tokenizer, model_location
+from sde_core.train.tokenizer import Tokenizer, load_tokenizer, model_location
 from sde_core.wording import count_of
 
 _LOOK_ROWS = 256
@@ -111,6 +111,24 @@ def write_recipe(folder: Path, recipe: Recipe, location: str) -> None:
     (folder / "recipe.json").write_bytes(orjson.dumps(settled, option=orjson.OPT_INDENT_2))
 
 
+def why_refused(recipe: Recipe, tokenizer: Tokenizer) -> str:
+    """Why a run of this recipe would not be started, whatever its rows are, and the way out; "" where it would.
+
+    Args:
+        recipe: How to train.
+        tokenizer: The model's.
+    """
+    try:
+        refuse_missing_packages("Training")
+        refuse_reporting(recipe)
+        refuse_absent_device(recipe)
+        refuse_before_launch(recipe)
+        check_model(recipe, tokenizer)
+    except SdeError as error:
+        return str(error)
+    return ""
+
+
 def check_before_launch(dataset: Dataset, rows: Sequence[int], recipe: Recipe, *, cancel: Cancel = NEVER) -> None:
     """Refuse a run that cannot work; looks at as many rows as it takes to find one that trains.
 
@@ -129,8 +147,8 @@ def check_before_launch(dataset: Dataset, rows: Sequence[int], recipe: Recipe, *
     refuse_reporting(recipe)
     if not len(rows):
         raise UsageError("There are no rows to train on.", "Accept some rows, or take back some rejections.")
-    refuse_before_launch(recipe)
     refuse_absent_device(recipe)
+    refuse_before_launch(recipe)
     tokenizer = load_tokenizer(recipe.model)
     check_model(recipe, tokenizer)
     encoder = Encoder(tokenizer, recipe)

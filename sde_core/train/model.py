@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,15 @@ from sde_core.train.out_of_memory import is_out_of_memory, refuse_if_too_big
 from sde_core.train.recipe import Recipe, listed
 from sde_core.train.tokenizer import EMBEDDED_HINT, hub_is_reachable, model_location
 from sde_core.train.weights import check_model_folder
+from sde_core.visible import visible
+from sde_core.wording import count_of
 
 
 def load_model(recipe: Recipe, plan: DevicePlan) -> Any:
     """The base model, in the plan's precision.
 
     Raises:
-        ModelError: When it cannot be loaded.
+        ModelError: When it cannot be loaded, or its files lack some of its weights.
         MissingExtraError: When transformers is not installed.
     """
     try:
@@ -40,12 +43,23 @@ def load_model(recipe: Recipe, plan: DevicePlan) -> Any:
     if Path(location).is_dir():
         refuse_if_too_big(check_model_folder(Path(location)), plan)
     try:
-        return AutoModelForCausalLM.from_pretrained(location, dtype=dtype, use_safetensors=True, trust_remote_code=False, **options)
+        options |= {"dtype": dtype, "use_safetensors": True, "trust_remote_code": False}
+        model, told = AutoModelForCausalLM.from_pretrained(location, output_loading_info=True, **options)
     except (OSError, ValueError, KeyError, ImportError, SafetensorError, RuntimeError) as error:
         if is_out_of_memory(error):
             raise
         words = str(error).strip().split("\n")[0][:300].rstrip(".")
         raise ModelError(f"The model {recipe.model or location} cannot be loaded: {words}.", EMBEDDED_HINT) from error
+    _refuse_missing_weights(model, told["missing_keys"], recipe.model or location)
+    return model
+
+
+def _refuse_missing_weights(model: Any, missing: Collection[str], name: str) -> None:
+    """Refuse a model whose files lack weights: transformers fills them with chance, and warns where nobody reads it."""
+    lacking = sorted(set(missing) & {name for name, _ in model.named_parameters()})
+    if lacking:
+        words = f"{visible(name, 200)} lacks {count_of(len(lacking), 'tensor')} of its own kind of model, such as {visible(lacking[0], 80)}."
+        raise ModelError(words, "Random ones would take their place: download it again, or name the language model that it is part of.")
 
 
 def _four_bit(dtype: Any) -> Any:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sde_core.errors import ModelError, UsageError
+from sde_core.train.device import ONLY_CUDA
 from sde_core.train.hub_model import hub_config, hub_tensor_shapes
 from sde_core.train.recipe import Recipe, listed
 from sde_core.train.tokenizer import EMBEDDED_HINT, Tokenizer, hub_is_reachable, model_location
@@ -22,6 +26,10 @@ _READERS = frozenset(
 """Kinds of model that encode text, or turn one text into another, and cannot be trained to go on with it."""
 _GPU_FILES = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
 """What is there where a driver for CUDA (also in Windows' Linux) or ROCm is."""
+_DTYPE = re.compile(r"(torch\.)?(auto|half|double|float|bfloat16|float(16|32|64)|float[48]_e\dm\d\w*|u?int(8|16|32|64))")
+"""Names of torch's types for numbers, as a configuration may have them."""
+_KNOWN_KINDS = ("auto_mappings.py", "configuration_auto.py")
+"""Files of transformers that list all kinds of model, as text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +72,7 @@ def check_model(recipe: Recipe, tokenizer: Tokenizer) -> None:
     if files is None:
         return
     _refuse_other_kinds(files.config, location)
+    _refuse_unknown_kinds(files.config, location)
     most = max(tokenizer.backend.get_vocab(with_added_tokens=True).values(), default=0)
     if files.vocabulary is not None and most >= files.vocabulary:
         raise ModelError(
@@ -83,10 +92,16 @@ def refuse_absent_device(recipe: Recipe) -> None:
         return
     if recipe.device == "cuda":
         raise UsageError("The recipe asks for cuda, and this machine has no driver of a GPU.", "Set --set device=auto.")
-    if recipe.device == "auto" and recipe.precision == "fp16":
+    if recipe.device == "mps" and sys.platform != "darwin":
+        raise UsageError("The recipe asks for mps, which is the GPU of a Mac, and this machine is none.", "Set --set device=auto.")
+    if recipe.device != "auto":
+        return
+    if recipe.precision == "fp16":
         raise UsageError("fp16 training needs a CUDA GPU, and this machine has none.", "Set --set precision=auto.")
-    if recipe.device == "auto" and recipe.quantize == "4bit":
+    if recipe.quantize == "4bit":
         raise UsageError("4-bit training needs a CUDA GPU, and this machine has none.", "Set --set quantize=none.")
+    if recipe.attention in ONLY_CUDA:
+        raise UsageError(f"The attention kernel {recipe.attention} needs a CUDA GPU, and this machine has none.", "Set --set attention=auto.")
 
 
 def _files_of(location: str) -> ModelFiles | None:
@@ -111,6 +126,30 @@ def _refuse_other_kinds(config: Mapping[str, Any], location: str) -> None:
     if kind in _READERS:
         shown = visible(names[0] if names else kind, 60)
         raise ModelError(f"{visible(location, 200)} is a {shown}, which does not write text by itself and cannot be fine-tuned so.", EMBEDDED_HINT)
+
+
+def _refuse_unknown_kinds(config: Mapping[str, Any], location: str) -> None:
+    """Kinds of model that transformers does not know, and numbers that torch does not; told from transformers' own lists, without loading it."""
+    kind, shown = str(config.get("model_type")), visible(location, 200)
+    if not _is_known(kind):
+        if config.get("auto_map"):
+            raise ModelError(f"{shown} needs program code of its own (auto_map in its config.json), which is never run here.", EMBEDDED_HINT)
+        hint = f"If it is a new kind, pip install -U transformers may know it. {EMBEDDED_HINT}"
+        raise ModelError(f"{shown} is a model of the kind {visible(kind, 60)}, which the installed transformers does not know.", hint)
+    dtype = config.get("dtype") or config.get("torch_dtype")
+    if isinstance(dtype, str) and not _DTYPE.fullmatch(dtype):
+        words = f"{shown}/config.json names the type of numbers {visible(dtype, 60)}, which torch does not know."
+        raise ModelError(words, "Correct its dtype, such as to bfloat16, or download the model again.")
+
+
+def _is_known(kind: str) -> bool:
+    """Whether transformers lists this kind of model; also where its lists are not where they used to be."""
+    found = importlib.util.find_spec("transformers")
+    if found is None or not found.origin:
+        return True
+    lists = [path for name in _KNOWN_KINDS if (path := Path(found.origin).parent / "models" / "auto" / name).is_file()]
+    texts = [path.read_text("utf-8") for path in lists]
+    return not any('"llama"' in text for text in texts) or any(f'"{kind}"' in text for text in texts)
 
 
 def _refuse_absent_targets(recipe: Recipe, files: ModelFiles) -> None:

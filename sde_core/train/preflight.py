@@ -15,6 +15,7 @@ from sde_core.dataset import Dataset, Turns
 from sde_core.progress import NEVER, Cancel, Progress, silent
 from sde_core.train.batches import RunBatches, run_batches, sequence_lengths, steps_of
 from sde_core.train.encode import Encoder
+from sde_core.train.launch import why_refused
 from sde_core.train.nothing_trains import TRIED_ROWS, refuse_if_nothing_trains, working_settings
 from sde_core.train.recipe import Recipe
 from sde_core.train.row_check import RowCheck, row_check
@@ -54,7 +55,7 @@ class PreflightSummary:
         form: "chat template" or "plain form".
         model: The model as the recipe names it.
         histogram: (from, up to, rows) by tokens before cutting.
-        notes: What is done for want of something in the tokenizer or the model, a sentence each.
+        notes: What is done for want of something in the tokenizer or the model, and why a run would be refused, a sentence each.
     """
 
     rows: int
@@ -209,6 +210,9 @@ def _notes(encoder: Encoder) -> tuple[str, ...]:
         notes.append("The tokenizer has no chat template: conversations are written in the plain form.")
     if tokenizer.context and encoder.max_length > tokenizer.context:
         notes.append(f"max_length {encoder.max_length:,} is more than the {tokenizer.context:,} tokens that the model was made for.")
+    refusal = why_refused(encoder.recipe, tokenizer)
+    if refusal:
+        notes.append(f"A run would be refused: {refusal}")
     return tuple(notes)
 
 

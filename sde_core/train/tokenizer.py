@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import threading
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +18,7 @@ from sde_core.files import from_home
 from sde_core.train.chat_template import ChatTemplate, TemplateError
 from sde_core.train.hub_model import hub_config
 from sde_core.train.imports import imported
+from sde_core.visible import visible
 
 _LONGEST_FILE = 500_000_000
 """Bytes; the longest tokenizers that are in use have a tenth of it."""
@@ -25,6 +27,9 @@ _GENERIC_CLASSES = ("PreTrainedTokenizerFast", "TokenizersBackend")
 _UNLIMITED = 1 << 20
 """Context lengths above this are a tokenizer's way to say that it has none."""
 _PATIENCE_SECONDS = 3.0
+_TOKENIZER_FILES = (
+    "tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model", "sentencepiece.bpe.model", "tekken.json", "tokenizer_config.json",
+)  # fmt: skip
 EMBEDDED_HINT = "Leave --model out to use the base model that comes with sde."
 
 
@@ -116,11 +121,48 @@ def hub_is_reachable() -> bool:
     if any(os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")):
         return True
     address = urlsplit(os.environ.get("HF_ENDPOINT") or "https://huggingface.co")
+    answers: list[bool] = []
+
+    def ask() -> None:
+        answers.append(_answers(address.hostname or "huggingface.co", address.port or 443))
+
+    # Looking a name up has no limit of its own, and takes half a minute where the name server is silent.
+    asking = threading.Thread(target=ask, name="ask-hub", daemon=True)
+    asking.start()
+    asking.join(_PATIENCE_SECONDS)
+    return answers == [True]
+
+
+def _answers(host: str, port: int) -> bool:
     try:
-        socket.create_connection((address.hostname or "huggingface.co", address.port or 443), timeout=_PATIENCE_SECONDS).close()
+        socket.create_connection((host, port), timeout=_PATIENCE_SECONDS).close()
     except OSError:
         return False
     return True
+
+
+def _out_of_reach(model: str) -> ModelError:
+    """What to say of a name that is only known to a hub that cannot be asked."""
+    host = urlsplit(os.environ.get("HF_ENDPOINT") or "https://huggingface.co").hostname
+    forbidden = os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on")
+    why = "HF_HUB_OFFLINE forbids asking the hub" if forbidden else f"the hub ({visible(str(host), 60)}) cannot be reached"
+    return ModelError(
+        f"{visible(model, 200)} is no folder and not in this machine's cache, and {why}.",
+        f"Name a folder that holds the model, copied from where there is a network. {EMBEDDED_HINT}",
+    )
+
+
+def _is_cached(model: str) -> bool:
+    """Whether the hub's own cache has at least a model's configuration; asked before transformers is loaded, which takes seconds."""
+    try:
+        from huggingface_hub import try_to_load_from_cache
+        from huggingface_hub.errors import HFValidationError
+    except ImportError:
+        return True
+    try:
+        return isinstance(try_to_load_from_cache(model, "config.json"), str)
+    except HFValidationError:
+        return False
 
 
 def load_tokenizer(model: str) -> Tokenizer:
@@ -136,10 +178,15 @@ def load_tokenizer(model: str) -> Tokenizer:
     location = model_location(model)
     folder = Path(location)
     _refuse_monsters(folder)
+    if folder.is_dir() and not any((folder / name).is_file() for name in _TOKENIZER_FILES):
+        raise ModelError(f"{visible(str(folder), 200)} has no tokenizer: no tokenizer.json, tokenizer.model or vocab.json.", _COPY_IT)
     tokenizer = (_from_files(folder) if folder.is_dir() else None) or _from_transformers(location)
     tokenizer.backend.no_truncation()
     tokenizer.backend.no_padding()
     return tokenizer
+
+
+_COPY_IT = "Copy it there from where the model came from: the tokenizer must be the one that the model was made with."
 
 
 def _refuse_monsters(folder: Path) -> None:
@@ -168,20 +215,26 @@ def _from_files(folder: Path) -> Tokenizer | None:
 
 
 def _from_transformers(location: str) -> Tokenizer:
+    on_hub = not Path(location).is_dir()
+    reachable = not on_hub or hub_is_reachable()
+    if not reachable and not _is_cached(location):
+        raise _out_of_reach(location)
     imported()
     try:
         from transformers import AutoConfig, AutoTokenizer
     except ImportError as error:
         raise MissingExtraError(f"Loading the tokenizer of {location} needs transformers.", "pip install 'sde[ml]'") from error
-    options = {"trust_remote_code": False, "local_files_only": not Path(location).is_dir() and not hub_is_reachable()}
-    if not Path(location).is_dir() and not options["local_files_only"]:
+    options = {"trust_remote_code": False, "local_files_only": not reachable}
+    if on_hub and reachable:
         hub_config(location)
     try:
         loaded = AutoTokenizer.from_pretrained(location, **options)
         positions = getattr(AutoConfig.from_pretrained(location, **options), "max_position_embeddings", None)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        if options["local_files_only"]:
-            raise ModelError(f"{location} is no folder and not in this machine's cache, and the hub cannot be reached.", EMBEDDED_HINT) from error
+        if not reachable:
+            raise _out_of_reach(location) from error
+        if not on_hub and not any((Path(location) / name).is_file() for name in _TOKENIZER_FILES[:-1]):
+            raise ModelError(f"{visible(location, 200)} has no vocabulary beside its tokenizer_config.json.", _COPY_IT) from error
         raise ModelError(f"The tokenizer of {location} cannot be loaded: {_first_sentence(error)}.", EMBEDDED_HINT) from error
     backend = getattr(loaded, "backend_tokenizer", None)
     if backend is None:

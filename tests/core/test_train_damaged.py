@@ -155,6 +155,10 @@ def test_an_extension_goes_on_from_the_sound_one(tmp_path):
     later = write_checkpoint(job.folder / "checkpoints", 50)
     flip(later / "run.json", 2)
     assert write_extension(job, steps=5).saved == 40
+    flip(job.folder / "checkpoints/checkpoint-40/run.json", 2)
+    with pytest.raises(JobError, match="The checkpoint of step 50 is damaged") as refused:
+        write_extension(job, steps=5)
+    assert refused.value.hint == "It cannot go on; start a new run with more steps."
 
 
 # ---- the seal

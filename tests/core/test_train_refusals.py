@@ -18,7 +18,10 @@ from sde_core.dataset import open_dataset
 from sde_core.errors import ModelError, SdeError, UsageError
 from sde_core.jobs import list_jobs
 from sde_core.train import model_check
+from sde_core.train import tokenizer as tokenizer_module
+from sde_core.train.device import DevicePlan
 from sde_core.train.launch import check_before_launch, launch_training
+from sde_core.train.model import load_model
 from sde_core.train.preflight import preflight
 from sde_core.train.recipe import Recipe, with_settings
 from sde_core.train.tokenizer import load_tokenizer
@@ -144,11 +147,80 @@ def test_layers_that_are_not_there(pairs, model, tmp_path):
         ({"precision": "fp16"}, "fp16 training needs a CUDA GPU"),
         ({"device": "cpu", "precision": "fp16"}, "fp16 training needs a CUDA GPU"),
         ({"quantize": "4bit", "device": "cpu"}, "4-bit training needs a CUDA GPU"),
+        ({"quantize": "4bit"}, "4-bit training needs a CUDA GPU, and this machine has none"),
+        ({"attention": "flash_attention_2"}, "needs a CUDA GPU, and this machine has none"),
+        ({"attention": "flex_attention"}, "needs a CUDA GPU, and this machine has none"),
+        ({"device": "mps"}, "the GPU of a Mac, and this machine is none"),
     ],
 )
 def test_what_this_machine_has_not(pairs, model, tmp_path, monkeypatch, options, words):
     monkeypatch.setattr(model_check, "_GPU_FILES", ())
+    monkeypatch.setattr(model_check.sys, "platform", "linux")
     assert words in refused(pairs, Recipe(model=str(model), **options), tmp_path, SdeError)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"model_type": "foobar9"}, "a model of the kind foobar9, which the installed transformers does not know"),
+        ({"model_type": "xmodel", "auto_map": {"AutoModelForCausalLM": "x.X"}}, "needs program code of its own"),
+        ({"dtype": "float8_weird"}, "names the type of numbers float8_weird, which torch does not know"),
+        ({"dtype": None, "torch_dtype": "floaty"}, "names the type of numbers floaty"),
+    ],
+)
+def test_configurations_that_transformers_cannot_load_are_refused_before_the_run_and_told_of_by_preflight(pairs, copy, tmp_path, changes, words):
+    path = copy / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "architectures": ["XForCausalLM"], **changes}))
+    assert words in refused(pairs, Recipe(model=str(copy)), tmp_path)
+    assert [note for note in preflight(pairs, Recipe(model=str(copy))).summary.notes if note.startswith("A run would be refused: ") and words in note]
+
+
+def test_all_kinds_and_types_that_libraries_name_are_known():
+    pytest.importorskip("transformers")
+    torch = pytest.importorskip("torch")
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
+
+    assert all(model_check._is_known(kind) for kind in CONFIG_MAPPING_NAMES)
+    floats = [str(value) for value in vars(torch).values() if isinstance(value, torch.dtype) and value.is_floating_point]
+    assert [name for name in floats if not model_check._DTYPE.fullmatch(name)] == []
+    assert all(model_check._DTYPE.fullmatch(name.removeprefix("torch.")) for name in floats)
+
+
+def test_a_folder_without_a_tokenizer_says_so_without_transformers(pairs, copy, tmp_path):
+    (copy / "tokenizer.json").unlink()
+    assert "has no vocabulary beside its tokenizer_config.json" in refused(pairs, Recipe(model=str(copy)), tmp_path)
+    (copy / "tokenizer_config.json").unlink()
+    assert "has no tokenizer: no tokenizer.json" in refused(pairs, Recipe(model=str(copy)), tmp_path)
+
+
+def test_a_model_that_lacks_weights_is_not_filled_up_with_chance(copy):
+    pytest.importorskip("torch")
+    weights = load_file(copy / "model.safetensors")
+    del weights["model.layers.1.mlp.up_proj.weight"]
+    save_file(weights, str(copy / "model.safetensors"), metadata={"format": "pt"})
+    with pytest.raises(ModelError, match=r"lacks 1 tensor of its own kind of model, such as model\.layers\.1\.mlp\.up_proj\.weight"):
+        load_model(Recipe(model=str(copy)), DevicePlan("cpu", "float32", "none", "CPU"))
+
+
+def test_a_hub_that_does_not_answer_and_a_forbidden_one_are_told_apart(pairs, tmp_path, monkeypatch):
+    monkeypatch.setattr(tokenizer_module, "hub_is_reachable", lambda: False)
+    monkeypatch.setenv("HF_ENDPOINT", "https://mirror.example")
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    assert "the hub (mirror.example) cannot be reached. Name a folder" in refused(pairs, Recipe(model="them/x"), tmp_path)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert "HF_HUB_OFFLINE forbids asking the hub" in refused(pairs, Recipe(model="them/x"), tmp_path)
+    assert "no folder and not in this machine's cache" in refused(pairs, Recipe(model="not a name"), tmp_path)
+
+
+def test_a_name_server_that_is_silent_is_not_waited_for(monkeypatch):
+    silent = threading.Event()
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    for proxy in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(proxy, raising=False)
+    monkeypatch.setattr(tokenizer_module, "_PATIENCE_SECONDS", 0.01)
+    monkeypatch.setattr(tokenizer_module.socket, "create_connection", lambda *_, **__: silent.wait(60))
+    assert not tokenizer_module.hub_is_reachable()
+    silent.set()
 
 
 def test_a_broken_template(pairs, tmp_path):
