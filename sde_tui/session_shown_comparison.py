@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 
 from sde_core.errors import SdeError
+from sde_core.visible import visible
 from sde_core.wording import ordinal
 from sde_tui.session_followed_job import FollowedJob
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from sde_tui.session_jobs import JobLine
 
 Found = TypeVar("Found")
+_ENDED = {"stopped": "was stopped", "paused": "was paused", "failed": "failed", "lost": "was lost"}
 
 
 class ShownComparison(FollowedJob, Generic[Found]):
@@ -114,12 +116,19 @@ class ShownComparison(FollowedJob, Generic[Found]):
         """Reads the status, and in a thread the runs that were finished since."""
         job = self._job
         if job is not None:
-            self.status = job.status()
+            before, self.status = self.status, job.status()
+            self._say_its_end(before, self.status)
             runs = frozenset(_finished_runs(job))
             if (anew or runs != self._seen) and self._session.lanes.running(self.LANE) is None:
                 self._seen = runs
                 self._session.lanes.thread(self.LANE, "reading the runs", lambda *_: self._read(job), self._were_read, quiet=True)
         self._then()
+
+    def _say_its_end(self, before: JobStatus | None, now: JobStatus) -> None:
+        """Puts the end of the comparison in the place of what was said when it began."""
+        if before is not None and before.active and not now.active:
+            ended = "The comparison is done." if now.state == "done" else f"The comparison {_ENDED.get(now.state, now.state)}. {now.message}".strip()
+            self._session.flash(visible(ended, 300), "good" if now.state == "done" else "warn")
 
     def _read(self, job: Job) -> Found | SdeError:
         try:

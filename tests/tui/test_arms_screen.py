@@ -117,6 +117,12 @@ async def test_runs_that_finish_meanwhile_appear(open_app, data):
         sde.session.part("arms")._jobs_moved("moved")
         await sde.settle()
         assert "6 of 9 runs" in sde.text
+        status = orjson.loads((folder / "status.json").read_bytes())
+        sde.session.flash("The comparison started. It goes on when you leave.", "good")
+        (folder / "status.json").write_bytes(orjson.dumps({**status, "state": "done", "ended": 4e9}))
+        sde.session.part("arms")._jobs_moved("moved")
+        await sde.settle()
+        assert sde.flashed == "The comparison is done."
 
 
 async def test_a_request_is_checked_and_estimated_before_it_starts(open_app, data):
