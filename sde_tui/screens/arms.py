@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sde_core.errors import SdeError
 from sde_core.visible import visible
 from sde_tui.screens.arms_drawing import items_of, words_of
@@ -9,6 +11,8 @@ from sde_tui.screens.comparison_dialog import ComparisonDialog
 from sde_tui.screens.dialogs import ConfirmScreen, PromptScreen
 from sde_tui.session_arms import ArmsPart
 from sde_tui.widgets.bindings import dialog_bindings
+from sde_tui.widgets.spans import Line
+from sde_tui.widgets.wrapping import wrapped
 
 _NOTHING = (
     "Train parts of the data under the same token budget and see which one pays: all of it, the accepted rows, and random rows of the same size, "
@@ -38,7 +42,20 @@ class ArmsScreen(ComparisonDialog[str]):
             return _NOTHING
         if status is not None and status.active:
             return "Each run is listed here once it has ended, and what may be said of them. It goes on when you leave; s stops it."
+        if status is not None and status.state != "done":
+            return f"It ended before its first run began. {self._ending} r goes on with it."
         return self._part.refusal or "Reading the runs…"
+
+    def pane_lines(self, width: int, height: int) -> Sequence[Line]:
+        status, lines = self._part.status, super().pane_lines(width, height)
+        failed = status is not None and status.state in ("failed", "lost") and self._part.found is not None
+        return [*([(line, "bad")] for line in wrapped(self._ending, width)), *lines] if failed else lines
+
+    @property
+    def _ending(self) -> str:
+        """What the comparison said last, whole."""
+        status = self._part.status
+        return visible(f"{status.message} {status.hint}".strip(), 600) if status is not None else ""
 
     # ---- keys
 

@@ -125,6 +125,22 @@ async def test_runs_that_finish_meanwhile_appear(open_app, data):
         assert sde.flashed == "The comparison is done."
 
 
+@pytest.mark.parametrize("read", [False, True])
+async def test_what_a_comparison_says_that_ended_before_its_time_is_whole(open_app, data, read):
+    folder = job_folder(data, done=1)
+    if not read:
+        shutil.rmtree(folder / "cells")
+        (folder / "plan.json").unlink()
+    status = orjson.loads((folder / "status.json").read_bytes())
+    ended = {"state": "failed", "ended": 4e9, "message": f"The disk is full: nothing more can be written to {folder}.", "hint": "Free some space."}
+    (folder / "status.json").write_bytes(orjson.dumps({**status, **ended}))
+    async with open_app(data) as sde:
+        await sde.press("9", "c")
+        assert "".join(f"{ended['message']} Free some space.".split()) in words(sde).replace(" ", "")
+        assert ("It ended before its first run began." in sde.text) is not read
+        assert "still reading" not in sde.text
+
+
 async def test_a_request_is_checked_and_estimated_before_it_starts(open_app, data):
     async with open_app(data) as sde:
         await sde.press("9", "c", "n")
