@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +12,10 @@ import click
 from sde_core.cli.common import emit_json, json_option, talk
 from sde_core.cli.following import follow, job_json, name_of, say_outcome
 from sde_core.errors import JobError, UsageError
-from sde_core.jobs import Job, find_job, list_jobs
+from sde_core.jobs import Job, JobStatus, find_job, list_jobs
 from sde_core.visible import visible
+
+_DYING_SECONDS, _LOOK_SECONDS = 5.0, 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +90,23 @@ def _stop(asked: Asked) -> None:
         there = visible(before.identity.host, 60)
         raise JobError(f"{job.id} works on another machine, {there}, and can only be killed there.", f"Ask it to stop: sde jobs stop {name_of(job)}")
     job.kill() if asked.kill else job.stop()
-    status = job.status()
+    status = _status_once_killed(job) if asked.kill else job.status()
     if asked.as_json:
         emit_json(job_json(job))
     elif waited and not asked.kill:
         talk(f"{job.id} leaves the queue. Queue it again with: sde jobs resume {name_of(job)}")
     elif status.active:
-        talk(f"{job.id} saves and stops at its next step.")
+        talk(f"{job.id} is being killed." if asked.kill else f"{job.id} saves and stops at its next step.")
     else:
         say_outcome(job, status)
+
+
+def _status_once_killed(job: Job) -> JobStatus:
+    """How a job stands when its process is gone, which takes the system a moment; as it is if it takes longer."""
+    deadline = time.monotonic() + _DYING_SECONDS
+    while (status := job.status()).active and time.monotonic() < deadline:
+        time.sleep(_LOOK_SECONDS)
+    return status
 
 
 def _pause(asked: Asked) -> None:

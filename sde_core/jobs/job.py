@@ -24,7 +24,7 @@ from sde_core.jobs.context import PAUSE, STOP
 from sde_core.jobs.event_log import CHUNK_BYTES, read_events
 from sde_core.jobs.identity import ProcessIdentity
 from sde_core.jobs.kinds import JOB_KINDS
-from sde_core.jobs.living import has_process
+from sde_core.jobs.living import process_in
 from sde_core.jobs.queue import QueueFile, Ticket
 from sde_core.jobs.status import FINAL_STATES, JobState, JobStatus, read_status, write_status
 
@@ -125,20 +125,21 @@ class Job:
     def terminate(self) -> None:
         """Ask harder (SIGTERM), for a job that does not come to its next step."""
         self.stop()
-        self._signal(signal.SIGTERM)
+        self._signal(signal.SIGTERM, self.status().identity)
 
     def kill(self) -> None:
         """End the job and everything it started at once; it can be resumed from what it last saved."""
         from psutil import NoSuchProcess, Process
 
-        identity = self.status().identity
+        status = self.status()
+        identity = status.identity or (process_in(self.folder) if status.active else None)  # it may not have come to telling its identity
         if identity is None or identity.liveness() != "alive":
             return
         try:
             started_by_it = Process(identity.pid).children(recursive=True)
         except NoSuchProcess:
             return
-        self._signal(signal.SIGKILL)
+        self._signal(signal.SIGKILL, identity)
         for process in started_by_it:
             if process.is_running():
                 process.kill()
@@ -265,7 +266,7 @@ class Job:
             return self._child_ended()
         if status.identity is None:
             waited = abs(time.time() - status.beat)  # a clock that was set back must not let it look young for ever
-            return waited > _UNBORN_SECONDS and not (waited < _LATE_SECONDS and has_process(self.folder))
+            return waited > _UNBORN_SECONDS and not (waited < _LATE_SECONDS and process_in(self.folder))
         liveness = status.identity.liveness()
         return liveness == "gone" or (liveness == "elsewhere" and time.time() - status.beat > _SILENT_SECONDS)
 
@@ -286,8 +287,7 @@ class Job:
         told = [line for line in lines if line.strip() and not line.startswith(" ") and "Warning" not in line]
         return "Its process is gone." + (f" The log ends: {told[-1][:200]}" if told else " It was killed, or the machine went down.")
 
-    def _signal(self, number: signal.Signals) -> None:
-        identity = self.status().identity
+    def _signal(self, number: signal.Signals, identity: ProcessIdentity | None) -> None:
         if identity is None or identity.liveness() != "alive":
             return
         try:

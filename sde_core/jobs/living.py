@@ -44,10 +44,11 @@ def living_runs() -> tuple[LivingRun, ...]:
     return tuple(run for folder, identities in found.items() for run in _runs_in(folder, identities))
 
 
-def has_process(folder: Path) -> bool:
-    """Whether a process of the job in this folder lives on this machine."""
+def process_in(folder: Path) -> ProcessIdentity | None:
+    """The latest process of the job in this folder that lives on this machine, None where there is none."""
     place = os.path.realpath(folder)
-    return any(os.path.realpath(other) == place for _, other in _processes_in_their_folders())
+    pids = [pid for pid, other in _processes_in_their_folders() if os.path.realpath(other) == place]
+    return ProcessIdentity.of_pid(pids[-1]) if pids else None
 
 
 def _processes_in_their_folders() -> list[tuple[int, Path]]:

@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 import sde_core.jobs.job as job_module
+from sde_core.cli.main import main
 from sde_core.errors import JobError, ReadOnlyError, UsageError
 from sde_core.jobs import JOB_KINDS, Job, find_job, launch, list_jobs, running_job
 from sde_core.jobs.identity import ProcessIdentity
@@ -103,6 +104,19 @@ def test_kill_9_is_lost_and_resumable(start):
     job.resume()
     assert job.wait(PATIENCE).state == "done"
     assert numbers(job) == [1, 2, 3, 4, 5]
+
+
+def test_a_job_that_has_not_come_to_saying_who_it_is_is_known_by_its_process_and_can_be_killed(start):
+    job = start(hold_at=1)
+    wait_for(lambda: numbers(job) == [1])
+    unborn = JobStatus(created=time.time(), beat=time.time() - 100)
+    write_status(job.folder / "status.json", unborn)
+    assert subprocess.run(
+        [sys.executable, "-c", "import sys; from sde_core.jobs import Job; from pathlib import Path; print(Job(Path(sys.argv[1])).status().state)", job.folder],
+        capture_output=True, text=True, check=True,
+    ).stdout == "queued\n"  # fmt: skip
+    assert main(["jobs", "stop", str(job.folder), "--kill"]) == 0
+    assert not job.status().active
 
 
 def test_what_a_job_took_counts_all_its_attempts_and_no_time_between_them(start):

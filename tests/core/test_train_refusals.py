@@ -214,11 +214,16 @@ def test_a_hub_that_does_not_answer_and_a_forbidden_one_are_told_apart(pairs, tm
 
 def test_a_name_server_that_is_silent_is_not_waited_for(monkeypatch):
     silent = threading.Event()
+
+    def never(*_, **__):
+        silent.wait(60)
+        raise OSError
+
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     for proxy in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.delenv(proxy, raising=False)
     monkeypatch.setattr(tokenizer_module, "_PATIENCE_SECONDS", 0.01)
-    monkeypatch.setattr(tokenizer_module.socket, "create_connection", lambda *_, **__: silent.wait(60))
+    monkeypatch.setattr(tokenizer_module.socket, "create_connection", never)
     assert not tokenizer_module.hub_is_reachable()
     silent.set()
 
