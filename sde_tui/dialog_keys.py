@@ -127,6 +127,7 @@ DIALOG_KEYS: tuple[Key, ...] = (
     Key("followed", "l", "left", "Left over", "Show in Records the rows that cannot be converted."),
     Key("followed", "u", "undo", "Undo", "Take the last decision back.", 5),
     Key("followed", "tab", "switch_pane", "Other pane", "Move between the list and the two texts."),
+    Key("followed", "ctrl+x", "stop", "Stop", "Stop telling which design the rows follow."),
     Key("followed", "exclamation_mark", "command", "Command", "Show, and copy, the command line that does the same."),
     # ---- 8 Design: designs compared
     Key("design_results", "n", "new", "New…", "Put another comparison together: designs, sizes, seeds, wordings, what is tested on.", 1),

@@ -329,6 +329,12 @@ class DesignPart(WorkPart):
 
         self._session.lanes.thread("design-write", "writing samples", work, written)
 
+    def misfit_reasons(self) -> int:
+        """For how many reasons rows do not fit."""
+        from sde_core.design.conversion import rows_by_reason
+
+        return len(rows_by_reason(self.found.misfits)) if self.found is not None else 0
+
     def source_of(self, row: int) -> tuple[str, str]:
         """(the row with its edits, the ink); why it cannot be read, where it cannot."""
         raw = found_or_error(lambda: self._session.dataset.edited_raw(row))

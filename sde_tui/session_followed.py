@@ -81,6 +81,12 @@ class FollowedPart(WorkPart):
         )  # fmt: skip
 
     @property
+    def _are_records(self) -> bool:
+        """Whether the rows are read by their fields, and so are no prompts and answers."""
+        found = self._session.part("design").found
+        return found is not None and found.samples is None and bool(found.records)
+
+    @property
     def task(self) -> Task | None:
         """The task of screen 8."""
         task: Task | None = self._session.part("design").task
@@ -94,18 +100,25 @@ class FollowedPart(WorkPart):
         return self._session.dataset, self.task, self._rejected()
 
     def _ended(self) -> None:
-        self._of = None
-        self._then()
+        self._cannot_be_read("Telling which design the rows follow was stopped; f on Design begins anew.")
 
-    def _cannot_be_read(self, error: SdeError) -> None:
+    def stop(self) -> None:
+        """Stops telling designs, or what turning would do."""
+        self._session.lanes.stop(self.lane)
+
+    def why_not_stop(self) -> str:
+        """Why there is nothing to stop, "" where there is."""
+        return "" if self.running else "Nothing runs here now."
+
+    def _cannot_be_read(self, refusal: str) -> None:
         """Shows nothing of rows that are not there any more; looking again reads them again."""
-        self.refusal, self.found, self.groups = str(error), None, ()
+        self.refusal, self.found, self.groups = refusal, None, ()
         self._of = None
         self._were_changed(None)
 
     def _were_told(self, told: tuple[DatasetDesigns, Design | None, Conversion | None] | SdeError) -> None:
         if isinstance(told, SdeError):
-            self._cannot_be_read(told)
+            self._cannot_be_read(str(told))
             return
         self.found, self.after, change = told
         self.groups = _groups(self.found)
@@ -128,7 +141,7 @@ class FollowedPart(WorkPart):
 
     def _were_changed(self, change: Conversion | SdeError | None) -> None:
         if isinstance(change, SdeError):
-            self._cannot_be_read(change)
+            self._cannot_be_read(str(change))
             return
         self.change = change
         self._changed = frozenset(edit.row for edit in change.edits) if change is not None else frozenset()
@@ -195,11 +208,11 @@ class FollowedPart(WorkPart):
     def change_words(self) -> str:
         """What converting would do: "A turns 30 rows into es-sde; 3 cannot be converted (l)"."""
         if self.refusal:
-            return "The rows cannot be read."
+            return "It is not known which design the rows follow."
         if self.found is None:
             return self.running_words() or "The rows are being read…"
         if self.after is None:
-            return "No row follows a design of this task; its instructions, targets, values: e on Design."
+            return "The rows are records, no samples of a design: w on Design writes such." if self._are_records else _NONE_FOLLOWED
         if self.change is None:
             return self.running_words()
         left = f"; {len(self.change.left):,} cannot be converted (l)" if self.change.left else ""
@@ -230,6 +243,9 @@ class FollowedPart(WorkPart):
         task = f" --task {shlex.quote(design.found.named)}" if design.found is not None and design.found.named else ""
         to = f" --to {shlex.quote(design_words(self.after))}" if self.after is not None else ""
         return f"sde design convert {self._session.command_data}{task}{to}"
+
+
+_NONE_FOLLOWED = "No row follows a design of this task: e on Design corrects the task."
 
 
 def _followers(count: int) -> str:

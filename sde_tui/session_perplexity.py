@@ -34,10 +34,16 @@ class PerplexityPart(FollowedJob):
 
     @property
     def words(self) -> str:
-        """How far it is; "" where no job is at work."""
+        """How far it is and how it is stopped; "" where no job is at work."""
         if self._session.lanes.running(LANE) is not None:
             return "Starting to measure…"
-        return self._counted("Measuring perplexity", "samples") if self.active else ""
+        if self._stops:
+            return "The measuring ends with the batch at hand…"
+        return f"{self._counted('Measuring perplexity', 'samples')}; m stops." if self.active else ""
+
+    @property
+    def _stops(self) -> bool:
+        return self.active and self._line is not None and self._line.state == "stopping"
 
     def attach(self) -> None:
         """Follows a job that runs already, such as one that an earlier session started."""
@@ -60,7 +66,9 @@ class PerplexityPart(FollowedJob):
     def why_not_measure(self) -> str:
         """Why nothing can be measured now, "" where something can."""
         part = self.design
-        if self.words:
+        if self._stops or self._session.lanes.running(LANE) is not None:
+            return self.words
+        if self.active:
             return ""
         if part.row is None or part.recipe is None:
             return part.uncounted or "There are no records of a task."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +55,8 @@ class TaskSchemaPart(WorkPart):
         self.fault = self.refusal = ""
         self.records: DesignRecords | None = None
         self._then: Callable[[], None] = lambda: None
+        self._reasons: Mapping[str, Sequence[int]] = {}
+        self._reasons_of: DesignRecords | None = None
 
     # ---- beginning
 
@@ -164,11 +166,15 @@ class TaskSchemaPart(WorkPart):
         self.records, self.refusal = (None, str(found)) if isinstance(found, SdeError) else (found, "")
         self._then()
 
-    def reasons(self) -> list[tuple[str, int]]:
-        """Why rows do not fit, and how many rows for each reason, the most first."""
-        from collections import Counter
+    def reasons(self) -> Mapping[str, Sequence[int]]:
+        """Why rows do not fit, and which, the most first; reasons that differ only in what they quote are one."""
+        if self.records is None:
+            return {}
+        if self._reasons_of is not self.records:
+            from sde_core.design.conversion import rows_by_reason
 
-        return Counter(misfit.reason for misfit in self.records.misfits).most_common() if self.records is not None else []
+            self._reasons_of, self._reasons = self.records, rows_by_reason(self.records.misfits)
+        return self._reasons
 
     # ---- leaving
 
@@ -196,8 +202,8 @@ class TaskSchemaPart(WorkPart):
 
     def drill(self, reason: str, screen: str) -> None:
         """Shows in Records the rows that do not fit for a reason."""
-        if self.records is not None:
-            rows = [misfit.row for misfit in self.records.misfits if misfit.reason == reason]
+        rows = self.reasons().get(reason)
+        if rows is not None:
             self._session.records.drill(rows, visible(f"do not fit: {reason}", 80), screen=screen)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from sde_core.dataset import Dataset, Edit, Turn, Turns
@@ -71,13 +71,8 @@ class DatasetDesigns:
         return bisect_left(self.rows, row)
 
     def stray_by_reason(self) -> dict[str, tuple[int, ...]]:
-        """Rows that follow none by what is wrong with them, the most first; reasons that differ only in what they quote are one."""
-        kinds: dict[str, dict[str, list[int]]] = {}
-        for place in self.followed.stray:
-            reason = self.followed.reasons[place]
-            kinds.setdefault(_QUOTED.sub("“…”", reason), {}).setdefault(reason, []).append(self.rows[place])
-        found = [(kind if len(told) > 1 else next(iter(told)), sorted(row for rows in told.values() for row in rows)) for kind, told in kinds.items()]
-        return {reason: tuple(rows) for reason, rows in sorted(found, key=lambda item: -len(item[1]))}
+        """Rows that follow none by what is wrong with them, see `rows_by_reason`."""
+        return rows_by_reason(Misfit(self.rows[place], self.followed.reasons[place]) for place in self.followed.stray)
 
     def records(self) -> tuple[dict[int, TaskRecord], list[Misfit]]:
         """What the samples say, by row, and the rows that cannot be read with the reason."""
@@ -91,6 +86,15 @@ class DatasetDesigns:
             else:
                 told[row] = TaskRecord(sample.prompt if found is None else found[0], parse_answer(sample.answer, self.task, readable).entries)
         return told, left
+
+
+def rows_by_reason(misfits: Iterable[Misfit]) -> dict[str, tuple[int, ...]]:
+    """Rows by what is wrong with them, the most first; reasons that differ only in what they quote are one."""
+    kinds: dict[str, dict[str, list[int]]] = {}
+    for misfit in misfits:
+        kinds.setdefault(_QUOTED.sub("“…”", misfit.reason), {}).setdefault(misfit.reason, []).append(misfit.row)
+    found = [(kind if len(told) > 1 else next(iter(told)), sorted(row for rows in told.values() for row in rows)) for kind, told in kinds.items()]
+    return {reason: tuple(rows) for reason, rows in sorted(found, key=lambda item: -len(item[1]))}
 
 
 @dataclass(frozen=True)

@@ -99,7 +99,7 @@ class DesignScreen(SdeScreen):
     def what_now(self) -> Line:
         part = self.part
         if part.running or self.measuring.words:
-            return [(part.running_words() or f"{self.measuring.words}; m stops.", "accent")]
+            return [(part.running_words() or self.measuring.words, "accent")]
         if part.refusal:
             return [("e", "accent"), (" writes the task · ", "dim"), ("r", "accent"), (" reads it from a file", "dim")]
         if part.found is None:

@@ -88,16 +88,17 @@ class DesignRequestScreen(Dialog[bool]):
             shown = fit(visible(name, 200), max(width - 16, 8))
             items.append(Item([("● " if chosen else "○ ", "accent"), (shown, "strong" if chosen else "text"), (origin, "dim")], ("design", name)))
         items.append(Item([("+ another design…", "accent")], ("add", "")))
-        for name, (value, said) in self._values().items():
+        for name, (value, said) in self._values(width).items():
             label = fit(_LABELS.get(name, name), _NAME + 2)
             items.append(Item([(label, "dim"), (value, "strong"), (f"  {said}", "dim")], (name, "")))
         return items
 
-    def _values(self) -> dict[str, tuple[str, str]]:
+    def _values(self, width: int) -> dict[str, tuple[str, str]]:
         """(value, what it means) of every value."""
         asked, wordings = self._part.opened(), self._part.instructions
         numbers = [part.strip() for part in asked.wordings.split(",")]
-        known = [f"{number} “{visible(wordings[int(number)], 40)}”" for number in numbers if number.isdecimal() and int(number) < len(wordings)]
+        room = max((width - 34) // len(numbers), 20)
+        known = [f"{number} “{visible(wordings[int(number)], room)}”" for number in numbers if number.isdecimal() and int(number) < len(wordings)]
         wording = f"of {len(wordings)}: {', '.join(known)}"
         usual = self._part.estimated.request.sizes[0] if self._part.estimated is not None and not asked.sizes else 500
         return {

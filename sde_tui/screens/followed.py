@@ -208,6 +208,12 @@ class FollowedScreen(ListDialog[tuple[list[int], str]]):
         at = next((place for place, pane in enumerate(order) if pane.has_focus), 0)
         self.set_focus(order[(at + 1) % len(order)])
 
+    def action_stop(self) -> None:
+        self._part.stop()
+
+    def why_not_stop(self) -> str:
+        return self._part.why_not_stop()
+
     def action_command(self) -> None:
         self.copy_command(self._part.command_line())
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -47,20 +46,22 @@ class MisfitsScreen(ListDialog[int]):
         super().__init__()
         self._part = part
         self._misfits: Sequence[Misfit] = part.found.misfits if part.found is not None else ()
+        self._reasons = part.misfit_reasons()
 
     def new_list(self) -> LineList:
         return MisfitList(self._misfits)
 
     def title_words(self) -> str:
-        rows, reasons = len(self._misfits), Counter(misfit.reason for misfit in self._misfits)
-        kinds = f", for {len(reasons):,} reasons" if len(reasons) > 1 else ""
-        fitting = len(self._part.found.records) if self._part.found is not None else 0
+        rows, fitting = len(self._misfits), len(self._part.found.records) if self._part.found is not None else 0
+        kinds = f", for {self._reasons:,} reasons" if self._reasons > 1 else ""
         return f"{count_of(rows, 'row')} of {rows + fitting:,} {'does' if rows == 1 else 'do'} not fit the task{kinds}"
 
     def column_words(self, width: int) -> str:
         return f"{'row':>{_ROW}}  why"
 
     def pane_lines(self, width: int, height: int) -> Sequence[Line]:
+        if not self._misfits:
+            return []
         misfit = self._misfits[self.list.cursor]
         source, ink = self._part.source_of(misfit.row)
         why = list(wrapped(visible(misfit.reason, 3 * width), width))

@@ -86,7 +86,8 @@ class TaskSchemaScreen(Dialog[str]):
         fits, left = len(records.records), len(records.misfits)
         how = "can be read back as samples" if records.samples is not None else "fit" if fits != 1 else "fits"
         head = f"{count_of(fits, 'row')} {how}" + (f", {left:,} {'do' if left != 1 else 'does'} not:" if left else ".")
-        reasons = [Item([(f"{count:>8,}  ", "strong"), (visible(reason, 4 * width), "text")], reason) for reason, count in self._part.reasons()]
+        told = self._part.reasons().items()
+        reasons = [Item([(f"{len(rows):>8,}  ", "strong"), (visible(reason, 4 * width), "text")], reason) for reason, rows in told]
         return [Item([(head, "good" if fits else "bad")]), *reasons]
 
     def what_now(self) -> Line:

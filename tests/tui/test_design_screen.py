@@ -121,6 +121,8 @@ async def test_rows_that_do_not_fit_are_listed_and_shown_in_records(open_app, re
         assert sde.session.records.row == 8
         await sde.press("backspace")
         assert "▸Wait: negative" in sde.text
+        await sde.press("f")
+        assert "The rows are records, no samples of a design: w on Design writes such." in sde.text
 
 
 async def test_tokens_that_carry_loss_are_those_of_the_one_encode(open_app, reviews):

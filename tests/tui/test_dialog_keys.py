@@ -99,7 +99,7 @@ OPENED = {
     "design_results": lambda sde: DIALOGS["design_results"](sde.session.part("design_compare")),
     "design_request": lambda sde: DIALOGS["design_request"](sde.session.part("design_request")),
     "followed": lambda sde: DIALOGS["followed"](sde.session.part("followed")),
-    "misfits": lambda sde: DIALOGS["misfits"]([], 0),
+    "misfits": lambda sde: DIALOGS["misfits"](sde.session.part("design")),
     "task_schema": lambda sde: DIALOGS["task_schema"](sde.session.part("task_schema")),
     "failure": lambda sde: DIALOGS["failure"]("wrong", "Where?"),
 }

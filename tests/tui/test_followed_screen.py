@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 
 import pytest
@@ -11,6 +12,7 @@ from sde_core.design.options import design_named
 from sde_core.design.sample import render_sample
 from sde_core.design.task import Entry, TaskRecord
 from sde_core.design.task_file import TaskFile, task_text
+from sde_tui import session_followed
 from tests.core.test_design_answer import ASPECTS
 
 HOSTILE = ['"quoted"', "line\nfeed", "; and, (so) [on]: unmentioned", "\x1b]52;c;eA==\x07"]
@@ -132,6 +134,23 @@ async def test_rows_of_no_design_say_so(open_app, dataset):
         await sde.until(lambda: "No row follows" in sde.text)
         await sde.press("A", "t")
         assert "No row follows" in sde.text
+
+
+async def test_telling_is_stopped_by_a_key_and_begun_anew(open_app, dataset, monkeypatch):
+    may_end, real = threading.Event(), session_followed._told
+    monkeypatch.setattr(session_followed, "_told", lambda *given: may_end.wait(60) and real(*given))
+    async with open_app(dataset(samples_of(MIXED))) as sde:
+        await sde.press("8")
+        await sde.until(lambda: "read back" in sde.text)
+        await sde.press_only("f")
+        telling = sde.text
+        await sde.press_only("ctrl+x")
+        stopped = words(sde)
+        may_end.set()
+        await sde.press("escape", "f")
+        await sde.until(lambda: "A turns 3 rows into es-sde" in sde.text)
+        assert "telling designs…; ctrl+x stops." in telling
+        assert "was stopped; f on Design begins anew." in stopped
 
 
 async def test_a_file_that_was_cut_short_is_said_in_place_of_the_designs(open_app, dataset, cut):
