@@ -44,6 +44,7 @@ class ArmResult:
         numbers_right: Share of number rows answered with the right number.
         general_loss: Loss a token on the general texts.
         forgetting: General loss after training less before, with its interval; None for the base model.
+        diverged: Seeds whose run ended with a loss that is not a number: finished, and left out of all figures.
     """
 
     name: str
@@ -63,6 +64,7 @@ class ArmResult:
     numbers_right: float | None = None
     general_loss: float | None = None
     forgetting: Interval | None = None
+    diverged: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -184,10 +186,13 @@ class _Reader:
         self._base = cells.get("base")
         seeds: list[int] = plan["seeds"]
         self._of_arm: dict[str, Cells] = {}
+        self._diverged: dict[str, tuple[int, ...]] = {}
         for number, arm in enumerate(plan["arms"]):
             done = {seed: cells[cell_name(number, seed)] for seed in seeds if cell_name(number, seed) in cells}
             base = dict.fromkeys(seeds, self._base) if self._base is not None else {}
-            self._of_arm[arm["name"]] = base if arm["kind"] == "base" else done
+            found = base if arm["kind"] == "base" else done
+            self._of_arm[arm["name"]] = {seed: cell for seed, cell in found.items() if _is_number(cell)}
+            self._diverged[arm["name"]] = tuple(seed for seed, cell in found.items() if not _is_number(cell))
 
     def comparison(self) -> Comparison:
         plan = self._plan
@@ -212,7 +217,9 @@ class _Reader:
         cells, trains = self._of_arm[arm["name"]], arm["kind"] != "base"
         planned: dict[str, Any] = arm["cells"][0] if trains else {"rows": 0, "epochs": 0.0, "tokens": 0, "steps": 0}
         wanted = len(self._plan["seeds"]) if trains else 0
-        plain = ArmResult(arm["name"], len(cells) if trains else 0, wanted, **{name: planned[name] for name in ("rows", "epochs", "tokens", "steps")})
+        diverged = self._diverged[arm["name"]] if trains else ()
+        figures = {name: planned[name] for name in ("rows", "epochs", "tokens", "steps")}
+        plain = ArmResult(arm["name"], len(cells) + len(diverged) if trains else 0, wanted, **figures, diverged=diverged)
         if not cells:
             return plain
         done = list(cells.values())
@@ -319,10 +326,15 @@ def _means(part: dict[str, Any]) -> npt.NDArray[np.float64]:
     return np.asarray(part["sums"], np.float64) / np.maximum(np.asarray(part["tokens"], np.float64), 1)
 
 
+def _is_number(cell: dict[str, Any]) -> bool:
+    """Whether a run's losses are numbers; one that diverged left none, which JSON writes as null."""
+    return all(bool(np.isfinite(np.asarray(cell[part]["sums"], np.float64)).all()) for part in ("held_out", "general"))
+
+
 def _loss(cell: dict[str, Any] | None, part: str) -> float | None:
     if cell is None or not cell[part]["rows"]:
         return None
-    return float(np.sum(cell[part]["sums"]) / np.sum(cell[part]["tokens"]))
+    return float(np.sum(np.asarray(cell[part]["sums"], np.float64)) / np.sum(cell[part]["tokens"]))
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

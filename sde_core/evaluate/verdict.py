@@ -71,6 +71,7 @@ def forgetting_words(arm: ArmResult, before: float) -> str:
 def notes(found: Comparison) -> list[str]:
     """What is to be known beside the figures."""
     said = [f"Held out: {found.how}. They are as clean as the data is: mistakes in them count against arms that do not make them."]
+    said = [*_diverged_words(found), *said]
     said.append(f"Every run reads {found.budget:,} tokens, give or take half a step; an arm with fewer rows reads them more often.")
     if len(found.differences) > 1:
         said.append(
@@ -85,6 +86,16 @@ def notes(found: Comparison) -> list[str]:
     if len(found.seeds) < 3:
         said.append(f"{count_of(len(found.seeds), 'seed')}: too few to know the chance in training; 3 or more are better.")
     return said
+
+
+def _diverged_words(found: Comparison) -> list[str]:
+    """Which runs are left out because their loss is no number."""
+    return [
+        f"{visible(arm.name, 60)} diverged with seed{'s' * (len(arm.diverged) > 1)} {', '.join(map(str, arm.diverged))}: the loss is not a number, and such runs are left out. "
+        "A lower learning_rate trains."
+        for arm in found.arms
+        if arm.diverged
+    ]
 
 
 def curve_advice(found: Comparison) -> str:

@@ -85,7 +85,6 @@ def run_samples(context: JobContext, recipe: Recipe, tokenizer: Tokenizer) -> Sa
 
 def _last_word(context: JobContext) -> str:
     metrics: dict[str, Any] = orjson.loads((context.result_dir / "metrics.json").read_bytes())
-    held_out = metrics["held_out_loss"]
-    return f"Trained {count_of(metrics['steps'], 'step')} on {count_of(metrics['training_rows'], 'row')}; loss {metrics['train_loss']:.3f}" + (
-        f", held-out {held_out:.3f}." if held_out is not None else "."
-    )
+    losses = {"loss": metrics["train_loss"], **({"held-out": metrics["held_out_loss"]} if metrics["held_out_rows"] else {})}
+    told = ", ".join(f"{name} {'not a number' if loss is None else format(loss, '.3f')}" for name, loss in losses.items())
+    return f"Trained {count_of(metrics['steps'], 'step')} on {count_of(metrics['training_rows'], 'row')}; {told}."

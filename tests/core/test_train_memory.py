@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -19,6 +20,7 @@ from sde_core.errors import CancelledError, JobError, ModelError
 from sde_core.jobs import JobContext, JobStatus
 from sde_core.train import out_of_memory, processes
 from sde_core.train.device import DevicePlan
+from sde_core.train.job import _last_word
 from sde_core.train.machine import Gpu, Machine
 from sde_core.train.memory_need import ModelSizes, needed_bytes
 from sde_core.train.out_of_memory import (
@@ -104,6 +106,21 @@ def test_more_of_anything_needs_more_memory_and_saving_saves():
     assert need(gradient_checkpointing=True) < need() < need(precision="float32")
     assert need(quantize="4bit") < need() - 9_000_000_000
     assert need() < need(attention="eager")
+
+
+@pytest.mark.parametrize(
+    ("losses", "held_out_rows", "told"),
+    [
+        ((2.3754, 0.869), 3, "loss 2.375, held-out 0.869."),
+        ((2.3754, None), 0, "loss 2.375."),
+        ((None, None), 3, "loss not a number, held-out not a number."),
+        ((None, None), 0, "loss not a number."),
+    ],
+)
+def test_a_run_whose_loss_became_no_number_ends_with_its_last_word_too(tmp_path, losses, held_out_rows, told):
+    metrics = {"steps": 7, "training_rows": 56, "train_loss": losses[0], "held_out_loss": losses[1], "held_out_rows": held_out_rows}
+    (tmp_path / "metrics.json").write_text(json.dumps(metrics))
+    assert _last_word(SimpleNamespace(result_dir=tmp_path)) == f"Trained 7 steps on 56 rows; {told}"
 
 
 def test_the_last_word_names_what_to_change(monkeypatch):

@@ -125,6 +125,22 @@ async def test_runs_that_finish_meanwhile_appear(open_app, data):
         assert sde.flashed == "The comparison is done."
 
 
+async def test_a_run_that_diverged_is_named_and_left_out_and_spoils_no_other(open_app, data):
+    folder = job_folder(data, state="done")
+    path = folder / "cells" / "01-1" / "cell.json"
+    cell = orjson.loads(path.read_bytes())
+    path.write_bytes(orjson.dumps({**cell, "train_loss": float("nan"), "held_out": {**cell["held_out"], "sums": [float("nan")] * 10}}))
+    async with open_app(data) as sde:
+        await sde.press("9", "c")
+        assert "9 of 9 runs" in sde.text
+        await sde.press("tab", "end")
+        assert "selected diverged with seed 1: the loss is not a number" in words(sde)
+        found = sde.session.part("arms").found
+        assert [len(arm.by_seed) for arm in found.arms] == [3, 2, 3]
+        assert found.arms[1].diverged == (1,)
+        assert all(difference.loss.estimate == difference.loss.estimate for difference in found.differences)
+
+
 @pytest.mark.parametrize("read", [False, True])
 async def test_what_a_comparison_says_that_ended_before_its_time_is_whole(open_app, data, read):
     folder = job_folder(data, done=1)
