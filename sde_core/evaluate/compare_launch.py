@@ -96,7 +96,10 @@ def launch_compare(
         CancelledError: When stopped; no job was started.
     """
     refuse_missing_packages("Training")
-    plan = _planned(dataset, project, request, compared_recipe(recipe), accepted, rejected, read_rows, cancel, progress)
+    recipe, names, texts = compared_recipe(recipe), arm_names(request.arms), general_texts(request.general)
+    split = _split(dataset, rejected, request, recipe.seed, read_rows, cancel, progress)
+    sources = _row_sources(dataset, project, split, recipe.seed, accepted, read_rows, cancel, progress)
+    plan = _Plan(names, resolve_arms(names, sources), split, recipe, texts)
     check_before_launch(dataset, [row for arm in plan.arms for row in arm.rows], plan.recipe, cancel=cancel)
     title = f"Compare {', '.join(visible(name, 30) for name in plan.names)} of {dataset.name}, {count_of(request.seeds, 'seed')}"
     with prepared_folder(project.created().jobs_dir, KIND) as folder:
@@ -115,32 +118,13 @@ class _Plan:
     texts: Sequence[str]
 
 
-def _planned(
-    dataset: Dataset,
-    project: Project,
-    request: CompareRequest,
-    recipe: Recipe,
-    accepted: Sequence[int],
-    rejected: Sequence[int],
-    read_rows: Callable[[Path], Sequence[int]],
-    cancel: Cancel,
-    progress: Progress,
-) -> _Plan:
-    names, texts = arm_names(request.arms), general_texts(request.general)
-    readable = dataset.texts(cancel=cancel)["row"].to_numpy().astype(np.int64)
-    offered = np.setdiff1d(readable, np.asarray(rejected, np.int64)).tolist()
-    split = _split(dataset, offered, request, recipe.seed, read_rows, cancel, progress)
-    sources = _row_sources(dataset, project, split, recipe.seed, accepted, read_rows, cancel, progress)
-    return _Plan(names, resolve_arms(names, sources), split, recipe, texts)
-
-
 def _write_input(folder: Path, dataset: Dataset, request: CompareRequest, plan: _Plan, cancel: Cancel, progress: Progress) -> dict[str, Any]:
     """Write what the job reads into its folder; its spec."""
     recipe, held_out = plan.recipe, frozenset(plan.split.held_out)
     rows = sorted({*held_out, *(row for arm in plan.arms for row in arm.rows)})
     manifest = write_snapshot(folder, dataset, rows, held_out=held_out, seed=recipe.seed, cancel=cancel, progress=progress)
     write_recipe(folder, recipe, model_location(recipe.model))
-    (folder / "arms.json").write_bytes(orjson.dumps(_asked(plan.names, plan.arms, plan.split, request)))
+    (folder / "arms.json").write_bytes(orjson.dumps(_asked(plan, request)))
     keep_texts(folder, plan.texts)
     return {
         "dataset": manifest["dataset"]["path"],
@@ -151,28 +135,30 @@ def _write_input(folder: Path, dataset: Dataset, request: CompareRequest, plan: 
     }
 
 
-def _asked(names: Sequence[str], arms: Sequence[Arm], split: Split, request: CompareRequest) -> dict[str, Any]:
+def _asked(plan: _Plan, request: CompareRequest) -> dict[str, Any]:
     return {
-        "names": list(names),
-        "arms": [arm.to_json() for arm in arms],
+        "names": list(plan.names),
+        "arms": [arm.to_json() for arm in plan.arms],
         "seeds": request.seeds,
         "budget": request.budget,
-        "held_out": split.held_out,
-        "clusters": split.clusters,
-        "how": split.how,
+        "held_out": plan.split.held_out,
+        "clusters": plan.split.clusters,
+        "how": plan.split.how,
         "general": general_source(request.general),
     }
 
 
 def _split(
     dataset: Dataset,
-    offered: Sequence[int],
+    rejected: Sequence[int],
     request: CompareRequest,
     seed: int,
     read_rows: Callable[[Path], Sequence[int]],
     cancel: Cancel,
     progress: Progress,
 ) -> Split:
+    readable = dataset.texts(cancel=cancel)["row"].to_numpy().astype(np.int64)
+    offered = np.setdiff1d(readable, np.asarray(rejected, np.int64)).tolist()
     found = split_rows(dataset, offered, seed=seed, cancel=cancel, progress=progress)
     if request.held_out is None:
         return choose_split(found)
