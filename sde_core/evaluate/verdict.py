@@ -90,12 +90,12 @@ def notes(found: Comparison) -> list[str]:
 
 def _diverged_words(found: Comparison) -> list[str]:
     """Which runs are left out because their loss is no number."""
-    return [
-        f"{visible(arm.name, 60)} diverged with seed{'s' * (len(arm.diverged) > 1)} {', '.join(map(str, arm.diverged))}: the loss is not a number, and such runs are left out. "
-        "A lower learning_rate trains."
-        for arm in found.arms
-        if arm.diverged
-    ]
+    said = []
+    for arm in found.arms:
+        seeds = f"seed{'s' if len(arm.diverged) > 1 else ''} {', '.join(map(str, arm.diverged))}"
+        told = f"{visible(arm.name, 60)} diverged with {seeds}: the loss is not a number, and such runs are left out. A lower learning_rate trains."
+        said += [told] if arm.diverged else []
+    return said
 
 
 def curve_advice(found: Comparison) -> str:
