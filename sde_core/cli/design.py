@@ -13,9 +13,11 @@ from sde_core.cli.design_compare import compare_command
 from sde_core.cli.design_cost import cost_command, perplexity_command
 from sde_core.cli.design_records import (
     data_argument,
+    designs_in,
     field_options,
     guessed_task,
     records_of,
+    refuse_senseless,
     task_of,
     task_of_samples,
     task_option,
@@ -86,8 +88,8 @@ def task_command(data: str, text_field: str, said_field: str, output: Path | Non
 
 @command.command("show", epilog=_OPTIONS)
 @with_task
-@click.option("--design", "designs", metavar="DESIGN", multiple=True, default=("es-sde", "ew-sde"), show_default=True, help="Repeatable.")
-@click.option("--row", default=0, show_default=True, help="Which record.")
+@click.option("--design", "designs", metavar="DESIGN", multiple=True, default=("es-sde", "ew-sde"), show_default=True, help="Repeatable, or a list.")
+@click.option("--row", default=0, type=click.IntRange(min=0), show_default=True, help="Which record.")
 @click.option("--wording", default=0, show_default=True, help="Which of the task's instructions, from 0.")
 @json_option
 def show_command(
@@ -102,7 +104,7 @@ def show_command(
     if row not in records:
         reason = next((misfit.reason for misfit in misfits if misfit.row == row), "There is no such row.")
         raise UsageError(f"Row {row} is no record of the task: {reason}", "Name another with --row.")
-    shown = {name: render_sample(records[row], file.task, design_named(name), wording=wording) for name in designs}
+    shown = {name: render_sample(records[row], file.task, design_named(name), wording=wording) for name in designs_in(designs)}
     if as_json:
         emit_json({"row": row, "samples": {name: {"prompt": sample.prompt, "answer": sample.answer} for name, sample in shown.items()}})
         return
@@ -129,14 +131,20 @@ def render_command(
     records, misfits = records_of(data, file)
     if not records:
         raise UsageError("No row fits the task.", misfits[0].reason if misfits else "The file has no rows.")
+    refuse_senseless(design_name, file.task, records.values())
     write_samples(output, records, file.task, design, wording=wording)
     if as_json:
         emit_json({"rows": len(records), "misfits": [{"row": misfit.row, "reason": misfit.reason} for misfit in misfits]})
         return
+    without = sum(any(not entry.description for entry in record.entries) for record in records.values()) if design.reasoning != "none" else 0
     talk(f"{count_of(len(records), 'sample')} written to {visible(str(output))}.")
+    if without:
+        talk(f"{count_of(without, 'sample')} of them lack a description, which stands there as empty.")
+    if misfits:
+        talk(f"{count_of(len(misfits), 'row')} left out because they do not fit; --json lists all.")
     for reason, count in Counter(misfit.reason for misfit in misfits).most_common(5):
         first = next(misfit.row for misfit in misfits if misfit.reason == reason)
-        talk(f"{count:,} left out, the first is row {first}: {reason}")
+        talk(f"  {count:,}, the first is row {first:,}: {reason}")
 
 
 @command.command("followed", epilog=_OPTIONS)
@@ -178,8 +186,11 @@ def convert_command(dataset: Dataset, task_path: Path | None, design_name: str |
     from sde_core.design.followed import followed_words
     from sde_core.design.options import design_named, design_words
 
+    task = task_of_samples(dataset, task_path)
+    if design_name:
+        refuse_senseless(design_name, task, ())
     with stderr_progress("reading") as progress:
-        found = dataset_designs(dataset, task_of_samples(dataset, task_path), without=_rejected(dataset), progress=progress)
+        found = dataset_designs(dataset, task, without=_rejected(dataset), progress=progress)
     if not found.followed.counts:
         raise UsageError("No row follows a design of the task.", "See that the task's instructions are those of the prompts, word for word.")
     after = design_named(design_name) if design_name else next(iter(found.followed.counts))

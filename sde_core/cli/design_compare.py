@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sde_core.cli.common import json_option, stderr_progress, talk
-from sde_core.cli.design_records import COMPARED, records_of, task_of, with_task
+from sde_core.cli.design_records import COMPARED, designs_in, records_of, task_of, with_task
 from sde_core.cli.recipe_options import AskedRecipe, recipe_options
 from sde_core.errors import UsageError
 from sde_core.wording import count_of, duration
@@ -59,7 +59,6 @@ def compare_command(
     """Train DATA in several designs and score what each answers, as a job that outlives this terminal."""
     from sde_core.cli.design_results import print_results
     from sde_core.cli.following import leave_or_follow
-    from sde_core.design.options import names_in
     from sde_core.evaluate.design_grid import DesignRequest, launch_design_compare
     from sde_core.evaluate.design_records import compared_records
     from sde_core.project import Project
@@ -68,14 +67,17 @@ def compare_command(
     project = Project.of(data)
     recipe = asked.recipe(project)
     request = DesignRequest(
-        tuple(name for text in designs for name in names_in(text)),
+        designs_in(designs),
         _numbers(sizes, "--sizes"),
         seeds,
         _numbers(wordings, "--wordings"),
         temperature=temperature,
         before=before,
     )
-    records = list(records_of(data, file)[0].values())
+    found, misfits = records_of(data, file)
+    records = list(found.values())
+    if misfits:
+        talk(f"{count_of(len(misfits), 'row')} of {len(found) + len(misfits):,} are left out because they do not fit; sde design render lists them.")
     with stderr_progress("reading") as progress:
         sides = compared_records(
             records, file, recipe.seed, test=test_path or "", ood=ood_path or "", ood_task=str(ood_task_path or ""), progress=progress

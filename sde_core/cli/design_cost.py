@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sde_core.cli.common import emit_json, json_option, stderr_progress, talk
-from sde_core.cli.design_records import COMPARED, records_of, task_of, with_task
+from sde_core.cli.design_records import COMPARED, designs_in, records_of, refuse_senseless, task_of, with_task
 from sde_core.cli.recipe_options import AskedRecipe, recipe_options
 from sde_core.errors import UsageError
 from sde_core.visible import visible
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sde_core.train.recipe import Recipe
 
 _design_options = (
-    click.option("--design", "designs", metavar="DESIGN", multiple=True, default=COMPARED, show_default=True, help="Repeatable."),
+    click.option("--design", "designs", metavar="DESIGN", multiple=True, default=COMPARED, show_default=True, help="Repeatable, or a list."),
     click.option("--wording", default=0, show_default=True, help="Which of the task's instructions, from 0."),
 )
 
@@ -38,7 +38,7 @@ def _with_designs(function: Any) -> Any:
 @click.command("cost")
 @with_task
 @_with_designs
-@click.option("--rows", default=0, help="Records to count, from the first; all when omitted.")
+@click.option("--rows", default=0, type=click.IntRange(min=0), help="Records to count, from the first; all when omitted.")
 @json_option
 def cost_command(
     data: str, task_path: Path | None, text_field: str, said_field: str, designs: tuple[str, ...], wording: int, asked: AskedRecipe,
@@ -51,7 +51,8 @@ def cost_command(
 
     file, records, recipe = _asked(data, task_path, text_field, said_field, rows or None, asked)
     told: dict[str, dict[str, Any]] = {}
-    for name in designs:
+    for name in designs_in(designs):
+        refuse_senseless(name, file.task, records.values())
         design = design_named(name)
         samples = [render_sample(record, file.task, design, wording=wording) for record in records.values()]
         encoder = design_encoder(recipe.model, loss_on_input=design.loss_on_input, recipe=recipe)
@@ -81,7 +82,13 @@ Examples:
 )
 @with_task
 @_with_designs
-@click.option("--rows", default=200, show_default=True, help="Records to measure, drawn with a fixed seed; the same for all designs.")
+@click.option(
+    "--rows",
+    default=200,
+    type=click.IntRange(min=1),
+    show_default=True,
+    help="Records to measure, drawn with a fixed seed; the same for all designs.",
+)
 @click.option("--attach/--detach", default=None, help="Follow the job, or return at once; follows on a terminal by default.")
 @json_option
 @click.pass_context
@@ -97,8 +104,10 @@ def perplexity_command(
     from sde_core.project import Project
 
     file, records, recipe = _asked(data, task_path, text_field, said_field, None, asked)
-    chosen, project = drawn_records(records, max(rows, 1)), Project.of(data)
-    samples = {name: [render_sample(record, file.task, design_named(name), wording=wording) for record in chosen] for name in designs}
+    chosen, project = drawn_records(records, rows), Project.of(data)
+    for name in designs_in(designs):
+        refuse_senseless(name, file.task, chosen)
+    samples = {name: [render_sample(record, file.task, design_named(name), wording=wording) for record in chosen] for name in designs_in(designs)}
     kept = {name: kept_perplexity(project, of, recipe) for name, of in samples.items()}
     measured = {name: found for name, found in kept.items() if found is not None}
     if len(measured) < len(samples):

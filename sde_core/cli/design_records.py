@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ import click
 
 from sde_core.cli.common import open_data, stderr_progress
 from sde_core.errors import UsageError
+from sde_core.visible import visible
 
 if TYPE_CHECKING:
     from sde_core.dataset import Dataset
@@ -28,6 +29,30 @@ field_options = (
     click.option("--text", "text_field", metavar="FIELD", default="", help="Where no task is named: the field with the text."),
     click.option("--said", "said_field", metavar="FIELD", default="", help="Where no task is named: the field with what is said of it."),
 )
+
+
+def designs_in(texts: Sequence[str]) -> tuple[str, ...]:
+    """The designs that --design names, each of which may be a list."""
+    from sde_core.design.options import names_in
+
+    return tuple(name for text in texts for name in names_in(text))
+
+
+def refuse_senseless(name: str, task: Task, records: Collection[TaskRecord]) -> None:
+    """Refuses a design that makes no sense for these records.
+
+    Raises:
+        UsageError: When the task has no place for it, or no record says why where the design reasons.
+    """
+    from sde_core.design.options import design_named, why_not
+
+    design = design_named(name)
+    if reason := why_not(design, task):
+        raise UsageError(f"The design {visible(name, 60)} makes no sense: {reason}", "Leave the one or the other out.")
+    entries = [entry for record in records for entry in record.entries]
+    if design.reasoning != "none" and entries and not any(entry.description for entry in entries):
+        hint = "Name the field that says why as description in the task file, or leave reasoning out."
+        raise UsageError(f"The design {visible(name, 60)} reasons, and no record says why.", hint)
 
 
 def with_task(function: Any) -> Any:

@@ -11,7 +11,7 @@ from itertools import product
 from sde_core.design.answer import render_answer
 from sde_core.design.options import Design, design_words
 from sde_core.design.parse import parse_answer
-from sde_core.design.sample import CUE, Sample, around_text, render_sample, text_in
+from sde_core.design.sample import CUE, SEPARATOR, Sample, around_text, render_sample, text_in
 from sde_core.design.task import Task, TaskRecord
 from sde_core.errors import UsageError
 from sde_core.progress import NEVER, Cancel, raise_if_cancelled
@@ -65,7 +65,7 @@ def followed_designs(samples: Sequence[Sample], task: Task, *, cancel: Cancel = 
     Raises:
         CancelledError: When stopped.
     """
-    reader = _Reader(task)
+    reader = _Reader(task, [sample.prompt for sample in samples])
     answers_alone = 2 * sum(bool(reader.asked(sample.prompt)) for sample in samples) < len(samples)
     possible: list[tuple[Design, ...]] = []
     for sample in samples:
@@ -124,7 +124,7 @@ def followed_words(design: Design, *, answers_alone: bool) -> str:
 class _Reader:
     """Reads samples of one task in every design; answers that occur often are read once."""
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: Task, prompts: Sequence[str]) -> None:
         self._task, self._designs = task, _answer_designs(task.kind)
         self.order = {design: place for place, design in enumerate(self._designs)}
         self._around: dict[tuple[str, str], list[Design]] = {}
@@ -132,13 +132,20 @@ class _Reader:
             with_place = replace(design, instruction=place)  # type: ignore[arg-type]
             self._around.setdefault(around_text(task, with_place, wording=wording), []).append(with_place)
         self._answers: dict[str, tuple[Design, ...]] = {}
+        self._cue_asks = True
+        # Where most prompts have the sign that parts an instruction, but none of ours, another task's stands before or behind it.
+        self._cue_asks = 2 * sum(SEPARATOR in prompt and self._asks_for_nothing(prompt) for prompt in prompts) <= len(prompts)
+
+    def _asks_for_nothing(self, prompt: str) -> bool:
+        asked = self.asked(prompt)
+        return bool(asked) and asked[0].instruction == "none"
 
     def asked(self, prompt: str) -> tuple[Design, ...]:
         """Designs that a prompt may ask for; one that has the cue alone asks for none of them in particular."""
         for (before, after), designs in self._around.items():
             if len(prompt) >= len(before) + len(after) and prompt.startswith(before) and prompt.endswith(after):
                 return tuple(designs)
-        return tuple(replace(design, instruction="none") for design in self._designs) if prompt.endswith(CUE) else ()
+        return tuple(replace(design, instruction="none") for design in self._designs) if self._cue_asks and prompt.endswith(CUE) else ()
 
     def possible(self, sample: Sample, *, answers_alone: bool) -> tuple[Design, ...]:
         """Designs that a sample may follow."""

@@ -94,6 +94,8 @@ def _word(value: str | bool) -> str:
 
 def _setting(setting: str) -> tuple[str, str | bool]:
     name, _, value = (part.strip() for part in setting.partition("="))
+    if name.lower() in PRESETS:
+        raise UsageError(f"A design has one preset, and {name!r} is a second one.", "Name it in a --design of its own, or put it first.")
     if name not in Design.__dataclass_fields__ or not value:
         raise UsageError(f"{setting!r} is no option of a design.", f"Options are {', '.join(Design.__dataclass_fields__)}.")
     if name not in ("placeholder", "loss_on_input"):

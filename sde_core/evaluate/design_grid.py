@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -71,6 +72,8 @@ class DesignRequest:
             raise UsageError("Name different designs, separated by commas outside options.", "For example --design es-sde --design ew-sde.")
         if min(self.sizes, default=0) < 1 or self.seeds < 1:
             raise UsageError("Sizes and seeds are at least 1.", "For example --sizes 500,1000 --seeds 3.")
+        if not (math.isfinite(self.temperature) and self.temperature >= 0):
+            raise UsageError(f"A temperature cannot be {self.temperature:g}.", "0 takes the likeliest token every time; 0.7 draws.")
         cells = len(named) * len(set(self.sizes)) * self.seeds * len(set(self.wordings))
         if cells > MOST_CELLS:
             raise UsageError(f"These are {cells:,} runs.", f"At most {MOST_CELLS:,} make sense in one comparison.")

@@ -128,14 +128,39 @@ def test_samples_are_held_against_the_task_beside_them_but_for_rejected_rows(run
         (("show", "reviews.jsonl", "--row", "99"), "no such row"),
         (("show", "reviews.jsonl", "--design", "best"), "no design named"),
         (("show", "reviews.jsonl", "--wording", "4"), "no wording 4"),
+        (("show", "reviews.jsonl", "--row", "-1"), "-1 is not in the range"),
         (("render", "reviews.jsonl", "-o", "reviews.jsonl"), "never written"),
+        (("render", "reviews.jsonl", "-o", "x.jsonl", "--design", "output=pairs,reasoning=cot"), "makes no sense: The pairs"),
+        (("render", "reviews.jsonl", "-o", "x.jsonl", "--design", "reasoning=r-cot"), "no record says why"),
+        (("render", "reviews.jsonl", "-o", "x.jsonl", "--design", "output=json,ew-sde"), "one preset"),
+        (("cost", "reviews.jsonl", "--design", "es-sde,reasoning=cot"), "no record says why"),
+        (("cost", "reviews.jsonl", "--rows", "-1"), "-1 is not in the range"),
+        (("perplexity", "reviews.jsonl", "--rows", "0"), "0 is not in the range"),
+        (("perplexity", "reviews.jsonl", "--design", "es-sde,reasoning=cot"), "no record says why"),
+        (("compare", "reviews.jsonl", "--sizes", "4", "--temperature", "-1"), "temperature cannot be -1"),
+        (("compare", "reviews.jsonl", "--sizes", "4", "--temperature", "nan"), "temperature cannot be nan"),
+        (("convert", "reviews.jsonl", "--task", "task.yaml", "--to", "output=pairs,reasoning=cot"), "makes no sense: The pairs"),
         (("task", "reviews.jsonl", "--said", "price"), "no field 'price'"),
     ],
 )
 def test_what_cannot_be_done_says_why(run, reviews, arguments, words):
+    if "--task" in arguments:
+        run("design", "task", reviews, "-o", "task.yaml")
     code, out, err = run("design", *arguments)
     assert (code, out) == (2, "")
     assert words in err
+
+
+def test_several_designs_are_one_list_and_what_is_left_out_is_counted(run, reviews, task):
+    shown = json.loads(run("design", "show", reviews, "--task", task, "--design", "es-sde,ew-sde,output=json", "--json")[1])["samples"]
+    assert list(shown) == ["es-sde", "ew-sde,output=json"]
+    assert list(json.loads(run("design", "cost", reviews, "--task", task, "--design", "es-sde,baseline", "--json")[1])["designs"]) == [
+        "es-sde",
+        "baseline",
+    ]
+    _, _, err = run("design", "render", reviews, "--task", task, "-o", "s.jsonl")
+    assert "1 row left out because they do not fit" in err
+    assert "1, the first is row 8:" in err
 
 
 def test_hostile_text_reaches_no_terminal(run, tmp_path, reviews):

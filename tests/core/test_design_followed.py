@@ -76,6 +76,19 @@ def test_other_bytes_that_say_the_same_follow_nothing_yet_can_be_read():
     assert "not byte for byte" in found.reasons[2]
 
 
+def test_the_instruction_of_another_task_is_no_part_of_the_text():
+    """Converting by the wrong task file would put a second instruction before the first."""
+    other = replace(ASPECTS, instructions=("Say what the review says.",))
+    samples = [render_sample(record, ASPECTS, Design("first", output)) for record, output in zip(reviews(3), ("lines", "lines", "json"), strict=True)]
+    found = followed_designs(samples, other)
+    assert found.answers_alone
+    assert [(design.output, count) for design, count in found.counts.items()] == [("lines", 2), ("json", 1)]
+    ours = [render_sample(record, other, Design("none", "lines")) for record in reviews(4)]
+    mixed = followed_designs([*ours, samples[0]], other)
+    assert [design.instruction for design in mixed.designs] == ["none"] * 5
+    assert not mixed.answers_alone
+
+
 def test_prompts_of_others_stay_and_answers_alone_are_compared():
     samples = [Sample("What do you think?", render_sample(REVIEW, ASPECTS, Design("first", output)).answer) for output in ("lines", "lines", "json")]
     found = followed_designs(samples, ASPECTS)
@@ -100,7 +113,7 @@ def test_whatever_is_rendered_is_found_in_a_design_of_the_same_bytes(task, data)
     found = followed_designs(samples, task)
     assert found.stray == ()
     for sample, design, asked in zip(samples, found.designs, found.asked, strict=True):
-        assert converted(sample, task, design, design, asked=asked).answer == sample.answer
+        assert converted(sample, task, design, design, asked=asked, keeps_prompt=found.answers_alone).answer == sample.answer
 
 
 @pytest.mark.parametrize("task", [ASPECTS, ENTITIES], ids=["attributes", "spans"])
