@@ -16,7 +16,6 @@ from sde_tui.widgets.spans import Line, Span, fit, width_of
 from sde_tui.widgets.wrapping import wrapped
 
 if TYPE_CHECKING:
-    from sde_core.jobs import JobStatus
     from sde_core.train.curve import RunCurve
     from sde_tui.session_chart import ChartPart
     from sde_tui.session_training import TrainingPart
@@ -44,7 +43,7 @@ def figure_lines(part: TrainingPart, chart: ChartPart, width: int) -> tuple[Line
     return losses, _fitting(_rate_pieces(part), width), _fitting(_machine_pieces(part), width)
 
 
-def _ending_lines(status: JobStatus, last: Line, width: int) -> tuple[Line, Line, Line]:
+def _ending_lines(status: Any, last: Line, width: int) -> tuple[Line, Line, Line]:
     """What a run that ended badly says, over as many of the three lines as that takes; in those that are left its last values."""
     ink = "warn" if status.state in ("stopped", "paused") else "bad"
     said = _first_lines(visible(status.message, 300), 2 if status.hint else 3, width)
