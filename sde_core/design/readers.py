@@ -194,7 +194,7 @@ def _column_spans(sentence: Sequence[Sequence[str]], column: int) -> Iterator[tu
 def _text(value: Any, what: str) -> str:
     if isinstance(value, str):
         return value
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    if isinstance(value, int | float) and (what in ("label", "value") or not isinstance(value, bool)):
         return str(value)
     raise UnfitError(f"its {what} {_shown(value)} is no text")
 

@@ -95,6 +95,7 @@ REVIEW = {
     ("row", "kind", "targets", "said"),
     [
         ({"text": "a long text here", "intent": "book"}, "label", ("intent",), "intent"),
+        ({"text": "a long text here", "toxic": True}, "label", ("toxic",), "toxic"),
         (REVIEW, "attributes", ("Food", "Wait", "Drinks"), "aspects"),
         ({"id": 1, "text": "a long text here", "said": [{"term": "bread", "polarity": "positive"}, {"term": "butter", "polarity": "positive"}]}, "terms", (), "said"),
         ({"text": "a long text here", "spans": [{"type": "DNA", "span": "c-fos"}, {"type": "DNA", "span": "IL-2 gene"}]}, "spans", ("DNA",), "spans"),
