@@ -12,6 +12,7 @@ from train_runs import made_run, until_seen
 
 from sde_core.dataset import open_dataset
 from sde_core.jobs import Job, list_jobs
+from sde_core.train.launched import seal_launch
 from sde_core.train.probe import Probe
 from sde_core.train.probe_store import keep_probe, probe_name
 from sde_core.train.recipe import read_recipe
@@ -135,6 +136,7 @@ async def test_kill_9_of_the_run_is_seen_and_r_goes_on(open_app, dataset_file, t
         recipe = json.loads((job.folder / "recipe.json").read_text())
         reached = sde.session.part("training").curve.train.last_step
         (job.folder / "recipe.json").write_text(json.dumps({**recipe, "max_steps": reached + 3}))
+        seal_launch(job.folder)  # what was launched is sealed; a run that ends soon is the test's wish
         await sde.press("r")
         await until_seen(sde, lambda: not sde.session.jobs.active)
         assert "✓ done" in sde.text
