@@ -7,8 +7,8 @@ that judge rooms. What is to be learnt is the form of an answer, which word mean
 review has the text of a training review. It says nothing of larger models or of real reviews. Prints the table of `sde design results`, the seconds,
 and how many of them a processor worked for the runs, which other work on the machine does not change.
 
-Measured beside a run of all tests that had priority, 2 seeds, 60 test records: 271 s of a processor's work in 4 runs, 657 s of the clock. A run is
-304 steps (8 epochs).
+Measured, 2 seeds, 60 test records: 292 s of the clock on two cores, 271 to 443 s of a processor's work in 4 runs (the more, the more threads wait for
+each other). A run is 304 steps (8 epochs).
 
     design   accuracy ± sd   kappa  whole record  keep the form   before tuning: zero-shot, in-context
     es-sde   0.875 ± 0.012   0.806         0.758           100%                      0.217      0.217
