@@ -254,7 +254,15 @@ class DesignPart(WorkPart):
         """The records whose perplexity is measured."""
         from sde_core.evaluate.design_perplexity_job import DEFAULT_ROWS, drawn_records
 
-        return drawn_records(self.found.records, DEFAULT_ROWS) if self.found is not None else []
+        return drawn_records(self.records_to_train(), DEFAULT_ROWS)
+
+    def records_to_train(self) -> dict[int, TaskRecord]:
+        """The records by row without those that were rejected; the accepted ones where some were."""
+        found, state = self.found, self._session.decisions.state
+        if found is None or state is None:
+            return {} if found is None else dict(found.records)
+        wanted = set(state.training_rows().tolist())
+        return {row: record for row, record in found.records.items() if row in wanted}
 
     def count(self) -> None:
         """Counts tokens of what is shown and not counted: of some records at first, then of all; and looks what was measured."""
@@ -313,8 +321,8 @@ class DesignPart(WorkPart):
     # ---- verbs
 
     def write(self, side: int, path: str) -> None:
-        """Writes all records as samples of a design, then says so."""
-        found, design, wording = self.found, self._designs[side], self.wording
+        """Writes the records to train on as samples of a design, then says so."""
+        found, design, wording, records = self.found, self._designs[side], self.wording, self.records_to_train()
         if found is None:
             return
 
@@ -322,7 +330,7 @@ class DesignPart(WorkPart):
             from sde_core.design.samples_file import write_samples
             from sde_core.files import from_home
 
-            return write_samples(from_home(path), found.records, found.file.task, design, wording=wording)
+            return write_samples(from_home(path), records, found.file.task, design, wording=wording)
 
         def written(count: int) -> None:
             self._session.flash(f"{count:,} samples written to {visible(path, 60)}: open them, or sde train them.", "good")

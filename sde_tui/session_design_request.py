@@ -12,7 +12,6 @@ from sde_core.visible import visible
 from sde_core.wording import count_of, duration
 
 if TYPE_CHECKING:
-    from sde_core.design.task import TaskRecord
     from sde_core.evaluate.design_estimate import ComparisonCost
     from sde_core.evaluate.design_grid import DesignRequest
     from sde_core.evaluate.design_pace import ComparisonPace
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from sde_core.jobs import Job
     from sde_core.train.recipe import Recipe
     from sde_tui.session import Session
-    from sde_tui.session_design_work import DesignRecords
 
 LANE, COST_LANE = "design-compare", "design-cost"
 _USUAL_SIZE = 500
@@ -215,7 +213,7 @@ class DesignRequestPart:
         found, data = design.found, session.dataset.path
         if recipe is None or found is None or project is None:
             return
-        records = self._records_to_train(found)
+        records = list(design.records_to_train().values())
 
         def work(cancel: Any, progress: Any) -> Job:
             from sde_core.evaluate.design_grid import launch_design_compare
@@ -225,14 +223,6 @@ class DesignRequestPart:
             return launch_design_compare(project.jobs_dir, request, recipe, found.file, sides.train, sides.test, ood=sides.ood, dataset=data)
 
         session.lanes.thread(LANE, "preparing the comparison", work, then)
-
-    def _records_to_train(self, found: DesignRecords) -> list[TaskRecord]:
-        """The records without those that were rejected; the accepted ones where some were."""
-        state = self._session.decisions.state
-        if state is None:
-            return list(found.records.values())
-        wanted = set(state.training_rows().tolist())
-        return [record for row, record in found.records.items() if row in wanted]
 
     def command_line(self) -> str:
         """The command that starts the same."""

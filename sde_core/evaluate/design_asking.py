@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from sde_core.dataset.turns import ASSISTANT, USER, Turn
 from sde_core.design.answer import entries_shown
-from sde_core.design.options import Design
+from sde_core.design.options import Design, design_named
 from sde_core.design.parse import parse_answer, soft_answer
 from sde_core.design.sample import Sample as TextSample
 from sde_core.design.sample import render_sample
@@ -68,6 +68,8 @@ class DesignAsker:
         self._given, self._encoder, self._cancel, self._progress = given, encoder, cancel, progress
         self._stops = stop_ids(encoder.tokenizer, given.recipe.template)
         self._longest: dict[tuple[Design, str], int] = {}
+        self._designs = [design_named(name) for name in given.request.designs]
+        self._example_tokens: dict[int, list[int]] = {}
 
     def scored(self, model: Any, asked: Asked, log: Path) -> dict[str, Any]:
         """The model's answers, and what they are worth.
@@ -150,16 +152,29 @@ class DesignAsker:
         return encode_prompt(self._encoder.tokenizer, [*before, Turn(USER, prompt)], self._given.recipe.template)
 
     def _examples(self, asked: Asked, room: int) -> list[TextSample]:
-        """The first training records that are short enough to stand before a prompt; the shortest where hardly one is."""
-        samples = [self._sample(record, asked) for record in self._given.train[:_EXAMPLES_LOOKED_AT]] if asked.examples else []
-        lengths = [one.n_tokens for one in self._encoder.encode_all([sample_turns(sample) for sample in samples])]
-        chosen = [place for place, length in enumerate(lengths) if length * _EXAMPLE_SHARE <= room]
+        """The same records for every design: the first ones that are short enough in all of them, or the shortest where hardly one is."""
+        if not asked.examples:
+            return []
+        least = room + self.max_new_tokens(asked) - max(self.max_new_tokens(replace(asked, design=design)) for design in self._designs)
+        lengths = self._example_lengths(asked.wording)
+        chosen = [place for place, length in enumerate(lengths) if length * _EXAMPLE_SHARE <= least]
         if len(chosen) < asked.examples:
-            chosen = sorted((place for place, length in enumerate(lengths) if length < room), key=lambda place: lengths[place])
-        return [samples[place] for place in chosen[: asked.examples]]
+            chosen = sorted((place for place, length in enumerate(lengths) if length < least), key=lambda place: lengths[place])
+        return [self._sample(self._given.train[place], asked.design, asked.wording) for place in chosen[: asked.examples]]
 
-    def _sample(self, record: TaskRecord, asked: Asked) -> TextSample:
-        return render_sample(record, self._given.tasks["test"], asked.design, wording=asked.wording)
+    def _example_lengths(self, wording: int) -> list[int]:
+        """Tokens of each training record that may be an example, in the design that takes most."""
+        if wording not in self._example_tokens:
+            records = self._given.train[:_EXAMPLES_LOOKED_AT]
+            of_designs = []
+            for design in self._designs:
+                turns = [sample_turns(self._sample(record, design, wording)) for record in records]
+                of_designs.append([one.n_tokens for one in self._encoder.encode_all(turns)])
+            self._example_tokens[wording] = [max(lengths) for lengths in zip(*of_designs, strict=True)]
+        return self._example_tokens[wording]
+
+    def _sample(self, record: TaskRecord, design: Design, wording: int) -> TextSample:
+        return render_sample(record, self._given.tasks["test"], design, wording=wording)
 
     # ---- answers
 

@@ -9,7 +9,7 @@ import pytest
 from tiny_model import make_tiny_model
 
 from sde_core.design.answer import render_answer
-from sde_core.design.options import PRESETS
+from sde_core.design.options import PRESETS, design_named
 from sde_core.design.sample import render_sample
 from sde_core.design.task import Entry, Task, TaskRecord
 from sde_core.errors import CancelledError
@@ -139,6 +139,33 @@ def test_where_hardly_a_training_record_is_short_the_shortest_are_examples(small
     found = DesignAsker(given, encoder).scored(model, Asked(DESIGN, "test", examples=2), tmp_path / "log")
     text = encoder.tokenizer.backend.decode(prompts[0])
     assert (text.count("the cat"), found["notes"]) == (60 + 80 + 3, [])
+
+
+def test_every_design_is_shown_the_same_examples_however_long_its_own_samples_are(small, tmp_path, monkeypatch):
+    model, recipe = small
+    prompts = []
+    generate = design_asking.generate_answers
+    monkeypatch.setattr(design_asking, "generate_answers", lambda *args, **options: prompts.extend(args[2]) or generate(*args, **options))
+    said = replace(TASK, instructions=("Judge food and wait. " * 3,))
+
+    def length(record, name):
+        return encoder.encode(sample_turns(render_sample(record, said, design_named(name)))).n_tokens
+
+    encoder = Encoder(load_tokenizer(recipe.model), recipe)
+    bare, full = "es-sde,instruction=none", "es-sde"
+    room = ROOMY - 3
+    # short enough without an instruction, and too long with one
+    between = next(
+        record
+        for count in range(20, 120)
+        if 4 * length(record := TaskRecord("dog " + "the cat " * count, RECORDS[0].entries), bare) <= room < 4 * length(record, full)
+    )
+    request = DesignRequest((full, bare), max_new_tokens=3)
+    given = DesignInput(request, recipe, {"test": said}, [between, *RECORDS[:4]], {"test": RECORDS[16:17]})
+    for name in request.designs:
+        DesignAsker(given, encoder).scored(model, Asked(design_named(name), "test", examples=2), tmp_path / name)
+    shown = [encoder.tokenizer.backend.decode(ids) for ids in prompts]
+    assert all("dog" not in text and "the cat 0" in text and "the cat 1" in text for text in shown)
 
 
 def test_where_no_example_fits_there_is_no_score_and_a_reason(small, tmp_path):

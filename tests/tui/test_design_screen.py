@@ -93,6 +93,20 @@ async def test_all_records_are_written_and_train(open_app, reviews, tmp_path, mo
     assert json.loads(first)["completion"] == "Food: positive\nWait: negative"
 
 
+async def test_rejected_rows_are_in_no_sample(open_app, reviews, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    async with open_app(reviews) as sde:
+        await sde.press("2", "x", "x")
+        await opened(sde)
+        assert [record.text[:8] for record in sde.session.design.measured_records()] == [f"Review {i}" for i in range(2, 8)]
+        await sde.press("w")
+        assert "6 records as" in sde.text
+        await sde.type("s.jsonl")
+        await sde.press("enter")
+        assert "6 samples written" in sde.flashed
+    assert "Review 0" not in (tmp_path / "s.jsonl").read_text()
+
+
 async def test_a_task_file_takes_the_place_of_the_guess(open_app, reviews, tmp_path):
     (tmp_path / "task.yaml").write_text(task_text(TaskFile(ASPECTS, "review", "said")), encoding="utf-8")
     async with open_app(reviews) as sde:
