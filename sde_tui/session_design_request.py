@@ -149,7 +149,7 @@ class DesignRequestPart:
             self.refusal = "The project's recipe cannot be read." if recipe is None else "There are no records of a task."
             then()
             return
-        jobs_dir, records = self._session.project.jobs_dir, self._records_to_train(found)
+        jobs_dir, records = self._session.project.jobs_dir, list(self._session.design.records_to_train().values())
 
         def work(cancel: Any, progress: Any) -> EstimatedComparison | SdeError:
             try:
