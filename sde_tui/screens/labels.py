@@ -63,8 +63,8 @@ class LabelsScreen(ListDialog[int]):
         if not len(self._part):
             return []
         one, refusal = self._part.evidence(self.list.cursor), self._part.refusal(self.list.cursor)
-        lines: list[Line] = [[(line, "bad")] for line in wrapped(visible(refusal, 2 * width - 10), width)] if refusal else []
-        text, most = list(wrapped(self._part.text(one.row), width)), _TEXT_LINES - len(lines)
+        lines: list[Line] = [[(line, "bad")] for line in wrapped(visible(refusal, 600), width)] if refusal else []
+        text, most = list(wrapped(self._part.text(one.row), width)), max(_TEXT_LINES - len(lines), 1)
         shown = [*text[: most - 1], fit(" ".join(text[most - 1 :]), width)] if len(text) > most else text
         lines += [[(line, "text")] for line in shown]
         given = (one.label, one.given_probability, one.given_neighbours, "text")

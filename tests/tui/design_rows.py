@@ -18,6 +18,11 @@ def words(sde):
     return " ".join(" ".join(line.strip(" │▇▆▅▄▃▂▁█") for line in sde.lines).split())
 
 
+def says(sde, sentence):
+    """Whether the screen says a sentence, wherever long paths in it break its lines."""
+    return sentence.replace(" ", "") in words(sde).replace(" ", "")
+
+
 async def opened(sde):
     """Screen 8, with tokens counted."""
     await sde.press("8")

@@ -6,7 +6,7 @@ import json
 import threading
 
 import pytest
-from design_rows import opened, words, written
+from design_rows import opened, says, written
 
 from sde_core.design.task_file import TaskFile, task_text
 from sde_core.evaluate import design_perplexity_job
@@ -270,6 +270,6 @@ async def test_a_file_that_was_cut_short_is_said_and_stays_said(open_app, review
         cut(sde)
         sde.app.screen.show()
         await sde.rest()
-        assert "has become shorter since it was opened." in words(sde)
+        assert says(sde, "has become shorter since it was opened.")
         await sde.press("escape", "1", "8", "down")
-        await sde.until(lambda: "has become shorter since it was opened. Open it again." in words(sde))
+        await sde.until(lambda: says(sde, "has become shorter since it was opened. Open it again."))

@@ -6,7 +6,7 @@ import threading
 from dataclasses import replace
 
 import pytest
-from design_rows import words, written
+from design_rows import says, words, written
 
 from sde_core.design.options import design_named
 from sde_core.design.sample import render_sample
@@ -158,9 +158,9 @@ async def test_a_file_that_was_cut_short_is_said_in_place_of_the_designs(open_ap
         await opened(sde)
         cut(sde)
         await sde.press("t", "down", "enter")
-        await sde.until(lambda: "has become shorter since it was opened. Open it again." in words(sde))
+        await sde.until(lambda: says(sde, "has become shorter since it was opened. Open it again."))
         assert "70%" not in sde.text
         await sde.press("A")
         assert "become shorter" in sde.flashed
         await sde.press("escape", "f")
-        assert "has become shorter since it was opened. Open it again." in words(sde)
+        assert says(sde, "has become shorter since it was opened. Open it again.")

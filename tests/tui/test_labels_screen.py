@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from design_rows import words
+from design_rows import says
 
 from tests.core.label_rows import FLIPPED, tickets
 
@@ -122,7 +122,7 @@ async def test_a_file_that_was_cut_short_is_said_over_the_evidence(open_app, lab
         await opened(sde)
         cut(sde)
         await sde.press("down")
-        assert "has become shorter since it was opened. Open it again." in words(sde)
+        assert says(sde, "has become shorter since it was opened. Open it again.")
         assert "probability" in sde.text
         await sde.press("a")
         assert "become shorter" in sde.flashed

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from design_rows import words
+from design_rows import says
 
 BRIDGE = "The long wooden bridge across the narrow valley was built by two brothers from the old village near the mill"
 
@@ -93,6 +93,6 @@ async def test_a_file_that_was_cut_short_is_said_under_the_list(open_app, train,
         await opened(sde, held_out)
         cut(sde)
         await sde.press("down", "down")
-        assert "has become shorter since it was opened. Open it again." in words(sde)
+        assert says(sde, "has become shorter since it was opened. Open it again.")
         await sde.press("x")
         assert len(sde.session.decisions.state.rejected_rows()) == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 import pytest
-from design_rows import edited, words, written
+from design_rows import edited, says, words, written
 from textual.widgets import Input
 
 from sde_core.design.task_file import read_task
@@ -149,7 +149,7 @@ async def test_a_file_that_was_cut_short_is_said_where_the_rows_would_be_counted
         area = await edited(sde)
         cut(sde)
         area.load_text(area.text + "# more")
-        await sde.until(lambda: "has become shorter since it was opened. Open it again." in words(sde))
+        await sde.until(lambda: says(sde, "has become shorter since it was opened. Open it again."))
         await sde.press("ctrl+g")
         assert "has become shorter since it was opened." in sde.flashed
         await sde.press("escape", "escape", "e")
