@@ -59,6 +59,10 @@ class ShownComparison(FollowedJob, Generic[Found]):
             self._attach(next((line for line in lines if line.active), lines[0]).id)
         self._look(anew=True)
 
+    def command_line(self) -> str:
+        """The command that does the same."""
+        raise NotImplementedError
+
     @property
     def all(self) -> list[JobLine]:
         """The comparisons of this dataset, the latest first."""

@@ -262,7 +262,7 @@ class DesignScreen(SdeScreen):
         self.app.push_screen(DesignResultsScreen(self.session.part("design_compare")))
 
     def action_write(self) -> None:
-        details = [f"{len(self.part.records_to_train()):,} records as {self.part.design_words(self._side)}; rejected rows are left out."]
+        details = [f"{len(self.part.records_to_train()):,} records to train on as {self.part.design_words(self._side)}."]
         self.prompt("Write the samples to which file?", lambda path: self.part.write(self._side, path), placeholder="samples.jsonl", details=details)
 
     def action_switch_pane(self) -> None:

@@ -100,7 +100,7 @@ async def test_rejected_rows_are_in_no_sample(open_app, reviews, tmp_path, monke
         await opened(sde)
         assert [record.text[:8] for record in sde.session.design.measured_records()] == [f"Review {i}" for i in range(2, 8)]
         await sde.press("w")
-        assert "6 records as" in sde.text
+        assert "6 records to train on as" in sde.text
         await sde.type("s.jsonl")
         await sde.press("enter")
         assert "6 samples written" in sde.flashed
