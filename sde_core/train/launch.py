@@ -119,14 +119,19 @@ def why_refused(recipe: Recipe, tokenizer: Tokenizer) -> str:
         tokenizer: The model's.
     """
     try:
-        refuse_missing_packages("Training")
-        refuse_reporting(recipe)
-        refuse_absent_device(recipe)
-        refuse_before_launch(recipe)
+        _refuse_recipe(recipe)
         check_model(recipe, tokenizer)
     except SdeError as error:
         return str(error)
     return ""
+
+
+def _refuse_recipe(recipe: Recipe) -> None:
+    """Refuse what this machine or these packages cannot do; loads no model."""
+    refuse_missing_packages("Training")
+    refuse_reporting(recipe)
+    refuse_absent_device(recipe)
+    refuse_before_launch(recipe)
 
 
 def check_before_launch(dataset: Dataset, rows: Sequence[int], recipe: Recipe, *, cancel: Cancel = NEVER) -> None:
@@ -143,12 +148,9 @@ def check_before_launch(dataset: Dataset, rows: Sequence[int], recipe: Recipe, *
         ModelError: When the model or its tokenizer cannot be used.
         MissingExtraError: When a package is not installed.
     """
-    refuse_missing_packages("Training")
-    refuse_reporting(recipe)
+    _refuse_recipe(recipe)
     if not len(rows):
         raise UsageError("There are no rows to train on.", "Accept some rows, or take back some rejections.")
-    refuse_absent_device(recipe)
-    refuse_before_launch(recipe)
     tokenizer = load_tokenizer(recipe.model)
     check_model(recipe, tokenizer)
     encoder = Encoder(tokenizer, recipe)
